@@ -1,0 +1,173 @@
+"""Every error that Countenance raises on purpose.
+
+A denial, a bug and bad luck are different types, because callers act differently on each. Each error says what
+happened and to what (`message`) and the way out (`hint`). `kind` is the stable word that programs compare; `exit_code`
+is what the command line returns for it:
+
+    1 failed (bad luck: storage, log, damage)      2 wrong use         3 refused by policy        4 not found
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class CountenanceError(Exception):
+    """Base of all errors raised on purpose; never raised itself."""
+
+    kind: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def as_dict(self) -> dict[str, object]:
+        """The JSON form of DESIGN.md section 7, without its outer `error` key."""
+        return {"kind": self.kind, "message": self.message, "hint": self.hint}
+
+
+# --- 1: it should have worked, and did not ---------------------------------------------------------------------------
+class StorageFailed(CountenanceError):
+    """A disk, database or file could not be read or written (full, read-only, damaged)."""
+
+    kind = "storage_failed"
+
+
+class LogUnwritable(StorageFailed):
+    """The audit log could not be written, so nothing was done."""
+
+    kind = "log_unwritable"
+
+
+class LogBroken(CountenanceError):
+    """`log verify` found an entry that does not fit; the message names the first one."""
+
+    kind = "log_broken"
+
+
+class WeightsDamaged(CountenanceError):
+    """A weights file is missing, or its sha256 is not the one in the manifest."""
+
+    kind = "weights_damaged"
+
+
+class SpaceMismatch(CountenanceError):
+    """Templates of two embedding spaces were about to be compared; such scores mean nothing."""
+
+    kind = "space_mismatch"
+
+
+class KeyMissing(CountenanceError):
+    """The master key file is missing, is another home's, or others may read it."""
+
+    kind = "key_missing"
+
+
+class KeyDestroyed(CountenanceError):
+    """The data key was destroyed by an erasure; what it sealed is gone for good."""
+
+    kind = "key_destroyed"
+
+
+class SealBroken(CountenanceError):
+    """Sealed bytes do not open: damaged, or moved from the record they were bound to."""
+
+    kind = "seal_broken"
+
+
+class HomeBusy(CountenanceError):
+    """Another process holds the lock that this act needs."""
+
+    kind = "home_busy"
+
+
+class HomeTooNew(CountenanceError):
+    """The home was written by a newer version of Countenance."""
+
+    kind = "home_too_new"
+
+
+class SandboxFailed(CountenanceError):
+    """The decoder's child process could not be started at all (one bad picture is a Rejected, not this)."""
+
+    kind = "sandbox_failed"
+
+
+# --- 2: wrong use ----------------------------------------------------------------------------------------------------
+class WrongUse(CountenanceError):
+    """An argument, option or file of the caller's does not fit; the message names it."""
+
+    kind = "wrong_use"
+    exit_code = 2
+
+
+class GrantInvalid(WrongUse):
+    """A grant cannot be recorded as asked (basis, evidence, purposes, jurisdictions, limits)."""
+
+    kind = "grant_invalid"
+
+
+class BadPicture(WrongUse):
+    """The probe, or a picture named by hand, cannot be decoded; `reason` is a `RejectReason`."""
+
+    kind = "bad_picture"
+
+    def __init__(self, message: str, hint: str = "", *, reason: str = "") -> None:
+        super().__init__(message, hint)
+        self.reason = reason
+
+    def as_dict(self) -> dict[str, object]:
+        """Adds `reason`."""
+        return {**super().as_dict(), "reason": self.reason}
+
+
+class SeveralFaces(WrongUse):
+    """The probe holds several faces and none was chosen; `boxes` lists them, in the order that `--face` counts."""
+
+    kind = "several_faces"
+
+    def __init__(self, message: str, hint: str = "", *, boxes: tuple[tuple[float, float, float, float], ...] = ()) -> None:
+        super().__init__(message, hint)
+        self.boxes = boxes
+
+    def as_dict(self) -> dict[str, object]:
+        """Adds `boxes`: [[x1, y1, x2, y2], ...] in pixels of the upright picture."""
+        return {**super().as_dict(), "boxes": [list(box) for box in self.boxes]}
+
+
+# --- 3: refused ------------------------------------------------------------------------------------------------------
+class PolicyDenied(CountenanceError):
+    """A gate refused the act; `rules` names the rules that decided (empty: no rule permits it)."""
+
+    kind = "policy_denied"
+    exit_code = 3
+
+    def __init__(self, message: str, hint: str = "", *, rules: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint)
+        self.rules = rules
+
+    def as_dict(self) -> dict[str, object]:
+        """Adds `rules`."""
+        return {**super().as_dict(), "rules": list(self.rules)}
+
+
+class PermitRefused(PolicyDenied):
+    """An Embedder or VectorIndex was called without a live permit for that act. A caller's bug, never a user's."""
+
+    kind = "permit_refused"
+
+
+# --- 4: not there ----------------------------------------------------------------------------------------------------
+class NotFound(CountenanceError):
+    """No such source, face, picture or home; the same answer whether it never was or was erased."""
+
+    kind = "not_found"
+    exit_code = 4
+
+
+class NoFace(NotFound):
+    """The probe holds no face that the detector finds."""
+
+    kind = "no_face"

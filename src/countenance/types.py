@@ -1,0 +1,343 @@
+"""The words of DESIGN.md section 1 as immutable values. No IO, no rules.
+
+Coordinates are pixels of the picture *as displayed* (after its EXIF orientation), x to the right, y down, with (0, 0)
+the upper left corner of the upper left pixel. "Left" and "right" of a face are as the viewer sees them. Colour
+pictures are (H, W, 3) uint8 RGB. Scores are cosines in [-1, 1].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Box: TypeAlias = tuple[float, float, float, float]  # x1, y1, x2, y2; x2 and y2 are just outside
+Point: TypeAlias = tuple[float, float]  # x, y
+Landmarks: TypeAlias = tuple[Point, Point, Point, Point, Point]  # viewer's left eye, right eye, nose, left, right mouth
+Rgb: TypeAlias = NDArray[np.uint8]  # (H, W, 3), colour order R, G, B
+Vectors: TypeAlias = NDArray[np.float32]  # (N, D), each row of unit length
+FaceId: TypeAlias = int  # of one home, never shown; the public id is a uuid
+ClassId: TypeAlias = int
+KeyId: TypeAlias = bytes  # 16 bytes
+
+
+# --- closed lists ----------------------------------------------------------------------------------------------------
+class HomeKind(StrEnum):
+    """Fixed when a home is made."""
+
+    HOUSEHOLD = "household"
+    ORGANISATION = "organisation"
+
+
+class Basis(StrEnum):
+    """The lawful bases of DESIGN.md section 2. *Publicly available* is not among them."""
+
+    HOUSEHOLD = "household"
+    CONSENT = "consent"
+    LICENCE = "licence"
+    STATUTE = "statute"
+    HISTORICAL = "historical"
+
+
+SUBJECT_BASES = frozenset({Basis.CONSENT, Basis.LICENCE})  # only faces tied to a listed subject become templates
+
+
+class Purpose(StrEnum):
+    """Why a gallery may be searched. "Mass identification" can't be expressed."""
+
+    HOUSEHOLD = "household"
+    ARCHIVE_DESCRIPTION = "archive-description"
+    EDITORIAL_VERIFICATION = "editorial-verification"
+    EVENT_DELIVERY = "event-delivery"
+    MISSING_PERSON = "missing-person"
+    VICTIM_IDENTIFICATION = "victim-identification"
+    CRIMINAL_INVESTIGATION = "criminal-investigation"
+    RESEARCH = "research"
+    OWN_DATA = "own-data"
+
+
+class RejectReason(StrEnum):
+    """Why a file did not become a picture."""
+
+    NOT_A_PICTURE = "not_a_picture"  # no format of DESIGN.md section 8, by content
+    NO_READER = "no_reader"  # HEIC or AVIF, and its reader is not installed
+    DAMAGED = "damaged"  # truncated or malformed
+    TOO_LARGE = "too_large"  # more bytes than the limit
+    TOO_MANY_PIXELS = "too_many_pixels"
+    TOO_MANY_FRAMES = "too_many_frames"
+    TOO_SMALL = "too_small"  # fewer pixels than any face needs
+    TIMED_OUT = "timed_out"
+    DECODER_DIED = "decoder_died"  # the child process crashed or ran out of memory on it
+    NOT_A_FILE = "not_a_file"  # FIFO, socket, device
+    LINK = "link"  # a symbolic link; what it points to is taken where it stands, if it stands in the source
+    UNREADABLE = "unreadable"  # permission, or a read error
+    CHANGED_WHILE_READ = "changed_while_read"
+    BAD_SIDECAR = "bad_sidecar"  # its sidecar or manifest row is malformed, or outside the grant's jurisdictions
+
+
+class FaceRefusal(StrEnum):
+    """Why a detected face has no template. Of such a face only the box and this reason are kept."""
+
+    NOT_PERMITTED = "not_permitted"  # any policy reason: opt-out, order, unknown jurisdiction, grant
+    NOT_A_SUBJECT = "not_a_subject"  # consent or licence, and the face is tied to no subject of the grant
+    TOO_SMALL = "too_small"
+    LOW_QUALITY = "low_quality"  # too blurred, turned or dark to compare
+
+
+class GrantState(StrEnum):
+    """Where a grant stands now; `expired` follows from the clock, the others from somebody's act."""
+
+    IN_FORCE = "in_force"
+    SUSPENDED = "suspended"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+
+
+class Band(StrEnum):
+    """How much evidence a lead carries; never how sure an identity is."""
+
+    STRONG = "strong"
+    LEAD = "lead"
+    WEAK = "weak"
+
+
+# --- pictures and faces, in the order in which they come to be --------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """What did not go through, and why. Returned, never raised: one bad picture never stops a run."""
+
+    reason: RejectReason
+    detail: str = ""  # one plain sentence for a person; never bytes or names from the file itself
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A decoded picture, upright. `rgb` may be smaller than the picture: `scale` = rgb width / picture width <= 1."""
+
+    rgb: Rgb
+    width: int  # of the whole picture as displayed, pixels
+    height: int
+    scale: float
+    format: str  # "JPEG", "PNG", ... as Pillow names it
+    taken_at: str | None = None  # EXIF DateTimeOriginal as ISO 8601 without zone, where it parses
+    frames: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedFace:
+    """A face and its five landmarks, in pixels of the picture it was found in."""
+
+    box: Box
+    landmarks: Landmarks
+    score: float  # detector confidence in [0, 1]; not a match probability
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What a comparison of this face can rest on; each in [0, 1] but `width_px`, 1 is best. See `align/quality.py`."""
+
+    width_px: float  # width of the box in the whole picture
+    sharpness: float
+    pose: float  # 1 frontal, 0 profile
+    exposure: float
+    detector: float
+    overall: float  # the one number shown
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AlignedFace:
+    """A detected face with what the embedder and a person need to see of it."""
+
+    face: DetectedFace  # in pixels of the whole picture
+    quality: Quality
+    crop: Rgb  # (112, 112, 3) aligned to the ArcFace template
+    thumbnail: bytes  # WebP of the square around the face, upright, at most 256 px a side
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingSpace:
+    """Where a template lives. Scores across two spaces mean nothing."""
+
+    model: str  # "sface-2021dec"
+    weights_sha256: str  # of the weights actually run (the folded float32 file)
+    dimension: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Template:
+    """One face's embedding with its space. `vector` is (D,) float32 of unit length."""
+
+    vector: NDArray[np.float32]
+    space: EmbeddingSpace
+
+
+# --- rights ----------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A recorded right to use the pictures of one source."""
+
+    id: int
+    source_id: int
+    basis: Basis
+    jurisdictions: frozenset[str]  # codes; may hold "unknown"
+    purposes: frozenset[Purpose]
+    evidence_sha256: str | None
+    starts_at: datetime  # aware, UTC
+    expires_at: datetime | None  # aware, UTC
+    erase_within_days: int  # after withdrawal or expiry; 30 unless the grant says less
+    suspended_at: datetime | None = None
+    withdrawn_at: datetime | None = None
+    terms: tuple[tuple[str, str], ...] = ()  # e.g. law, article, authority for a statute; sorted
+
+    def state(self, now: datetime) -> GrantState:
+        """Where the grant stands at `now` (aware). Withdrawn beats expired beats suspended."""
+        if self.withdrawn_at is not None:
+            return GrantState.WITHDRAWN
+        if self.expires_at is not None and now >= self.expires_at:
+            return GrantState.EXPIRED
+        if self.suspended_at is not None or now < self.starts_at:
+            return GrantState.SUSPENDED
+        return GrantState.IN_FORCE
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyClass:
+    """The faces for which every policy answer is the same: (grant, jurisdictions, purposes, flags)."""
+
+    id: ClassId
+    grant: Grant
+    tenant: str
+    source: str  # its name
+    jurisdictions: frozenset[str]
+    purposes: frozenset[Purpose]
+    flags: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A demand of a regulator, court or platform, as far as the gates need it."""
+
+    id: int
+    stops: frozenset[str]  # "collect", "embed", "offer"
+    scope: str  # "jurisdiction" | "source" | "client" | "client_class"
+    value: str
+    starts_at: datetime
+    lifted_at: datetime | None = None
+
+
+# --- what leaves -----------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Odds:
+    """A rate or count, and whether it is only known to be at most that (`bound`)."""
+
+    value: float
+    bound: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One row that the index returned. Not a lead until the records confirm that its face is visible."""
+
+    face: FaceId
+    class_id: ClassId
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRef:
+    """Where a lead's picture is."""
+
+    id: str  # uuid
+    uri: str
+    width: int
+    height: int
+    taken_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """A candidate with its source, score and odds. Never a match, never an identification."""
+
+    rank: int
+    face_id: str
+    picture: PictureRef
+    box: Box
+    score: float  # cosine, three decimals
+    band: Band
+    fmr: Odds
+    expected_false: Odds
+    source: str
+    jurisdictions: tuple[str, ...]
+    basis: Basis
+    quality: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeFace:
+    """One face of a probe, as shown to who must choose."""
+
+    index: int
+    box: Box
+    quality: float
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The answer to a search; `as_dict` is the JSON of DESIGN.md section 7."""
+
+    probe_sha256: str
+    face: ProbeFace
+    faces: int
+    searched: int  # rounded up to two significant figures
+    exact: bool
+    threshold: float
+    extrapolated: bool
+    model: str
+    calibration: str
+    log_entry: str
+    leads: tuple[Lead, ...]
+    notice: str = "Investigative lead, not an identification. The person may not be in this gallery."
+    timings_ms: dict[str, float] = field(default_factory=dict, compare=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON answer; boxes as lists of numbers with one decimal."""
+        return {
+            "probe": {
+                "sha256": self.probe_sha256,
+                "face": {
+                    "index": self.face.index,
+                    "box": [round(v, 1) for v in self.face.box],
+                    "quality": round(self.face.quality, 2),
+                },
+                "faces": self.faces,
+            },
+            "searched": self.searched,
+            "exact": self.exact,
+            "threshold": self.threshold,
+            "extrapolated": self.extrapolated,
+            "model": self.model,
+            "calibration": self.calibration,
+            "log_entry": self.log_entry,
+            "leads": [
+                {
+                    "rank": lead.rank,
+                    "face_id": lead.face_id,
+                    "picture_id": lead.picture.id,
+                    "uri": lead.picture.uri,
+                    "box": [round(v, 1) for v in lead.box],
+                    "score": lead.score,
+                    "band": str(lead.band),
+                    "fmr": {"value": lead.fmr.value, "bound": lead.fmr.bound},
+                    "expected_false": {"value": lead.expected_false.value, "bound": lead.expected_false.bound},
+                    "source": lead.source,
+                    "jurisdictions": list(lead.jurisdictions),
+                    "basis": str(lead.basis),
+                }
+                for lead in self.leads
+            ],
+            "notice": self.notice,
+        }
