@@ -1,0 +1,56 @@
+"""What is known of each model that Countenance ships with, read from manifest.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from countenance.errors import NotFound
+
+YUNET = "yunet-2023mar"
+SFACE = "sface-2021dec"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """One model: where its file is, whose it is, and what it wants to see."""
+
+    name: str
+    task: str  # "detect" or "embed"
+    distribution: str  # the installed package that holds the file; located, never imported
+    version: str
+    file: str  # within the distribution
+    sha256: str  # of that file
+    folded_sha256: str  # of the float32 file that is run
+    licence: str  # SPDX
+    origin: str  # URL
+    paper: str
+    input_size: str
+    colour_order: str
+    mean: tuple[float, float, float]  # subtracted before the network, per channel in `colour_order`
+    std: tuple[float, float, float]  # divided by before the network
+    dimension: int  # of a template; 0 for a detector
+    preprocessing: str
+    training_data: str  # what is known of it, with the caveats
+
+
+@cache
+def entries() -> dict[str, ModelEntry]:
+    """Every entry of the manifest by name."""
+    text = files("countenance.weights").joinpath("manifest.toml").read_text(encoding="utf-8")
+    found: dict[str, dict[str, Any]] = tomllib.loads(text)
+    return {
+        name: ModelEntry(name=name, **fields | {"mean": tuple(fields["mean"]), "std": tuple(fields["std"])})
+        for name, fields in found.items()
+    }
+
+
+def entry(name: str) -> ModelEntry:
+    """The entry called `name`. Raises: NotFound."""
+    try:
+        return entries()[name]
+    except KeyError:
+        raise NotFound(f"no model is called {name!r}", f"known: {', '.join(sorted(entries()))}") from None
