@@ -1,7 +1,7 @@
 """The seams. Each has a contract suite in `countenance.testing` that every implementation passes.
 
-`RecordStore` has its protocol beside the schema it speaks of (`countenance.records.protocol`), because it is the
-longest; all other seams are here.
+The record store's seam is the database: `countenance.records` is one body of SQLAlchemy Core that runs on SQLite and
+is to run on PostgreSQL, so it has a contract suite (`testing/records.py`) and no protocol class of forty methods.
 """
 
 from __future__ import annotations
@@ -48,7 +48,10 @@ class Embedder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """What a removal can promise about the bytes. `pending` names each place where they may still lie, and until when."""
+    """What a removal can promise about the bytes.
+
+    `pending` names each place where they may still lie, and until when; empty where they are physically gone.
+    """
 
     physically: bool
     pending: tuple[str, ...] = ()
@@ -71,7 +74,10 @@ class VectorIndex(Protocol):
         """
 
     def remove(self, faces: Iterable[FaceId], class_id: ClassId | None = None) -> Gone:
-        """The faces are in no search that starts after this returns (in one class, or in all). Unknown ids are ignored."""
+        """The faces are in no search that starts after this returns, in one class or in all.
+
+        Unknown ids are ignored.
+        """
 
     def search(self, probes: Vectors, top: int, permit: Permit) -> list[list[Hit]]:
         """For each probe the best `top` rows of the classes of `permit`, best first, ties by face id.

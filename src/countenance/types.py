@@ -77,6 +77,7 @@ class RejectReason(StrEnum):
     UNREADABLE = "unreadable"  # permission, or a read error
     CHANGED_WHILE_READ = "changed_while_read"
     BAD_SIDECAR = "bad_sidecar"  # its sidecar or manifest row is malformed, or outside the grant's jurisdictions
+    NOT_PERMITTED = "not_permitted"  # any policy reason, for the whole picture
 
 
 class FaceRefusal(StrEnum):
@@ -86,6 +87,7 @@ class FaceRefusal(StrEnum):
     NOT_A_SUBJECT = "not_a_subject"  # consent or licence, and the face is tied to no subject of the grant
     TOO_SMALL = "too_small"
     LOW_QUALITY = "low_quality"  # too blurred, turned or dark to compare
+    ERASED = "erased"  # somebody had it erased; said to whoever enrols as not_permitted, like every policy reason
 
 
 class GrantState(StrEnum):

@@ -1,0 +1,146 @@
+"""The gates' one decision maker. It decides, writes the decision to the log, and only then mints the permit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from countenance.errors import PolicyDenied
+from countenance.permits import Act, Permit, mint
+from countenance.policy.facts import Ask, changes_at, facts_of
+from countenance.policy.rules import RuleFiles
+from countenance.protocols import AuditLog
+from countenance.types import ClassId, Order, PolicyClass
+
+PolicyState = tuple[int, tuple[PolicyClass, ...], tuple[Order, ...]]  # policy version, classes, orders
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the rules say of an ask, class by class. Not a permit: nothing has been logged yet."""
+
+    ask: Ask
+    version: int
+    rules_sha256: str
+    allowed: Mapping[ClassId, tuple[str, ...]]  # class -> the rules that permit it
+    denied: Mapping[ClassId, tuple[str, ...]]  # class -> the rules that forbid it; empty: nothing permits it
+    good_until: datetime | None  # when time alone makes it old
+
+
+class Policy:
+    """Decides by data: rules, grants, orders. Holds no picture, no face and no database."""
+
+    def __init__(
+        self,
+        rules: RuleFiles,
+        log: AuditLog,
+        state: Callable[[], PolicyState],
+        version: Callable[[], int],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`state` reads all that policy depends on; `version` reads its version alone, which is cheap."""
+        self._rules = rules
+        self._log = log
+        self._state = state
+        self._version = version
+        self._clock = clock
+        self._kept: dict[tuple[Ask, str], Decision] = {}
+
+    def consider(self, ask: Ask) -> Decision:
+        """The decision, neither logged nor enforced: for status pages and simulations. Never a permit."""
+        now, rules, version = self._clock(), self._rules.current(), self._version()
+        kept = self._kept.get((ask, rules.sha256))
+        if kept is not None and kept.version == version and (kept.good_until is None or now < kept.good_until):
+            return kept
+        version, classes, orders = self._state()
+        facts = [facts_of(policy_class, orders, now) for policy_class in classes]
+        verdicts = rules.judge(ask, facts)
+        decision = Decision(
+            ask=ask,
+            version=version,
+            rules_sha256=rules.sha256,
+            allowed={f.class_id: v.rules for f, v in zip(facts, verdicts, strict=True) if v.allowed},
+            denied={f.class_id: v.rules for f, v in zip(facts, verdicts, strict=True) if not v.allowed},
+            good_until=changes_at(classes, orders, now),
+        )
+        if len(self._kept) > 64:  # asks differ by purpose, act and case or none; a count of pictures must not pile up
+            self._kept.clear()
+        self._kept[ask, rules.sha256] = decision
+        return decision
+
+    def decide(
+        self,
+        ask: Ask,
+        *,
+        classes: frozenset[ClassId] | None = None,
+        record: Mapping[str, Any] | None = None,
+    ) -> tuple[Permit, Decision]:
+        """A permit for `ask`, after the decision is durably in the log.
+
+        Args: classes: those the act is about (None: all; a search is over whatever is permitted);
+        record: what else the log is to say of it: pseudonyms and hashes only.
+        Raises: PolicyDenied: no class may (logged as well); LogUnwritable: nothing is permitted then.
+        """
+        decision = self.consider(ask)
+        allowed = frozenset(decision.allowed if classes is None else classes & decision.allowed.keys())
+        refused = decision.denied.keys() if classes is None else classes - allowed
+        reasons = tuple(sorted({rule for class_id in allowed for rule in decision.allowed[class_id]}))
+        against = tuple(sorted({rule for class_id in refused for rule in decision.denied.get(class_id, ())}))
+        entry = self._log.append(
+            f"{ask.act}.{'decided' if allowed else 'denied'}",
+            {
+                **(record or {}),
+                "seat": ask.seat,
+                "purpose": str(ask.purpose) if ask.purpose else None,
+                "classes": sorted(allowed),
+                "rules": list(reasons or against),
+                "rules_sha256": decision.rules_sha256,
+                "policy_version": decision.version,
+            },
+        )
+        if not allowed:
+            raise PolicyDenied(_why(ask, against), _way_out(against), rules=against)
+        return mint(act=ask.act, classes=allowed, log_entry=entry.id, reasons=reasons), decision
+
+
+_ACTS = {
+    Act.COLLECT: "collecting",
+    Act.EMBED: "making templates",
+    Act.SEARCH: "searching",
+    Act.SUBJECT_CHECK: "checking for subjects",
+    Act.SUPPRESSION_CHECK: "checking for suppressed persons",
+}
+_EXPLAINED = {
+    "grant-suspended": ("its grant is suspended", "`countenance source resume NAME` puts it in force again"),
+    "grant-withdrawn": ("its grant is withdrawn", "add the source anew under a grant that is in force"),
+    "grant-expired": ("its grant has expired", "add the source anew under a grant that is in force"),
+    "jurisdiction-unknown": (
+        "its jurisdiction is unknown, and unknown means not indexed",
+        "name the law's place: `--jurisdiction CA-ON` on the source, or a sidecar beside the picture",
+    ),
+    "jurisdiction-outside-grant": ("it lies outside the grant's jurisdictions", "see `countenance source show`"),
+    "household-limit": ("a household home holds at most 500,000 pictures", "an organisation's home has no such limit"),
+    "household-purpose-with-household-basis": (
+        "the purpose household is for sources under the household basis alone",
+        "name the purpose that the grant lists: `countenance source show`",
+    ),
+    "organisation-search-needs-a-case": (
+        "an organisation's search names its reason",
+        "name it: --case REFERENCE",
+    ),
+}
+
+
+def _why(ask: Ask, rules: tuple[str, ...]) -> str:
+    named = [_EXPLAINED[rule][0] if rule in _EXPLAINED else f"rule {rule}" for rule in rules]
+    because = "; ".join(named) or (f"no grant names the purpose {ask.purpose}" if ask.purpose else "nothing permits it")
+    return f"{_ACTS[ask.act]} is not permitted: {because}"
+
+
+def _way_out(rules: tuple[str, ...]) -> str:
+    return next(
+        (_EXPLAINED[rule][1] for rule in rules if rule in _EXPLAINED),
+        "`countenance source list` shows what may be searched, and for what",
+    )

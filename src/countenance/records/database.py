@@ -1,0 +1,130 @@
+"""Opening `records.db`: connections, pragmas, schema revision. Knows nothing of what the tables mean.
+
+SQLite as DESIGN.md section 3 measured it: WAL, `secure_delete=on`, `synchronous=FULL`; `truncate_wal` after an erasure.
+Another engine (PostgreSQL) is another URL; what is SQLite's alone sits behind `if engine.dialect.name == "sqlite"`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from countenance.errors import HomeTooNew, StorageFailed
+from countenance.records import schema
+
+BUSY_TIMEOUT_MS: Final = 10_000  # a writer waits this long for another process's short transaction
+CHECKPOINT_TIMEOUT_MS: Final = 200  # readers hold snapshots of at most 200 ms (DESIGN.md section 3)
+
+
+class Database:
+    """One open database. Safe to use from several threads; each `read`/`write` has a connection of its own."""
+
+    def __init__(self, engine: sa.Engine, what: str) -> None:
+        self.engine = engine
+        self._what = what
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A short snapshot for reading. Raises StorageFailed."""
+        with self._told(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """One transaction that takes the write lock at once; committed and durable at the end, or nothing happened."""
+        with self._told(), self.engine.connect() as connection:
+            if self.engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+            connection.commit()
+
+    def truncate_wal(self) -> bool:
+        """True: the write-ahead log is empty, so nothing deleted is left in it. False: a reader kept it."""
+        if self.engine.dialect.name != "sqlite":
+            return False
+        with self._told(), self.engine.connect() as connection:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={CHECKPOINT_TIMEOUT_MS}")
+            try:
+                busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+            finally:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        return not busy
+
+    def close(self) -> None:
+        """Connections are closed; SQLite empties its write-ahead log with the last."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.OperationalError as error:
+            reason = str(error.orig)
+            raise StorageFailed(f"{self._what} could not be used: {reason}", _way_out(reason)) from error
+        except sa.exc.DatabaseError as error:
+            if isinstance(error, sa.exc.IntegrityError):
+                raise
+            raise StorageFailed(
+                f"{self._what} is damaged: {error.orig}",
+                "restore the home from a backup, then run `countenance doctor`",
+            ) from error
+
+
+def _way_out(reason: str) -> str:
+    if "readonly" in reason or "read-only" in reason or "unable to open" in reason:
+        return "the home must be on a disk that this user may write to: even a search writes its log entry"
+    if "full" in reason:
+        return "free some space and run the same command again; nothing acknowledged is lost"
+    if "locked" in reason:
+        return "another process is writing; try again in a moment"
+    return "run `countenance doctor`"
+
+
+def open_sqlite(path: Path) -> Database:
+    """The database at `path`, at the newest schema, made if it is not there.
+
+    A crash while making it leaves no revision row, and the next opening makes what is missing.
+    Raises: HomeTooNew: written by a newer version; StorageFailed.
+    """
+    engine = sa.create_engine(
+        f"sqlite:///{path}", poolclass=sa.pool.QueuePool, pool_size=4, max_overflow=12,
+        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
+    )  # fmt: skip
+    sa.event.listen(engine, "connect", _prepare)
+    database = Database(engine, path.name)
+    _bring_up_to_date(database)
+    return database
+
+
+def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # transactions are begun by name, so that writers take the lock at once
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON", "temp_store=MEMORY"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _bring_up_to_date(database: Database) -> None:
+    with database.read() as connection:
+        known = sa.inspect(connection).has_table("alembic_version")
+        found = connection.scalar(sa.text("SELECT version_num FROM alembic_version")) if known else None
+    if found == schema.SCHEMA_REVISION:
+        return
+    if found is None:
+        with database.write() as connection:  # one transaction: a second process that was waiting finds it done
+            schema.metadata.create_all(connection, checkfirst=True)
+            connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL)")
+            if connection.scalar(sa.text("SELECT count(*) FROM alembic_version")) == 0:
+                connection.execute(sa.text("INSERT INTO alembic_version VALUES (:v)"), {"v": schema.SCHEMA_REVISION})
+        return
+    from countenance.records import migrate  # alembic takes half a second to import
+
+    if not migrate.knows(found):
+        raise HomeTooNew(
+            f"this home has schema {found}; this version of Countenance knows up to {schema.SCHEMA_REVISION}",
+            "install the newer version that wrote it: pip install --upgrade countenance",
+        )
+    migrate.upgrade(database.engine)

@@ -1,0 +1,293 @@
+"""What a search reads: the index's change list, sealed templates, and whether a face is still visible."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from countenance.records import schema as t
+from countenance.records.database import Database
+from countenance.records.pictures import chunks, unpack_quality
+from countenance.records.sources import policy_version
+from countenance.types import Basis, Box, ClassId, FaceId
+
+CHANGES_A_READ: Final = 4096  # so that a snapshot of the records is held for well under 200 ms
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step of the index's change list. `sealed` None: the row left, or its face has gone since."""
+
+    seq: int
+    face: FaceId
+    class_id: ClassId
+    face_uid: str
+    key_id: bytes | None
+    sealed: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class VisibleFace:
+    """A face that may be shown now, with one place where its picture stands."""
+
+    face: FaceId
+    class_id: ClassId
+    uid: str
+    box: Box
+    quality: float | None
+    picture_uid: str
+    width: int
+    height: int
+    taken_at: str | None
+    place: bytes
+    source: str
+    source_kind: str
+    location: bytes
+    basis: Basis
+    jurisdictions: tuple[str, ...]
+    key_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FacePlace:
+    """A face by its public id, as `erase` and the pages need it."""
+
+    id: FaceId
+    uid: str
+    picture_id: int
+
+
+class Gallery:
+    """Reads only."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def changes_after(self, seq: int, space_id: int) -> tuple[tuple[Change, ...], bool]:
+        """The next changes in order, and whether there are more. Templates of another space are left out."""
+        with self._db.read() as connection:
+            rows = connection.execute(
+                sa.select(
+                    t.changes,
+                    t.faces.c.uid,
+                    t.faces.c.key_id,
+                    t.faces.c.template,
+                    t.faces.c.space_id,
+                    t.enrolments.c.face_id.label("enrolled"),
+                )
+                .select_from(
+                    t.changes.outerjoin(
+                        t.faces, sa.and_(t.faces.c.id == t.changes.c.face_id, t.faces.c.erasure_id.is_(None))
+                    ).outerjoin(
+                        t.enrolments,
+                        sa.and_(
+                            t.enrolments.c.face_id == t.changes.c.face_id,
+                            t.enrolments.c.class_id == t.changes.c.class_id,
+                            t.enrolments.c.refusal.is_(None),
+                        ),
+                    )
+                )
+                .where(t.changes.c.seq > seq)
+                .order_by(t.changes.c.seq)
+                .limit(CHANGES_A_READ)
+            ).all()
+        return tuple(
+            Change(
+                seq=row.seq,
+                face=row.face_id,
+                class_id=row.class_id,
+                face_uid="" if row.uid is None else str(uuid.UUID(bytes=row.uid)),
+                key_id=row.key_id,
+                sealed=row.template if row.added and row.enrolled is not None and row.space_id == space_id else None,
+            )
+            for row in rows
+        ), len(rows) == CHANGES_A_READ
+
+    def newest_change(self) -> int:
+        """0 where nothing was ever enrolled."""
+        with self._db.read() as connection:
+            return int(connection.scalar(sa.select(sa.func.max(t.changes.c.seq))) or 0)
+
+    def visible(
+        self, faces: Sequence[FaceId], classes: Iterable[ClassId], policy: int
+    ) -> dict[FaceId, VisibleFace] | None:
+        """Those of `faces` that may be shown under `classes`, in one snapshot.
+
+        Returns: None where the policy has moved on from version `policy`: decide again.
+        """
+        allowed = list(classes)
+        found: dict[FaceId, VisibleFace] = {}
+        with self._db.read() as connection, connection.begin():
+            if policy_version(connection) != policy:
+                return None
+            for part in chunks(list(faces)):
+                for allowed_part in chunks(allowed):
+                    for row in connection.execute(
+                        _VISIBLE.where(t.faces.c.id.in_(part), t.policy_classes.c.id.in_(allowed_part))
+                    ):
+                        found.setdefault(row.face_id, _visible_face(row))
+        return found
+
+    def face(self, uid: str) -> FacePlace | None:
+        """A face that is not being erased, by its public id."""
+        with self._db.read() as connection:
+            row = connection.execute(
+                sa.select(t.faces.c.id, t.faces.c.uid, t.faces.c.picture_id).where(
+                    t.faces.c.uid == uuid.UUID(uid).bytes, t.faces.c.erasure_id.is_(None)
+                )
+            ).one_or_none()
+        return None if row is None else FacePlace(row.id, uid, row.picture_id)
+
+    def picture(self, uid: str) -> int | None:
+        """The id of a picture that is not being erased, by its public id."""
+        with self._db.read() as connection:
+            found = connection.scalar(
+                sa.select(t.pictures.c.id).where(
+                    t.pictures.c.uid == uuid.UUID(uid).bytes, t.pictures.c.erasure_id.is_(None)
+                )
+            )
+        return None if found is None else int(found)
+
+    def crop_names(self) -> Iterator[str]:
+        """The blob names of every crop that a face in the records owns."""
+        last = 0
+        while True:
+            with self._db.read() as connection:
+                rows = connection.execute(
+                    sa.select(t.faces.c.id, t.faces.c.uid)
+                    .where(t.faces.c.id > last, t.faces.c.key_id.is_not(None))
+                    .order_by(t.faces.c.id)
+                    .limit(CHANGES_A_READ)
+                ).all()
+            if not rows:
+                return
+            yield from (str(uuid.UUID(bytes=row.uid)) for row in rows)
+            last = rows[-1].id
+
+    def key_ids(self) -> Iterator[bytes]:
+        """Every data key that a row in the records still needs."""
+        with self._db.read() as connection:
+            for table in (t.grants, t.cases):
+                yield from connection.scalars(sa.select(table.c.key_id).where(table.c.key_id.is_not(None))).all()
+        last = 0
+        while True:
+            with self._db.read() as connection:
+                rows = connection.execute(
+                    sa.select(t.faces.c.id, t.faces.c.key_id)
+                    .where(t.faces.c.id > last, t.faces.c.key_id.is_not(None))
+                    .order_by(t.faces.c.id)
+                    .limit(CHANGES_A_READ)
+                ).all()
+            if not rows:
+                return
+            yield from (row.key_id for row in rows)
+            last = rows[-1].id
+
+    def counts(self) -> dict[str, int]:
+        """Pictures, faces, indexed faces, rejections in the home, without what is being erased."""
+        with self._db.read() as connection:
+
+            def count(query: sa.Select[Any]) -> int:
+                return int(connection.scalar(query) or 0)
+
+            return {
+                "pictures": count(
+                    sa.select(sa.func.count()).select_from(t.pictures).where(t.pictures.c.erasure_id.is_(None))
+                ),
+                "faces": count(sa.select(sa.func.count()).select_from(t.faces).where(t.faces.c.erasure_id.is_(None))),
+                "indexed": count(
+                    sa.select(sa.func.count(sa.distinct(t.enrolments.c.face_id)))
+                    .select_from(t.enrolments.join(t.faces))
+                    .where(t.enrolments.c.refusal.is_(None), t.faces.c.erasure_id.is_(None))
+                ),
+                "rejected": count(sa.select(sa.func.count()).select_from(t.rejections)),
+            }
+
+    def source_counts(self, source_id: int) -> dict[str, object]:
+        """Of one source: pictures, places, indexed faces, faces refused by reason, places rejected by reason."""
+        mine = t.placements.c.source_id == source_id
+        with self._db.read() as connection:
+            places, pictures = connection.execute(
+                sa.select(sa.func.count(), sa.func.count(sa.distinct(t.placements.c.picture_id))).where(mine)
+            ).one()
+            enrolled = connection.execute(
+                sa.select(t.enrolments.c.refusal, sa.func.count())
+                .select_from(t.enrolments.join(t.policy_classes).join(t.grants).join(t.faces))
+                .where(t.grants.c.source_id == source_id, t.faces.c.erasure_id.is_(None))
+                .group_by(t.enrolments.c.refusal)
+            ).all()
+            rejected = connection.execute(
+                sa.select(t.rejections.c.reason, sa.func.count())
+                .where(t.rejections.c.source_id == source_id)
+                .group_by(t.rejections.c.reason)
+            ).all()
+        return {
+            "places": int(places),
+            "pictures": int(pictures),
+            "indexed": sum(n for refusal, n in enrolled if refusal is None),
+            "refused": dict(sorted((refusal, n) for refusal, n in enrolled if refusal is not None)),
+            "rejected": dict(sorted((reason, n) for reason, n in rejected)),
+        }
+
+    def rejected(self, source_id: int) -> Iterator[tuple[bytes, str, str]]:
+        """(place, reason, detail) of every place of a source that is no picture, by place."""
+        after = b""
+        while True:
+            with self._db.read() as connection:
+                rows = connection.execute(
+                    sa.select(t.rejections.c.place, t.rejections.c.reason, t.rejections.c.detail)
+                    .where(t.rejections.c.source_id == source_id, t.rejections.c.place > after)
+                    .order_by(t.rejections.c.place)
+                    .limit(CHANGES_A_READ)
+                ).all()
+            if not rows:
+                return
+            yield from ((row.place, row.reason, row.detail) for row in rows)
+            after = rows[-1].place
+
+
+_VISIBLE = (
+    sa.select(
+        t.faces.c.id.label("face_id"),
+        t.policy_classes.c.id.label("class_id"),
+        t.faces.c.uid.label("face_uid"),
+        t.faces.c.x1, t.faces.c.y1, t.faces.c.x2, t.faces.c.y2,
+        t.faces.c.quality, t.faces.c.key_id,
+        t.pictures.c.uid.label("picture_uid"), t.pictures.c.width, t.pictures.c.height, t.pictures.c.taken_at,
+        t.placements.c.place,
+        t.sources.c.name, t.sources.c.kind, t.sources.c.location,
+        t.grants.c.basis,
+        t.policy_classes.c.jurisdictions,
+    )
+    .select_from(
+        t.faces.join(t.pictures, t.pictures.c.id == t.faces.c.picture_id)
+        .join(t.enrolments, t.enrolments.c.face_id == t.faces.c.id)
+        .join(
+            t.placements,
+            sa.and_(
+                t.placements.c.picture_id == t.faces.c.picture_id, t.placements.c.class_id == t.enrolments.c.class_id
+            ),
+        )
+        .join(t.sources, t.sources.c.id == t.placements.c.source_id)
+        .join(t.policy_classes, t.policy_classes.c.id == t.placements.c.class_id)
+        .join(t.grants, t.grants.c.id == t.policy_classes.c.grant_id)
+    )
+    .where(t.faces.c.erasure_id.is_(None), t.pictures.c.erasure_id.is_(None))
+    .where(t.enrolments.c.refusal.is_(None), t.faces.c.template.is_not(None))
+    .order_by(t.placements.c.id)
+)  # fmt: skip
+
+
+def _visible_face(row: Any) -> VisibleFace:
+    quality = None if row.quality is None else unpack_quality(row.quality).overall
+    return VisibleFace(
+        face=row.face_id, class_id=row.class_id, uid=str(uuid.UUID(bytes=row.face_uid)),
+        box=(row.x1, row.y1, row.x2, row.y2), quality=quality, picture_uid=str(uuid.UUID(bytes=row.picture_uid)),
+        width=row.width, height=row.height, taken_at=row.taken_at, place=row.place, source=row.name,
+        source_kind=row.kind, location=row.location, basis=Basis(row.basis),
+        jurisdictions=tuple(row.jurisdictions), key_id=row.key_id,
+    )  # fmt: skip

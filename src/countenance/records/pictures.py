@@ -1,0 +1,532 @@
+"""Pictures, their placements and faces, as an ingest writes them."""
+
+from __future__ import annotations
+
+import struct
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+import sqlalchemy as sa
+
+from countenance.records import schema as t
+from countenance.records.database import Database
+from countenance.records.sources import policy_version
+from countenance.types import Box, ClassId, FaceId, FaceRefusal, Landmarks, Quality, RejectReason
+
+_POINTS: Final = struct.Struct("<10f")
+_QUALITY: Final = struct.Struct("<6f")
+CHUNK: Final = 500  # ids a query: below every engine's limit of bound parameters
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """Whether a face is searchable in a policy class; `refusal` None: it is."""
+
+    class_id: ClassId
+    refusal: FaceRefusal | None = None
+    subject_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FaceRow:
+    """A face to record. Without a template only uid, box and enrolments are kept (DESIGN.md section 2)."""
+
+    uid: uuid.UUID
+    box: Box
+    enrolments: tuple[Enrolment, ...]
+    landmarks: Landmarks | None = None
+    quality: Quality | None = None
+    key_id: bytes | None = None
+    template: bytes | None = None  # sealed float16
+    space_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRow:
+    """A decoded picture to record, with all its faces."""
+
+    uid: uuid.UUID
+    sha256: bytes
+    salt: bytes
+    width: int
+    height: int
+    format: str
+    taken_at: str | None
+    faces: tuple[FaceRow, ...]
+    known_id: int | None = None  # the picture is there already; its faces are replaced by these
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementRow:
+    """One place where a picture stands. `picture`: its sha256."""
+
+    place: bytes
+    size: int
+    mtime_ns: int
+    class_id: ClassId
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RejectionRow:
+    """One place that did not become a picture."""
+
+    place: bytes
+    size: int
+    mtime_ns: int
+    reason: RejectReason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one commit of an ingest records."""
+
+    tenant_id: int
+    source_id: int
+    run_id: int
+    policy_version: int  # under which its faces were permitted
+    pictures: tuple[PictureRow, ...] = ()
+    placements: tuple[PlacementRow, ...] = ()
+    rejections: tuple[RejectionRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPlace:
+    """What an earlier run recorded at a place."""
+
+    id: int
+    size: int
+    mtime_ns: int
+    class_id: ClassId | None  # None: it was rejected
+    reason: RejectReason | None
+    sha256: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPicture:
+    """A picture recorded earlier, by content."""
+
+    id: int
+    uid: uuid.UUID
+    salt: bytes
+    faces: tuple[FaceRow, ...]
+    face_ids: tuple[FaceId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What nothing supports any more and is to be erased: whole pictures, and templates of faces of other pictures."""
+
+    pictures: tuple[int, ...] = ()
+    faces: tuple[FaceId, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.pictures or self.faces)
+
+
+class PolicyMoved(Exception):
+    """The policy changed since the batch was permitted: nothing was written; decide again."""
+
+
+class Pictures:
+    """Reads and writes of an ingest. One ingest at a time (the home's lock), beside any number of readers."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    # --- runs ----------------------------------------------------------------------------------------------------
+    def begin_run(self, source_id: int, at: datetime) -> tuple[int, bool]:
+        """(run id, whether any earlier run of the home did not end). A run without an end was killed."""
+        with self._db.write() as connection:
+            unended = connection.scalar(
+                sa.select(sa.func.count()).select_from(t.runs).where(t.runs.c.ended_at.is_(None))
+            )
+            made = connection.execute(t.runs.insert().values(source_id=source_id, started_at=at))
+            return int(made.inserted_primary_key[0]), bool(unended)  # type: ignore[index]  # one row
+
+    def end_run(self, run_id: int, at: datetime) -> None:
+        """The run is over; so is every earlier one that was killed, since this one did its work."""
+        with self._db.write() as connection:
+            connection.execute(
+                t.runs.update().where(t.runs.c.id <= run_id, t.runs.c.ended_at.is_(None)).values(ended_at=at)
+            )
+
+    # --- reads ---------------------------------------------------------------------------------------------------
+    def known_places(self, source_id: int, places: Sequence[bytes]) -> dict[bytes, KnownPlace]:
+        """What is recorded at these places of a source: placements in force, and rejections."""
+        found: dict[bytes, KnownPlace] = {}
+        with self._db.read() as connection:
+            for part in chunks(places):
+                rows = connection.execute(
+                    sa.select(t.placements, t.pictures.c.sha256)
+                    .join(t.pictures)
+                    .where(t.placements.c.source_id == source_id, t.placements.c.place.in_(part))
+                    .where(t.pictures.c.erasure_id.is_(None))
+                )
+                for row in rows:
+                    found[row.place] = KnownPlace(row.id, row.size, row.mtime_ns, row.class_id, None, row.sha256)
+                rejected = connection.execute(
+                    t.rejections.select().where(t.rejections.c.source_id == source_id, t.rejections.c.place.in_(part))
+                )
+                for row in rejected:
+                    found.setdefault(
+                        row.place, KnownPlace(row.id, row.size, row.mtime_ns, None, RejectReason(row.reason))
+                    )
+        return found
+
+    def refused_by_policy(self, source_id: int) -> frozenset[ClassId]:
+        """Classes of a source in which a face waits because policy refused it: worth another look if it now permits."""
+        query = (
+            sa.select(t.enrolments.c.class_id)
+            .distinct()
+            .select_from(t.enrolments.join(t.policy_classes).join(t.grants))
+            .where(t.grants.c.source_id == source_id, t.enrolments.c.refusal == str(FaceRefusal.NOT_PERMITTED))
+        )
+        with self._db.read() as connection:
+            return frozenset(connection.scalars(query))
+
+    def waiting_places(self, source_id: int, classes: Iterable[ClassId], places: Sequence[bytes]) -> set[bytes]:
+        """Those of `places` whose picture has a face that policy refused in one of `classes`."""
+        found: set[bytes] = set()
+        wanted = list(classes)
+        with self._db.read() as connection:
+            for part in chunks(places):
+                found.update(
+                    connection.scalars(
+                        sa.select(t.placements.c.place)
+                        .select_from(
+                            t.placements.join(t.faces, t.faces.c.picture_id == t.placements.c.picture_id).join(
+                                t.enrolments,
+                                sa.and_(
+                                    t.enrolments.c.face_id == t.faces.c.id,
+                                    t.enrolments.c.class_id == t.placements.c.class_id,
+                                ),
+                            )
+                        )
+                        .where(t.placements.c.source_id == source_id, t.placements.c.place.in_(part))
+                        .where(t.enrolments.c.class_id.in_(wanted))
+                        .where(t.enrolments.c.refusal == str(FaceRefusal.NOT_PERMITTED))
+                    )
+                )
+        return found
+
+    def known_pictures(self, tenant_id: int, hashes: Sequence[bytes]) -> dict[bytes, KnownPicture]:
+        """The recorded pictures with these contents, with their faces and enrolments."""
+        found: dict[bytes, KnownPicture] = {}
+        with self._db.read() as connection:
+            for part in chunks(hashes):
+                pictures = connection.execute(
+                    t.pictures.select().where(
+                        t.pictures.c.tenant_id == tenant_id,
+                        t.pictures.c.sha256.in_(part),
+                        t.pictures.c.erasure_id.is_(None),
+                    )
+                ).all()
+                faces = _faces_of(connection, [row.id for row in pictures])
+                for row in pictures:
+                    own = faces.get(row.id, [])
+                    found[row.sha256] = KnownPicture(
+                        id=row.id,
+                        uid=uuid.UUID(bytes=row.uid),
+                        salt=row.salt,
+                        faces=tuple(face for _, face in own),
+                        face_ids=tuple(face_id for face_id, _ in own),
+                    )
+        return found
+
+    def household_pictures(self) -> int:
+        """Pictures that stand in a source under the household basis (limited to 500,000 in a home)."""
+        query = (
+            sa.select(sa.func.count(sa.distinct(t.placements.c.picture_id)))
+            .select_from(t.placements.join(t.policy_classes).join(t.grants))
+            .where(t.grants.c.basis == "household")
+        )
+        with self._db.read() as connection:
+            return int(connection.scalar(query) or 0)
+
+    def vanished(self, source_id: int, run_id: int) -> Iterator[tuple[int, bytes]]:
+        """(placement id, place) of what an earlier run saw and this one did not."""
+        last = 0
+        while True:
+            with self._db.read() as connection:
+                rows = connection.execute(
+                    sa.select(t.placements.c.id, t.placements.c.place)
+                    .where(
+                        t.placements.c.source_id == source_id, t.placements.c.run_id < run_id, t.placements.c.id > last
+                    )
+                    .order_by(t.placements.c.id)
+                    .limit(CHUNK)
+                ).all()
+            if not rows:
+                return
+            for row in rows:
+                yield row.id, row.place
+            last = rows[-1].id
+
+    def suppressions(self, digests: Sequence[bytes]) -> dict[bytes, list[Box | None]]:
+        """For each keyed digest of a picture what was erased of it: boxes, or None for the whole picture."""
+        found: dict[bytes, list[Box | None]] = {}
+        with self._db.read() as connection:
+            for part in chunks(digests):
+                for row in connection.execute(t.suppressions.select().where(t.suppressions.c.digest.in_(part))):
+                    found.setdefault(row.digest, []).append(tuple(row.box) if row.box else None)
+        return found
+
+    # --- writes --------------------------------------------------------------------------------------------------
+    def seen(self, run_id: int, placements: Sequence[int], rejections: Sequence[int] = ()) -> None:
+        """These stand where they stood, unchanged: this run saw them."""
+        with self._db.write() as connection:
+            for table, ids in ((t.placements, placements), (t.rejections, rejections)):
+                for part in chunks(ids):
+                    connection.execute(table.update().where(table.c.id.in_(part)).values(run_id=run_id))
+
+    def commit(self, batch: Batch) -> Due:
+        """All of the batch is recorded, with the index's change list, or nothing. Safe to do twice.
+
+        Returns: what lost its last support by it.
+        Raises: PolicyMoved; StorageFailed.
+        """
+        with self._db.write() as connection:
+            if policy_version(connection) != batch.policy_version:
+                raise PolicyMoved
+            for picture in batch.pictures:
+                _put_picture(connection, batch.tenant_id, picture)
+            left = _put_placements(connection, batch)
+            _put_rejections(connection, batch)
+            return due_of(connection, left)
+
+    def drop_placements(self, ids: Sequence[int]) -> Due:
+        """The placements are gone. Returns what lost its last support by it."""
+        with self._db.write() as connection:
+            return drop_placements(connection, t.placements.c.id.in_(list(ids)))
+
+    def due(self) -> Due:
+        """Everything in the home that has lost its support and is not yet being erased: a run was killed between."""
+        with self._db.read() as connection:
+            return Due(
+                tuple(connection.scalars(_UNPLACED)),
+                tuple(connection.scalars(_UNSUPPORTED)),
+            )
+
+
+# --- inside a transaction ------------------------------------------------------------------------------------------
+def drop_placements(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Due:
+    """Placements, and the enrolments that rested on them alone, are gone; returns what lost its last support."""
+    pictures = list(connection.scalars(sa.select(t.placements.c.picture_id).distinct().where(which)))
+    connection.execute(t.placements.delete().where(which))
+    for part in chunks(pictures):
+        _drop_unsupported(connection, part)
+    return due_of(connection, pictures)
+
+
+def _drop_unsupported(connection: sa.Connection, pictures: Sequence[int]) -> None:
+    """Enrolments in a class in which the picture has no placement any more leave the index and the records."""
+    supported = (
+        sa.exists()
+        .where(t.placements.c.picture_id == t.faces.c.picture_id)
+        .where(t.placements.c.class_id == t.enrolments.c.class_id)
+    )
+    rows = connection.execute(
+        sa.select(t.enrolments.c.face_id, t.enrolments.c.class_id, t.enrolments.c.refusal)
+        .join(t.faces)
+        .where(t.faces.c.picture_id.in_(list(pictures)), ~supported)
+        # a picture without any placement keeps its rows until its erasure has removed what they lead to
+        .where(sa.exists().where(t.placements.c.picture_id == t.faces.c.picture_id))
+    ).all()
+    for row in rows:
+        connection.execute(
+            t.enrolments.delete().where(t.enrolments.c.face_id == row.face_id, t.enrolments.c.class_id == row.class_id)
+        )
+    note_changes(connection, [(row.face_id, row.class_id) for row in rows if row.refusal is None], added=False)
+
+
+def note_changes(connection: sa.Connection, rows: Sequence[tuple[FaceId, ClassId]], *, added: bool) -> None:
+    """The index of every process hears of these rows, in this order."""
+    if rows:
+        connection.execute(
+            t.changes.insert(), [{"face_id": face, "class_id": class_id, "added": added} for face, class_id in rows]
+        )
+
+
+def _put_picture(connection: sa.Connection, tenant_id: int, picture: PictureRow) -> None:
+    picture_id = picture.known_id
+    if picture_id is None:
+        made = connection.execute(
+            t.pictures.insert().values(
+                uid=picture.uid.bytes, tenant_id=tenant_id, sha256=picture.sha256, salt=picture.salt,
+                width=picture.width, height=picture.height, format=picture.format, taken_at=picture.taken_at,
+            )
+        )  # fmt: skip
+        picture_id = int(made.inserted_primary_key[0])  # type: ignore[index]  # one row
+        existing: dict[bytes, FaceId] = {}
+    else:
+        rows = connection.execute(sa.select(t.faces.c.uid, t.faces.c.id).where(t.faces.c.picture_id == picture_id))
+        existing = {row.uid: row.id for row in rows}
+    added: list[tuple[FaceId, ClassId]] = []
+    for face in picture.faces:
+        face_id = _put_face(connection, picture_id, face, existing.get(face.uid.bytes))
+        before = {
+            row.class_id: row.refusal
+            for row in connection.execute(t.enrolments.select().where(t.enrolments.c.face_id == face_id))
+        } if face.uid.bytes in existing else {}  # fmt: skip
+        for enrolment in face.enrolments:
+            refusal = None if enrolment.refusal is None else str(enrolment.refusal)
+            if enrolment.class_id not in before:
+                connection.execute(
+                    t.enrolments.insert().values(
+                        face_id=face_id, class_id=enrolment.class_id, refusal=refusal, subject_id=enrolment.subject_id
+                    )
+                )
+            elif before[enrolment.class_id] != refusal:
+                connection.execute(
+                    t.enrolments.update()
+                    .where(t.enrolments.c.face_id == face_id, t.enrolments.c.class_id == enrolment.class_id)
+                    .values(refusal=refusal, subject_id=enrolment.subject_id)
+                )
+            else:
+                continue
+            if refusal is None:
+                added.append((face_id, enrolment.class_id))
+    note_changes(connection, added, added=True)
+
+
+def _put_face(connection: sa.Connection, picture_id: int, face: FaceRow, known: FaceId | None) -> FaceId:
+    values: dict[str, Any] = {
+        "landmarks": None if face.landmarks is None else _POINTS.pack(*(v for point in face.landmarks for v in point)),
+        "quality": None if face.quality is None else pack_quality(face.quality),
+        "key_id": face.key_id,
+        "template": face.template,
+        "space_id": face.space_id,
+    }
+    if known is not None:
+        connection.execute(t.faces.update().where(t.faces.c.id == known).values(**values))
+        return known
+    x1, y1, x2, y2 = face.box
+    made = connection.execute(
+        t.faces.insert().values(uid=face.uid.bytes, picture_id=picture_id, x1=x1, y1=y1, x2=x2, y2=y2, **values)
+    )
+    return int(made.inserted_primary_key[0])  # type: ignore[index]  # one row
+
+
+def _put_placements(connection: sa.Connection, batch: Batch) -> list[int]:
+    """Placements stand; returns the pictures that stood at those places before and now may not."""
+    left: list[int] = []
+    for placement in batch.placements:
+        picture_id = connection.scalar(
+            sa.select(t.pictures.c.id).where(
+                t.pictures.c.tenant_id == batch.tenant_id, t.pictures.c.sha256 == placement.sha256
+            )
+        )
+        values = {
+            "picture_id": picture_id, "class_id": placement.class_id, "size": placement.size,
+            "mtime_ns": placement.mtime_ns, "run_id": batch.run_id,
+        }  # fmt: skip
+        here = sa.and_(t.placements.c.source_id == batch.source_id, t.placements.c.place == placement.place)
+        before = connection.execute(t.placements.select().where(here)).one_or_none()
+        if before is None:
+            connection.execute(t.placements.insert().values(source_id=batch.source_id, place=placement.place, **values))
+        else:
+            connection.execute(t.placements.update().where(here).values(**values))
+            if (before.picture_id, before.class_id) != (picture_id, placement.class_id):
+                _drop_unsupported(connection, [before.picture_id])
+                left.append(before.picture_id)
+        connection.execute(
+            t.rejections.delete().where(
+                t.rejections.c.source_id == batch.source_id, t.rejections.c.place == placement.place
+            )
+        )
+    return left
+
+
+def _put_rejections(connection: sa.Connection, batch: Batch) -> None:
+    """Rejections are recorded. A picture that stood at such a place stays: what can't be read now was not withdrawn."""
+    for rejection in batch.rejections:
+        here = sa.and_(t.rejections.c.source_id == batch.source_id, t.rejections.c.place == rejection.place)
+        connection.execute(t.rejections.delete().where(here))
+        connection.execute(
+            t.rejections.insert().values(
+                source_id=batch.source_id, place=rejection.place, size=rejection.size, mtime_ns=rejection.mtime_ns,
+                reason=str(rejection.reason), detail=rejection.detail[:300], run_id=batch.run_id,
+            )
+        )  # fmt: skip
+        connection.execute(
+            t.placements.update()
+            .where(t.placements.c.source_id == batch.source_id, t.placements.c.place == rejection.place)
+            .values(run_id=batch.run_id)
+        )
+
+
+_UNPLACED: Final = (
+    sa.select(t.pictures.c.id)
+    .where(t.pictures.c.erasure_id.is_(None))
+    .where(~sa.exists().where(t.placements.c.picture_id == t.pictures.c.id))
+)
+_UNSUPPORTED: Final = (  # a template that no class may use must not stay (DESIGN.md section 2)
+    sa.select(t.faces.c.id)
+    .where(t.faces.c.erasure_id.is_(None), t.faces.c.key_id.is_not(None))
+    .where(sa.exists().where(t.placements.c.picture_id == t.faces.c.picture_id))
+    .where(~sa.exists().where(t.enrolments.c.face_id == t.faces.c.id, t.enrolments.c.refusal.is_(None)))
+)
+
+
+def due_of(connection: sa.Connection, pictures: Sequence[int]) -> Due:
+    """What of these pictures has lost its last support."""
+    unplaced: list[int] = []
+    unsupported: list[FaceId] = []
+    for part in chunks(sorted(set(pictures))):
+        unplaced.extend(connection.scalars(_UNPLACED.where(t.pictures.c.id.in_(part))))
+        unsupported.extend(connection.scalars(_UNSUPPORTED.where(t.faces.c.picture_id.in_(part))))
+    return Due(tuple(unplaced), tuple(unsupported))
+
+
+def _faces_of(connection: sa.Connection, pictures: Sequence[int]) -> Mapping[int, list[tuple[FaceId, FaceRow]]]:
+    enrolled: dict[FaceId, list[Enrolment]] = {}
+    found: dict[int, list[tuple[FaceId, FaceRow]]] = {}
+    rows = connection.execute(
+        t.faces.select().where(t.faces.c.picture_id.in_(list(pictures))).order_by(t.faces.c.id)
+    ).all()
+    for row in connection.execute(t.enrolments.select().join(t.faces).where(t.faces.c.picture_id.in_(list(pictures)))):
+        refusal = None if row.refusal is None else FaceRefusal(row.refusal)
+        enrolled.setdefault(row.face_id, []).append(Enrolment(row.class_id, refusal, row.subject_id))
+    for row in rows:
+        face = FaceRow(
+            uid=uuid.UUID(bytes=row.uid),
+            box=(row.x1, row.y1, row.x2, row.y2),
+            enrolments=tuple(enrolled.get(row.id, ())),
+            landmarks=None if row.landmarks is None else unpack_landmarks(row.landmarks),
+            quality=None if row.quality is None else unpack_quality(row.quality),
+            key_id=row.key_id,
+            template=row.template,
+            space_id=row.space_id,
+        )
+        found.setdefault(row.picture_id, []).append((row.id, face))
+    return found
+
+
+def pack_quality(quality: Quality) -> bytes:
+    """24 bytes, in the order of the fields."""
+    return _QUALITY.pack(
+        quality.width_px, quality.sharpness, quality.pose, quality.exposure, quality.detector, quality.overall
+    )
+
+
+def unpack_quality(packed: bytes) -> Quality:
+    """The inverse of `pack_quality`, at float32 precision."""
+    return Quality(*_QUALITY.unpack(packed))
+
+
+def unpack_landmarks(packed: bytes) -> Landmarks:
+    """Five (x, y) points from 40 bytes."""
+    v = _POINTS.unpack(packed)
+    return ((v[0], v[1]), (v[2], v[3]), (v[4], v[5]), (v[6], v[7]), (v[8], v[9]))
+
+
+def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """`items` in parts that one query can take."""
+    for start in range(0, len(items), CHUNK):
+        yield items[start : start + CHUNK]

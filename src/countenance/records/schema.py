@@ -1,0 +1,289 @@
+"""The tables of `records.db`: the truth about everything but pixels and keys.
+
+Portable SQLAlchemy Core, so that PostgreSQL can follow behind the same code. Ids are small integers inside and random
+uuids (`uid`, 16 bytes) outside: only a uid ever leaves, and only a uid stands in the audit log, so that erasing a row
+leaves the log with a name for nothing.
+
+Sealed columns (`template`) open only with the data key that `key_id` names; its store is another database.
+A change here needs a migration (`records/migrations/versions`); a test compares the two.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+SCHEMA_REVISION: Final = "0001"  # newest in migrations/versions
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+
+class UtcTime(sa.types.TypeDecorator[datetime]):
+    """An aware UTC datetime, kept as RFC 3339 text: it sorts, and a person with `sqlite3` can read it."""
+
+    impl = sa.String(32)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> str | None:
+        """Raises ValueError: the datetime has no zone."""
+        del dialect
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone can't be kept")
+        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+    def process_result_value(self, value: str | None, dialect: Any) -> datetime | None:
+        """Aware, UTC."""
+        del dialect
+        return None if value is None else datetime.fromisoformat(value)
+
+
+def _uid() -> sa.Column[bytes]:
+    return sa.Column("uid", sa.LargeBinary(16), nullable=False, unique=True)
+
+
+# A row a home: what must change in step with the rest (policy_version) or be known before anything else is.
+counters = sa.Table(
+    "counters",
+    metadata,
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("value", sa.BigInteger, nullable=False),
+)
+
+tenants = sa.Table(
+    "tenants",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _uid(),
+    sa.Column("name", sa.String(200), nullable=False, unique=True),
+)
+
+sources = sa.Table(
+    "sources",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _uid(),
+    sa.Column("tenant_id", sa.ForeignKey("tenants.id"), nullable=False),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),  # "folder"
+    sa.Column("location", sa.LargeBinary, nullable=False),  # bytes, since a path need not be UTF-8
+    sa.Column("jurisdictions", sa.JSON, nullable=False),  # default of its pictures: sorted list of codes
+    sa.Column("added_at", UtcTime, nullable=False),
+    sa.UniqueConstraint("tenant_id", "name"),
+)
+
+grants = sa.Table(
+    "grants",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _uid(),
+    sa.Column("source_id", sa.ForeignKey("sources.id"), nullable=False, index=True),
+    sa.Column("basis", sa.String(16), nullable=False),
+    sa.Column("jurisdictions", sa.JSON, nullable=False),
+    sa.Column("purposes", sa.JSON, nullable=False),
+    sa.Column("terms", sa.JSON, nullable=False),  # [[key, value], ...]: law, article, authority
+    sa.Column("key_id", sa.LargeBinary(16)),  # seals evidence and references; destroyed with the grant
+    sa.Column("evidence_sha256", sa.String(64)),
+    sa.Column("evidence_blob", sa.String(64)),
+    sa.Column("starts_at", UtcTime, nullable=False),
+    sa.Column("expires_at", UtcTime),
+    sa.Column("erase_within_days", sa.Integer, nullable=False),
+    sa.Column("suspended_at", UtcTime),
+    sa.Column("withdrawn_at", UtcTime),
+)
+
+subjects = sa.Table(
+    "subjects",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _uid(),
+    sa.Column("grant_id", sa.ForeignKey("grants.id"), nullable=False, index=True),
+    sa.Column("name", sa.LargeBinary, nullable=False),  # sealed under the grant's key
+    sa.Column("evidence_sha256", sa.String(64), nullable=False),
+    sa.Column("evidence_blob", sa.String(64), nullable=False),
+    sa.Column("template", sa.LargeBinary, nullable=False),  # sealed under the grant's key
+    sa.Column("space_id", sa.ForeignKey("spaces.id"), nullable=False),
+)
+
+policy_classes = sa.Table(
+    "policy_classes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("grant_id", sa.ForeignKey("grants.id"), nullable=False),
+    sa.Column("jurisdictions", sa.JSON, nullable=False),
+    sa.Column("purposes", sa.JSON, nullable=False),
+    sa.Column("flags", sa.JSON, nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),  # of the four above, since JSON has no unique constraint
+    sa.UniqueConstraint("digest"),
+)
+
+orders = sa.Table(
+    "orders",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _uid(),
+    sa.Column("stops", sa.JSON, nullable=False),  # of "collect", "embed", "offer"
+    sa.Column("scope", sa.String(16), nullable=False),  # jurisdiction, source, client, client_class
+    sa.Column("value", sa.String(200), nullable=False),
+    sa.Column("starts_at", UtcTime, nullable=False),
+    sa.Column("lifted_at", UtcTime),
+)
+
+spaces = sa.Table(
+    "spaces",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("model", sa.String(100), nullable=False),
+    sa.Column("weights_sha256", sa.String(64), nullable=False),
+    sa.Column("dimension", sa.Integer, nullable=False),
+    sa.UniqueConstraint("model", "weights_sha256"),
+)
+
+pictures = sa.Table(
+    "pictures",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _uid(),
+    sa.Column("tenant_id", sa.ForeignKey("tenants.id"), nullable=False),
+    sa.Column("sha256", sa.LargeBinary(32), nullable=False),
+    sa.Column("salt", sa.LargeBinary(16), nullable=False),  # of the hash by which the log knows it; goes with the row
+    sa.Column("width", sa.Integer, nullable=False),
+    sa.Column("height", sa.Integer, nullable=False),
+    sa.Column("format", sa.String(8), nullable=False),
+    sa.Column("taken_at", sa.String(32)),
+    sa.Column("erasure_id", sa.ForeignKey("erasures.id"), index=True),  # set: hidden at once, gone when it is done
+    sa.UniqueConstraint("tenant_id", "sha256"),
+)
+
+placements = sa.Table(
+    "placements",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("picture_id", sa.ForeignKey("pictures.id"), nullable=False, index=True),
+    sa.Column("source_id", sa.ForeignKey("sources.id"), nullable=False),
+    sa.Column("class_id", sa.ForeignKey("policy_classes.id"), nullable=False),
+    sa.Column("place", sa.LargeBinary, nullable=False),  # relative to the source; bytes, as file names are
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("mtime_ns", sa.BigInteger, nullable=False),
+    sa.Column("run_id", sa.Integer, nullable=False),  # the ingest that saw it last
+    sa.UniqueConstraint("source_id", "place"),
+)
+
+faces = sa.Table(
+    "faces",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _uid(),
+    sa.Column("picture_id", sa.ForeignKey("pictures.id"), nullable=False, index=True),
+    sa.Column("x1", sa.Float, nullable=False),
+    sa.Column("y1", sa.Float, nullable=False),
+    sa.Column("x2", sa.Float, nullable=False),
+    sa.Column("y2", sa.Float, nullable=False),
+    # All null for a face that no class may index: of it only the box and the reason are kept.
+    sa.Column("landmarks", sa.LargeBinary(40)),  # 10 little-endian float32: x, y of the five points
+    sa.Column("quality", sa.LargeBinary(24)),  # 6 little-endian float32, in the order of types.Quality
+    sa.Column("key_id", sa.LargeBinary(16)),
+    sa.Column("template", sa.LargeBinary),  # sealed float16
+    sa.Column("space_id", sa.ForeignKey("spaces.id")),
+    sa.Column("erasure_id", sa.ForeignKey("erasures.id"), index=True),
+    sqlite_autoincrement=True,  # an id is never used twice: an index that lags must not show another's face
+)
+
+enrolments = sa.Table(
+    "enrolments",
+    metadata,
+    sa.Column("face_id", sa.ForeignKey("faces.id"), primary_key=True),
+    sa.Column("class_id", sa.ForeignKey("policy_classes.id"), primary_key=True),
+    sa.Column("refusal", sa.String(16)),  # a FaceRefusal; null: searchable in this class
+    sa.Column("subject_id", sa.ForeignKey("subjects.id")),
+    sqlite_with_rowid=False,
+)
+sa.Index("ix_enrolments_class_id", enrolments.c.class_id, enrolments.c.refusal)
+
+changes = sa.Table(
+    "changes",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("face_id", sa.Integer, nullable=False),  # no foreign key: it outlives the face
+    sa.Column("class_id", sa.Integer, nullable=False),
+    sa.Column("added", sa.Boolean, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+rejections = sa.Table(
+    "rejections",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("source_id", sa.ForeignKey("sources.id"), nullable=False),
+    sa.Column("place", sa.LargeBinary, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("mtime_ns", sa.BigInteger, nullable=False),
+    sa.Column("reason", sa.String(24), nullable=False),
+    sa.Column("detail", sa.String(300), nullable=False),
+    sa.Column("run_id", sa.Integer, nullable=False),
+    sa.UniqueConstraint("source_id", "place"),
+)
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("source_id", sa.ForeignKey("sources.id"), nullable=False),
+    sa.Column("started_at", UtcTime, nullable=False),
+    sa.Column("ended_at", UtcTime),
+    sqlite_autoincrement=True,
+)
+
+erasures = sa.Table(
+    "erasures",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _uid(),
+    sa.Column("scope", sa.String(16), nullable=False),  # face, picture, source, vanished, replaced
+    sa.Column("source_id", sa.Integer),  # scope source: the source that goes with its pictures
+    sa.Column("begun_at", UtcTime, nullable=False),
+    sa.Column("done_at", UtcTime),
+    sa.Column("counts", sa.JSON, nullable=False),
+)
+
+# What somebody erased stays out when its file is met again: a keyed digest of the picture, and of a face its box.
+suppressions = sa.Table(
+    "suppressions",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("digest", sa.LargeBinary(32), nullable=False, index=True),  # HMAC of tenant and sha256, key in keys.db
+    sa.Column("box", sa.JSON),  # null: the whole picture
+    sa.Column("erasure_uid", sa.LargeBinary(16), nullable=False),
+)
+
+cases = sa.Table(
+    "cases",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _uid(),
+    sa.Column("reference", sa.String(200), nullable=False, unique=True),
+    sa.Column("key_id", sa.LargeBinary(16), nullable=False),  # seals the probes kept with it
+    sa.Column("opened_at", UtcTime, nullable=False),
+)
+
+searches = sa.Table(
+    "searches",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("log_entry", sa.String(40), nullable=False, unique=True),
+    sa.Column("case_id", sa.ForeignKey("cases.id"), nullable=False, index=True),
+    sa.Column("purpose", sa.String(32), nullable=False),
+    sa.Column("probe_blob", sa.String(64), nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+)

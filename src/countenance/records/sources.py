@@ -1,0 +1,311 @@
+"""Sources, grants, subjects, policy classes and orders: everything that the policy decides on.
+
+Every write here moves `policy_version` in the same transaction, so that a decision made before it is known to be old.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from countenance.errors import NotFound, WrongUse
+from countenance.records import schema as t
+from countenance.records.database import Database
+from countenance.types import Basis, ClassId, Grant, Order, PolicyClass, Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where pictures come from, with its grant."""
+
+    id: int
+    uid: str  # uuid; the name by which the log knows it
+    tenant_id: int
+    tenant: str
+    name: str
+    kind: str
+    location: bytes  # of a folder its absolute path, as bytes
+    jurisdictions: frozenset[str]  # default of its pictures
+    added_at: datetime
+    grant: Grant
+    grant_uid: str
+    grant_key: bytes | None
+    evidence_blob: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewGrant:
+    """A grant as it is to be recorded; `rights` has checked it."""
+
+    basis: Basis
+    jurisdictions: frozenset[str]
+    purposes: frozenset[Purpose]
+    terms: tuple[tuple[str, str], ...]
+    starts_at: datetime
+    expires_at: datetime | None
+    erase_within_days: int
+    key_id: bytes | None
+    evidence_sha256: str | None
+    evidence_blob: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SealedSubject:
+    """A subject of a grant; name and template are sealed under the grant's key."""
+
+    uid: str
+    name: bytes
+    evidence_sha256: str
+    evidence_blob: str
+    template: bytes
+    space_id: int
+    id: int = 0
+
+
+def move_policy_version(connection: sa.Connection) -> None:
+    """Every earlier decision is old from this commit on."""
+    changed = connection.execute(
+        t.counters.update().where(t.counters.c.name == "policy_version").values(value=t.counters.c.value + 1)
+    )
+    if not changed.rowcount:
+        connection.execute(t.counters.insert().values(name="policy_version", value=1))
+
+
+def policy_version(connection: sa.Connection) -> int:
+    """0 in a new home."""
+    found = connection.scalar(sa.select(t.counters.c.value).where(t.counters.c.name == "policy_version"))
+    return int(found or 0)
+
+
+class Sources:
+    """Reads and writes of what the policy decides on."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    # --- reads ---------------------------------------------------------------------------------------------------
+    def policy_version(self) -> int:
+        """Grows with every change of what policy decides on."""
+        with self._db.read() as connection:
+            return policy_version(connection)
+
+    def policy_facts(self) -> tuple[int, tuple[PolicyClass, ...], tuple[Order, ...]]:
+        """One snapshot of everything that a decision depends on: version, classes with their grants, live orders."""
+        with self._db.read() as connection, connection.begin():
+            version = policy_version(connection)
+            rows = connection.execute(
+                sa.select(
+                    t.policy_classes.c.id.label("class_id"),
+                    t.policy_classes.c.jurisdictions.label("class_jurisdictions"),
+                    t.policy_classes.c.purposes.label("class_purposes"),
+                    t.policy_classes.c.flags,
+                    t.sources.c.name.label("source"),
+                    t.tenants.c.name.label("tenant"),
+                    *t.grants.c,
+                )
+                .select_from(t.policy_classes.join(t.grants).join(t.sources).join(t.tenants))
+                .order_by(t.policy_classes.c.id)
+            ).all()
+            live = connection.execute(t.orders.select().where(t.orders.c.lifted_at.is_(None))).all()
+        grants = {row.id: _grant(row) for row in rows}
+        classes = tuple(
+            PolicyClass(
+                id=row.class_id,
+                grant=grants[row.id],
+                tenant=row.tenant,
+                source=row.source,
+                jurisdictions=frozenset(row.class_jurisdictions),
+                purposes=frozenset(Purpose(p) for p in row.class_purposes),
+                flags=frozenset(row.flags),
+            )
+            for row in rows
+        )
+        return version, classes, tuple(_order(row) for row in live)
+
+    def all(self) -> tuple[Source, ...]:
+        """Every source, by name."""
+        with self._db.read() as connection:
+            return tuple(_source(row) for row in connection.execute(_SOURCES.order_by(t.sources.c.name)))
+
+    def get(self, name: str) -> Source:
+        """Raises NotFound."""
+        with self._db.read() as connection:
+            row = connection.execute(_SOURCES.where(t.sources.c.name == name)).one_or_none()
+        if row is None:
+            raise NotFound(f"there is no source called {name!r}", "`countenance source list` names them")
+        return _source(row)
+
+    def subjects(self, grant_id: int) -> tuple[SealedSubject, ...]:
+        """The subjects of a grant, sealed."""
+        with self._db.read() as connection:
+            rows = connection.execute(t.subjects.select().where(t.subjects.c.grant_id == grant_id)).all()
+        return tuple(
+            SealedSubject(
+                uid=str(uuid.UUID(bytes=row.uid)), name=row.name, evidence_sha256=row.evidence_sha256,
+                evidence_blob=row.evidence_blob, template=row.template, space_id=row.space_id, id=row.id,
+            )
+            for row in rows
+        )  # fmt: skip
+
+    # --- writes --------------------------------------------------------------------------------------------------
+    def ensure_tenant(self, name: str) -> int:
+        """The id of the tenant of that name, made if it is new."""
+        with self._db.write() as connection:
+            found = connection.scalar(sa.select(t.tenants.c.id).where(t.tenants.c.name == name))
+            if found is not None:
+                return int(found)
+            made = connection.execute(t.tenants.insert().values(uid=uuid.uuid4().bytes, name=name))
+            return int(made.inserted_primary_key[0])  # type: ignore[index]  # an insert of one row has one
+
+    def add(
+        self, *, uid: uuid.UUID, grant_uid: uuid.UUID, tenant_id: int, name: str, kind: str, location: bytes,
+        jurisdictions: frozenset[str], added_at: datetime, grant: NewGrant, subjects: Sequence[SealedSubject] = (),
+    ) -> Source:  # fmt: skip
+        """Source, grant and subjects are recorded together, or not at all. Raises WrongUse: the name is taken."""
+        with self._db.write() as connection:
+            taken = connection.scalar(
+                sa.select(t.sources.c.id).where(t.sources.c.tenant_id == tenant_id, t.sources.c.name == name)
+            )
+            if taken is not None:
+                raise WrongUse(
+                    f"a source called {name!r} exists", "choose another name, or see `countenance source show`"
+                )
+            source_id = _insert(
+                connection, t.sources, uid=uid.bytes, tenant_id=tenant_id, name=name, kind=kind, location=location,
+                jurisdictions=sorted(jurisdictions), added_at=added_at,
+            )  # fmt: skip
+            grant_id = _insert(
+                connection, t.grants, uid=grant_uid.bytes, source_id=source_id, basis=str(grant.basis),
+                jurisdictions=sorted(grant.jurisdictions), purposes=sorted(grant.purposes),
+                terms=[list(term) for term in grant.terms], key_id=grant.key_id,
+                evidence_sha256=grant.evidence_sha256, evidence_blob=grant.evidence_blob, starts_at=grant.starts_at,
+                expires_at=grant.expires_at, erase_within_days=grant.erase_within_days,
+            )  # fmt: skip
+            for subject in subjects:
+                _insert(
+                    connection, t.subjects, uid=uuid.UUID(subject.uid).bytes, grant_id=grant_id, name=subject.name,
+                    evidence_sha256=subject.evidence_sha256, evidence_blob=subject.evidence_blob,
+                    template=subject.template, space_id=subject.space_id,
+                )  # fmt: skip
+            move_policy_version(connection)
+        return self.get(name)
+
+    def set_grant_state(self, source: Source, **times: datetime | None) -> None:
+        """`suspended_at` or `withdrawn_at` is recorded; in force in every process with this commit."""
+        with self._db.write() as connection:
+            connection.execute(t.grants.update().where(t.grants.c.id == source.grant.id).values(**times))
+            move_policy_version(connection)
+
+    def ensure_class(self, grant: Grant, jurisdictions: frozenset[str], flags: frozenset[str] = frozenset()) -> ClassId:
+        """The policy class (grant, jurisdictions, the grant's purposes, flags), made if it is new."""
+        parts = [grant.id, sorted(jurisdictions), sorted(grant.purposes), sorted(flags)]
+        digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        query = sa.select(t.policy_classes.c.id).where(t.policy_classes.c.digest == digest)
+        with self._db.read() as connection:
+            found = connection.scalar(query)
+        if found is not None:
+            return int(found)
+        with self._db.write() as connection:
+            found = connection.scalar(query)
+            if found is not None:
+                return int(found)
+            made = _insert(
+                connection, t.policy_classes, grant_id=grant.id, jurisdictions=parts[1], purposes=parts[2],
+                flags=parts[3], digest=digest,
+            )  # fmt: skip
+            move_policy_version(connection)
+            return made
+
+    def add_order(self, *, stops: Iterable[str], scope: str, value: str, starts_at: datetime) -> int:
+        """The order is in force in every process with this commit."""
+        with self._db.write() as connection:
+            made = _insert(
+                connection, t.orders, uid=uuid.uuid4().bytes, stops=sorted(stops), scope=scope, value=value,
+                starts_at=starts_at,
+            )  # fmt: skip
+            move_policy_version(connection)
+            return made
+
+    def lift_order(self, order_id: int, at: datetime) -> None:
+        """The order no longer stops anything."""
+        with self._db.write() as connection:
+            connection.execute(t.orders.update().where(t.orders.c.id == order_id).values(lifted_at=at))
+            move_policy_version(connection)
+
+    def ensure_space(self, model: str, weights_sha256: str, dimension: int) -> int:
+        """The id of an embedding space, made if it is new."""
+        query = sa.select(t.spaces.c.id).where(t.spaces.c.model == model, t.spaces.c.weights_sha256 == weights_sha256)
+        with self._db.read() as connection:
+            found = connection.scalar(query)
+        if found is not None:
+            return int(found)
+        with self._db.write() as connection:
+            found = connection.scalar(query)
+            if found is not None:
+                return int(found)
+            return _insert(connection, t.spaces, model=model, weights_sha256=weights_sha256, dimension=dimension)
+
+    def spaces(self) -> dict[int, tuple[str, str, int]]:
+        """Every embedding space that templates were made in: id -> (model, sha256, dimension)."""
+        with self._db.read() as connection:
+            return {
+                row.id: (row.model, row.weights_sha256, row.dimension) for row in connection.execute(t.spaces.select())
+            }
+
+
+_SOURCES = sa.select(
+    t.sources.c.uid.label("source_uid"),
+    t.sources.c.tenant_id,
+    t.sources.c.name.label("source_name"),
+    t.sources.c.kind,
+    t.sources.c.location,
+    t.sources.c.jurisdictions.label("source_jurisdictions"),
+    t.sources.c.added_at,
+    t.tenants.c.name.label("tenant"),
+    *t.grants.c,
+).select_from(t.sources.join(t.tenants).join(t.grants))
+
+
+def _insert(connection: sa.Connection, table: sa.Table, **values: Any) -> int:
+    made = connection.execute(table.insert().values(**values))
+    return int(made.inserted_primary_key[0])  # type: ignore[index]  # an insert of one row has one
+
+
+def _grant(row: Any) -> Grant:
+    return Grant(
+        id=row.id,
+        source_id=row.source_id,
+        basis=Basis(row.basis),
+        jurisdictions=frozenset(row.jurisdictions),
+        purposes=frozenset(Purpose(p) for p in row.purposes),
+        evidence_sha256=row.evidence_sha256,
+        starts_at=row.starts_at,
+        expires_at=row.expires_at,
+        erase_within_days=row.erase_within_days,
+        suspended_at=row.suspended_at,
+        withdrawn_at=row.withdrawn_at,
+        terms=tuple((key, value) for key, value in row.terms),
+    )
+
+
+def _source(row: Any) -> Source:
+    return Source(
+        id=row.source_id, uid=str(uuid.UUID(bytes=row.source_uid)), tenant_id=row.tenant_id, tenant=row.tenant,
+        name=row.source_name, kind=row.kind, location=row.location,
+        jurisdictions=frozenset(row.source_jurisdictions), added_at=row.added_at, grant=_grant(row),
+        grant_uid=str(uuid.UUID(bytes=row.uid)), grant_key=row.key_id, evidence_blob=row.evidence_blob,
+    )  # fmt: skip
+
+
+def _order(row: Any) -> Order:
+    return Order(
+        id=row.id, stops=frozenset(row.stops), scope=row.scope, value=row.value, starts_at=row.starts_at,
+        lifted_at=row.lifted_at,
+    )  # fmt: skip

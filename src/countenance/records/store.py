@@ -1,0 +1,41 @@
+"""The record store: one database, opened once, in the parts that its users need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from countenance.records.cases import Cases
+from countenance.records.database import Database, open_sqlite
+from countenance.records.erasures import Erasures
+from countenance.records.gallery import Gallery
+from countenance.records.pictures import Pictures
+from countenance.records.sources import Sources
+
+
+@dataclass(frozen=True, slots=True)
+class RecordStore:
+    """The truth about everything but pixels and keys."""
+
+    database: Database
+    sources: Sources
+    pictures: Pictures
+    gallery: Gallery
+    erasures: Erasures
+    cases: Cases
+
+    def close(self) -> None:
+        """No connection is left open."""
+        self.database.close()
+
+
+def record_store(database: Database) -> RecordStore:
+    """The store over an open database."""
+    return RecordStore(
+        database, Sources(database), Pictures(database), Gallery(database), Erasures(database), Cases(database)
+    )
+
+
+def open_records(path: Path) -> RecordStore:
+    """The store in the SQLite file at `path`, made or migrated where needed. Raises: HomeTooNew, StorageFailed."""
+    return record_store(open_sqlite(path))
