@@ -2,8 +2,8 @@
 
 The shipped files keep each weight as int8 blocks with a scale and zero point for each block (ONNX opset 21
 `DequantizeLinear` with `block_size`), which neither ONNX Runtime nor OpenCV 5 runs as they stand. Folding multiplies
-them out, so that the weights are exactly the numbers which the quantised file means. It is deterministic to the byte:
-elementwise float32 and float64 arithmetic only, and one order of tensors.
+them out, so that the weights are the numbers which the quantised file means, and rewrites what is slow (prelu.py). It
+is deterministic to the byte: elementwise float32 and float64 arithmetic only, and one order of tensors.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from countenance.weights.prelu import Tensors, without_batch_norms, without_prelus
 
 if TYPE_CHECKING:
     from onnx import NodeProto, ValueInfoProto
@@ -31,9 +33,10 @@ def fold(model_bytes: bytes) -> bytes:
 
     source = onnx.load_from_string(model_bytes)
     graph = source.graph
-    tensors: dict[str, NDArray[Any]] = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
+    tensors: Tensors = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
     network = _multiplied_out(graph.node, tensors)
     _free_the_batch(network, tensors)
+    network = without_prelus(without_batch_norms(network, tensors), tensors)
 
     needed = {name for node in network for name in node.input if name}
     (picture,) = (i for i in graph.input if i.name in needed and i.name not in tensors)
@@ -41,14 +44,16 @@ def fold(model_bytes: bytes) -> bytes:
     model = onnx.ModelProto(ir_version=source.ir_version, producer_name=PRODUCER, opset_import=source.opset_import)
     model.graph.name = graph.name
     model.graph.node.extend(network)
-    model.graph.initializer.extend(numpy_helper.from_array(tensors[n], n) for n in sorted(needed & tensors.keys()))
+    model.graph.initializer.extend(
+        numpy_helper.from_array(_as_stored(tensors[n]), n) for n in sorted(needed & tensors.keys())
+    )
     model.graph.input.append(_with_free_dims(picture, ("N", None, "H", "W") if any_size else ("N",)))
     model.graph.output.extend(_with_free_dims(o, ("N", f"A_{o.name}") if any_size else ("N",)) for o in graph.output)
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _multiplied_out(nodes: Any, tensors: dict[str, NDArray[Any]]) -> list[NodeProto]:
+def _multiplied_out(nodes: Any, tensors: Tensors) -> list[NodeProto]:
     """The nodes that are left when everything computed from weights alone is computed into `tensors`."""
     from onnx import helper
 
@@ -73,12 +78,17 @@ def _multiplied_out(nodes: Any, tensors: dict[str, NDArray[Any]]) -> list[NodePr
     return left
 
 
-def _free_the_batch(nodes: list[NodeProto], tensors: dict[str, NDArray[Any]]) -> None:
+def _free_the_batch(nodes: list[NodeProto], tensors: Tensors) -> None:
     """Every Reshape to (1, -1, C) becomes one to (the input's own first dimension, -1, C)."""
     for node in nodes:
         if node.op_type == "Reshape":
             shape = tensors[node.input[1]]
             tensors[node.input[1]] = np.array([0, *shape[1:]], dtype=np.int64)  # 0 copies (ONNX Reshape, allowzero=0)
+
+
+def _as_stored(tensor: NDArray[Any]) -> NDArray[Any]:
+    """Whole numbers (shapes) as they are, all others rounded once to float32."""
+    return tensor if tensor.dtype.kind == "i" else tensor.astype(np.float32)
 
 
 def _with_free_dims(value: ValueInfoProto, names: tuple[str | None, ...]) -> ValueInfoProto:

@@ -11,10 +11,12 @@ anew, which costs about 1.5 s for SFace.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import hashlib
 import logging
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +27,7 @@ from countenance.errors import StorageFailed, WeightsDamaged
 from countenance.weights.manifest import ModelEntry, entry
 
 log = logging.getLogger(__name__)
-_scratch: list[tempfile.TemporaryDirectory[str]] = []  # at most one; it removes itself when the process ends
+_scratch: list[Path] = []  # at most one folder of this process alone, removed when it ends
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +78,7 @@ def source_bytes(model: ModelEntry) -> bytes:
 def _verified(model: ModelEntry) -> tuple[Path, bytes]:
     """The folded file and its verified bytes, made where they are missing."""
     name = f"{model.name}.{model.folded_sha256[:16]}.onnx"
-    places = [cache_dir() / name, *(Path(folder.name) / name for folder in _scratch)]
+    places = [cache_dir() / name, *(folder / name for folder in _scratch)]
     for place in places:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
             data = place.read_bytes()
@@ -89,8 +91,9 @@ def _verified(model: ModelEntry) -> tuple[Path, bytes]:
         log.warning("%s cannot be written (%s): %s is folded at every start", places[0], e, model.name)
     try:
         if not _scratch:
-            _scratch.append(tempfile.TemporaryDirectory(prefix="countenance-weights-"))
-        return _write(Path(_scratch[0].name) / name, data), data
+            _scratch.append(Path(tempfile.mkdtemp(prefix="countenance-weights-")))
+            atexit.register(shutil.rmtree, _scratch[0], ignore_errors=True)
+        return _write(_scratch[0] / name, data), data
     except OSError as e:
         raise StorageFailed(
             f"no folder can hold the weights of {model.name} ({len(data) / 1e6:.1f} MB): {e}",
