@@ -1,0 +1,184 @@
+"""Where a law applies, as a code, and which code covers which.
+
+A code is ISO 3166-1 alpha-2 ("CA"), ISO 3166-2 ("CA-ON"), a group ("EU"), a place below ("US-MI/detroit"), or
+"unknown", which is within nothing, because nobody knows. `data/jurisdictions.toml` holds what ISO's codes don't say.
+What a person types goes through `parse` once; stored codes are compared without a look at the ISO lists, which take
+a tenth of a second to load.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache, lru_cache
+from typing import Any, Final
+
+from countenance.errors import WrongUse
+
+UNKNOWN: Final = "unknown"
+SUGGESTIONS: Final = 4  # more is a list to read, not a hint
+
+
+def parse(text: str) -> str:
+    """The one code for what a person typed as a code: "ca-on" -> "CA-ON", "PR" -> "US-PR", "US-MI/Detroit".
+
+    Never guesses from a name, because a wrong jurisdiction is a wrong law.
+    Raises: WrongUse: no such code; the hint names what may have been meant.
+    """
+    code = _normal(text)
+    data = _data()
+    if code == UNKNOWN or code in data.groups or code in data.places:
+        return code
+    if _in_iso(code):
+        return data.same.get(code, code)
+    near = _suggestions(text)
+    raise WrongUse(
+        f"{text!r} is not a jurisdiction",
+        f"did you mean {' or '.join(f'{each} ({name(each)})' for each in near)}?"
+        if near
+        else 'use a code of ISO 3166-1 ("CA") or 3166-2 ("CA-ON"), "EU", "EEA", or "unknown"',
+    )
+
+
+def parse_set(text: str) -> frozenset[str]:
+    """The codes of a list separated by commas or semicolons: "CA-ON, us" -> {"CA-ON", "US"}.
+
+    Raises: WrongUse: one of them is no code, or there is none.
+    """
+    codes = frozenset(parse(part) for part in re.split("[,;]", text) if part.strip())
+    if not codes:
+        raise WrongUse("no jurisdiction is named", 'if nobody knows it, write "unknown"')
+    return codes
+
+
+@lru_cache(maxsize=65_536)
+def parents(code: str) -> tuple[str, ...]:
+    """All that covers this code, nearest first, without itself: "US-MI/detroit" -> ("US-MI", "US").
+
+    "FR" -> ("EU", "EEA"); "unknown" -> (). The code is one that `parse` returned; it is not checked again.
+    """
+    found: list[str] = []
+    frontier = [code]
+    while frontier:
+        frontier = [above for each in frontier for above in _directly_above(each) if above not in found]
+        found.extend(dict.fromkeys(frontier))
+    return tuple(found)
+
+
+def covers(parent: str, code: str) -> bool:
+    """Whether `code` is `parent` or a part of it. "unknown" covers nothing and is covered by nothing."""
+    return UNKNOWN not in (parent, code) and (parent == code or parent in parents(code))
+
+
+def within(code: str, allowed: frozenset[str]) -> bool:
+    """Whether one of `allowed` covers `code`. "unknown" is within nothing, not even a set that names it."""
+    return code != UNKNOWN and (code in allowed or not allowed.isdisjoint(parents(code)))
+
+
+def name(code: str) -> str:
+    """What a person calls it: "CA-ON" -> "Ontario, Canada". A code that ISO has since dropped is its own name."""
+    data = _data()
+    if code in data.groups:
+        return data.groups[code]
+    if code in data.places:
+        return f"{data.places[code]}, {name(code.rpartition('/')[0])}"
+    if "-" in code:
+        found = _iso().subdivisions.get(code=code)
+        return f"{found.name}, {name(code[:2])}" if found else code
+    found = _iso().countries.get(alpha_2=code)
+    return str(getattr(found, "common_name", found.name)) if found else code
+
+
+# --- how ----------------------------------------------------------------------------------------------------------
+class _Data:
+    """`data/jurisdictions.toml`, turned to face the questions above."""
+
+    def __init__(self, raw: dict[str, Any]) -> None:
+        self.groups: dict[str, str] = {code: group["name"] for code, group in raw["groups"].items()}
+        self.places: dict[str, str] = raw["places"]
+        self.same: dict[str, str] = raw["same"]
+        self.said: dict[str, str] = raw["said"]
+        self.groups_of: dict[str, list[str]] = {}
+        for code, group in raw["groups"].items():
+            for member in group["members"].split():
+                self.groups_of.setdefault(member, []).append(code)
+        self.part_of: dict[str, str] = {
+            f"{parent[:2]}-{part}": parent for parent, parts in raw["parts"].items() for part in parts.split()
+        }
+
+
+@cache
+def _data() -> _Data:
+    import tomllib
+    from importlib.resources import files
+
+    text = files("countenance").joinpath("data", "jurisdictions.toml").read_text("utf-8")
+    return _Data(tomllib.loads(text))
+
+
+def _iso() -> Any:
+    import pycountry
+
+    return pycountry
+
+
+def _normal(text: str) -> str:
+    """Codes in capitals, places below in small letters with hyphens."""
+    above, slash, below = text.strip().partition("/")
+    if above.lower() == UNKNOWN and not slash:
+        return UNKNOWN
+    return above.strip().upper().replace("_", "-") + slash + re.sub(r"[\s_]+", "-", below.strip().lower())
+
+
+def _in_iso(code: str) -> bool:
+    if "-" in code:
+        return _iso().subdivisions.get(code=code) is not None
+    return _iso().countries.get(alpha_2=code) is not None
+
+
+def _directly_above(code: str) -> list[str]:
+    data = _data()
+    if "/" in code:
+        return [code.rpartition("/")[0]]
+    if "-" in code:
+        return [data.part_of.get(code, code[:2])]
+    return data.groups_of.get(code, [])
+
+
+def _suggestions(text: str) -> list[str]:
+    """Codes that the text may have meant, the likeliest first; empty if it is like nothing."""
+    from difflib import get_close_matches
+
+    wanted = text.strip().casefold()
+    names = _names()
+    exact = names.get(wanted)
+    if exact:
+        return exact[:SUGGESTIONS]
+    near = [code for each in get_close_matches(wanted, names, n=SUGGESTIONS, cutoff=0.8) for code in names[each]]
+    return list(dict.fromkeys(near))[:SUGGESTIONS]
+
+
+def _names() -> dict[str, list[str]]:
+    """Every name and foreign code that is known, in small letters, to the codes it may mean."""
+    data = _data()
+    names: dict[str, list[str]] = {}
+
+    def known(said: str, code: str) -> None:
+        codes = names.setdefault(said.casefold(), [])
+        kept = data.same.get(code, code)
+        if kept not in codes:
+            codes.append(kept)
+
+    for said, code in data.said.items():
+        known(said, code)
+    for code, group in data.groups.items():
+        known(group, code)
+    for country in _iso().countries:
+        for field in ("name", "common_name", "official_name", "alpha_3"):
+            if value := getattr(country, field, None):
+                known(value, country.alpha_2)
+    for part in _iso().subdivisions:
+        known(part.name, part.code)
+        known(part.code.replace("-", ""), part.code)
+    for code, place in data.places.items():
+        known(place, code)
+    return names
