@@ -39,5 +39,5 @@ def test_the_space_names_the_weights_that_are_run():
 
 
 def test_an_unknown_model_is_not_found():
-    with pytest.raises(NotFound, match="known: sface"):
+    with pytest.raises(NotFound, match="buffalo"):
         OnnxEmbedder("buffalo")

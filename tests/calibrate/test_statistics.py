@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import beta, genpareto
+
+from countenance.calibrate.histogram import Histogram
+from countenance.calibrate.limits import upper_limit
+from countenance.calibrate.measure import score_pairs, tails
+from countenance.calibrate.tail import fit_tail, shape
+from countenance.errors import WrongUse
+
+rng = np.random.default_rng(11)
+
+
+@pytest.mark.parametrize("trials", [10, 1000, 783_042])
+@pytest.mark.parametrize("count", [0, 1, 5, 9])
+def test_the_upper_limit_is_scipys_clopper_pearson(count, trials):
+    assert upper_limit(count, trials) == pytest.approx(beta.ppf(0.95, count + 1, trials - count), rel=1e-6)
+
+
+def test_if_all_were_false_the_limit_is_one():
+    assert upper_limit(5, 5) == 1
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=50), st.floats(-1, 1))
+def test_a_histogram_never_counts_fewer_than_there_are(values, score):
+    histogram = Histogram.of(np.array(values))
+    assert histogram.total == len(values)
+    assert histogram.at_or_above(score) >= sum(value >= score for value in values)
+    assert histogram.at_or_above(score + 0.001) <= sum(value >= score for value in values)
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=50), st.integers(0, 60))
+def test_the_lowest_score_that_few_reach(values, count):
+    histogram = Histogram.of(np.array(values))
+    score = histogram.lowest_with_at_most(count)
+    assert histogram.at_or_above(score) <= count
+    assert score == round(histogram.first_bin * 0.001, 3) or histogram.at_or_above(score - 0.001) > count
+
+
+def test_a_written_score_opens_its_own_bin():
+    histogram = Histogram.of(np.array([0.29, 0.57, 0.58, 1.0]))  # 0.29 / 0.001 is 289.99999999999994
+    assert [histogram.at_or_above(score) for score in (0.29, 0.57, 0.571, 0.58, 1.0)] == [4, 3, 2, 2, 1]
+
+
+def test_an_exponential_tail_is_found_again():
+    scores = rng.exponential(0.03, 1_000_000)
+    tail = fit_tail(scores, np.ones(len(scores)), len(scores))
+    assert tail.scale == pytest.approx(0.03, rel=0.1)  # about 1,000 excesses: 3 % standard error
+    assert tail.rate == pytest.approx(1e-3, rel=0.01)
+    assert tail.fmr(tail.score_at(1e-7)) == pytest.approx(1e-7)
+    assert tail.score_at(1e-6) == pytest.approx(0.03 * np.log(1e6), rel=0.05)
+
+
+def test_a_few_wrong_labels_hardly_move_the_tail():
+    scores = rng.exponential(0.03, 500_000)
+    before = fit_tail(scores, np.ones(len(scores)), len(scores))
+    scores[:3] = 1.0  # one person under two names
+    after = fit_tail(scores, np.ones(len(scores)), len(scores))
+    assert after.scale == pytest.approx(before.scale, rel=0.05)  # uncensored, each of them alone would add 5 %
+
+
+def test_weights_count_as_repetition():
+    scores = rng.exponential(0.03, 20_000)
+    weights = rng.integers(0, 3, len(scores))
+    weighted = fit_tail(scores, weights, weights.sum())
+    repeated = np.repeat(scores, weights)
+    assert weighted.scale == pytest.approx(fit_tail(repeated, np.ones(len(repeated)), len(repeated)).scale)
+
+
+@pytest.mark.parametrize("wanted", [-0.2, 0.0, 0.2])
+def test_the_shape_is_that_of_the_generalised_pareto(wanted):
+    excess = genpareto.rvs(wanted, scale=0.03, size=200_000, random_state=3)
+    assert shape(excess + 0.3, 0.3) == pytest.approx(wanted, abs=0.02)
+
+
+def test_pairs_are_counted_once_and_the_bootstrap_is_of_people():
+    people = np.repeat(np.arange(250), 2)
+    vectors = rng.normal(size=(500, 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    scores = score_pairs(vectors, people)
+    assert len(scores.genuine) == 250
+    assert len(scores.impostor) == 500 * 499 // 2 - 250
+    assert (scores.first != scores.second).all()
+    tail, replicates = tails(scores, people)
+    starts = [replicate.start for replicate in replicates]
+    assert min(starts) < tail.start < max(starts)
+    assert tails(scores, people) == (tail, replicates)  # the seed is fixed
+
+
+def test_too_few_people_are_refused():
+    vectors = np.eye(10, dtype=np.float32)
+    people = np.arange(10)
+    with pytest.raises(WrongUse, match="45 impostor pairs are too few"):
+        tails(score_pairs(vectors, people), people)
