@@ -136,14 +136,14 @@ def test_a_gallery_of_known_odds():
     known = dataclasses.replace(
         SHIPPED,
         impostor=Histogram(0, (1,) * 1000),
-        tail=ExponentialTail(start=0.9, rate=0.1, scale=0.005),
-        replicates=(ExponentialTail(0.9, 0.1, 0.005),) * 2,
+        tail=ExponentialTail(start=0.9, rate=0.1, scale=0.014),
+        replicates=(ExponentialTail(0.9, 0.1, 0.014),) * 2,
     )
     assert known.fmr(0.5) == Odds(0.5, bound=False)
     assert known.fmr(0.9999).bound
     assert known.threshold(1, 0.1) == (0.9, False)
     fmr = -math.expm1(math.log(0.99) / 100)
-    assert known.threshold(100, 0.01) == (round(math.ceil(1000 * (0.9 + 0.005 * math.log(0.1 / fmr))) / 1000, 3), True)
+    assert known.threshold(100, 0.01) == (round(math.ceil(1000 * (0.9 + 0.014 * math.log(0.1 / fmr))) / 1000, 3), True)
 
 
 def test_no_calibration_is_shipped_for_an_unknown_model():
@@ -190,3 +190,8 @@ def test_the_protocol_is_written_down():
     assert SHIPPED.about["impostor_pairs"] == SHIPPED.impostor.total
     assert SHIPPED.about["genuine_pairs"] == SHIPPED.genuine.total
     assert np.isfinite([tail.scale for tail in SHIPPED.replicates]).all()
+
+
+def test_a_fitted_threshold_is_never_below_the_last_measured_one():
+    steep = dataclasses.replace(SHIPPED, tail=ExponentialTail(0.3, 1e-3, 1e-6))
+    assert steep.threshold(1000) == (SHIPPED.impostor.lowest_with_at_most(10), True)
