@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from countenance.calibrate.histogram import BIN, Histogram
+from countenance.calibrate.histogram import BINS, Histogram
 from countenance.calibrate.limits import upper_limit
 from countenance.calibrate.tail import ExponentialTail
 from countenance.errors import NotFound, SpaceMismatch, WrongUse
@@ -179,7 +179,7 @@ def _require_count(searched: int) -> None:
 
 def _up(score: float) -> float:
     """The score rounded up to thousandths."""
-    return round(math.ceil(round(score / BIN, 6)) * BIN, 3)
+    return math.ceil(round(score * BINS, 6)) / BINS
 
 
 def _histogram(fields: Mapping[str, Any]) -> Histogram:

@@ -1,8 +1,7 @@
-"""How many scores lie at or above a score, in bins of a thousandth."""
+"""How many scores reach a score, in bins of a thousandth."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,17 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-BIN = 0.001  # scores leave rounded to three decimals (DESIGN.md section 2), so finer bins would show nothing
+BINS = 1000  # bins in a score of 1
 
 
 def bin_of(score: float) -> int:
-    """The bin that holds `score`: floor(score / BIN), where a score written with three decimals opens its own bin."""
-    return math.floor(round(score / BIN, 6))
+    """The bin of `score`: the nearest thousandth, because scores leave rounded to that (DESIGN.md section 2)."""
+    return round(score * BINS)
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """Counts of scores. Bin i of `counts` holds first_bin + i <= score / BIN < first_bin + i + 1."""
+    """Counts of scores. `counts[i]` holds the scores that round to (first_bin + i) / BINS."""
 
     first_bin: int
     counts: tuple[int, ...]
@@ -28,7 +27,7 @@ class Histogram:
     @classmethod
     def of(cls, scores: NDArray[np.floating[Any]]) -> Histogram:
         """The histogram of (N,) scores in [-1, 1], N >= 1."""
-        bins = np.floor(np.round(scores.astype(np.float64) / BIN, 6)).astype(np.int64)
+        bins = np.rint(scores.astype(np.float64) * BINS).astype(np.int64)
         first = int(bins.min())
         return cls(first, tuple(int(count) for count in np.bincount(bins - first)))
 
@@ -45,7 +44,7 @@ class Histogram:
     def lowest_with_at_most(self, count: int) -> float:
         """The lowest score, on the grid of bins, which at most `count` scores reach."""
         place = int(np.argmax(self._at_or_above <= count))  # falls to 0 at its end, so there is one
-        return round((self.first_bin + place) * BIN, 3)
+        return (self.first_bin + place) / BINS
 
     @cached_property
     def _at_or_above(self) -> NDArray[np.int64]:
