@@ -16,6 +16,7 @@ from countenance.permits import Act
 from countenance.types import GrantState, HomeKind, Order, PolicyClass, Purpose
 
 UNKNOWN = "unknown"
+BROUGHT = 0  # the class of pictures that the asker brings and that stay nowhere: both sides of `compare`
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Ask:
     has_case: bool = False
     household_full: bool = False  # the home's household sources hold as many pictures as they may
     seat: str = "owner"
+    brought: bool = False  # about pictures that the asker brings, and no gallery
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,12 @@ class Facts:
             "home": str(ask.home),
             "seat": ask.seat,
             # In a household home each grant implies its own purpose, so nobody is asked for one.
-            "purpose": str(ask.purpose or (next(iter(self.purposes), "") if ask.home is HomeKind.HOUSEHOLD else "")),
+            "purpose": str(ask.purpose or (min(self.purposes, default="") if ask.home is HomeKind.HOUSEHOLD else "")),
             "has_case": ask.has_case,
             "household_full": ask.household_full,
+            "brought": self.class_id == BROUGHT,
             "grant": {
-                "recorded": True,
+                "recorded": self.class_id != BROUGHT,
                 "state": str(self.state),
                 "basis": self.basis,
                 "purposes": sorted(self.purposes),
@@ -71,6 +74,15 @@ class Facts:
             "flags": sorted(self.flags),
             "stopped": sorted(self.stopped),
         }
+
+
+def brought_facts() -> Facts:
+    """The facts of the pictures that an asker brings: no grant, so only a rule made for them can permit."""
+    nothing: frozenset[str] = frozenset()
+    return Facts(
+        class_id=BROUGHT, source="", tenant="operator", state=GrantState.IN_FORCE, basis="", purposes=nothing,
+        jurisdictions=nothing, covered_by=nothing, known=True, within_grant=True, flags=nothing, stopped=nothing,
+    )  # fmt: skip
 
 
 def facts_of(policy_class: PolicyClass, orders: Iterable[Order], now: datetime) -> Facts:

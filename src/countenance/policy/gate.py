@@ -9,7 +9,7 @@ from typing import Any
 
 from countenance.errors import PolicyDenied
 from countenance.permits import Act, Permit, mint
-from countenance.policy.facts import Ask, changes_at, facts_of
+from countenance.policy.facts import Ask, brought_facts, changes_at, facts_of
 from countenance.policy.rules import RuleFiles
 from countenance.protocols import AuditLog
 from countenance.types import ClassId, Order, PolicyClass
@@ -56,6 +56,8 @@ class Policy:
             return kept
         version, classes, orders = self._state()
         facts = [facts_of(policy_class, orders, now) for policy_class in classes]
+        if ask.brought:
+            facts.append(brought_facts())
         verdicts = rules.judge(ask, facts)
         decision = Decision(
             ask=ask,

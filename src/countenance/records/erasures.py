@@ -178,15 +178,18 @@ class Erasures:
             connection.execute(t.placements.delete().where(t.placements.c.picture_id.in_(mine)))
             connection.execute(t.pictures.delete().where(t.pictures.c.erasure_id == erasure.id))
 
-    def source_blobs(self, source_id: int) -> tuple[list[str], list[bytes]]:
-        """(blob names, key ids) of a source's grants: evidence and subjects' evidence."""
+    def source_holdings(self, source_id: int) -> tuple[list[str], list[bytes], list[ClassId]]:
+        """(blob names, key ids, policy classes) of a source's grants: evidence and subjects' evidence."""
         with self._db.read() as connection:
             grants = connection.execute(t.grants.select().where(t.grants.c.source_id == source_id)).all()
             proofs = connection.scalars(
                 sa.select(t.subjects.c.evidence_blob).join(t.grants).where(t.grants.c.source_id == source_id)
             ).all()
+            classes = connection.scalars(
+                sa.select(t.policy_classes.c.id).join(t.grants).where(t.grants.c.source_id == source_id)
+            ).all()
         blobs = [grant.evidence_blob for grant in grants if grant.evidence_blob] + list(proofs)
-        return blobs, [grant.key_id for grant in grants if grant.key_id]
+        return blobs, [grant.key_id for grant in grants if grant.key_id], list(classes)
 
     def forget_source(self, source_id: int) -> None:
         """The source, its grants, subjects, classes, runs and rejections are gone from the records."""
@@ -217,6 +220,34 @@ class Erasures:
                 )
                 found.extend((row.name, row.sha256) for row in rows)
         return found
+
+    def count_faces(self, pictures: Sequence[int]) -> int:
+        """Faces of these pictures that are not being erased yet."""
+        with self._db.read() as connection:
+            return sum(
+                int(
+                    connection.scalar(
+                        sa.select(sa.func.count())
+                        .select_from(t.faces)
+                        .where(t.faces.c.picture_id.in_(part), t.faces.c.erasure_id.is_(None))
+                    )
+                    or 0
+                )
+                for part in chunks(pictures)
+            )
+
+    def count_source(self, source_id: int) -> tuple[int, int]:
+        """(pictures, faces) that would go with a source: those that stand in no other."""
+        elsewhere = (
+            sa.exists().where(t.placements.c.picture_id == t.pictures.c.id).where(t.placements.c.source_id != source_id)
+        )
+        with self._db.read() as connection:
+            pictures = connection.scalars(
+                sa.select(t.pictures.c.id)
+                .where(t.pictures.c.erasure_id.is_(None), ~elsewhere)
+                .where(sa.exists().where(t.placements.c.picture_id == t.pictures.c.id))
+            ).all()
+        return len(pictures), self.count_faces(pictures)
 
     def face_box(self, face: FaceId) -> tuple[str, bytes, Box]:
         """(tenant name, sha256 of the picture, box) of a face."""

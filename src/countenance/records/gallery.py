@@ -152,8 +152,11 @@ class Gallery:
             )
         return None if found is None else int(found)
 
-    def crop_names(self) -> Iterator[str]:
-        """The blob names of every crop that a face in the records owns."""
+    def blob_names(self) -> Iterator[str]:
+        """The names of every blob that a row in the records needs: crops, evidence, probes."""
+        with self._db.read() as connection:
+            for column in (t.grants.c.evidence_blob, t.subjects.c.evidence_blob, t.searches.c.probe_blob):
+                yield from connection.scalars(sa.select(column).where(column.is_not(None))).all()
         last = 0
         while True:
             with self._db.read() as connection:

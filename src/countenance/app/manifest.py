@@ -1,0 +1,99 @@
+"""`home.toml`: what a folder must say of itself to be a home. Written last when a home is made, never changed."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from countenance.errors import HomeTooNew, StorageFailed, WrongUse
+from countenance.types import HomeKind
+
+FILE: Final = "home.toml"
+FORMAT: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class HomeManifest:
+    """The identity of a home."""
+
+    id: str
+    kind: HomeKind
+    made_at: str
+
+
+def read(home: Path) -> HomeManifest | None:
+    """The manifest of the home at that path; None where there is no home.
+
+    Raises: HomeTooNew: written by a newer version; StorageFailed: damaged, or it can't be read.
+    """
+    try:
+        fields = tomllib.loads((home / FILE).read_text(encoding="utf-8"))
+        if fields["format"] > FORMAT:
+            raise HomeTooNew(
+                f"the home {home} has format {fields['format']}; this version of Countenance knows {FORMAT}",
+                "install the newer version that wrote it: pip install --upgrade countenance",
+            )
+        return HomeManifest(str(uuid.UUID(fields["id"])), HomeKind(fields["kind"]), str(fields["made_at"]))
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError as error:
+        raise WrongUse(f"{home} is a file, not a folder", "name another folder with --home") from error
+    except OSError as error:
+        raise StorageFailed(f"{home / FILE} can't be read: {error.strerror}", "may this user read the home?") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise StorageFailed(f"{home / FILE} is damaged: {error}", "restore it from a backup") from error
+
+
+def new(kind: HomeKind) -> HomeManifest:
+    """The manifest of a home that is about to be made."""
+    return HomeManifest(str(uuid.uuid4()), kind, datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def draft(home: Path, kind: HomeKind) -> HomeManifest:
+    """The identity of a home in the making: kept in `home.toml.new`, so that a killed `init` goes on with the same key.
+
+    Raises: WrongUse: the folder holds something else; StorageFailed: it can't be written.
+    """
+    begun = home / f"{FILE}.new"
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not begun.exists() and any(not item.name.startswith(begun.name) for item in home.iterdir()):
+            raise WrongUse(f"{home} is not empty and is no home", "name a new or empty folder with --home")
+        if not begun.exists():
+            mine = home / f"{begun.name}.{os.getpid()}"
+            _write(mine, new(kind))
+            mine.rename(begun)  # of two processes that make one home at once, the later draft is taken by both
+        fields = tomllib.loads(begun.read_text(encoding="utf-8"))
+        return HomeManifest(fields["id"], kind, fields["made_at"])
+    except OSError as error:
+        raise StorageFailed(
+            f"a home can't be made at {home}: {error.strerror}",
+            "name a folder on a disk that you may write to: --home DIR",
+        ) from error
+
+
+def finish(home: Path, manifest: HomeManifest) -> None:
+    """`home.toml` is there, durably: from now on this is a home."""
+    _write(home / f"{FILE}.new", manifest)
+    (home / f"{FILE}.new").replace(home / FILE)
+    descriptor = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write(path: Path, manifest: HomeManifest) -> None:
+    text = (
+        "# This folder is a home of Countenance. Its master key lies elsewhere: `countenance doctor` says where.\n"
+        f'format = {FORMAT}\nid = "{manifest.id}"\nkind = "{manifest.kind}"\nmade_at = "{manifest.made_at}"\n'
+    )
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())

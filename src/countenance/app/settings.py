@@ -1,0 +1,36 @@
+"""Where things are, from arguments and the environment. Read once, at the door."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says."""
+
+    home: Path
+
+    @classmethod
+    def read(cls, home: str | os.PathLike[str] | None = None, env: Mapping[str, str] = os.environ) -> Settings:
+        """`home`, else COUNTENANCE_HOME, else the platform's folder for a user's data."""
+        chosen = home or env.get("COUNTENANCE_HOME")
+        if chosen is None:
+            import platformdirs
+
+            chosen = platformdirs.user_data_dir("countenance", appauthor=False)
+        return cls(Path(chosen).expanduser().absolute())
+
+
+def free_bytes(path: Path) -> int:
+    """Space left on the disk that holds `path`."""
+    return shutil.disk_usage(path).free
+
+
+def worker_count(asked: int | None) -> int:
+    """Child processes that decode: as asked, else one a core that this process may use."""
+    return max(1, asked if asked is not None else len(os.sched_getaffinity(0)))

@@ -1,0 +1,19 @@
+"""The reason for a search: the reference under which somebody keeps its file. Cases get a life of their own later."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from countenance.errors import WrongUse
+
+MAX_LENGTH: Final = 200
+
+
+def check_reference(text: str) -> str:
+    """The reference without outer white space. Raises WrongUse: empty, too long, or not one printable line."""
+    reference = text.strip()
+    if not reference or len(reference) > MAX_LENGTH or not reference.isprintable():
+        raise WrongUse(
+            "a case reference is one printable line of 1 to 200 characters", "--case 2026-0117, as your files name it"
+        )
+    return reference

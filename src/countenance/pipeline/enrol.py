@@ -1,0 +1,265 @@
+"""Gate 2: from looked-at pictures to sealed templates, of those faces and no others that may have one.
+
+Nothing is recorded here. What `Enrolled` holds is on the disk as sealed crops and data keys that no row names yet;
+`undo` removes them again, and the next run's sweep does after a crash.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from countenance.errors import PolicyDenied, StorageFailed
+from countenance.permits import Act, Permit
+from countenance.pipeline.erase import picture_digest
+from countenance.pipeline.look import Looked
+from countenance.pipeline.refresh import space_id_of
+from countenance.pipeline.sealing import crop_binding, pack_vector, template_binding
+from countenance.pipeline.stores import Stores, salted_hash
+from countenance.pipeline.subjects import SubjectMatcher
+from countenance.policy.gate import Decision
+from countenance.protocols import Embedder
+from countenance.records.pictures import Enrolment, FaceRow, KnownPicture, PictureRow, PlacementRow
+from countenance.records.sources import Source
+from countenance.types import AlignedFace, Box, ClassId, FaceRefusal, Vectors
+
+SAME_BOX_IOU: Final = 0.5
+MIN_FACE_PX: Final = 16.0  # below, recall of detection itself falls under 0.95 (DESIGN.md section 5)
+MIN_QUALITY: Final = 0.05  # far below what a person would call usable
+
+
+@dataclass(slots=True)
+class Job:
+    """A picture on its way, with every place of this run that holds the same bytes."""
+
+    sha256: bytes
+    places: list[PlacementRow]
+    known: KnownPicture | None
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """A batch that may be recorded, if the policy has not moved since `version`."""
+
+    version: int  # of the policy that permitted it
+    pictures: tuple[PictureRow, ...]
+    faces: int
+    indexed: int
+    refused: Counter[str]
+    keys: list[bytes]
+    blobs: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    """A picture's names, kept where it is known."""
+
+    uid: uuid.UUID
+    salt: bytes
+    known: KnownPicture | None
+
+    @classmethod
+    def of(cls, job: Job) -> _Identity:
+        if job.known is not None:
+            return cls(job.known.uid, job.known.salt, job.known)
+        return cls(uuid.uuid4(), secrets.token_bytes(16), None)
+
+    def face_at(self, box: Box) -> FaceRow | None:
+        faces = self.known.faces if self.known else ()
+        return max(
+            (face for face in faces if iou(face.box, box) > SAME_BOX_IOU), key=lambda f: iou(f.box, box), default=None
+        )
+
+
+@dataclass(slots=True)
+class _Candidate:
+    """A face on its way through the embed gate."""
+
+    job: Job
+    aligned: AlignedFace
+    known: FaceRow | None
+    uid: uuid.UUID
+    outcome: dict[ClassId, FaceRefusal | None]
+    subject_id: int | None = None
+    key_id: bytes | None = None
+    template: bytes | None = None
+
+    @property
+    def refusal(self) -> FaceRefusal | None:
+        """None: some class may have it; else the first class's reason."""
+        return None if None in self.outcome.values() else next(iter(self.outcome.values()))
+
+    @property
+    def needs_template(self) -> bool:
+        return self.refusal is None and (self.known is None or self.known.template is None)
+
+    def row(self, space_id: int) -> FaceRow:
+        """As it is recorded: of a face that no class may have, the box and the reason alone."""
+        enrolments = tuple(
+            Enrolment(class_id, reason, None if reason else self.subject_id)
+            for class_id, reason in self.outcome.items()
+        )
+        if self.known is not None and self.known.template is not None:
+            return FaceRow(
+                uid=self.uid, box=self.known.box, enrolments=enrolments, landmarks=self.known.landmarks,
+                quality=self.known.quality, key_id=self.known.key_id, template=self.known.template,
+                space_id=self.known.space_id,
+            )  # fmt: skip
+        if self.template is None:
+            return FaceRow(uid=self.uid, box=self.aligned.face.box, enrolments=enrolments)
+        return FaceRow(
+            uid=self.uid, box=self.aligned.face.box, enrolments=enrolments, landmarks=self.aligned.face.landmarks,
+            quality=self.aligned.quality, key_id=self.key_id, template=self.template, space_id=space_id,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Enroller:
+    """The embed gate of one run over one source."""
+
+    stores: Stores
+    embedder: Embedder
+    source: Source
+    subjects: SubjectMatcher | None  # of a consent or licence grant
+
+    def embeddable(self) -> frozenset[ClassId]:
+        """The classes in which a template may be made now; a hint for what to look at, not a permit."""
+        return frozenset(self.stores.policy.consider(self.stores.ask(Act.EMBED)).allowed)
+
+    def undo(self, enrolled: Enrolled) -> None:
+        """What `enrol` put on the disk is gone."""
+        self.stores.blobs.delete_many(enrolled.blobs)
+        self.stores.keys.destroy(enrolled.keys)
+
+    def enrol(self, looked_at: Sequence[tuple[Job, Looked]]) -> Enrolled:
+        """Templates of what may be embedded, sealed, with their crops stored; not recorded yet."""
+        identities = [_Identity.of(job) for job, _ in looked_at]
+        classes = frozenset(p.class_id for job, _ in looked_at for p in job.places)
+        permit, decision = self._decide_embed(classes, identities, [job for job, _ in looked_at])
+        candidates = [
+            candidate
+            for (job, looked), identity in zip(looked_at, identities, strict=True)
+            for candidate in self._candidates(job, looked, identity, decision)
+        ]
+        if self.subjects is not None:
+            self._tie(candidates, permit)
+        wanted = [c for c in candidates if c.needs_template]
+        vectors = self._embed([c.aligned for c in wanted], permit)
+        keys = self.stores.keys.create(len(wanted)) if wanted else []
+        crops: dict[str, bytes] = {}
+        for candidate, vector, key in zip(wanted, vectors, keys, strict=True):
+            uid = str(candidate.uid)
+            candidate.key_id = key
+            candidate.template = self.stores.keys.seal(key, template_binding(uid), pack_vector(vector))
+            crops[uid] = self.stores.keys.seal(key, crop_binding(uid), candidate.aligned.thumbnail)
+        try:
+            self.stores.blobs.put_many(crops)
+        except StorageFailed:
+            self.stores.keys.destroy(keys)
+            raise
+        space_id = space_id_of(self.stores, self.embedder.space)
+        rows: dict[int, list[FaceRow]] = {}
+        for candidate in candidates:
+            rows.setdefault(id(candidate.job), []).append(candidate.row(space_id))
+        refused = Counter(
+            str(FaceRefusal.NOT_PERMITTED if reason is FaceRefusal.ERASED else reason)
+            for candidate in candidates
+            if (reason := candidate.refusal) is not None
+        )
+        return Enrolled(
+            version=decision.version,
+            pictures=tuple(
+                _picture_row(job, looked, identity, rows.get(id(job), []))
+                for (job, looked), identity in zip(looked_at, identities, strict=True)
+            ),
+            faces=len(candidates),
+            indexed=len(candidates) - sum(refused.values()),
+            refused=refused,
+            keys=keys,
+            blobs=list(crops),
+        )
+
+    def _decide_embed(
+        self, classes: frozenset[ClassId], identities: Sequence[_Identity], jobs: Sequence[Job]
+    ) -> tuple[Permit | None, Decision]:
+        ask = self.stores.ask(Act.EMBED)
+        if not classes:
+            return None, self.stores.policy.consider(ask)
+        hashes = [salted_hash(i.salt, job.sha256) for i, job in zip(identities, jobs, strict=True)]
+        record = {"source": self.source.uid, "pictures": hashes}
+        try:
+            permit, decision = self.stores.policy.decide(ask, classes=classes, record=record)
+        except PolicyDenied:  # in the log; the faces get their box and the reason, and the run goes on
+            return None, self.stores.policy.consider(ask)
+        return permit, decision
+
+    def _candidates(self, job: Job, looked: Looked, identity: _Identity, decision: Decision) -> Iterator[_Candidate]:
+        digest = picture_digest(self.stores, self.source.tenant, job.sha256)
+        erased = [box for box in self.stores.records.pictures.suppressions([digest]).get(digest, []) if box]
+        classes = sorted({p.class_id for p in job.places})
+        for aligned in looked.faces:
+            known = identity.face_at(aligned.face.box)
+            reason = quality_refusal(aligned)
+            if any(iou(aligned.face.box, box) > SAME_BOX_IOU for box in erased):
+                reason = FaceRefusal.ERASED
+            yield _Candidate(
+                job=job,
+                aligned=aligned,
+                known=known,
+                uid=known.uid if known else uuid.uuid4(),
+                outcome={c: reason or (None if c in decision.allowed else FaceRefusal.NOT_PERMITTED) for c in classes},
+            )
+
+    def _tie(self, candidates: Sequence[_Candidate], permit: Permit | None) -> None:
+        """Consent and licence: only faces tied to a subject go on. The templates for the check are dropped here."""
+        assert self.subjects is not None
+        open_to_it = [c for c in candidates if c.refusal is None]
+        if not open_to_it or permit is None:
+            return
+        check, _ = self.stores.policy.decide(
+            self.stores.ask(Act.SUBJECT_CHECK), classes=permit.classes,
+            record={"source": self.source.uid, "faces": len(open_to_it)},
+        )  # fmt: skip
+        crops = np.stack([c.aligned.crop for c in open_to_it])
+        for candidate, subject in zip(open_to_it, self.subjects.tie(crops, check), strict=True):
+            candidate.subject_id = subject
+            if subject is None:
+                candidate.outcome = {c: r or FaceRefusal.NOT_A_SUBJECT for c, r in candidate.outcome.items()}
+
+    def _embed(self, faces: Sequence[AlignedFace], permit: Permit | None) -> Vectors:
+        if not faces or permit is None:
+            return np.empty((0, self.embedder.space.dimension), np.float32)
+        return self.embedder.embed(np.stack([face.crop for face in faces]), permit)
+
+
+def _picture_row(job: Job, looked: Looked, identity: _Identity, faces: Sequence[FaceRow]) -> PictureRow:
+    return PictureRow(
+        uid=identity.uid, sha256=job.sha256, salt=identity.salt, width=looked.width, height=looked.height,
+        format=looked.format, taken_at=looked.taken_at, faces=tuple(faces),
+        known_id=None if job.known is None else job.known.id,
+    )  # fmt: skip
+
+
+def quality_refusal(aligned: AlignedFace) -> FaceRefusal | None:
+    """Why a face is not worth a template, if so. The bounds are far below what a person would call usable."""
+    if aligned.quality.width_px < MIN_FACE_PX:
+        return FaceRefusal.TOO_SMALL
+    if aligned.quality.overall < MIN_QUALITY:
+        return FaceRefusal.LOW_QUALITY
+    return None
+
+
+def iou(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes, in [0, 1]."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)

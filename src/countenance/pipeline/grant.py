@@ -1,0 +1,161 @@
+"""Recording a source with its grant: terms checked, evidence sealed and hashed into the log, subjects enrolled."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from countenance.errors import GrantInvalid
+from countenance.permits import Act
+from countenance.pipeline.look import Looker
+from countenance.pipeline.refresh import space_id_of
+from countenance.pipeline.sealing import (
+    evidence_binding,
+    pack_vector,
+    subject_name_binding,
+    subject_template_binding,
+)
+from countenance.pipeline.stores import Stores
+from countenance.pipeline.subjects import reference_face
+from countenance.policy.facts import BROUGHT
+from countenance.protocols import Embedder
+from countenance.records.sources import NewGrant, SealedSubject, Source
+from countenance.rights.grants import GrantTerms
+from countenance.rights.subjects import SubjectLine
+from countenance.types import Vectors
+
+MAX_EVIDENCE_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Registrar:
+    """Records sources in one home."""
+
+    stores: Stores
+    looker: Looker
+    embedder: Embedder
+    tenant: str
+
+    def add(
+        self,
+        *,
+        name: str,
+        location: bytes,
+        terms: GrantTerms,
+        evidence: Path | None,
+        subjects: Sequence[SubjectLine],
+    ) -> Source:
+        """The source stands, under its grant.
+
+        Sealed evidence and keys first, then the log, then one transaction with source, grant and subjects. A crash
+        before that transaction leaves sealed bytes that no row names (swept by the next ingest) and at worst a log
+        entry for a source that never came to be.
+        Raises: GrantInvalid, WrongUse (the name is taken), LogUnwritable, StorageFailed.
+        """
+        uid, grant_uid = uuid.uuid4(), uuid.uuid4()
+        templates = self._subject_templates(subjects)
+        with self.stores.naming_keys():
+            key = self.stores.keys.create()[0] if evidence is not None or subjects else None
+            blobs: dict[str, bytes] = {}
+            evidence_name, evidence_sha256 = None, None
+            if evidence is not None and key is not None:
+                evidence_name = f"evidence-{grant_uid}"
+                evidence_sha256 = self._seal_file(blobs, key, evidence_name, str(grant_uid), evidence)
+            sealed = [
+                self._seal_subject(blobs, key or b"", line, vector)
+                for line, vector in zip(subjects, templates, strict=True)
+            ]
+            self.stores.blobs.put_many(blobs)
+            self.stores.log.append("source.added", self._record(uid, grant_uid, terms, evidence_sha256, sealed))
+            source = self.stores.records.sources.add(
+                uid=uid,
+                grant_uid=grant_uid,
+                tenant_id=self.stores.records.sources.ensure_tenant(self.tenant),
+                name=name,
+                kind="folder",
+                location=location,
+                jurisdictions=terms.default_jurisdictions,
+                added_at=self.stores.clock(),
+                grant=NewGrant(
+                    basis=terms.basis,
+                    jurisdictions=terms.jurisdictions,
+                    purposes=terms.purposes,
+                    terms=terms.terms,
+                    starts_at=self.stores.clock(),
+                    expires_at=terms.expires_at,
+                    erase_within_days=terms.erase_within_days,
+                    key_id=key,
+                    evidence_sha256=evidence_sha256,
+                    evidence_blob=evidence_name,
+                ),
+                subjects=sealed,
+            )
+        self.stores.records.sources.ensure_class(source.grant, source.jurisdictions)
+        return source
+
+    def _subject_templates(self, subjects: Sequence[SubjectLine]) -> Vectors:
+        """(S, D); a row a subject, made in memory under a permit of its own."""
+        if not subjects:
+            return np.empty((0, self.embedder.space.dimension), np.float32)
+        crops = np.stack([reference_face(self.looker, line).crop for line in subjects])
+        permit, _ = self.stores.policy.decide(
+            self.stores.ask(Act.SUBJECT_CHECK, brought=True), classes=frozenset({BROUGHT}),
+            record={"references": len(subjects)},
+        )  # fmt: skip
+        return self.embedder.embed(crops, permit)
+
+    def _seal_subject(
+        self, blobs: dict[str, bytes], key: bytes, line: SubjectLine, vector: np.typing.NDArray[np.float32]
+    ) -> SealedSubject:
+        uid = str(uuid.uuid4())
+        sha256 = self._seal_file(blobs, key, f"evidence-{uid}", uid, line.evidence)
+        return SealedSubject(
+            uid=uid,
+            name=self.stores.keys.seal(key, subject_name_binding(uid), line.name.encode()),
+            evidence_sha256=sha256,
+            evidence_blob=f"evidence-{uid}",
+            template=self.stores.keys.seal(key, subject_template_binding(uid), pack_vector(vector)),
+            space_id=space_id_of(self.stores, self.embedder.space),
+        )
+
+    def _seal_file(self, blobs: dict[str, bytes], key: bytes, name: str, owner: str, path: Path) -> str:
+        data = read_evidence(path)
+        blobs[name] = self.stores.keys.seal(key, evidence_binding(owner), data)
+        return hashlib.sha256(data).hexdigest()
+
+    def _record(
+        self, uid: uuid.UUID, grant_uid: uuid.UUID, terms: GrantTerms, evidence: str | None,
+        subjects: Sequence[SealedSubject],
+    ) -> Mapping[str, object]:  # fmt: skip
+        return {
+            "source": str(uid),
+            "grant": str(grant_uid),
+            "basis": str(terms.basis),
+            "jurisdictions": sorted(terms.jurisdictions),
+            "purposes": sorted(terms.purposes),
+            "expires_at": terms.expires_at.isoformat() if terms.expires_at else None,
+            "erase_within_days": terms.erase_within_days,
+            "terms": [list(term) for term in terms.terms],
+            "evidence_sha256": evidence,
+            "subjects": [{"subject": s.uid, "evidence_sha256": s.evidence_sha256} for s in subjects],
+        }
+
+
+def read_evidence(path: Path) -> bytes:
+    """The document. Raises GrantInvalid: not a readable file, empty, or over 64 MB."""
+    try:
+        data = path.read_bytes() if path.is_file() else None
+    except OSError as error:
+        raise GrantInvalid(
+            f"the evidence {path} can't be read: {error.strerror}", "name a file you may read"
+        ) from error
+    if data is None:
+        raise GrantInvalid(f"the evidence {path} is not a file", "name the signed form, contract or decision")
+    if not 0 < len(data) <= MAX_EVIDENCE_BYTES:
+        raise GrantInvalid(f"the evidence {path} has {len(data):,} bytes", "a document of 1 byte to 64 MB")
+    return data

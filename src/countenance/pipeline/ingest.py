@@ -1,0 +1,402 @@
+"""An ingest: walk, read, look, decide, embed, seal, record. One source, one run, any number of interruptions.
+
+Crash order of a batch: the decision is in the log; data keys; sealed crops; then one transaction with the pictures,
+faces and the index's change list. A kill before that transaction leaves keys and crops that no row names (the next run
+sweeps them); a kill after it leaves nothing to do. What was recorded is recognised by place, size and time, then by
+content, so a run that is started again loses nothing and takes nothing twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from countenance import jurisdictions
+from countenance.errors import StorageFailed
+from countenance.permits import PERMIT_TERM_S, Act, Permit
+from countenance.pipeline.enrol import Enroller, Job
+from countenance.pipeline.erase import Eraser, picture_digest
+from countenance.pipeline.look import Looked, Looker
+from countenance.pipeline.refresh import snapshot
+from countenance.pipeline.stores import Stores
+from countenance.pipeline.subjects import SubjectMatcher
+from countenance.pipeline.sweep import sweep
+from countenance.protocols import Collector, Embedder, Found
+from countenance.records.pictures import Batch, KnownPicture, KnownPlace, PlacementRow, PolicyMoved, RejectionRow
+from countenance.records.sources import Source
+from countenance.rights.grants import HOUSEHOLD_LIMIT
+from countenance.types import Basis, ClassId, FaceRefusal, Rejected, RejectReason
+
+WINDOW: Final = 250  # places looked up at once; also what one collect decision covers, well below 1,000
+BATCH_FACES: Final = 64
+BATCH_S: Final = 0.5  # others see new faces within a second
+MAX_BYTES: Final = 512 * 2**20  # one file
+# Worth another try though the file has not changed: the machine or the policy may have.
+TRANSIENT: Final = frozenset(
+    {
+        RejectReason.UNREADABLE,
+        RejectReason.NO_READER,
+        RejectReason.TIMED_OUT,
+        RejectReason.DECODER_DIED,
+        RejectReason.CHANGED_WHILE_READ,
+        RejectReason.BAD_SIDECAR,
+        RejectReason.LINK,
+        RejectReason.NOT_A_FILE,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run stands. `total` is what a first quick walk counted."""
+
+    done: int
+    total: int | None
+    indexed: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What one run did. Every file is in exactly one of the first six counts."""
+
+    source: str
+    files: int
+    unchanged: int
+    taken: int  # pictures new to the home
+    copies: int  # the same content as a picture that is there
+    again: int  # known pictures looked at again: changed rights, or a face that policy had refused
+    rejected: Mapping[str, int]  # by RejectReason
+    faces: int  # found in pictures taken or looked at again
+    indexed: int  # of these, searchable in a class
+    refused: Mapping[str, int]  # of these, by FaceRefusal as the enroller may know it
+    vanished: int  # places seen by an earlier run and not by this one
+    erased: int  # pictures erased because their last place changed, or vanished and --prune was given
+    seconds: float
+
+    def as_dict(self) -> dict[str, object]:
+        """For --json."""
+        return {name: (dict(v) if isinstance(v := getattr(self, name), Mapping) else v) for name in self.__slots__}
+
+
+@dataclass(slots=True)
+class _Tally:
+    files: int = 0
+    unchanged: int = 0
+    taken: int = 0
+    copies: int = 0
+    again: int = 0
+    faces: int = 0
+    indexed: int = 0
+    erased: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+
+
+class _Standing:
+    """A permit to collect that is decided anew before it runs out."""
+
+    def __init__(self, decide: Callable[[], Permit]) -> None:
+        self._decide = decide
+        self._permit: Permit | None = None
+
+    def permit(self) -> Permit:
+        if self._permit is None or time.monotonic() > self._permit.expires_s - PERMIT_TERM_S / 2:
+            self._permit = self._decide()
+        return self._permit
+
+
+class Ingest:
+    """One run over one source. Made for it and dropped after it."""
+
+    def __init__(
+        self,
+        *,
+        stores: Stores,
+        looker: Looker,
+        embedder: Embedder,
+        eraser: Eraser,
+        collector: Collector,
+        source: Source,
+        subjects: SubjectMatcher | None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self._stores = stores
+        self._looker = looker
+        self._eraser = eraser
+        self._collector = collector
+        self._source = source
+        self._enroller = Enroller(stores, embedder, source, subjects)
+        self._progress = progress
+        self._total: int | None = None
+        self._tally = _Tally()
+        self._classes: dict[frozenset[str], ClassId] = {}
+        self._in_flight: dict[bytes, Job] = {}
+        self._ready: list[tuple[Job, Looked | Rejected]] = []
+        self._copies: list[PlacementRow] = []
+        self._rejections: list[RejectionRow] = []
+        self._flushed_at = time.monotonic()
+        self._run_id = 0
+
+    def run(self, *, prune: bool = False) -> IngestReport:
+        """Everything that stands in the source, and may be taken, is in the records.
+
+        Raises: PolicyDenied: collecting is refused; NotFound: the source's folder is not there; LogUnwritable,
+        StorageFailed: a disk is full or read-only; what was committed stays, and running again goes on from there.
+        """
+        started = time.monotonic()
+        self._eraser.resume()
+        standing = _Standing(self._decide_collect)
+        standing.permit()
+        self._run_id, killed = self._stores.records.pictures.begin_run(self._source.id, self._stores.clock())
+        if killed:
+            sweep(self._stores)
+            self._erase_due_of_killed_run()
+        if self._progress is not None:
+            self._total = sum(1 for _ in self._collector.walk(standing.permit()))
+        for job, looked in self._looker.look_many(self._jobs(standing)):
+            self._ready.append((job, looked))
+            self._flush_if_due()
+        self._flush()
+        vanished = self._prune(prune=prune)
+        self._stores.records.pictures.end_run(self._run_id, self._stores.clock())
+        snapshot(self._stores, self._enroller.embedder.space)
+        report = self._report(vanished, time.monotonic() - started)
+        self._stores.log.append(
+            "ingest.ended",
+            {
+                "source": self._source.uid,
+                **{k: v for k, v in report.as_dict().items() if k not in {"source", "seconds"}},
+            },
+        )
+        return report
+
+    # --- gate 1: collect -----------------------------------------------------------------------------------------
+    def _decide_collect(self) -> Permit:
+        household = self._source.grant.basis is Basis.HOUSEHOLD
+        full = household and self._stores.records.pictures.household_pictures() >= HOUSEHOLD_LIMIT
+        permit, _ = self._stores.policy.decide(
+            self._stores.ask(Act.COLLECT, household_full=full),
+            classes=frozenset({self._class_of(self._source.jurisdictions)}),
+            record={"source": self._source.uid},
+        )
+        return permit
+
+    def _class_of(self, places: frozenset[str]) -> ClassId:
+        if places not in self._classes:
+            self._classes[places] = self._stores.records.sources.ensure_class(self._source.grant, places)
+        return self._classes[places]
+
+    def _jobs(self, standing: _Standing) -> Iterator[tuple[Job, bytes]]:
+        """Pictures to look at, as bytes. What needs no look (unchanged, copies, rejected) is noted on the way."""
+        waiting = self._stores.records.pictures.refused_by_policy(self._source.id) & self._enroller.embeddable()
+        window: list[Found] = []
+        for item in self._collector.walk(standing.permit()):
+            self._tally.files += 1
+            if isinstance(item, tuple):
+                place, rejected = item
+                self._reject(place, 0, 0, rejected)
+                self._flush_if_due()
+                continue
+            window.append(item)
+            if len(window) >= WINDOW:
+                yield from self._window(window, standing, waiting)
+                window = []
+        yield from self._window(window, standing, waiting)
+
+    def _window(
+        self, window: Sequence[Found], standing: _Standing, waiting: frozenset[ClassId]
+    ) -> Iterator[tuple[Job, bytes]]:
+        places = [_encode(found.place) for found in window]
+        known = self._stores.records.pictures.known_places(self._source.id, places)
+        look_again = (
+            self._stores.records.pictures.waiting_places(self._source.id, waiting, places) if waiting else set()
+        )
+        seen: list[int] = []
+        seen_rejected: list[int] = []
+        for found, place in zip(window, places, strict=True):
+            where = found.jurisdictions or self._source.jurisdictions
+            if not all(p == "unknown" or jurisdictions.within(p, self._source.grant.jurisdictions) for p in where):
+                outside = Rejected(RejectReason.BAD_SIDECAR, f"{', '.join(sorted(where))} lies outside the grant")
+                self._reject(found.place, found.size, found.mtime_ns, outside)
+                continue
+            class_id = self._class_of(where)
+            before = known.get(place)
+            if before is not None and place not in look_again and self._unchanged(before, found, class_id):
+                (seen if before.reason is None else seen_rejected).append(before.id)
+                if before.reason is None:
+                    self._tally.unchanged += 1
+                else:
+                    self._tally.rejected[before.reason] += 1
+                continue
+            data = self._collector.read(found, standing.permit(), max_bytes=MAX_BYTES)
+            if isinstance(data, Rejected):
+                self._reject(found.place, found.size, found.mtime_ns, data)
+                continue
+            job = self._job(PlacementRow(place, found.size, found.mtime_ns, class_id, hashlib.sha256(data).digest()))
+            if job is not None:
+                yield job, data
+        self._stores.records.pictures.seen(self._run_id, seen, seen_rejected)
+        self._report_progress()
+
+    @staticmethod
+    def _unchanged(before: KnownPlace, found: Found, class_id: ClassId) -> bool:
+        same = (before.size, before.mtime_ns) == (found.size, found.mtime_ns)
+        if before.reason is not None:
+            return same and before.reason not in TRANSIENT
+        return same and before.class_id == class_id
+
+    def _job(self, placement: PlacementRow) -> Job | None:
+        """A look to take, or None where the same bytes are known, suppressed or on their way."""
+        on_its_way = self._in_flight.get(placement.sha256)
+        if on_its_way is not None:
+            on_its_way.places.append(placement)
+            return None
+        digest = picture_digest(self._stores, self._source.tenant, placement.sha256)
+        if None in self._stores.records.pictures.suppressions([digest]).get(digest, []):
+            self._rejections.append(
+                RejectionRow(placement.place, placement.size, placement.mtime_ns, RejectReason.NOT_PERMITTED, "")
+            )
+            self._tally.rejected[RejectReason.NOT_PERMITTED] += 1
+            return None
+        known = self._stores.records.pictures.known_pictures(self._source.tenant_id, [placement.sha256]).get(
+            placement.sha256
+        )
+        if known is not None and _settled(known, placement.class_id):
+            self._copies.append(placement)
+            self._flush_if_due()
+            return None
+        job = Job(placement.sha256, [placement], known)
+        self._in_flight[placement.sha256] = job
+        return job
+
+    def _reject(self, place: str, size: int, mtime_ns: int, rejected: Rejected) -> None:
+        self._rejections.append(RejectionRow(_encode(place), size, mtime_ns, rejected.reason, rejected.detail))
+        self._tally.rejected[rejected.reason] += 1
+
+    # --- a batch -------------------------------------------------------------------------------------------------
+    def _flush_if_due(self) -> None:
+        faces = sum(len(looked.faces) for _, looked in self._ready if isinstance(looked, Looked))
+        waiting = len(self._ready) + len(self._copies) + len(self._rejections)
+        if faces >= BATCH_FACES or waiting >= WINDOW or (waiting and time.monotonic() - self._flushed_at > BATCH_S):
+            self._flush()
+
+    def _flush(self) -> None:
+        """Everything looked at so far is recorded."""
+        ready, self._ready = self._ready, []
+        copies, self._copies = self._copies, []
+        rejections, self._rejections = self._rejections, []
+        looked_at = []
+        for job, looked in ready:
+            del self._in_flight[job.sha256]
+            if isinstance(looked, Rejected):
+                self._tally.rejected[looked.reason] += len(job.places)
+                rejections += [
+                    RejectionRow(p.place, p.size, p.mtime_ns, looked.reason, looked.detail) for p in job.places
+                ]
+            else:
+                looked_at.append((job, looked))
+        self._tally.copies += len(copies)
+        if looked_at or copies or rejections:
+            self._record(looked_at, copies, rejections)
+        self._flushed_at = time.monotonic()
+        self._report_progress()
+
+    def _record(
+        self,
+        looked_at: Sequence[tuple[Job, Looked]],
+        copies: Sequence[PlacementRow],
+        rejections: Sequence[RejectionRow],
+    ) -> None:
+        while True:
+            enrolment = self._enroller.enrol(looked_at)
+            placements = [*copies, *(p for job, _ in looked_at for p in job.places)]
+            batch = Batch(
+                tenant_id=self._source.tenant_id,
+                source_id=self._source.id,
+                run_id=self._run_id,
+                policy_version=enrolment.version,
+                pictures=enrolment.pictures,
+                placements=tuple(placements),
+                rejections=tuple(rejections),
+            )
+            try:
+                due = self._stores.records.pictures.commit(batch)
+            except PolicyMoved:
+                self._enroller.undo(enrolment)  # what was permitted a moment ago may not be now: decide again
+                continue
+            except StorageFailed:
+                self._enroller.undo(enrolment)
+                raise
+            break
+        self._stores.log.append(
+            "ingest.committed",
+            {
+                "source": self._source.uid,
+                "run": self._run_id,
+                "pictures": len(enrolment.pictures),
+                "placements": len(placements),
+                "faces": enrolment.faces,
+                "indexed": enrolment.indexed,
+                "rejected": len(rejections),
+            },
+        )
+        for job, _ in looked_at:
+            if job.known is None:
+                self._tally.taken += 1
+            else:
+                self._tally.again += 1
+            self._tally.copies += len(job.places) - 1
+        self._tally.faces += enrolment.faces
+        self._tally.indexed += enrolment.indexed
+        self._tally.refused.update(enrolment.refused)
+        erased = self._eraser.due(due, "replaced")
+        self._tally.erased += erased.pictures if erased else 0
+
+    # --- the end of a run ----------------------------------------------------------------------------------------
+    def _prune(self, *, prune: bool) -> int:
+        """Places that vanished are counted and, if asked, gone with what rested on them alone."""
+        vanished = [placement for placement, _ in self._stores.records.pictures.vanished(self._source.id, self._run_id)]
+        if vanished and prune:
+            if self._tally.files == 0:
+                raise StorageFailed(
+                    f"the folder of {self._source.name!r} is empty; --prune would erase all {len(vanished)} pictures",
+                    "is its disk mounted? To erase them: `countenance erase --source " + self._source.name + "`",
+                )
+            erased = self._eraser.due(self._stores.records.pictures.drop_placements(vanished), "vanished")
+            self._tally.erased += erased.pictures if erased else 0
+        return len(vanished)
+
+    def _erase_due_of_killed_run(self) -> None:
+        erased = self._eraser.due(self._stores.records.pictures.due(), "replaced")
+        self._tally.erased += erased.pictures if erased else 0
+
+    def _report_progress(self) -> None:
+        if self._progress is not None:
+            done = self._tally.files - len(self._in_flight)
+            self._progress(Progress(done, self._total, self._tally.indexed, sum(self._tally.rejected.values())))
+
+    def _report(self, vanished: int, seconds: float) -> IngestReport:
+        tally = self._tally
+        return IngestReport(
+            source=self._source.name, files=tally.files, unchanged=tally.unchanged, taken=tally.taken,
+            copies=tally.copies, again=tally.again, rejected=dict(sorted(tally.rejected.items())), faces=tally.faces,
+            indexed=tally.indexed, refused=dict(sorted(tally.refused.items())), vanished=vanished,
+            erased=tally.erased, seconds=round(seconds, 3),
+        )  # fmt: skip
+
+
+def _settled(known: KnownPicture, class_id: ClassId) -> bool:
+    """Every face of the picture has its answer in this class, and none waits for the policy."""
+    return all(
+        any(e.class_id == class_id and e.refusal is not FaceRefusal.NOT_PERMITTED for e in face.enrolments)
+        for face in known.faces
+    )
+
+
+def _encode(place: str) -> bytes:
+    return place.encode("utf-8", "surrogateescape")

@@ -1,0 +1,143 @@
+"""Keeping an index in step with the records: from sealed segments, then by the change list, never by a full reload."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from countenance.index.segments import Changes
+from countenance.pipeline.sealing import template_binding, unpack_vectors
+from countenance.pipeline.stores import Stores
+from countenance.protocols import VectorIndex
+from countenance.records.gallery import Change
+from countenance.types import ClassId, EmbeddingSpace, FaceId, Vectors
+
+PORTION: Final = 65_536  # rows gathered at once for a snapshot: 32 MB at 128-d
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A run of changes of one kind in one class. `vectors` None: the faces leave it."""
+
+    class_id: ClassId
+    faces: tuple[FaceId, ...]
+    vectors: Vectors | None
+
+
+class LiveIndex:
+    """An index with its place in the records' change list. Safe to refresh from several threads."""
+
+    def __init__(self, stores: Stores, space: EmbeddingSpace) -> None:
+        self._stores = stores
+        self._space = space
+        self._index: VectorIndex | None = None  # not loaded yet: most commands never need it
+        self._seq = 0
+        self._lock = threading.Lock()
+
+    def refreshed(self) -> VectorIndex:
+        """The index, with every face in it that was enrolled before this call and none that was erased before it."""
+        with self._lock:
+            if self._index is None:
+                loaded = self._stores.segments.load()
+                self._index, self._seq = loaded.index, loaded.seq
+            space_id = space_id_of(self._stores, self._space)
+            for seq, steps in changes(self._stores, self._seq, self._space, space_id):
+                for step in steps:
+                    if step.vectors is None:
+                        self._index.remove(step.faces, step.class_id)
+                    else:
+                        self._index.add(step.class_id, step.faces, step.vectors)
+                self._seq = seq
+            return self._index
+
+    def remove(self, faces: Sequence[FaceId]) -> None:
+        """The faces are not in this process's memory. Other processes hear of it by the change list."""
+        with self._lock:
+            if self._index is not None:
+                self._index.remove(faces)
+
+
+def space_id_of(stores: Stores, space: EmbeddingSpace) -> int:
+    """The records' id of an embedding space."""
+    return stores.records.sources.ensure_space(space.model, space.weights_sha256, space.dimension)
+
+
+def changes(stores: Stores, after: int, space: EmbeddingSpace, space_id: int) -> Iterator[tuple[int, tuple[Step, ...]]]:
+    """(seq reached, steps in order) of the change list after `after`, a few thousand rows at a time."""
+    more = True
+    while more:
+        rows, more = stores.records.gallery.changes_after(after, space_id)
+        if not rows:
+            return
+        after = rows[-1].seq
+        yield after, tuple(_steps(stores, rows, space))
+
+
+def _steps(stores: Stores, rows: tuple[Change, ...], space: EmbeddingSpace) -> Iterator[Step]:
+    """Consecutive changes of one class and kind as one step. A row whose face has gone is a removal."""
+    wanted = [row for row in rows if row.sealed is not None]
+    opened = dict(
+        zip(
+            (row.seq for row in wanted),
+            stores.keys.open_many(
+                [(row.key_id or b"", template_binding(row.face_uid), row.sealed or b"") for row in wanted]
+            ),
+            strict=True,
+        )
+    )
+    run: list[Change] = []
+    for row in rows:
+        if run and _kind(row, opened) != _kind(run[0], opened):
+            yield _step(run, opened, space)
+            run = []
+        run.append(row)
+    if run:
+        yield _step(run, opened, space)
+
+
+def _kind(row: Change, opened: dict[int, bytes | None]) -> tuple[ClassId, bool]:
+    return row.class_id, opened.get(row.seq) is None
+
+
+def _step(run: list[Change], opened: dict[int, bytes | None], space: EmbeddingSpace) -> Step:
+    packed = [plain for row in run if (plain := opened.get(row.seq)) is not None]
+    vectors = unpack_vectors(packed, space.dimension) if packed else None
+    return Step(run[0].class_id, tuple(row.face for row in run), vectors)
+
+
+def snapshot(stores: Stores, space: EmbeddingSpace) -> None:
+    """The sealed segments hold every change so far, so that the next process need not rebuild.
+
+    Gathered from the records under the segments' own lock: what an erasure hid is not in it. A crash leaves the
+    snapshot before, or a part of the way to the new one; both are caught up with by the change list.
+    """
+    space_id = space_id_of(stores, space)
+
+    def gather(after: int) -> Changes:
+        """What one segment portion after `after` comes to: the last word on each (class, face)."""
+        last: dict[tuple[ClassId, FaceId], NDArray[np.float32] | None] = {}
+        seq = after
+        for reached, steps in changes(stores, after, space, space_id):
+            seq = reached
+            for step in steps:
+                for row, face in enumerate(step.faces):
+                    last[step.class_id, face] = None if step.vectors is None else step.vectors[row]
+            if len(last) >= PORTION:
+                break
+        added: dict[ClassId, tuple[list[FaceId], list[NDArray[np.float32]]]] = {}
+        removed: dict[ClassId, list[FaceId]] = {}
+        for (class_id, face), vector in last.items():
+            if vector is None:
+                removed.setdefault(class_id, []).append(face)
+            else:
+                faces, vectors = added.setdefault(class_id, ([], []))
+                faces.append(face)
+                vectors.append(vector)
+        return Changes(seq, {c: (faces, np.stack(vectors)) for c, (faces, vectors) in added.items()}, removed)
+
+    stores.segments.save(gather)

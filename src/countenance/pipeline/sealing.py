@@ -1,0 +1,52 @@
+"""What is sealed under which key, and what its seal is bound to.
+
+A binding is the associated data of the AEAD: tenant, id and kind. Sealed bytes that are moved to another row, or passed
+off as another kind, do not open (DESIGN.md section 3).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from countenance.types import Vectors
+
+
+def template_binding(face_uid: str) -> str:
+    """Of a face's template; a face's uid is unique over all tenants."""
+    return f"face|{face_uid}|template"
+
+
+def crop_binding(face_uid: str) -> str:
+    """Of a face's thumbnail in the blob store."""
+    return f"face|{face_uid}|crop"
+
+
+def evidence_binding(owner_uid: str) -> str:
+    """Of the evidence of a grant or a subject."""
+    return f"grant|{owner_uid}|evidence"
+
+
+def subject_name_binding(subject_uid: str) -> str:
+    """Of a subject's name."""
+    return f"subject|{subject_uid}|name"
+
+
+def subject_template_binding(subject_uid: str) -> str:
+    """Of a subject's reference template."""
+    return f"subject|{subject_uid}|template"
+
+
+def probe_binding(log_entry: str) -> str:
+    """Of the probe picture that an organisation keeps with its case."""
+    return f"case|{log_entry}|probe"
+
+
+def pack_vector(vector: NDArray[np.float32]) -> bytes:
+    """Little-endian float16, as the index holds it, so that a rebuilt index gives the scores of the first one."""
+    return vector.astype("<f2").tobytes()
+
+
+def unpack_vectors(packed: list[bytes], dimension: int) -> Vectors:
+    """(N, D) float32 from the inverse of `pack_vector`."""
+    return np.frombuffer(b"".join(packed), dtype="<f2").reshape(len(packed), dimension).astype(np.float32)

@@ -1,0 +1,275 @@
+"""A probe to leads: look, decide, log, embed, scan the permitted classes, confirm each face, log, show."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final
+from urllib.parse import quote
+
+import numpy as np
+
+from countenance.calibrate.calibration import Calibration, round_up_searched
+from countenance.cases.reference import check_reference
+from countenance.errors import BadPicture, NoFace, SeveralFaces, WrongUse
+from countenance.permits import Act, Permit
+from countenance.pipeline.look import Looked, Looker
+from countenance.pipeline.refresh import LiveIndex
+from countenance.pipeline.sealing import probe_binding
+from countenance.pipeline.stores import Stores
+from countenance.policy.facts import BROUGHT
+from countenance.policy.gate import Decision
+from countenance.protocols import Embedder
+from countenance.records.cases import Case
+from countenance.records.gallery import VisibleFace
+from countenance.types import (
+    AlignedFace,
+    HomeKind,
+    Lead,
+    Odds,
+    PictureRef,
+    ProbeFace,
+    Purpose,
+    Rejected,
+    SearchResult,
+    Vectors,
+)
+
+TOP_LIMIT: Final = 1000  # leads of one search; more is an export, not a search
+DEFAULT_FPIR: Final = 0.01  # 1 false lead in 100 searches for strangers
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is searched for, besides the probe."""
+
+    top: int = 10
+    threshold: float | None = None  # a cosine; None: from `fpir`
+    fpir: float | None = None
+    face: int | None = None
+    purpose: Purpose | None = None
+    case: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises WrongUse."""
+        if not 1 <= self.top <= TOP_LIMIT:
+            raise WrongUse(f"--top {self.top} is not from 1 to {TOP_LIMIT}")
+        if self.threshold is not None and not (math.isfinite(self.threshold) and -1 <= self.threshold <= 1):
+            raise WrongUse(
+                f"--threshold {self.threshold} is not a cosine", "from -1 to 1; a threshold of 0 is a threshold"
+            )
+        if self.fpir is not None and not 0 < self.fpir < 1:
+            raise WrongUse(
+                f"--fpir {self.fpir} is not a rate", "above 0 and below 1: 0.01 is 1 false lead in 100 searches"
+            )
+        if self.threshold is not None and self.fpir is not None:
+            raise WrongUse("--threshold and --fpir are two ways to say one thing", "give one of them")
+
+
+@dataclass(frozen=True, slots=True)
+class Searcher:
+    """Searches one home."""
+
+    stores: Stores
+    looker: Looker
+    embedder: Embedder
+    live: LiveIndex
+    calibration: Calibration
+
+    def search(self, probe: bytes, question: Question) -> tuple[SearchResult, Looked]:
+        """Leads for one face of `probe`, and what was seen in it.
+
+        Raises: BadPicture, NoFace, SeveralFaces, WrongUse, PolicyDenied, LogUnwritable, StorageFailed.
+        """
+        self._check_organisation(question)
+        started = time.perf_counter()
+        looked = look_at(self.looker, probe, preview_px=1024)
+        chosen = choose_face(looked, question.face)
+        seen = time.perf_counter()
+        sha256 = hashlib.sha256(probe).digest()
+        ask = self.stores.ask(Act.SEARCH, purpose=question.purpose, has_case=question.case is not None)
+        record = {
+            "probe": self.stores.pseudonym("probe", sha256),
+            "case": self.stores.pseudonym("case", question.case.encode()) if question.case else None,
+        }
+        permit, decision = self.stores.policy.decide(ask, record=record)
+        if question.case is not None and self.stores.kind is HomeKind.ORGANISATION:
+            self._keep_probe(question, probe, permit)
+        template = self.embedder.embed(chosen.crop[None], permit)
+        embedded = time.perf_counter()
+        while (answer := self._leads(template, question, permit, decision)) is None:
+            # The policy moved while we searched: an order in force now binds this search too.
+            permit, decision = self.stores.policy.decide(ask, record=record)
+        leads, counted, threshold, extrapolated = answer
+        searched = round_up_searched(counted)
+        found = time.perf_counter()
+        self.stores.log.append(  # the answer names the decision's entry, which this one names too
+            "search.shown",
+            {
+                "search": permit.log_entry,
+                "searched": counted,  # exact; answers round it up
+                "threshold": f"{threshold:.6f}",
+                "faces": [lead.face_id for lead in leads],
+            },
+        )
+        shown = time.perf_counter()
+        result = SearchResult(
+            probe_sha256=sha256.hex(),
+            face=ProbeFace(looked.faces.index(chosen), chosen.face.box, chosen.quality.overall),
+            faces=len(looked.faces),
+            searched=searched,
+            exact=self.live.refreshed().exact,
+            threshold=round(threshold, 3),
+            extrapolated=extrapolated,
+            model=self.embedder.space.model,
+            calibration=self.calibration.id,
+            log_entry=permit.log_entry,
+            leads=leads,
+            timings_ms={
+                "look": (seen - started) * 1e3,
+                "decide_and_embed": (embedded - seen) * 1e3,
+                "scan_and_confirm": (found - embedded) * 1e3,
+                "log": (shown - found) * 1e3,
+            },
+        )
+        return result, looked
+
+    def compare(self, a: bytes, b: bytes, question: Question) -> tuple[float, Odds, str]:
+        """(cosine, false-match rate at that cosine, log entry) of one face of each picture. Neither is kept."""
+        self._check_organisation(question)
+        faces = [choose_face(look_at(self.looker, data), question.face) for data in (a, b)]
+        ask = self.stores.ask(Act.SEARCH, purpose=question.purpose, has_case=question.case is not None, brought=True)
+        record = {"compare": [self.stores.pseudonym("probe", hashlib.sha256(data).digest()) for data in (a, b)]}
+        permit, _ = self.stores.policy.decide(ask, classes=frozenset({BROUGHT}), record=record)
+        templates = self.embedder.embed(np.stack([face.crop for face in faces]), permit)
+        score = float(np.clip(templates[0] @ templates[1], -1.0, 1.0))
+        self.stores.log.append("compare.shown", {"search": permit.log_entry})
+        return round(score, 3), self.calibration.fmr(score), permit.log_entry
+
+    def _check_organisation(self, question: Question) -> None:
+        if question.case is not None:
+            check_reference(question.case)
+        if self.stores.kind is HomeKind.ORGANISATION and question.purpose is None:
+            raise WrongUse(
+                "an organisation's search names its purpose",
+                "--purpose, one of: " + ", ".join(p for p in Purpose if p is not Purpose.HOUSEHOLD),
+            )
+
+    def _keep_probe(self, question: Question, probe: bytes, permit: Permit) -> None:
+        """The probe is sealed with the case. A crash leaves at most a sealed blob that no row names; it is swept."""
+        case = self._case(check_reference(question.case or ""))
+        name = f"probe-{permit.log_entry}"
+        sealed = self.stores.keys.seal(case.key_id, probe_binding(permit.log_entry), probe)
+        with self.stores.naming_keys():
+            self.stores.blobs.put_many({name: sealed})
+            self.stores.records.cases.keep_search(
+                case, log_entry=permit.log_entry, purpose=str(question.purpose), probe_blob=name, at=self.stores.clock()
+            )
+
+    def _case(self, reference: str) -> Case:
+        found = self.stores.records.cases.find(reference)
+        if found is None:
+            with self.stores.naming_keys():
+                [key] = self.stores.keys.create()
+                found = self.stores.records.cases.open(reference, key, self.stores.clock())
+        return found
+
+    def _leads(
+        self, template: Vectors, question: Question, permit: Permit, decision: Decision
+    ) -> tuple[tuple[Lead, ...], int, float, bool] | None:
+        """(leads, exact number searched, threshold, extrapolated), or None: the policy moved, decide again."""
+        index = self.live.refreshed()
+        counted = index.count(permit.classes)
+        searched = round_up_searched(counted)
+        if question.threshold is not None:
+            threshold, extrapolated = question.threshold, False
+        else:
+            threshold, extrapolated = self.calibration.threshold(searched, question.fpir or DEFAULT_FPIR)
+        wanted = question.top + 16  # a few to spare for faces that are in two classes, or gone
+        while True:
+            hits = index.search(template, wanted, permit)[0]
+            best: dict[int, float] = {}
+            for hit in hits:
+                score = round(hit.score, 3)  # as shown, so that what is shown and the threshold can't disagree
+                if score >= round(threshold, 3):
+                    best.setdefault(hit.face, score)
+            visible = self.stores.records.gallery.visible(list(best), permit.classes, decision.version)
+            if visible is None:
+                return None
+            exhausted = len(hits) < wanted or round(hits[-1].score, 3) < round(threshold, 3)
+            if exhausted or len(visible) >= question.top:
+                break
+            wanted *= 4
+        shown = [(visible[face], score) for face, score in best.items() if face in visible][: question.top]
+        return self._as_leads(shown, searched), counted, threshold, extrapolated
+
+    def _as_leads(self, shown: Sequence[tuple[VisibleFace, float]], searched: int) -> tuple[Lead, ...]:
+        return tuple(
+            Lead(
+                rank=rank,
+                face_id=face.uid,
+                picture=PictureRef(face.picture_uid, uri_of(face), face.width, face.height, face.taken_at),
+                box=face.box,
+                score=score,
+                band=self.calibration.band(score, searched),
+                fmr=self.calibration.fmr(score),
+                expected_false=self.calibration.expected_false(score, searched),
+                source=face.source,
+                jurisdictions=face.jurisdictions,
+                basis=face.basis,
+                quality=face.quality,
+            )
+            for rank, (face, score) in enumerate(shown, start=1)
+        )
+
+
+def look_at(looker: Looker, data: bytes, *, preview_px: int = 0) -> Looked:
+    """What is in a picture that somebody named by hand. Raises BadPicture."""
+    looked = looker.look_one(data, preview_px=preview_px)
+    if isinstance(looked, Rejected):
+        raise BadPicture(
+            f"the picture can't be used: {looked.reason.replace('_', ' ')}{looked.detail and f' ({looked.detail})'}",
+            "JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF, and HEIC where `pip install countenance[heic]` put its reader",
+            reason=str(looked.reason),
+        )
+    return looked
+
+
+def choose_face(looked: Looked, face: int | None) -> AlignedFace:
+    """The face that is meant. Raises NoFace, SeveralFaces, WrongUse."""
+    if not looked.faces:
+        raise NoFace(
+            "no face was found in the picture",
+            "crop it closer, turn it upright, or try a sharper one; `countenance detect` shows what is found",
+        )
+    if face is None:
+        if len(looked.faces) > 1:
+            raise SeveralFaces(
+                f"the picture holds {len(looked.faces)} faces",
+                "say which with --face N: 0 is the first of these boxes",
+                boxes=tuple(aligned.face.box for aligned in looked.faces),
+            )
+        return looked.faces[0]
+    if not 0 <= face < len(looked.faces):
+        raise WrongUse(
+            f"there is no face {face}: the picture holds {len(looked.faces)}",
+            "faces count from 0; see `countenance detect`",
+        )
+    return looked.faces[face]
+
+
+def uri_of(face: VisibleFace) -> str:
+    """The address of the place where a face's picture stands: file:// for a folder."""
+    path = os.path.join(face.location, face.place)  # noqa: PTH118  # bytes: a file name need not be UTF-8
+    return "file://" + quote(path, safe="/")
+
+
+def place_text(place: bytes) -> str:
+    """A place for people: undecodable bytes and control characters shown as escapes."""
+    text = place.decode("utf-8", "backslashreplace")
+    return str(PurePosixPath("".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)))

@@ -1,0 +1,150 @@
+"""What a grant must hold before it is recorded. Rules without IO.
+
+Sources: PIPEDA Findings 2021-001 (Clearview AI), par. 40 to 57; Dutch AP, decision of 3 September 2024 (Clearview AI);
+EDPB Guidelines 05/2022; Regulation (EU) 2024/1689 (AI Act), art. 5(1)(e).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Final
+
+from countenance import jurisdictions
+from countenance.errors import GrantInvalid
+from countenance.types import SUBJECT_BASES, Basis, HomeKind, Purpose
+
+HOUSEHOLD_LIMIT: Final = 500_000  # pictures in a household home's household sources (DESIGN.md section 2)
+ERASE_WITHIN_DAYS: Final = 30  # after withdrawal or expiry, unless the grant says less
+
+_PUBLIC: Final = frozenset({"public", "publicly-available", "publicly_available", "open-web", "osint", "scraped"})
+_BASES: Final = "household, consent, licence, statute, historical"
+
+
+@dataclass(frozen=True, slots=True)
+class GrantTerms:
+    """A grant that may be recorded; all of it checked."""
+
+    basis: Basis
+    default_jurisdictions: frozenset[str]  # of pictures without a value of their own; may be {"unknown"}
+    jurisdictions: frozenset[str]  # what the grant covers
+    purposes: frozenset[Purpose]
+    expires_at: datetime | None
+    erase_within_days: int
+    terms: tuple[tuple[str, str], ...]
+
+    @property
+    def needs_subjects(self) -> bool:
+        """Only faces tied to a listed subject become templates."""
+        return self.basis in SUBJECT_BASES
+
+
+def check_grant(
+    *,
+    home: HomeKind,
+    now: datetime,
+    basis: str,
+    jurisdiction: str,
+    within: str | None = None,
+    purposes: Sequence[str] = (),
+    has_evidence: bool = False,
+    has_subjects: bool = False,
+    expires: str | None = None,
+    erase_within_days: int = ERASE_WITHIN_DAYS,
+    law: str | None = None,
+    authority: str | None = None,
+) -> GrantTerms:
+    """The terms of a grant, or the first thing that is wrong with it. Raises GrantInvalid, WrongUse (a place)."""
+    chosen = _basis(basis)
+    if chosen is Basis.HOUSEHOLD and home is not HomeKind.HOUSEHOLD:
+        raise GrantInvalid(
+            "the household basis is for a household's home alone; this one is an organisation's",
+            "use consent, licence, statute or historical, with evidence",
+        )
+    default = jurisdictions.parse_set(jurisdiction)
+    covered = jurisdictions.parse_set(within) if within else default
+    outside = sorted(j for j in default if j != "unknown" and not jurisdictions.within(j, covered))
+    if outside:
+        raise GrantInvalid(
+            f"--jurisdiction {', '.join(outside)} lies outside --within {', '.join(sorted(covered))}",
+            "the pictures' own jurisdictions must lie within what the grant covers",
+        )
+    if chosen is not Basis.HOUSEHOLD and not has_evidence:
+        raise GrantInvalid(
+            f"a grant on the basis of {chosen} needs its evidence",
+            "--evidence FILE: the signed form, contract, decision or archive record",
+        )
+    if chosen in SUBJECT_BASES and not has_subjects:
+        raise GrantInvalid(
+            f"a grant on the basis of {chosen} lists its subjects: only their faces become templates",
+            "--subjects FILE: a CSV with the columns name, evidence, reference (see docs/grants.md)",
+        )
+    if has_subjects and chosen not in SUBJECT_BASES:
+        raise GrantInvalid(f"a grant on the basis of {chosen} has no subjects", "leave --subjects out")
+    terms = tuple(sorted((key, value) for key, value in (("law", law), ("authority", authority)) if value))
+    if chosen is Basis.STATUTE and len(terms) < 2:
+        raise GrantInvalid(
+            "a statute grant names the law with its article, and the authority that it empowers",
+            '--law "Police Act 2011, s. 12" --authority "Ontario Provincial Police"',
+        )
+    if not 0 <= erase_within_days <= ERASE_WITHIN_DAYS:
+        raise GrantInvalid(
+            f"erasing within {erase_within_days} days is not within the {ERASE_WITHIN_DAYS} days allowed",
+            f"--erase-within 0 to {ERASE_WITHIN_DAYS}",
+        )
+    return GrantTerms(
+        basis=chosen,
+        default_jurisdictions=default,
+        jurisdictions=covered,
+        purposes=_purposes(chosen, purposes),
+        expires_at=_expiry(expires, now),
+        erase_within_days=erase_within_days,
+        terms=terms,
+    )
+
+
+def _basis(text: str) -> Basis:
+    if text.strip().lower().replace(" ", "-") in _PUBLIC:
+        raise GrantInvalid(
+            "'publicly available' is no basis: being online is not consent. Canada's commissioners (PIPEDA Findings "
+            "2021-001), the Dutch AP (2024) and EDPB Guidelines 05/2022 held so, and the EU AI Act, art. 5(1)(e), bans "
+            "untargeted scraping of facial images",
+            f"a source needs one of: {_BASES}",
+        )
+    try:
+        return Basis(text)
+    except ValueError as error:
+        raise GrantInvalid(f"{text!r} is not a lawful basis", f"one of: {_BASES}") from error
+
+
+def _purposes(basis: Basis, asked: Sequence[str]) -> frozenset[Purpose]:
+    known = ", ".join(p for p in Purpose if p is not Purpose.HOUSEHOLD)
+    try:
+        chosen = frozenset(Purpose(text) for text in asked)
+    except ValueError as error:
+        raise GrantInvalid(f"{error}: purposes are a closed list", f"one or more of: {known}") from error
+    if basis is Basis.HOUSEHOLD:
+        if chosen - {Purpose.HOUSEHOLD}:
+            raise GrantInvalid(
+                "the household basis allows the purpose household alone", "leave --purpose out, or use another basis"
+            )
+        return frozenset({Purpose.HOUSEHOLD})
+    if Purpose.HOUSEHOLD in chosen:
+        raise GrantInvalid(f"the purpose household goes with the household basis, not with {basis}", f"one of: {known}")
+    if not chosen:
+        raise GrantInvalid(f"a grant on the basis of {basis} names its purposes", f"--purpose, one or more of: {known}")
+    return chosen
+
+
+def _expiry(text: str | None, now: datetime) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise GrantInvalid(f"--expires {text!r} is not a date", "write it as 2027-12-31") from error
+    moment = datetime.combine(day, time.max, tzinfo=UTC)  # the whole of that day still counts
+    if moment <= now:
+        raise GrantInvalid(f"the grant would have expired already, on {text}", "give a day to come, or leave it out")
+    return moment

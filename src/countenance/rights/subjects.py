@@ -1,0 +1,71 @@
+"""The list of a grant's subjects: the people whose consent or release it records."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from countenance.errors import GrantInvalid
+
+COLUMNS: Final = ("name", "evidence", "reference")
+MAX_SUBJECTS: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectLine:
+    """One row of the list. Paths are absolute."""
+
+    line: int
+    name: str
+    evidence: Path
+    reference: Path  # a picture of the subject
+    face: int | None  # which face of it, where it holds several; as `countenance detect` counts
+
+
+def read_subjects(path: Path) -> tuple[SubjectLine, ...]:
+    """The subjects in a CSV with the columns name, evidence, reference and, where a picture holds several faces, face.
+
+    Paths in it are relative to the CSV. Raises GrantInvalid: with the line and what is wrong with it.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise GrantInvalid(f"the list of subjects {path} can't be read: {error}", "a CSV in UTF-8") from error
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    columns = [name.strip() for name in reader.fieldnames or ()]
+    reader.fieldnames = columns
+    missing = [name for name in COLUMNS if name not in columns]
+    unknown = [name for name in columns if name not in (*COLUMNS, "face")]
+    if missing or unknown:
+        raise GrantInvalid(
+            f"{path.name} has the columns {', '.join(columns) or 'none'}",
+            "its first line must be: name,evidence,reference (and face, where a reference holds several)",
+        )
+    found: list[SubjectLine] = []
+    for row in reader:
+        found.append(_subject(path, reader.line_num, row))
+        if len(found) > MAX_SUBJECTS:
+            raise GrantInvalid(f"{path.name} lists more than {MAX_SUBJECTS:,} subjects", "split the source")
+    if not found:
+        raise GrantInvalid(f"{path.name} lists nobody", "one line a subject")
+    return tuple(found)
+
+
+def _subject(path: Path, line: int, row: dict[str, str | None]) -> SubjectLine:
+    values = {key: (value or "").strip() for key, value in row.items() if key is not None}
+    for name in COLUMNS:
+        if not values.get(name):
+            raise GrantInvalid(f"{path.name}, line {line}: {name} is empty", "every subject has all three")
+    files = {name: (path.parent / values[name]).absolute() for name in ("evidence", "reference")}
+    for name, file in files.items():
+        if not file.is_file():
+            raise GrantInvalid(
+                f"{path.name}, line {line}: {name} {values[name]} is not there", "paths are relative to the CSV"
+            )
+    face = values.get("face", "")
+    if face and not face.isdecimal():
+        raise GrantInvalid(f"{path.name}, line {line}: face {face!r} is not a number", "as `countenance detect` counts")
+    return SubjectLine(line, values["name"], files["evidence"], files["reference"], int(face) if face else None)
