@@ -1,0 +1,164 @@
+"""Odds, scores, names and reasons in plain words, for the page and the terminal alike.
+
+Odds are always rounded to the cautious side: towards more false leads and fewer searches. Nothing here is a percentage.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from urllib.parse import quote, unquote_to_bytes, urlsplit
+
+from countenance.types import Band, Basis, FaceRefusal, Odds, RejectReason
+
+BANDS: Mapping[Band, str] = {Band.STRONG: "strong lead", Band.LEAD: "lead", Band.WEAK: "weak lead"}
+
+BASES: Mapping[Basis, str] = {
+    Basis.HOUSEHOLD: "your own pictures, at home",
+    Basis.CONSENT: "the person pictured agreed",
+    Basis.LICENCE: "a contract with releases",
+    Basis.STATUTE: "a law covers this source",
+    Basis.HISTORICAL: "the pictured are dead, or an archive law allows it",
+}
+
+REJECTIONS: Mapping[RejectReason, str] = {
+    RejectReason.NOT_PERMITTED: "not permitted",
+    RejectReason.NOT_A_PICTURE: "not a picture, whatever its name says",
+    RejectReason.NO_READER: "HEIC or AVIF, whose reader is not installed",
+    RejectReason.DAMAGED: "cut short or damaged",
+    RejectReason.TOO_LARGE: "more bytes than the limit",
+    RejectReason.TOO_MANY_PIXELS: "more pixels than the limit",
+    RejectReason.TOO_MANY_FRAMES: "more frames than the limit",
+    RejectReason.TOO_SMALL: "too small to show a face",
+    RejectReason.TIMED_OUT: "took too long to decode",
+    RejectReason.DECODER_DIED: "the decoder died on it",
+    RejectReason.NOT_A_FILE: "not a file but a device, socket or pipe",
+    RejectReason.LINK: "a link; what it points to is taken where it stands",
+    RejectReason.UNREADABLE: "could not be read",
+    RejectReason.CHANGED_WHILE_READ: "changed while it was read",
+    RejectReason.BAD_SIDECAR: "its sidecar or manifest row does not fit",
+}
+
+REFUSALS: Mapping[FaceRefusal, str] = {
+    FaceRefusal.NOT_PERMITTED: "not permitted",
+    FaceRefusal.ERASED: "erased before, and kept out since",
+    FaceRefusal.NOT_A_SUBJECT: "nobody whom the grant lists",
+    FaceRefusal.TOO_SMALL: "too small to compare",
+    FaceRefusal.LOW_QUALITY: "too blurred, turned or dark to compare",
+}
+
+_LINKED_SCHEMES = frozenset({"file", "http", "https"})
+_JOINERS = "\u200c\u200d"  # between letters of Persian or parts of an emoji: they hide nothing
+_URI_CHARACTERS = ":/?#[]@!$&'()*+,;=%~"  # RFC 3986: reserved characters and the escape, kept as they are
+
+
+def expected_false_leads(odds: Odds) -> str:
+    """Such as "1 false lead expected in 600 searches of this size", or "At most 1 ..." where the odds are a bound.
+
+    Raises: ValueError: the odds are not above 0; no measurement shows a rate of 0.
+    """
+    value = _positive(odds)
+    if value > 0.9:
+        count = _up(value)
+        leads = "false lead" if count == "1" else "false leads"
+        return f"{'At most' if odds.bound else 'About'} {count} {leads} expected in each search of this size"
+    start = "At most " if odds.bound else ""
+    if value > 0.1:
+        tenths = math.ceil(value * 10 - 1e-9)
+        return f"{start}{tenths} false leads expected in 10 searches of this size"
+    return f"{start}1 false lead expected in {_down(1 / value)} searches of this size"
+
+
+def strangers(odds: Odds) -> str:
+    """Such as "1 stranger in 26,000 scores as high", or "At most 1 ..." where the rate is a bound.
+
+    Raises: ValueError: the rate is not above 0.
+    """
+    rate = min(1.0, _positive(odds))
+    return f"{'At most ' if odds.bound else ''}1 stranger in {_down(1 / rate)} scores as high"
+
+
+def aim(fpir: float) -> str:
+    """Such as "1 false lead in 100 searches" for a rate of 0.01. Raises: ValueError: not above 0, or above 1."""
+    if not 0 < fpir <= 1:
+        raise ValueError(f"{fpir} is no rate of searches")
+    searches = _down(1 / fpir)
+    return f"1 false lead in {searches} {'search' if searches == '1' else 'searches'}"
+
+
+def number(value: int) -> str:
+    """13,000."""
+    return f"{value:,}"
+
+
+def score(cosine: float) -> str:
+    """Three decimals, with a real minus sign."""
+    return f"{cosine:.3f}".replace("-", "\u2212")
+
+
+def sentence(text: str) -> str:
+    """The text with its first letter as a capital."""
+    return text[:1].upper() + text[1:]
+
+
+def visible(text: str) -> str:
+    """The text with every character that can hide or break something written out: controls, line breaks, marks that
+    reverse the direction of writing, bytes that were no UTF-8 (surrogateescape). Always encodes as UTF-8.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in _JOINERS else _written_out(c) for c in text)
+
+
+def file_name(uri: str) -> str:
+    """The last part of the address, unescaped, as a person named the file; not yet `visible`."""
+    return _parts(uri)[-1]
+
+
+def folder_name(uri: str) -> str:
+    """The part before the last, or nothing; not yet `visible`."""
+    return "/".join(_parts(uri)[-2:-1])
+
+
+def link(uri: str) -> str | None:
+    """The address, fit for an href: file or web, every odd byte escaped. None for others (javascript:, data:)."""
+    try:
+        scheme = urlsplit(uri).scheme
+    except ValueError:  # malformed brackets of an IPv6 host
+        return None
+    if scheme not in _LINKED_SCHEMES:
+        return None
+    return quote(uri.encode("utf-8", "surrogateescape"), safe=_URI_CHARACTERS)
+
+
+def _parts(uri: str) -> list[str]:
+    path = uri.split("://", 1)[-1].split("?", 1)[0].split("#", 1)[0]
+    parts = [unquote_to_bytes(part.encode("utf-8", "surrogateescape")) for part in path.split("/") if part]
+    return [part.decode("utf-8", "surrogateescape") for part in parts] or [uri]
+
+
+def _written_out(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # PEP 383: a byte that was no UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def _positive(odds: Odds) -> float:
+    if not (odds.value > 0 and math.isfinite(odds.value)):
+        raise ValueError(f"odds of {odds.value} were never measured; give the bound that the data show")
+    return odds.value
+
+
+def _down(value: float) -> str:
+    """At least 1, rounded down to two significant figures: 26,315 gives 26,000."""
+    whole = max(1, math.floor(value * (1 + 1e-9)))
+    unit = 10 ** max(0, len(str(whole)) - 2)
+    return number(whole // unit * unit)
+
+
+def _up(value: float) -> str:
+    """A whole number, rounded up to two significant figures: 2.1 gives 3, 121 gives 130."""
+    whole = math.ceil(value * (1 - 1e-9))
+    unit = 10 ** max(0, len(str(whole)) - 2)
+    return number(-(-whole // unit) * unit)
