@@ -237,6 +237,15 @@ def test_a_run_without_rejections_says_so():
     assert "No file was rejected and no face refused." in shown
 
 
+def test_an_erased_face_is_not_told_from_one_that_is_not_permitted():
+    refused = ((FaceRefusal.NOT_PERMITTED, 2), (FaceRefusal.ERASED, 3))
+    html = render_search_page(view(result(), ingest=IngestView(9, 4, refused=refused)))
+    assert html == render_search_page(
+        view(result(), ingest=IngestView(9, 4, refused=((FaceRefusal.NOT_PERMITTED, 5),)))
+    )
+    assert "erased" not in Elements(html).shown
+
+
 @pytest.mark.parametrize("uri", [f"file:///a/{HOSTILE}", f"javascript:{HOSTILE}"])
 def test_no_name_can_break_out_of_the_page(uri: str):
     bad = lead(uri=uri, source=HOSTILE, jurisdictions=(HOSTILE,))

@@ -48,6 +48,15 @@ class IngestView:
     rejected: tuple[tuple[RejectReason, int], ...] = ()  # files
     refused: tuple[tuple[FaceRefusal, int], ...] = ()  # faces
 
+    @property
+    def refused_as_said(self) -> tuple[tuple[FaceRefusal, int], ...]:
+        """As whoever enrols may see them: an erased face counts as not permitted, like any policy reason."""
+        counts: dict[FaceRefusal, int] = {}
+        for reason, count in self.refused:
+            said = FaceRefusal.NOT_PERMITTED if reason is FaceRefusal.ERASED else reason
+            counts[said] = counts.get(said, 0) + count
+        return tuple(counts.items())
+
 
 @dataclass(frozen=True, slots=True)
 class NextStep:

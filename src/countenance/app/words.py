@@ -41,7 +41,7 @@ REJECTIONS: Mapping[RejectReason, str] = {
 
 REFUSALS: Mapping[FaceRefusal, str] = {
     FaceRefusal.NOT_PERMITTED: "not permitted",
-    FaceRefusal.ERASED: "erased before, and kept out since",
+    FaceRefusal.ERASED: "not permitted",  # who enrols can't tell an erasure from any other policy reason
     FaceRefusal.NOT_A_SUBJECT: "nobody whom the grant lists",
     FaceRefusal.TOO_SMALL: "too small to compare",
     FaceRefusal.LOW_QUALITY: "too blurred, turned or dark to compare",
