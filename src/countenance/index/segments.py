@@ -35,7 +35,7 @@ from countenance.index.disk import sync_folder, write_file
 from countenance.index.flat import FlatIndex
 from countenance.index.manifest import SEGMENT_ID, Manifest, Segment
 from countenance.protocols import Gone, KeyRing
-from countenance.types import ClassId, EmbeddingSpace, FaceId
+from countenance.types import ClassId, EmbeddingSpace, FaceId, KeyId
 
 SEGMENT_ROWS: Final = 4_096  # DESIGN.md section 3: an erasure rewrites this much, a million rows are 245 files
 OPENED_AT_ONCE: Final = 16  # segments in memory beside the index while it loads: 17 MB at 128-d
@@ -144,6 +144,16 @@ class SegmentStore:
             if kept == current.segments:
                 return swept
             return _both(swept, self._replace(replace(current, segments=kept)))
+
+    @contextmanager
+    def resting(self) -> Iterator[frozenset[KeyId]]:
+        """No process writes inside; yields the keys of all segments. For whoever looks for keys that nothing names."""
+        if not self._folder.is_dir():
+            yield frozenset()
+            return
+        with self._writing():
+            manifest, _ = self._manifest()
+            yield frozenset(each.key for each in manifest.segments) if manifest else frozenset()
 
     def destroy(self) -> Gone:
         """There is no snapshot, and no key of one. A crash leaves it whole or begun anew; run it again."""

@@ -190,6 +190,18 @@ class Gallery:
             yield from (row.key_id for row in rows)
             last = rows[-1].id
 
+    def enrolled_rows(self) -> int:
+        """How many rows an index that is in step holds."""
+        with self._db.read() as connection:
+            return int(
+                connection.scalar(
+                    sa.select(sa.func.count())
+                    .select_from(t.enrolments.join(t.faces))
+                    .where(t.enrolments.c.refusal.is_(None), t.faces.c.erasure_id.is_(None))
+                )
+                or 0
+            )
+
     def counts(self) -> dict[str, int]:
         """Pictures, faces, indexed faces, rejections in the home, without what is being erased."""
         with self._db.read() as connection:

@@ -1,0 +1,136 @@
+"""Looking over a home: what fits together, what does not, and what to do about it. Mends what only needs finishing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from countenance.app.settings import free_bytes
+from countenance.app.status import erasure_due
+from countenance.errors import CountenanceError
+
+if TYPE_CHECKING:
+    from countenance.app.home import Home
+
+LOW_DISK_BYTES = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `state`: ok, warning or problem; a problem makes doctor end with exit code 1."""
+
+    what: str
+    state: str
+    said: str
+    do: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json."""
+        return {"what": self.what, "state": self.state, "said": self.said, "do": self.do}
+
+
+def examine(home: Home) -> Iterator[Finding]:
+    """Every finding, one after the other, as it is made."""
+    for what, look in _LOOKS.items():
+        try:
+            yield from look(home)
+        except CountenanceError as error:
+            yield Finding(what, "problem", error.message, error.hint)
+
+
+def _key_file(home: Home) -> Iterator[Finding]:
+    keyfile = home.parts.keyfile
+    if home.path == keyfile.parent or home.path in keyfile.parents or home.path.parent == keyfile.parent:
+        yield Finding(
+            "master key", "warning", f"{keyfile} lies in the same folder as the home: one theft takes both",
+            "move it and set COUNTENANCE_KEYFILE",
+        )  # fmt: skip
+    else:
+        yield Finding("master key", "ok", f"{keyfile} is the home's, and only its owner can read it")
+
+
+def _databases(home: Home) -> Iterator[Finding]:
+    for name, report in home.parts.check_databases().items():
+        ok = report == "ok"
+        yield Finding(name, "ok" if ok else "problem", report, "" if ok else "restore the home from a backup")
+
+
+def _erasures(home: Home) -> Iterator[Finding]:
+    finished = home.parts.eraser.resume()
+    pending = sorted({place for report in finished for place in report.pending})
+    if not home.parts.stores.records.database.truncate_wal():
+        pending.append("records.db-wal is held by a reader")
+    said = f"{len(finished)} finished now" if finished else "none is unfinished"
+    yield Finding("erasures", "warning" if pending else "ok", said + "".join(f"; pending: {p}" for p in pending),
+                  "run doctor again when no other process uses the home" if pending else "")  # fmt: skip
+
+
+def _duties(home: Home) -> Iterator[Finding]:
+    now = home.parts.stores.clock()
+    for source in home.sources():
+        duty = erasure_due(source, now)
+        if duty is not None:
+            state = "problem" if duty["overdue"] else "warning"
+            yield Finding("duties", state, f"{source.name}: {duty['why']}, erase by {duty['deadline']}", duty["do"])
+
+
+def _log(home: Home) -> Iterator[Finding]:
+    found = home.verify_log()
+    yield Finding("log", "ok", f"{found['entries']} entries, whole, root {found['root'][:16]}")
+
+
+def _consistency(home: Home) -> Iterator[Finding]:
+    stores = home.parts.stores
+    named = set(stores.records.gallery.blob_names())
+    held = set(stores.blobs.names())
+    needed = set(stores.records.gallery.key_ids())
+    living = set(stores.keys.ids())
+    for what, missing, spare in (
+        ("crops and evidence", named - held, held - named),
+        ("data keys", needed - living, set()),
+    ):
+        if missing:
+            yield Finding(what, "problem", f"{len(missing)} of {len(missing) + len(held & named)} are missing",
+                          "restore the home from a backup")  # fmt: skip
+        elif spare:
+            yield Finding(
+                what, "warning", f"{len(spare)} that no record names", "the next ingest after a kill removes them"
+            )
+        else:
+            yield Finding(what, "ok", "every one that the records name is there")
+
+
+def _index(home: Home) -> Iterator[Finding]:
+    index = home.parts.live.refreshed()
+    classes = [c.id for c in home.parts.stores.records.sources.policy_facts()[1]]
+    rows, wanted = index.count(classes), home.parts.stores.records.gallery.enrolled_rows()
+    if rows == wanted:
+        yield Finding("index", "ok", f"{rows} rows, as the records have them")
+    else:
+        yield Finding("index", "problem", f"{rows} rows, and the records have {wanted}",
+                      f"delete the folder {home.path / 'index'}: a cache, made anew from the records")  # fmt: skip
+
+
+def _weights(home: Home) -> Iterator[Finding]:
+    space = home.parts.embedder.space
+    yield Finding("weights", "ok", f"{space.model}, sha256 {space.weights_sha256[:16]}, as the manifest says")
+
+
+def _disk(home: Home) -> Iterator[Finding]:
+    free = free_bytes(home.path)
+    low = free < LOW_DISK_BYTES
+    yield Finding("disk", "warning" if low else "ok", f"{free / 2**30:.1f} GB free", "make room" if low else "")
+
+
+_LOOKS: dict[str, Callable[[Home], Iterator[Finding]]] = {
+    "master key": _key_file,
+    "databases": _databases,
+    "erasures": _erasures,
+    "duties": _duties,
+    "log": _log,
+    "consistency": _consistency,
+    "index": _index,
+    "weights": _weights,
+    "disk": _disk,
+}

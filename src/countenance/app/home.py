@@ -1,0 +1,394 @@
+"""A home: one installation's data, and everything that can be done with it. Opens its parts when they are needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from countenance.app import manifest as manifests
+from countenance.app.settings import Settings, worker_count
+from countenance.app.wiring import Parts, make_home, open_parts
+from countenance.collect.folder import FolderCollector
+from countenance.errors import BadPicture, NotFound, WrongUse
+from countenance.pipeline.erase import Eraser, ErasureReport
+from countenance.pipeline.grant import Registrar
+from countenance.pipeline.ingest import Ingest, IngestReport, Progress
+from countenance.pipeline.look import Looked, Looker
+from countenance.pipeline.search import Question, look_at, place_text
+from countenance.pipeline.subjects import open_subjects
+from countenance.records.sources import Source
+from countenance.rights.grants import ERASE_WITHIN_DAYS, check_grant
+from countenance.rights.subjects import read_subjects
+from countenance.types import HomeKind, Odds, Purpose, SearchResult
+
+PictureLike: TypeAlias = str | os.PathLike[str] | bytes | NDArray[np.uint8]
+OPERATOR = "operator"  # the tenant of a home's own sources; clients bring theirs later
+MAX_PROBE_BYTES = 512 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What `ingest` did, a report a source."""
+
+    reports: tuple[IngestReport, ...]
+    skipped: tuple[tuple[str, str], ...]  # (source, why) of those that were not named and may not be collected now
+    _rejected: Callable[[], Iterator[tuple[str, str, str, str]]]
+
+    @property
+    def rejected(self) -> Iterator[tuple[str, str, str, str]]:
+        """(source, place, reason, detail) of every file that is no picture, read from the records as you go."""
+        return self._rejected()
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json, with every rejected file."""
+        return {
+            "sources": [report.as_dict() for report in self.reports],
+            "skipped": [{"source": source, "why": why} for source, why in self.skipped],
+            "rejected": [
+                {"source": source, "place": place, "reason": reason, "detail": detail}
+                for source, place, reason, detail in self.rejected
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The answer of `compare`."""
+
+    score: float
+    fmr: Odds
+    log_entry: str
+    notice: str = "A score is evidence about two pictures, not an identification."
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json."""
+        return {
+            "score": self.score,
+            "fmr": {"value": self.fmr.value, "bound": self.fmr.bound},
+            "log_entry": self.log_entry,
+            "notice": self.notice,
+        }
+
+
+class Home:
+    """One home, open. A context manager; closing it twice is harmless."""
+
+    def __init__(self, path: Path, manifest: manifests.HomeManifest) -> None:
+        self.path = path
+        self.kind = manifest.kind
+        self.id = manifest.id
+        self._manifest = manifest
+
+    @cached_property
+    def parts(self) -> Parts:
+        """Stores and engines, wired; the way in for the command line, the service and tests."""
+        return open_parts(self.path, self._manifest)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Databases are closed and child processes gone."""
+        if "parts" in self.__dict__:
+            self.parts.close()
+            del self.__dict__["parts"]
+
+    # --- sources -------------------------------------------------------------------------------------------------
+    def add_source(
+        self,
+        name: str,
+        path: str | os.PathLike[str],
+        *,
+        basis: str,
+        jurisdiction: str,
+        within: str | None = None,
+        purposes: Sequence[str] = (),
+        evidence: str | os.PathLike[str] | None = None,
+        subjects: str | os.PathLike[str] | None = None,
+        expires: str | None = None,
+        erase_within_days: int = ERASE_WITHIN_DAYS,
+        law: str | None = None,
+        authority: str | None = None,
+    ) -> Source:
+        """A folder may be collected from now on, under this grant (docs/grants.md).
+
+        Args: basis: household, consent, licence, statute or historical; jurisdiction: of its pictures by default, a
+        code or several with commas, or "unknown"; within: what the grant covers, where that is wider; purposes:
+        needed but for household; evidence: a document, sealed into the home; subjects: the CSV of a consent or licence
+        grant; expires: "2027-12-31".
+        Raises: GrantInvalid, WrongUse, NotFound (no such folder), LogUnwritable, StorageFailed.
+        """
+        folder = _folder(path, self.path)
+        terms = check_grant(
+            home=self.kind,
+            now=self.parts.stores.clock(),
+            basis=basis,
+            jurisdiction=jurisdiction,
+            within=within,
+            purposes=purposes,
+            has_evidence=evidence is not None,
+            has_subjects=subjects is not None,
+            expires=expires,
+            erase_within_days=erase_within_days,
+            law=law,
+            authority=authority,
+        )
+        lines = read_subjects(Path(subjects)) if subjects is not None else ()
+        return self._registrar.add(
+            name=_name(name),
+            location=os.fsencode(folder),
+            terms=terms,
+            evidence=None if evidence is None else Path(evidence),
+            subjects=lines,
+        )
+
+    def sources(self) -> tuple[Source, ...]:
+        """Every source, by name."""
+        return self.parts.stores.records.sources.all()
+
+    def source(self, name: str) -> Source:
+        """Raises NotFound."""
+        return self.parts.stores.records.sources.get(name)
+
+    def suspend(self, name: str) -> Source:
+        """Its faces are out of the very next search, in every process, until `resume`."""
+        return self._set_state(name, "suspended", suspended_at=self.parts.stores.clock())
+
+    def resume(self, name: str) -> Source:
+        """A suspended grant is in force again. Raises WrongUse: it is withdrawn."""
+        if self.source(name).grant.withdrawn_at is not None:
+            raise WrongUse(f"the grant of {name!r} is withdrawn, for good", "add the source anew under a new grant")
+        return self._set_state(name, "resumed", suspended_at=None)
+
+    def withdraw(self, name: str) -> Source:
+        """The grant is over: its faces are out of the very next search, and due for erasure within its term."""
+        return self._set_state(name, "withdrawn", withdrawn_at=self.parts.stores.clock())
+
+    def takedown(self, name: str) -> ErasureReport:
+        """The grant is over and everything taken under it is erased now."""
+        self._set_state(name, "takedown", withdrawn_at=self.parts.stores.clock())
+        return self.parts.eraser.source(self.source(name))
+
+    def _set_state(self, name: str, event: str, **times: Any) -> Source:
+        source = self.source(name)
+        self.parts.stores.log.append(f"source.{event}", {"source": source.uid, "grant": source.grant_uid})
+        self.parts.stores.records.sources.set_grant_state(source, **times)
+        return self.source(name)
+
+    # --- pictures in ---------------------------------------------------------------------------------------------
+    def ingest(
+        self,
+        *names: str,
+        workers: int | None = None,
+        prune: bool = False,
+        progress: Callable[[str, Progress], None] | None = None,
+    ) -> Ingested:
+        """Every picture of these sources (of all, if none is named) is taken that may be; see IngestReport.
+
+        Args: workers: child processes that decode, by default one a core; prune: erase what has vanished from the
+        folders; progress: called with the source's name and where its run stands.
+        Raises: NotFound, PolicyDenied (a named source), HomeBusy (another ingest runs), LogUnwritable, StorageFailed.
+        """
+        chosen = [self.source(name) for name in names] if names else list(self.sources())
+        if not chosen:
+            raise NotFound("this home has no source yet", _ADD_ONE)
+        reports: list[IngestReport] = []
+        skipped: list[tuple[str, str]] = []
+        now = self.parts.stores.clock()
+        with self.parts.ingest_lock():
+            for source in chosen:
+                state = source.grant.state(now)
+                if not names and state != "in_force":
+                    skipped.append((source.name, f"its grant is {state.replace('_', ' ')}"))
+                    continue
+                reports.append(self._ingest_one(source, workers, prune, progress))
+        done = [report.source for report in reports]
+        return Ingested(tuple(reports), tuple(skipped), lambda: self._rejected(done))
+
+    def _ingest_one(
+        self, source: Source, workers: int | None, prune: bool, progress: Callable[[str, Progress], None] | None
+    ) -> IngestReport:
+        parts = self.parts
+        subjects = (
+            open_subjects(parts.stores, source, parts.embedder, parts.calibration)
+            if source.grant.basis in {"consent", "licence"}
+            else None
+        )
+        with Looker(workers=worker_count(workers)) as looker:
+            run = Ingest(
+                stores=parts.stores,
+                looker=looker,
+                embedder=parts.embedder,
+                eraser=parts.eraser,
+                collector=FolderCollector(Path(os.fsdecode(source.location))),
+                source=source,
+                subjects=subjects,
+                progress=None if progress is None else lambda p: progress(source.name, p),
+            )
+            return run.run(prune=prune)
+
+    def _rejected(self, names: Sequence[str]) -> Iterator[tuple[str, str, str, str]]:
+        for name in names:
+            for place, reason, detail in self.parts.stores.records.gallery.rejected(self.source(name).id):
+                yield name, place_text(place), reason, detail
+
+    # --- leads out -----------------------------------------------------------------------------------------------
+    def search(
+        self,
+        picture: PictureLike,
+        *,
+        face: int | None = None,
+        top: int = 10,
+        threshold: float | None = None,
+        fpir: float | None = None,
+        purpose: str | None = None,
+        case: str | None = None,
+    ) -> SearchResult:
+        """Leads for one face of `picture`: a path, the bytes of a picture file, or an (H, W, 3) uint8 RGB array.
+
+        Args: face: which, where there are several; top: at most so many leads; threshold: the lowest cosine shown, by
+        default the one at which 1 search in 1 / `fpir` (0.01) for a stranger shows a false lead; purpose and case: for
+        an organisation.
+        Raises: BadPicture, NoFace, SeveralFaces, WrongUse, NotFound (no source yet), PolicyDenied, LogUnwritable.
+        """
+        return self.search_and_look(
+            picture, face=face, top=top, threshold=threshold, fpir=fpir, purpose=purpose, case=case
+        )[0]
+
+    def search_and_look(
+        self, picture: PictureLike, *, purpose: str | None = None, **question: Any
+    ) -> tuple[SearchResult, Looked]:
+        """`search`, with what was seen in the probe, for pages that show it."""
+        asked = Question(purpose=_purpose(purpose), **question)
+        if not self.sources():
+            raise NotFound("there is nothing to search: this home has no source yet", _ADD_ONE)
+        return self.parts.searcher.search(read_picture(picture), asked)
+
+    def detect(self, picture: PictureLike) -> Looked:
+        """Every face of a picture, with box and quality. Stores nothing. Raises BadPicture."""
+        return look_at(self.parts.looker, read_picture(picture))
+
+    def compare(
+        self, a: PictureLike, b: PictureLike, *, purpose: str | None = None, case: str | None = None
+    ) -> Comparison:
+        """How alike one face of each picture is. Stores nothing but the log entry. Raises: as `search`."""
+        question = Question(purpose=_purpose(purpose), case=case)
+        return Comparison(*self.parts.searcher.compare(read_picture(a), read_picture(b), question))
+
+    def crop(self, face_id: str) -> bytes:
+        """The WebP thumbnail of an indexed face. Raises NotFound, also for a face that may not be shown now."""
+        return self.parts.crops.crop(face_id)
+
+    # --- out for good --------------------------------------------------------------------------------------------
+    def erase(
+        self, *, face: str | None = None, picture: str | None = None, source: str | None = None, dry_run: bool = False
+    ) -> ErasureReport:
+        """One face, picture or source is gone from everything that the home keeps. Raises NotFound, WrongUse."""
+        named = {"face": face, "picture": picture, "source": source}
+        chosen = [(what, value) for what, value in named.items() if value is not None]
+        if len(chosen) != 1:
+            raise WrongUse("erase names one thing", "one of --face ID, --picture ID, --source NAME")
+        what, value = chosen[0]
+        if what == "source":
+            return self.parts.eraser.source(self.source(value), dry_run=dry_run)
+        eraser: Eraser = self.parts.eraser
+        return (eraser.face if what == "face" else eraser.picture)(value, dry_run=dry_run)
+
+    @cached_property
+    def _registrar(self) -> Registrar:
+        return Registrar(self.parts.stores, self.parts.looker, self.parts.embedder, OPERATOR)
+
+
+_ADD_ONE = "`countenance source add album ~/Pictures --basis household --jurisdiction CA-ON` adds one"
+
+
+def open_home(path: str | os.PathLike[str] | None = None, *, kind: str | None = None) -> Home:
+    """The home at `path` (by default COUNTENANCE_HOME or the user's data folder), made if there is none.
+
+    Raises: WrongUse: the folder is another kind of home, or holds something else; HomeTooNew; KeyMissing;
+    StorageFailed.
+    """
+    where = Settings.read(path).home
+    found = manifests.read(where)
+    if found is None:
+        found = make_home(where, HomeKind(kind or HomeKind.HOUSEHOLD))
+    elif kind is not None and found.kind != kind:
+        raise WrongUse(
+            f"the home {where} is of kind {found.kind}, fixed when it was made",
+            f"name another folder for one of kind {kind}",
+        )
+    return Home(where, found)
+
+
+def read_picture(picture: PictureLike) -> bytes:
+    """The bytes of a picture file. Raises BadPicture: no such file, too large, or an array that is no RGB picture."""
+    if isinstance(picture, bytes):
+        return picture
+    if isinstance(picture, np.ndarray):
+        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.size:
+            raise BadPicture(
+                f"an array of shape {picture.shape} and type {picture.dtype} is no picture", "(H, W, 3) uint8, RGB"
+            )
+        return _as_png(picture)
+    path = Path(picture).expanduser()
+    try:
+        if not path.is_file():  # a FIFO or device would block or never end
+            reason = "is a folder" if path.is_dir() else "is no file" if path.exists() else "is not there"
+            raise BadPicture(f"{path} {reason}", "name a picture file", reason="unreadable")
+        if path.stat().st_size > MAX_PROBE_BYTES:
+            raise BadPicture(f"{path} has more than 512 MB", "name a smaller file", reason="too_large")
+        return path.read_bytes()
+    except OSError as error:
+        raise BadPicture(
+            f"{path} can't be read: {error.strerror}", "may this user read it?", reason="unreadable"
+        ) from error
+
+
+def _as_png(rgb: NDArray[np.uint8]) -> bytes:
+    import io
+
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.fromarray(rgb).save(out, "PNG", compress_level=1)
+    return out.getvalue()
+
+
+def _folder(path: str | os.PathLike[str], home: Path) -> Path:
+    text = os.fspath(path)
+    if "://" in text:
+        raise WrongUse(f"{text} is an address, and only folders can be collected yet", "name a folder on this machine")
+    folder = Path(text).expanduser().absolute()
+    if not folder.is_dir():
+        raise NotFound(f"there is no folder {folder}", "name a folder that is there; a file is no source")
+    if folder == home or home in folder.parents:
+        raise WrongUse(f"{folder} lies in the home itself", "name the folder that holds the pictures")
+    return folder
+
+
+def _name(text: str) -> str:
+    if not text.strip() or len(text) > 200 or not text.isprintable():
+        raise WrongUse("a source's name is one printable line of 1 to 200 characters", "album, for instance")
+    return text.strip()
+
+
+def _purpose(text: str | None) -> Purpose | None:
+    if text is None:
+        return None
+    try:
+        return Purpose(text)
+    except ValueError as error:
+        raise WrongUse(f"{text!r} is not a purpose; they are a closed list", "one of: " + ", ".join(Purpose)) from error

@@ -1,0 +1,67 @@
+"""What a home holds and what is due in it. Reads only."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from countenance.records.sources import Source
+from countenance.types import GrantState
+
+if TYPE_CHECKING:
+    from countenance.app.home import Home
+
+WARN_DAYS = 30  # a grant that ends within so many days is named
+
+
+def status_of(home: Home) -> dict[str, Any]:
+    """The answer of `countenance status --json`."""
+    parts = home.parts
+    records = parts.stores.records
+    now = parts.stores.clock()
+    sources = records.sources.all()
+    return {
+        "home": str(home.path),
+        "kind": str(home.kind),
+        "keyfile": str(parts.keyfile),
+        **records.gallery.counts(),
+        "sources": [source_status(source, now) for source in sources],
+        "due": [duty for source in sources if (duty := erasure_due(source, now)) is not None],
+        "unfinished_erasures": len(records.erasures.unfinished()),
+        "log_entries": len(parts.stores.log),
+        "model": parts.embedder.space.model,
+        "calibration": parts.calibration.id,
+        "runtime": "ONNX Runtime, CPU",
+        "disk_bytes": sum(f.stat().st_size for f in home.path.rglob("*") if f.is_file()),
+    }
+
+
+def source_status(source: Source, now: datetime) -> dict[str, Any]:
+    """One source in a line: basis, state, days left."""
+    grant = source.grant
+    left = None if grant.expires_at is None else (grant.expires_at - now).days
+    return {
+        "name": source.name,
+        "basis": str(grant.basis),
+        "state": str(grant.state(now)),
+        "days_left": left,
+        "ends_soon": left is not None and 0 <= left <= WARN_DAYS,
+    }
+
+
+def erasure_due(source: Source, now: datetime) -> dict[str, Any] | None:
+    """When everything of a withdrawn or expired source must be erased; None while its grant lasts."""
+    grant = source.grant
+    state = grant.state(now)
+    ended = grant.withdrawn_at if state is GrantState.WITHDRAWN else grant.expires_at
+    if state not in {GrantState.WITHDRAWN, GrantState.EXPIRED} or ended is None:
+        return None
+    deadline = ended + timedelta(days=grant.erase_within_days)
+    return {
+        "source": source.name,
+        "why": f"its grant is {state}",
+        "deadline": deadline.isoformat(timespec="seconds"),
+        "days_left": (deadline - now).days,
+        "overdue": now > deadline,
+        "do": f"countenance erase --source {source.name}",
+    }

@@ -1,0 +1,109 @@
+"""What every command shares: its options, where its answer goes, and how an error ends it.
+
+Only `click` is imported at the top, here and in every command's module: `countenance --help` must not wait.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from countenance.app.home import Home
+
+
+@dataclass(slots=True)
+class Session:
+    """What the options before or after a command's name said."""
+
+    home: str | None = None
+    json: bool = False
+
+    def open(self, *, kind: str | None = None) -> Home:
+        """The home that is meant."""
+        from countenance.app.home import open_home
+
+        return open_home(self.home, kind=kind)
+
+    def answer(self, document: Mapping[str, Any], text: Callable[[], None]) -> None:
+        """One JSON document on standard output, or what `text` prints."""
+        if self.json:
+            click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+        else:
+            text()
+
+
+pass_session = click.make_pass_decorator(Session, ensure=True)
+
+
+def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def keep(ctx: click.Context, _param: click.Parameter, value: Any) -> None:
+        if value:
+            setattr(ctx.ensure_object(Session), name, value)
+
+    return keep
+
+
+def shared_options() -> list[click.Parameter]:
+    """--home and --json, as the group and each command take them, so that they may stand before or after its name."""
+    return [
+        click.Option(
+            ["--home"],
+            metavar="DIR",
+            expose_value=False,
+            callback=_keep("home"),
+            is_eager=True,
+            help="The home to use. Also COUNTENANCE_HOME; by default your platform's folder for user data.",
+        ),
+        click.Option(
+            ["--json"],
+            is_flag=True,
+            expose_value=False,
+            callback=_keep("json"),
+            is_eager=True,
+            help="One JSON document on standard output and nothing else.",
+        ),
+    ]
+
+
+class Command(click.Command):
+    """A command that also takes --home and --json after its name."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += shared_options()
+
+
+class Group(click.Group):
+    """A group whose commands take --home and --json too, in the order in which they are written."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += shared_options()
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of the source, which is that of a user's way."""
+        del ctx
+        return list(self.commands)
+
+
+def on_terminal() -> bool:
+    """Somebody is there to be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def note(text: str) -> None:
+    """A line to standard error, beside the answer."""
+    click.echo(text, err=True)
+
+
+def several(count: int, one: str, many: str | None = None) -> str:
+    """'1 face', '2 faces'."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

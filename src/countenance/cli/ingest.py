@@ -1,0 +1,113 @@
+"""`countenance ingest`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from countenance.cli.base import Command, Session, note, pass_session, several
+
+if TYPE_CHECKING:
+    from countenance.app.home import Ingested
+    from countenance.pipeline.ingest import IngestReport, Progress
+
+SHOWN_REJECTED = 10  # more are in --json and `source show`
+
+
+@click.command(cls=Command)
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option(
+    "--workers", type=click.IntRange(1, 64), metavar="N", help="Child processes that decode; by default one a core."
+)
+@click.option("--prune", is_flag=True, help="Erase what has vanished from the folders since the last run.")
+@pass_session
+def command(session: Session, names: tuple[str, ...], workers: int | None, prune: bool) -> None:
+    """Take the pictures of these sources (of all, if none is named) and index their faces.
+
+    Interrupt it when you like: running it again goes on from there, takes nothing twice and loses nothing. A changed
+    file is taken anew.
+    """
+    with session.open() as home, progress_bar(quiet=session.json) as progress:
+        done = home.ingest(*names, workers=workers, prune=prune, progress=progress)
+        session.answer(done.as_dict() if session.json else {}, lambda: tell(done))
+
+
+@contextmanager
+def progress_bar(*, quiet: bool = False) -> Iterator[Callable[[str, Progress], None] | None]:
+    """A bar with rate and time left on a terminal; nothing where nobody looks."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    bar = Bar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[faces]}"),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    tasks = {}
+    with bar:
+
+        def advance(source: str, at: Progress) -> None:
+            if source not in tasks:
+                tasks[source] = bar.add_task(source, total=at.total, rate="", faces="")
+            speed = bar.tasks[tasks[source]].speed or 0.0
+            bar.update(
+                tasks[source],
+                completed=at.done,
+                total=at.total,
+                rate=f"{speed:.0f} files/s",
+                faces=several(at.indexed, "face"),
+            )
+
+        yield advance
+
+
+def tell(done: Ingested) -> None:
+    """The reports, for people."""
+    for report in done.reports:
+        _tell_one(report)
+    for source, why in done.skipped:
+        click.echo(f"{source}: skipped, {why}")
+    for shown, (source, place, reason, detail) in enumerate(done.rejected):
+        if shown == SHOWN_REJECTED:
+            note("  ... and more: `countenance ingest --json` lists every one")
+            break
+        click.echo(f"  rejected {source}/{place}: {reason.replace('_', ' ')}{detail and f' ({detail})'}")
+    if any(report.indexed or report.unchanged for report in done.reports):
+        click.echo("Next: countenance search PROBE")
+
+
+def _tell_one(report: IngestReport) -> None:
+    rate = f", {report.files / report.seconds:.0f} a second" if report.seconds > 1 else ""
+    click.echo(
+        f"{click.style(report.source, bold=True)}: {several(report.files, 'file')} in {report.seconds:.1f} s{rate}"
+    )
+    parts = [
+        (report.taken, "taken"),
+        (report.copies, "copies of pictures that are there"),
+        (report.again, "looked at again"),
+        (report.unchanged, "unchanged"),
+        (sum(report.rejected.values()), "rejected"),
+    ]
+    click.echo("  " + (", ".join(f"{n:,} {what}" for n, what in parts if n) or "nothing there"))
+    if report.faces:
+        refused = ", ".join(f"{n:,} {reason.replace('_', ' ')}" for reason, n in report.refused.items())
+        click.echo(f"  {several(report.faces, 'face')}: {report.indexed:,} indexed{refused and '; ' + refused}")
+    if report.vanished:
+        click.echo(
+            f"  {report.vanished:,} vanished from the folder" + ("" if report.erased else "; --prune erases them")
+        )
+    if report.erased:
+        click.echo(f"  {report.erased:,} erased, since nothing holds them any more")

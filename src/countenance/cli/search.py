@@ -1,0 +1,89 @@
+"""`countenance search`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import click
+
+from countenance.cli.base import Command, Session, pass_session, several
+
+if TYPE_CHECKING:
+    from countenance.types import Lead, SearchResult
+
+
+@click.command(cls=Command)
+@click.argument("probe", type=click.Path())
+@click.option(
+    "--face", type=click.IntRange(0), metavar="N", help="Which face, where the probe holds several; 0 is the first."
+)
+@click.option("--top", type=int, default=10, show_default=True, metavar="K", help="At most so many leads.")
+@click.option("--threshold", type=float, metavar="T", help="The lowest score shown, a cosine from -1 to 1.")
+@click.option("--fpir", type=float, metavar="P",
+              help="Or: how often a search for a stranger may show a false lead; 0.01 by default.")  # fmt: skip
+@click.option("--purpose", metavar="PURPOSE", help="What for. Organisations only: a household's grants imply it.")
+@click.option("--case", metavar="REF", help="The reason, by the reference under which you keep it. Organisations only.")
+@click.option(
+    "--export", type=click.Path(), metavar="DIR", help="Also write the leads there: a page, its JSON, the crops."
+)
+@pass_session
+def command(session: Session, probe: str, export: str | None, **question: Any) -> None:
+    """Search for the face in PROBE, a picture file.
+
+    Leads come with their source, their score and the odds that a stranger would score as much. The list is never
+    padded: below the threshold nothing is shown.
+    """
+    with session.open() as home:
+        result, looked = home.search_and_look(probe, **question)
+        if export is not None:
+            from countenance.app.export import export_search
+
+            page = export_search(home, result, looked, Path(export), probe_name=Path(probe).name)
+            click.echo(f"written: {page}", err=True)
+        session.answer(result.as_dict(), lambda: tell(result))
+
+
+def tell(result: SearchResult) -> None:
+    """The leads, for people."""
+    how = f"threshold {result.threshold:.3f}{', extrapolated' if result.extrapolated else ''}"
+    if not result.leads:
+        click.echo(
+            f"No lead among about {result.searched:,} faces ({how}). The person may still be there, unrecognised."
+        )
+    else:
+        click.echo(f"{several(len(result.leads), 'lead')} among about {several(result.searched, 'face')} ({how})")
+    for lead in result.leads:
+        _tell_lead(lead)
+    click.echo(result.notice)
+    click.echo(f"log entry {result.log_entry}")
+
+
+def _tell_lead(lead: Lead) -> None:
+    colour = {"strong": "green", "lead": "yellow", "weak": "white"}[lead.band]
+    band = click.style({"strong": "strong lead", "lead": "lead", "weak": "weak lead"}[lead.band], fg=colour, bold=True)
+    click.echo(f"{lead.rank:3}. {lead.score:.3f}  {band}  {odds(lead)}")
+    click.echo(f"     {readable(lead.picture.uri)}")
+    x1, y1, x2, y2 = (round(v) for v in lead.box)
+    click.echo(
+        f"     {x2 - x1} x {y2 - y1} px at {x1}, {y1}; {lead.source}, {lead.basis}, {', '.join(lead.jurisdictions)}"
+    )
+    click.echo(click.style(f"     face {lead.face_id}  picture {lead.picture.id}", dim=True))
+
+
+def odds(lead: Lead) -> str:
+    """'1 false lead expected in 600 such searches'."""
+    expected = lead.expected_false
+    most = "at most " if expected.bound else ""
+    if expected.value >= 1:
+        return f"{most}{expected.value:.0f} strangers would score as much"
+    return (
+        f"{most}1 false lead expected in {max(1, round(1 / expected.value)):,} such searches" if expected.value else ""
+    )
+
+
+def readable(uri: str) -> str:
+    """A file:// address as a path, with what a terminal can't show as escapes."""
+    path = unquote(uri.removeprefix("file://"), errors="backslashreplace")
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in path)

@@ -1,0 +1,221 @@
+"""`countenance source`: where pictures come from, and the right to use them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from countenance.cli.base import Group, Session, on_terminal, pass_session, several
+
+if TYPE_CHECKING:
+    from countenance.records.sources import Source
+
+BASES = ["household", "consent", "licence", "statute", "historical"]
+PURPOSES = [
+    "archive-description", "editorial-verification", "event-delivery", "missing-person", "victim-identification",
+    "criminal-investigation", "research", "own-data",
+]  # fmt: skip
+
+
+@click.group(cls=Group)
+def command() -> None:
+    """Where pictures come from, and the grant under which each is used."""
+
+
+@command.command()
+@click.argument("name", required=False)
+@click.argument("path", required=False)
+@click.option("--basis", metavar="BASIS", help=f"The right to use them: {', '.join(BASES)}. Being public is none.")
+@click.option("--jurisdiction", metavar="CODE", help="Where the people pictured live or were pictured: CA-ON, FR, "
+              "US-IL; several with commas; or unknown, and then they are not indexed.")  # fmt: skip
+@click.option("--within", metavar="CODES", help="What the grant covers, where that is wider than --jurisdiction.")
+@click.option("--purpose", "purposes", multiple=True, metavar="PURPOSE",
+              help=f"What for: {', '.join(PURPOSES)}. Again for more. A household needs none.")  # fmt: skip
+@click.option(
+    "--evidence", type=click.Path(), metavar="FILE", help="The signed form, contract, decision or record; kept sealed."
+)
+@click.option(
+    "--subjects",
+    type=click.Path(),
+    metavar="FILE",
+    help="For consent and licence: a CSV of name,evidence,reference; only their faces are indexed.",
+)
+@click.option("--expires", metavar="DATE", help="The last day of the grant: 2027-12-31.")
+@click.option("--erase-within", "erase_within", type=int, default=30, show_default=True, metavar="DAYS",
+              help="After withdrawal or expiry, all of it is due for erasure within so many days.")  # fmt: skip
+@click.option("--law", metavar="TEXT", help="For statute: the law and article.")
+@click.option("--authority", metavar="TEXT", help="For statute: whom it empowers.")
+@pass_session
+def add(session: Session, name: str | None, path: str | None, **grant: Any) -> None:
+    r"""Add a folder of pictures under a grant.
+
+    \b
+    A family:    countenance source add album ~/Pictures --basis household --jurisdiction CA-ON
+    An archive:  countenance source add glass-plates /data/plates --basis historical --jurisdiction FR
+                   --evidence deed.pdf --purpose archive-description
+
+    On a terminal you are asked for what is missing.
+    """
+    if on_terminal() and not session.json:
+        name = name or click.prompt("Name of the source", default="album", err=True)
+        path = path or click.prompt("Folder with the pictures", err=True)
+        grant["basis"] = grant["basis"] or click.prompt(
+            "Basis of your right to use them", type=click.Choice(BASES), default="household", err=True
+        )
+        grant["jurisdiction"] = grant["jurisdiction"] or click.prompt(
+            "Where do the people live? A country or province code, such as CA-ON or FR", err=True
+        )
+        if grant["basis"] != "household":
+            grant["evidence"] = grant["evidence"] or click.prompt("File with the evidence", err=True)
+            if grant["basis"] in {"consent", "licence"}:
+                grant["subjects"] = grant["subjects"] or click.prompt("CSV of the subjects", err=True)
+            if not grant["purposes"]:
+                asked = click.prompt("Purpose", type=click.Choice(PURPOSES), err=True)
+                grant["purposes"] = (asked,)
+    missing = [what for what, value in (("NAME", name), ("PATH", path), ("--basis", grant["basis"]),
+                                        ("--jurisdiction", grant["jurisdiction"])) if not value]  # fmt: skip
+    if missing or name is None or path is None:
+        raise click.UsageError(f"missing: {', '.join(missing)}", click.get_current_context())
+    with session.open() as home:
+        source = home.add_source(name, path, erase_within_days=grant.pop("erase_within"), **grant)
+
+        def text() -> None:
+            click.echo(f"Source {click.style(source.name, bold=True)}: {_location(source)}")
+            click.echo(f"  {_grant_line(source)}")
+            if "unknown" in source.jurisdictions:
+                click.echo(
+                    "  Its jurisdiction is unknown: pictures are taken but no face is indexed, unless one says its own."
+                )
+            click.echo(f"Next: countenance ingest {source.name}")
+
+        session.answer(describe(source), text)
+
+
+@command.command("list")
+@pass_session
+def list_(session: Session) -> None:
+    """List the sources, each with its grant and where it stands."""
+    with session.open() as home:
+        sources = home.sources()
+
+        def text() -> None:
+            for source in sources:
+                click.echo(f"{click.style(source.name, bold=True)}  {_location(source)}\n  {_grant_line(source)}")
+            if not sources:
+                click.echo("No source yet. Add one: countenance source add album ~/Pictures --basis household "
+                           "--jurisdiction CA-ON")  # fmt: skip
+
+        session.answer({"sources": [describe(source) for source in sources]}, text)
+
+
+@command.command()
+@click.argument("name")
+@pass_session
+def show(session: Session, name: str) -> None:
+    """Show one source: its grant, what was taken from it, what was refused and rejected, and why."""
+    with session.open() as home:
+        source = home.source(name)
+        counts = home.parts.stores.records.gallery.source_counts(source.id)
+        document = {**describe(source), "counts": counts}
+
+        def text() -> None:
+            click.echo(f"{click.style(source.name, bold=True)}  {_location(source)}\n  {_grant_line(source)}")
+            for key, value in document.items():
+                if key not in {"name", "location", "counts"} and value not in (None, [], {}):
+                    click.echo(
+                        f"  {key.replace('_', ' ')}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
+                    )
+            for key, value in counts.items():
+                shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+                if shown not in ("", 0):
+                    click.echo(f"  {key}: {shown}")
+
+        session.answer(document, text)
+
+
+def _act(session: Session, name: str, act: str, said: str) -> None:
+    with session.open() as home:
+        source = getattr(home, act)(name)
+        session.answer(
+            describe(source), lambda: click.echo(said.format(name=name, days=source.grant.erase_within_days))
+        )
+
+
+@command.command()
+@click.argument("name")
+@pass_session
+def suspend(session: Session, name: str) -> None:
+    """Take a source out of every search, until `resume`."""
+    _act(session, name, "suspend", "{name} is suspended: its faces are in no search from now on. `resume` ends that.")
+
+
+@command.command()
+@click.argument("name")
+@pass_session
+def resume(session: Session, name: str) -> None:
+    """Put a suspended grant in force again."""
+    _act(session, name, "resume", "{name} is in force again.")
+
+
+@command.command()
+@click.argument("name")
+@pass_session
+def withdraw(session: Session, name: str) -> None:
+    """End a grant for good: out of every search now, due for erasure within its term."""
+    said = (
+        "{name} is withdrawn: its faces are in no search from now on; all of it is due for erasure within {days} days."
+    )
+    _act(session, name, "withdraw", said + "\nErase it now: countenance erase --source {name}")
+
+
+@command.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_session
+def takedown(session: Session, name: str, yes: bool) -> None:
+    """End a grant and erase everything taken under it, at once."""
+    from countenance.cli.erase import confirm, tell
+
+    with session.open() as home:
+        confirm(session, yes, f"Erase everything taken from {home.source(name).name}")
+        report = home.takedown(name)
+        session.answer(report.as_dict(), lambda: tell(report))
+
+
+def describe(source: Source) -> dict[str, Any]:
+    """A source as JSON."""
+    from datetime import UTC, datetime
+
+    grant = source.grant
+    now = datetime.now(UTC)
+    return {
+        "name": source.name,
+        "id": source.uid,
+        "location": _location(source),
+        "jurisdictions": sorted(source.jurisdictions),
+        "within": sorted(grant.jurisdictions),
+        "basis": str(grant.basis),
+        "purposes": sorted(grant.purposes),
+        "state": str(grant.state(now)),
+        "expires_at": grant.expires_at.isoformat() if grant.expires_at else None,
+        "days_left": (grant.expires_at - now).days if grant.expires_at else None,
+        "erase_within_days": grant.erase_within_days,
+        "evidence_sha256": grant.evidence_sha256,
+        "terms": dict(grant.terms),
+    }
+
+
+def _location(source: Source) -> str:
+    from countenance.pipeline.search import place_text
+
+    return place_text(source.location)
+
+
+def _grant_line(source: Source) -> str:
+    about = describe(source)
+    left = "" if about["days_left"] is None else f", {several(max(about['days_left'], 0), 'day')} left"
+    return (
+        f"{about['basis']}, {', '.join(about['jurisdictions'])}, for {', '.join(about['purposes'])}: "
+        f"{about['state'].replace('_', ' ')}{left}"
+    )

@@ -1,0 +1,47 @@
+"""`countenance status`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from countenance.cli.base import Command, Session, pass_session, several
+
+
+@click.command(cls=Command)
+@pass_session
+def command(session: Session) -> None:
+    """Show what the home holds, where each grant stands, and what is due."""
+    from countenance.app.status import status_of
+
+    with session.open() as home:
+        found = status_of(home)
+        session.answer(found, lambda: tell(found))
+
+
+def tell(found: dict[str, Any]) -> None:
+    """The status, for people."""
+    click.echo(f"{click.style(found['home'], bold=True)}  ({found['kind']})")
+    click.echo(
+        f"  {several(found['pictures'], 'picture')}, {several(found['faces'], 'face')}, "
+        f"{found['indexed']:,} searchable, "
+        f"{several(found['rejected'], 'file')} rejected, {found['disk_bytes'] / 2**20:,.1f} MB"
+    )
+    click.echo(f"  model {found['model']}, calibration {found['calibration']}, {found['runtime']}")
+    click.echo(f"  {several(found['log_entries'], 'log entry', 'log entries')}; master key {found['keyfile']}")
+    for source in found["sources"]:
+        left = "" if source["days_left"] is None else f", {several(max(source['days_left'], 0), 'day')} left"
+        state = click.style(source["state"].replace("_", " "), fg="green" if source["state"] == "in_force" else "red")
+        click.echo(
+            f"  {source['name']}: {source['basis']}, {state}{left}{' (ends soon)' if source['ends_soon'] else ''}"
+        )
+    for duty in found["due"]:
+        when = "OVERDUE" if duty["overdue"] else f"within {several(duty['days_left'], 'day')}"
+        click.secho(
+            f"  due {when}: erase {duty['source']}, {duty['why']}: {duty['do']}", fg="red", bold=duty["overdue"]
+        )
+    if found["unfinished_erasures"]:
+        click.secho(f"  {several(found['unfinished_erasures'], 'erasure')} to finish: countenance doctor", fg="red")
+    if not found["sources"]:
+        click.echo("  No source yet: countenance source add album ~/Pictures --basis household --jurisdiction CA-ON")
