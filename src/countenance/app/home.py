@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from countenance.app import manifest as manifests
 from countenance.app.settings import Settings, worker_count
 from countenance.app.wiring import Parts, make_home, open_parts
+from countenance.app.words import visible
 from countenance.collect.folder import FolderCollector
 from countenance.errors import BadPicture, NotFound, WrongUse
 from countenance.pipeline.erase import Eraser, ErasureReport
 from countenance.pipeline.grant import Registrar
 from countenance.pipeline.ingest import Ingest, IngestReport, Progress
 from countenance.pipeline.look import Looked, Looker
-from countenance.pipeline.search import Question, look_at, place_text
+from countenance.pipeline.search import Question, look_at
 from countenance.pipeline.subjects import open_subjects
 from countenance.records.sources import Source
 from countenance.rights.grants import ERASE_WITHIN_DAYS, check_grant
@@ -243,7 +244,7 @@ class Home:
     def _rejected(self, names: Sequence[str]) -> Iterator[tuple[str, str, str, str]]:
         for name in names:
             for place, reason, detail in self.parts.stores.records.gallery.rejected(self.source(name).id):
-                yield name, place_text(place), reason, detail
+                yield name, visible(os.fsdecode(place)), reason, detail
 
     # --- leads out -----------------------------------------------------------------------------------------------
     def search(

@@ -120,6 +120,13 @@ def folder_name(uri: str) -> str:
     return "/".join(_parts(uri)[-2:-1])
 
 
+def path(uri: str) -> str:
+    """A file:// address as the path it names, other addresses as they are; not yet `visible`."""
+    if not uri.startswith("file://"):
+        return uri
+    return unquote_to_bytes(uri.removeprefix("file://")).decode("utf-8", "surrogateescape")
+
+
 def link(uri: str) -> str | None:
     """The address, fit for an href: file or web, every odd byte escaped. None for others (javascript:, data:)."""
     try:

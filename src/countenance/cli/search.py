@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 import click
 
@@ -45,8 +44,8 @@ def command(session: Session, probe: str, export: str | None, **question: Any) -
         session.answer(result.as_dict(), lambda: tell(result))
 
 
-def tell(result: SearchResult) -> None:
-    """The leads, for people."""
+def tell(result: SearchResult, *, most: int | None = None) -> None:
+    """The leads, for people; the first `most`, if given."""
     how = f"threshold {result.threshold:.3f}{', extrapolated' if result.extrapolated else ''}"
     if not result.leads:
         click.echo(
@@ -54,36 +53,24 @@ def tell(result: SearchResult) -> None:
         )
     else:
         click.echo(f"{several(len(result.leads), 'lead')} among about {several(result.searched, 'face')} ({how})")
-    for lead in result.leads:
+    shown = result.leads if most is None else result.leads[:most]
+    for lead in shown:
         _tell_lead(lead)
+    if len(shown) < len(result.leads):
+        click.echo(f"     ... and {several(len(result.leads) - len(shown), 'lead')} more")
     click.echo(result.notice)
     click.echo(f"log entry {result.log_entry}")
 
 
 def _tell_lead(lead: Lead) -> None:
+    from countenance.app import words
+
     colour = {"strong": "green", "lead": "yellow", "weak": "white"}[lead.band]
-    band = click.style({"strong": "strong lead", "lead": "lead", "weak": "weak lead"}[lead.band], fg=colour, bold=True)
-    click.echo(f"{lead.rank:3}. {lead.score:.3f}  {band}  {odds(lead)}")
-    click.echo(f"     {readable(lead.picture.uri)}")
+    band = click.style(words.BANDS[lead.band], fg=colour, bold=True)
+    click.echo(f"{lead.rank:3}. {lead.score:.3f}  {band}  {words.expected_false_leads(lead.expected_false)}")
+    click.echo(f"     {words.visible(words.path(lead.picture.uri))}")
     x1, y1, x2, y2 = (round(v) for v in lead.box)
     click.echo(
         f"     {x2 - x1} x {y2 - y1} px at {x1}, {y1}; {lead.source}, {lead.basis}, {', '.join(lead.jurisdictions)}"
     )
     click.echo(click.style(f"     face {lead.face_id}  picture {lead.picture.id}", dim=True))
-
-
-def odds(lead: Lead) -> str:
-    """'1 false lead expected in 600 such searches'."""
-    expected = lead.expected_false
-    most = "at most " if expected.bound else ""
-    if expected.value >= 1:
-        return f"{most}{expected.value:.0f} strangers would score as much"
-    return (
-        f"{most}1 false lead expected in {max(1, round(1 / expected.value)):,} such searches" if expected.value else ""
-    )
-
-
-def readable(uri: str) -> str:
-    """A file:// address as a path, with what a terminal can't show as escapes."""
-    path = unquote(uri.removeprefix("file://"), errors="backslashreplace")
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in path)

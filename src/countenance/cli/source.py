@@ -207,9 +207,11 @@ def describe(source: Source) -> dict[str, Any]:
 
 
 def _location(source: Source) -> str:
-    from countenance.pipeline.search import place_text
+    import os
 
-    return place_text(source.location)
+    from countenance.app.words import visible
+
+    return visible(os.fsdecode(source.location))
 
 
 def _grant_line(source: Source) -> str:

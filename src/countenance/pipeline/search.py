@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Final
 from urllib.parse import quote
 
@@ -267,9 +266,3 @@ def uri_of(face: VisibleFace) -> str:
     """The address of the place where a face's picture stands: file:// for a folder."""
     path = os.path.join(face.location, face.place)  # noqa: PTH118  # bytes: a file name need not be UTF-8
     return "file://" + quote(path, safe="/")
-
-
-def place_text(place: bytes) -> str:
-    """A place for people: undecodable bytes and control characters shown as escapes."""
-    text = place.decode("utf-8", "backslashreplace")
-    return str(PurePosixPath("".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)))

@@ -1,0 +1,77 @@
+"""`countenance demo`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from countenance.cli.base import Command, Session, on_terminal, pass_session
+
+
+@click.command(cls=Command)
+@click.option("--pictures", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
+              help="Your own folder instead of the photographs that come with Countenance.")  # fmt: skip
+@click.option("--probe", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+              help="With --pictures: the face to look for.")  # fmt: skip
+@click.option("--jurisdiction", metavar="CODE", help="With --pictures: where the people live, such as CA-ON.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("demo-out"), show_default=True,
+              metavar="DIR", help="Where the page goes.")  # fmt: skip
+@pass_session
+def command(session: Session, pictures: Path | None, probe: Path | None, jurisdiction: str | None, out: Path) -> None:
+    """Show the main job: an album is taken and searched, in a home that is thrown away afterwards.
+
+    The photographs that come with Countenance show only people who are dead.
+    """
+    from countenance.app import demo
+    from countenance.cli import search
+    from countenance.cli.ingest import progress_bar
+    from countenance.cli.ingest import tell as tell_ingest
+
+    started = time.monotonic()
+    if pictures is not None:
+        probe, jurisdiction = _asked(probe, jurisdiction)
+
+    def say(text: str) -> None:
+        if not session.json:
+            click.secho(text, bold=True)
+
+    def told(done: object) -> None:
+        if not session.json:
+            tell_ingest(done)  # type: ignore[arg-type]  # the demo hands over what ingest gave
+
+    with demo.throwaway_home() as home, progress_bar(quiet=session.json) as progress:
+        if pictures is None or probe is None or jurisdiction is None:
+            found = demo.shipped_demo(home, out, say, progress, told)
+        else:
+            found = (demo.folder_demo(home, pictures, probe, jurisdiction, out, progress, told),)
+
+    def text() -> None:
+        for number, one in enumerate(found, start=3):
+            click.secho(f"{number}. A search for {one.title}: {one.probe.name}", bold=True)
+            search.tell(one.result, most=3)
+        click.secho(f"\nDone in {time.monotonic() - started:.1f} s; the home is thrown away. Look at:", bold=True)
+        for one in found:
+            click.echo(f"  {one.page}")
+        click.secho("Next, with your own pictures:", bold=True)
+        for step in demo.NEXT:
+            click.echo(f"  {step.command:86}  # {step.does}")
+
+    document = [{"probe": str(one.probe), "page": str(one.page), **one.result.as_dict()} for one in found]
+    session.answer({"searches": document}, text)
+
+
+def _asked(probe: Path | None, jurisdiction: str | None) -> tuple[Path, str]:
+    """What --pictures needs besides, from the options or the terminal."""
+    if on_terminal():
+        probe = probe or click.prompt(
+            "A picture of the face to look for", type=click.Path(exists=True, dir_okay=False, path_type=Path), err=True
+        )
+        jurisdiction = jurisdiction or click.prompt("Where do the people live? Such as CA-ON or FR", err=True)
+    if probe is None or jurisdiction is None:
+        raise click.UsageError(
+            "--pictures needs --probe FILE and --jurisdiction CODE where nobody can be asked",
+            click.get_current_context(),
+        )
+    return probe, jurisdiction
