@@ -212,6 +212,19 @@ def test_what_a_destroyed_key_leaves_pending_is_passed_on(store, keys):
     assert store.remove({1: [1]}) == Gone(physically=False, pending=keys.pending)
 
 
+def test_while_the_snapshot_rests_nobody_writes_and_its_keys_are_known(store, keys):
+    other = SegmentStore(store._folder, keys, SPACE, lock_timeout_s=0.05)
+    with store.resting() as named:  # not even where there was no snapshot yet
+        assert named == frozenset()
+        with pytest.raises(HomeBusy):
+            other.save(once(1, {1: range(5)}))
+    store.save(once(1, {1: range(5), 2: range(5)}))
+    with store.resting() as named:
+        assert named == set(keys.ids())
+    store.destroy()
+    assert not keys.living
+
+
 # --- what does not fit is dropped ------------------------------------------------------------------------------------
 def flip(path):
     content = bytearray(path.read_bytes())

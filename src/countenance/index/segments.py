@@ -148,12 +148,8 @@ class SegmentStore:
     @contextmanager
     def resting(self) -> Iterator[frozenset[KeyId]]:
         """No process writes inside; yields the keys of all segments. For whoever looks for keys that nothing names."""
-        if not self._folder.is_dir():
-            yield frozenset()
-            return
-        with self._writing():
-            manifest, _ = self._manifest()
-            yield frozenset(each.key for each in manifest.segments) if manifest else frozenset()
+        with self._writing() as (manifest, _):  # makes the folder, or a first save could begin meanwhile
+            yield frozenset(each.key for each in manifest.segments)
 
     def destroy(self) -> Gone:
         """There is no snapshot, and no key of one. A crash leaves it whole or begun anew; run it again."""
