@@ -13,7 +13,7 @@ from countenance.records import schema as t
 from countenance.records.database import Database
 from countenance.records.pictures import chunks, unpack_quality
 from countenance.records.sources import policy_version
-from countenance.types import Basis, Box, ClassId, FaceId
+from countenance.types import Basis, Box, ClassId, FaceId, FaceRefusal
 
 CHANGES_A_READ: Final = 4096  # so that a snapshot of the records is held for well under 200 ms
 
@@ -244,7 +244,7 @@ class Gallery:
             "places": int(places),
             "pictures": int(pictures),
             "indexed": sum(n for refusal, n in enrolled if refusal is None),
-            "refused": dict(sorted((refusal, n) for refusal, n in enrolled if refusal is not None)),
+            "refused": _as_told({refusal: n for refusal, n in enrolled if refusal is not None}),
             "rejected": dict(sorted((reason, n) for reason, n in rejected)),
         }
 
@@ -263,6 +263,15 @@ class Gallery:
                 return
             yield from ((row.place, row.reason, row.detail) for row in rows)
             after = rows[-1].place
+
+
+def _as_told(refused: dict[str, int]) -> dict[str, int]:
+    """Counts by reason as whoever enrols may know them: an erasure is one policy reason among others."""
+    told = dict(refused)
+    erased = told.pop(str(FaceRefusal.ERASED), 0)
+    if erased:
+        told[str(FaceRefusal.NOT_PERMITTED)] = told.get(str(FaceRefusal.NOT_PERMITTED), 0) + erased
+    return dict(sorted(told.items()))
 
 
 _VISIBLE = (

@@ -1,0 +1,86 @@
+"""A key ring and a blob store that forget with the process, for tests of what uses them. Never wired by `app`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from countenance.errors import KeyDestroyed, NotFound, SealBroken
+from countenance.protocols import Gone
+from countenance.types import KeyId
+
+NONCE_BYTES = 12
+
+
+class MemoryKeyRing:
+    """Real sealing, keys in a dict."""
+
+    def __init__(self) -> None:
+        self.keys: dict[KeyId, AESGCM] = {}
+
+    def create(self, count: int = 1) -> list[KeyId]:
+        """New keys."""
+        made = [os.urandom(16) for _ in range(count)]
+        self.keys.update({key: AESGCM(os.urandom(32)) for key in made})
+        return made
+
+    def seal(self, key: KeyId, binding: str, plaintext: bytes) -> bytes:
+        """Raises KeyDestroyed."""
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + self._cipher(key).encrypt(nonce, plaintext, binding.encode())
+
+    def open(self, key: KeyId, binding: str, sealed: bytes) -> bytes:
+        """Raises KeyDestroyed, SealBroken."""
+        try:
+            return self._cipher(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], binding.encode())
+        except InvalidTag as error:
+            raise SealBroken("does not open") from error
+
+    def open_many(self, items: Sequence[tuple[KeyId, str, bytes]]) -> list[bytes | None]:
+        """None where the key is destroyed."""
+        return [self.open(*item) if item[0] in self.keys else None for item in items]
+
+    def destroy(self, keys: Iterable[KeyId]) -> Gone:
+        """Gone at once."""
+        for key in keys:
+            self.keys.pop(key, None)
+        return Gone(physically=True)
+
+    def ids(self) -> Iterator[KeyId]:
+        """Every living key."""
+        return iter(list(self.keys))
+
+    def _cipher(self, key: KeyId) -> AESGCM:
+        if key not in self.keys:
+            raise KeyDestroyed("no such key")
+        return self.keys[key]
+
+
+class MemoryBlobs:
+    """Blobs in a dict."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def put_many(self, blobs: Mapping[str, bytes]) -> None:
+        """Kept."""
+        self.kept.update(blobs)
+
+    def get(self, name: str) -> bytes:
+        """Raises NotFound."""
+        if name not in self.kept:
+            raise NotFound(f"there is no blob {name}")
+        return self.kept[name]
+
+    def delete_many(self, names: Iterable[str]) -> Gone:
+        """Gone at once."""
+        for name in names:
+            self.kept.pop(name, None)
+        return Gone(physically=True)
+
+    def names(self) -> Iterator[str]:
+        """Every name."""
+        return iter(list(self.kept))

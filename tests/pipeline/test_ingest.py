@@ -1,0 +1,337 @@
+"""What an ingest takes, refuses, recognises and repeats. Toy pictures: see countenance/testing/toy.py."""
+
+import os
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from countenance.errors import LogUnwritable, NotFound, PolicyDenied, StorageFailed
+from countenance.permits import Act
+from countenance.testing.toy import picture
+from countenance.types import Rejected, RejectReason
+
+ALICE, BOB = "alice@10,20,60,80", "bob@100,20,150,80"
+
+
+def test_every_file_is_in_exactly_one_count(toy, album):
+    (album / "a.jpg").write_bytes(picture(ALICE, BOB))
+    (album / "deep").mkdir()
+    (album / "deep" / "copy.jpg").write_bytes(picture(ALICE, BOB))
+    (album / "none.jpg").write_bytes(picture())
+    (album / "notes.jpg").write_text("no picture")
+    (album / "link.jpg").symlink_to(album / "a.jpg")
+    toy.add_source(album)
+    report = toy.ingest()
+    assert (report.files, report.taken, report.copies) == (5, 2, 1)
+    assert report.rejected == {"not_a_picture": 1, "link": 1}
+    assert (report.faces, report.indexed, report.refused) == (2, 2, {})
+    again = toy.ingest()
+    assert (again.unchanged, again.taken, again.rejected) == (3, 0, {"not_a_picture": 1, "link": 1})
+    assert toy.log.kinds.count("embed.decided") == 1
+
+
+def test_an_unchanged_file_is_not_even_looked_at(toy, album):
+    (album / "a.jpg").write_bytes(picture(ALICE))
+    (album / "b.txt").write_text("no picture")
+    toy.add_source(album)
+    toy.ingest()
+    looked = toy.looker.looked
+    toy.ingest()
+    assert toy.looker.looked == looked
+
+
+def test_a_changed_file_is_taken_anew_and_what_it_held_is_erased(toy, album):
+    (album / "a.jpg").write_bytes(picture(ALICE))
+    toy.add_source(album)
+    toy.ingest()
+    (album / "a.jpg").write_bytes(picture(BOB, "carol@1,1,40,40"))
+    report = toy.ingest()
+    assert (report.taken, report.erased) == (1, 1)
+    assert toy.search(ALICE).leads == ()
+    assert len(toy.search(BOB).leads) == 1
+    assert toy.records.gallery.counts()["pictures"] == 1
+    assert len(toy.blobs.kept) == 2
+
+
+def test_a_vanished_file_is_counted_and_erased_only_by_prune(toy, album):
+    for name in ("a", "b"):
+        (album / f"{name}.jpg").write_bytes(picture(f"{name}@1,1,50,50"))
+    toy.add_source(album)
+    toy.ingest()
+    (album / "a.jpg").unlink()
+    assert (toy.ingest().vanished, len(toy.search("a@1,1,50,50").leads)) == (1, 1)
+    report = toy.ingest(prune=True)
+    assert (report.vanished, report.erased) == (1, 1)
+    assert toy.search("a@1,1,50,50").leads == ()
+    assert toy.ingest().vanished == 0
+
+
+def test_prune_refuses_an_empty_folder(toy, album):
+    (album / "a.jpg").write_bytes(picture(ALICE))
+    toy.add_source(album)
+    toy.ingest()
+    (album / "a.jpg").unlink()
+    with pytest.raises(StorageFailed, match="empty"):
+        toy.ingest(prune=True)
+    assert len(toy.search(ALICE).leads) == 1
+
+
+def test_a_missing_folder_is_an_error_and_nothing_vanishes(toy, album):
+    (album / "a.jpg").write_bytes(picture(ALICE))
+    toy.add_source(album)
+    toy.ingest()
+    album.rename(album.with_name("moved"))
+    with pytest.raises(NotFound):
+        toy.ingest(prune=True)
+    assert len(toy.search(ALICE).leads) == 1
+
+
+def test_a_renamed_file_is_a_copy_then_a_vanished_place(toy, album):
+    (album / "a.jpg").write_bytes(picture(ALICE))
+    toy.add_source(album)
+    toy.ingest()
+    embedded = toy.embedder.embedded
+    (album / "a.jpg").rename(album / "b.jpg")
+    report = toy.ingest(prune=True)
+    assert (report.copies, report.vanished, report.erased) == (1, 1, 0)
+    assert toy.embedder.embedded == embedded
+    assert toy.search(ALICE).leads[0].picture.uri.endswith("/b.jpg")
+
+
+def test_a_poor_face_keeps_its_box_and_reason_and_nothing_else(toy, album):
+    (album / "a.jpg").write_bytes(picture("blurred@10,20,60,80", "tiny@0,0,9,9"))
+    toy.add_source(album)
+    report = toy.ingest()
+    assert report.refused == {"low_quality": 1, "too_small": 1}
+    with toy.records.database.read() as connection:
+        rows = connection.exec_driver_sql("SELECT landmarks, quality, key_id, template FROM faces").all()
+    assert [tuple(row) for row in rows] == [(None, None, None, None)] * 2
+    assert toy.blobs.kept == {}
+    assert toy.keys.keys == {}
+    assert toy.embedder.embedded == 0
+
+
+def test_unknown_jurisdiction_is_taken_but_not_indexed_until_it_is_known(toy, album):
+    (album / "a.jpg").write_bytes(picture(ALICE))
+    toy.add_source(album, jurisdiction="unknown", within="CA")
+    report = toy.ingest()
+    assert (report.taken, report.indexed, report.refused) == (1, 0, {"not_permitted": 1})
+    assert toy.embedder.embedded == 0
+    (album / "a.jpg.countenance.toml").write_text('jurisdiction = "CA-ON"')
+    report = toy.ingest()
+    assert (report.again, report.indexed) == (1, 1)
+    [lead] = toy.search(ALICE).leads
+    assert lead.jurisdictions == ("CA-ON",)
+
+
+def test_a_sidecar_outside_the_grant_is_rejected(toy, album):
+    (album / "a.jpg").write_bytes(picture(ALICE))
+    (album / "a.jpg.countenance.toml").write_text('jurisdiction = "FR"')
+    toy.add_source(album)
+    assert toy.ingest().rejected == {"bad_sidecar": 1}
+
+
+def test_what_policy_refused_is_looked_at_again_when_it_permits(toy, album):
+    (album / "a.jpg").write_bytes(picture(ALICE))
+    toy.add_source(album)
+    order = toy.records.sources.add_order(
+        stops=["embed"], scope="source", value="album", starts_at=datetime.now(UTC) - timedelta(days=1)
+    )
+    assert toy.ingest().refused == {"not_permitted": 1}
+    assert toy.ingest().unchanged == 1
+    toy.records.sources.lift_order(order, datetime.now(UTC))
+    report = toy.ingest()
+    assert (report.again, report.indexed) == (1, 1)
+    assert len(toy.search(ALICE).leads) == 1
+
+
+def test_an_order_that_stops_collecting_stops_before_the_first_file(toy, album):
+    (album / "a.jpg").write_bytes(picture(ALICE))
+    toy.add_source(album)
+    toy.records.sources.add_order(
+        stops=["collect"], scope="jurisdiction", value="CA", starts_at=datetime.now(UTC) - timedelta(days=1)
+    )
+    with pytest.raises(PolicyDenied):
+        toy.ingest()
+    assert toy.looker.looked == 0
+    assert toy.records.gallery.counts()["pictures"] == 0
+
+
+def test_the_same_picture_in_two_sources_is_stored_once_and_found_in_both_classes(toy, album, tmp_path):
+    (album / "a.jpg").write_bytes(picture(ALICE))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "b.jpg").write_bytes(picture(ALICE))
+    toy.add_source(album)
+    toy.add_source(tmp_path / "other", "other", jurisdiction="FR")
+    toy.ingest("album")
+    embedded = toy.embedder.embedded
+    report = toy.ingest("other")
+    assert (report.again, report.indexed) == (1, 1)
+    assert toy.embedder.embedded == embedded
+    result = toy.search(ALICE)
+    assert len(result.leads) == 1
+    toy.records.sources.set_grant_state(toy.records.sources.get("album"), suspended_at=toy.clock())
+    [lead] = toy.search(ALICE).leads
+    assert (lead.source, lead.jurisdictions) == ("other", ("FR",))
+    toy.eraser.source(toy.records.sources.get("other"))
+    assert toy.records.gallery.counts()["pictures"] == 1
+    with pytest.raises(PolicyDenied):
+        toy.search(ALICE)
+
+
+def test_a_policy_that_moves_while_a_batch_is_embedded_is_asked_again(toy, album):
+    (album / "a.jpg").write_bytes(picture(ALICE))
+    source = toy.add_source(album)
+    embed = toy.embedder.embed
+
+    def suspend_and_embed(crops, permit):
+        if permit.act is Act.EMBED:
+            toy.records.sources.set_grant_state(source, suspended_at=toy.clock())
+        return embed(crops, permit)
+
+    toy.embedder.embed = suspend_and_embed
+    report = toy.ingest()
+    assert (report.indexed, report.refused) == (0, {"not_permitted": 1})
+    assert toy.keys.keys == {}
+    assert toy.blobs.kept == {}
+
+
+def test_a_log_that_cannot_be_written_means_nothing_is_done(toy, album):
+    (album / "a.jpg").write_bytes(picture(ALICE))
+    toy.add_source(album)
+    toy.log.broken = True
+    with pytest.raises(LogUnwritable):
+        toy.ingest()
+    assert toy.looker.looked == 0
+
+
+def test_a_crop_store_that_is_full_leaves_no_key_behind(toy, album):
+    (album / "a.jpg").write_bytes(picture(ALICE))
+    toy.add_source(album)
+
+    def full(_blobs):
+        raise StorageFailed("the disk is full")
+
+    toy.blobs.put_many = full
+    with pytest.raises(StorageFailed):
+        toy.ingest()
+    assert toy.keys.keys == {}
+    assert toy.records.gallery.counts()["pictures"] == 0
+
+
+def test_records_that_cannot_be_written_leave_neither_key_nor_crop(toy, album):
+    (album / "a.jpg").write_bytes(picture(ALICE))
+    toy.add_source(album)
+
+    def full(_batch):
+        raise StorageFailed("the disk is full")
+
+    toy.records.pictures.commit = full
+    with pytest.raises(StorageFailed):
+        toy.ingest()
+    assert toy.keys.keys == {}
+    assert toy.blobs.kept == {}
+
+
+def test_what_a_killed_run_left_is_swept_by_the_next(toy, album):
+    (album / "a.jpg").write_bytes(picture(ALICE))
+    source = toy.add_source(album)
+    toy.ingest()
+    toy.records.pictures.begin_run(source.id, toy.clock())  # and never ended
+    [orphan] = toy.keys.create()
+    toy.blobs.put_many({"left-over": b"sealed"})
+    kept = set(toy.keys.keys) - {orphan}
+    toy.ingest()
+    assert set(toy.keys.keys) == kept
+    assert "left-over" not in toy.blobs.kept
+
+
+def test_a_name_that_is_no_utf8_and_a_name_with_a_newline_are_taken(toy, album):
+    for name in (b"caf\xe9.jpg", b"two\nlines.jpg"):
+        (album / os.fsdecode(name)).write_bytes(picture(f"p{len(name)}@1,1,50,50"))
+    toy.add_source(album)
+    assert toy.ingest().taken == 2
+    assert toy.search("p8@1,1,50,50").leads[0].picture.uri.endswith("caf%E9.jpg")
+    assert toy.ingest().unchanged == 2
+
+
+def test_a_rejection_that_may_pass_is_tried_again(toy, album):
+    (album / "a.jpg").write_bytes(picture(ALICE))
+    toy.add_source(album)
+    look = toy.looker.look_one
+    toy.looker.look_one = lambda data, **more: Rejected(RejectReason.TIMED_OUT)
+    assert toy.ingest().rejected == {"timed_out": 1}
+    toy.looker.look_one = look
+    report = toy.ingest()
+    assert (report.taken, report.rejected) == (1, {})
+    assert list(toy.records.gallery.rejected(toy.records.sources.get("album").id)) == []
+
+
+def test_progress_counts_up_to_the_total(toy, album):
+    for number in range(7):
+        (album / f"{number}.jpg").write_bytes(picture(f"p{number}@1,1,50,50"))
+    toy.add_source(album)
+    seen = []
+    toy.ingest(progress=seen.append)
+    assert seen[-1].total == 7
+    assert seen[-1].done == 7
+    assert seen[-1].indexed == 7
+
+
+# --- subjects ----------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def consented(tmp_path):
+    (tmp_path / "form.pdf").write_text("signed")
+    (tmp_path / "alice.jpg").write_bytes(picture(ALICE))
+    (tmp_path / "both.jpg").write_bytes(picture(ALICE, BOB))
+    (tmp_path / "subjects.csv").write_text("name,evidence,reference\nAlice,form.pdf,alice.jpg\n")
+    return tmp_path
+
+
+def add_consented(home, album, folder, **more):
+    return home.add_source(
+        album, basis="consent", purposes=["event-delivery"], subjects=folder / "subjects.csv",
+        evidence=folder / "form.pdf", **more,
+    )  # fmt: skip
+
+
+def test_only_faces_tied_to_a_subject_become_templates(organisation, album, consented):
+    (album / "a.jpg").write_bytes(picture("alice~@10,20,60,80", BOB))
+    add_consented(organisation, album, consented)
+    report = organisation.ingest()
+    assert (report.faces, report.indexed, report.refused) == (2, 1, {"not_a_subject": 1})
+    assert len(organisation.blobs.kept) == 3  # one crop, two forms
+    kinds = organisation.log.kinds
+    assert kinds.index("embed.decided") < kinds.index("subject_check.decided", kinds.index("embed.decided"))
+    result = organisation.search(ALICE, purpose="event-delivery", case="2026-7")
+    assert [lead.source for lead in result.leads] == ["album"]
+
+
+def test_a_reference_with_two_faces_must_say_which(organisation, album, consented):
+    from countenance.errors import GrantInvalid
+
+    (consented / "subjects.csv").write_text("name,evidence,reference\nAlice,form.pdf,both.jpg\n")
+    with pytest.raises(GrantInvalid, match="holds 2 faces"):
+        add_consented(organisation, album, consented)
+    (consented / "subjects.csv").write_text("name,evidence,reference,face\nBob,form.pdf,both.jpg,1\n")
+    add_consented(organisation, album, consented)
+    (album / "a.jpg").write_bytes(picture(ALICE, "bob~@100,20,150,80"))
+    assert organisation.ingest().indexed == 1
+    assert len(organisation.search(BOB, purpose="event-delivery", case="1").leads) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("Alice,form.pdf,both.jpg,7", "no face 7"),
+        ("Alice,form.pdf,form.pdf,", "can't be used"),
+    ],
+)
+def test_a_reference_that_cannot_serve_is_named(organisation, album, consented, row, said):
+    from countenance.errors import GrantInvalid
+
+    (consented / "subjects.csv").write_text(f"name,evidence,reference,face\n{row}\n")
+    with pytest.raises(GrantInvalid, match=said):
+        add_consented(organisation, album, consented)
+    assert organisation.records.sources.all() == ()
+    assert organisation.keys.keys == {}

@@ -1,0 +1,247 @@
+"""What a search shows, to whom, and what it leaves behind."""
+
+from datetime import timedelta
+
+import pytest
+
+from countenance.errors import BadPicture, LogUnwritable, NoFace, PolicyDenied, SeveralFaces, WrongUse
+from countenance.pipeline.search import Question
+from countenance.testing.toy import picture
+from countenance.types import Purpose
+
+ALICE, BOB = "alice@10,20,60,80", "bob@100,20,150,80"
+
+
+@pytest.fixture
+def filled(toy, album):
+    for number in range(5):
+        (album / f"{number}.jpg").write_bytes(picture(f"alice{'~' * number}@10,20,60,80", f"p{number}@90,1,150,50"))
+    toy.add_source(album)
+    toy.ingest()
+    return toy
+
+
+def test_leads_come_best_first_with_source_and_odds(filled):
+    result = filled.search(ALICE)
+    assert [lead.rank for lead in result.leads] == [1, 2, 3, 4, 5]
+    scores = [lead.score for lead in result.leads]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[0] == 1.0
+    assert all(lead.score >= result.threshold for lead in result.leads)
+    assert {lead.source for lead in result.leads} == {"album"}
+    assert all(lead.fmr.value > 0 for lead in result.leads)
+    assert filled.log.kinds[-2:] == ["search.decided", "search.shown"]
+    assert result.log_entry == filled.log.kept[-2].id
+    assert filled.log.kept[-1].record["faces"] == [lead.face_id for lead in result.leads]
+    document = result.as_dict()
+    assert document["leads"][0]["band"] == "strong"
+    assert document["notice"].startswith("Investigative lead")
+
+
+def test_the_list_is_cut_at_top_and_never_padded(filled):
+    assert len(filled.search(ALICE, top=2).leads) == 2
+    assert filled.search("nobody@1,1,50,50").leads == ()
+
+
+def test_a_threshold_of_zero_is_a_threshold(filled):
+    result = filled.search("nobody@1,1,50,50", threshold=0.0, top=100)
+    assert result.threshold == 0.0
+    assert result.leads
+    assert all(lead.score >= 0 for lead in result.leads)
+    assert len(filled.search("nobody@1,1,50,50", threshold=-1.0, top=100).leads) == 10
+
+
+def test_a_rarer_false_lead_asks_for_more(filled):
+    assert filled.search(ALICE, fpir=0.0001).threshold > filled.search(ALICE, fpir=0.1).threshold
+
+
+@pytest.mark.parametrize(
+    "question",
+    [{"top": 0}, {"top": 1001}, {"threshold": 1.5}, {"threshold": float("nan")}, {"fpir": 0.0}, {"fpir": 1.0},
+     {"threshold": 0.5, "fpir": 0.01}],
+)  # fmt: skip
+def test_a_question_that_makes_no_sense_is_refused(question):
+    with pytest.raises(WrongUse):
+        Question(**question)
+
+
+def test_a_probe_with_several_faces_asks_which(filled):
+    with pytest.raises(SeveralFaces) as several:
+        filled.search(BOB, ALICE)
+    assert len(several.value.boxes) == 2
+    assert several.value.as_dict()["boxes"][0] == [100, 20, 150, 80]
+    assert len(filled.search(BOB, ALICE, face=1).leads) == 5
+    with pytest.raises(WrongUse, match="no face 2"):
+        filled.search(BOB, ALICE, face=2)
+
+
+def test_a_probe_without_a_face_or_that_is_no_picture(filled):
+    with pytest.raises(NoFace):
+        filled.search()
+    with pytest.raises(BadPicture) as bad:
+        filled.searcher.search(b"text", Question())
+    assert bad.value.reason == "not_a_picture"
+    assert "search.decided" not in filled.log.kinds
+
+
+def test_a_suspended_grant_is_out_of_the_very_next_search(filled):
+    source = filled.records.sources.get("album")
+    assert filled.search(ALICE).leads
+    filled.records.sources.set_grant_state(source, suspended_at=filled.clock())
+    with pytest.raises(PolicyDenied):
+        filled.search(ALICE)
+    filled.records.sources.set_grant_state(source, suspended_at=None)
+    assert filled.search(ALICE).leads
+
+
+def test_a_grant_that_expires_is_out_of_the_very_next_search(toy, album):
+    (album / "a.jpg").write_bytes(picture(ALICE))
+    toy.add_source(album, expires=(toy.clock() + timedelta(days=2)).date().isoformat())
+    toy.ingest()
+    assert toy.search(ALICE).leads
+    toy.now = toy.clock() + timedelta(days=4)
+    with pytest.raises(PolicyDenied):
+        toy.search(ALICE)
+
+
+def test_an_order_given_while_a_search_runs_binds_that_search(filled):
+    visible = filled.records.gallery.visible
+
+    def order_first(*asked):
+        filled.records.gallery.visible = visible
+        filled.records.sources.add_order(
+            stops=["offer"], scope="jurisdiction", value="CA", starts_at=filled.clock() - timedelta(days=1)
+        )
+        return visible(*asked)
+
+    filled.records.gallery.visible = order_first
+    with pytest.raises(PolicyDenied):
+        filled.search(ALICE)
+    assert "search.shown" not in filled.log.kinds
+
+
+def test_an_erased_face_is_not_shown_even_if_the_index_returns_it(filled):
+    filled.search(ALICE)
+    index = filled.live.refreshed()
+    filled.live.refreshed = lambda: index  # an index that lags
+    first = filled.search(ALICE, top=2).leads
+    [hidden] = [lead for lead in first if lead.rank == 1]
+    remove, index.remove = index.remove, lambda *a, **k: None
+    filled.eraser.face(hidden.face_id)
+    index.remove = remove
+    leads = filled.search(ALICE, top=2).leads
+    assert hidden.face_id not in {lead.face_id for lead in leads}
+    assert len(leads) == 2  # replaced by the next above the threshold
+
+
+def test_dropped_leads_are_replaced_however_many_there_are(toy, album):
+    for number in range(60):
+        (album / f"{number:02}.jpg").write_bytes(picture(f"alice{'~' * (number % 3)}@10,20,{60 + number},80"))
+    toy.add_source(album)
+    toy.ingest()
+    index = toy.live.refreshed()
+    toy.live.refreshed = lambda: index
+    doomed = [lead.face_id for lead in toy.search(ALICE, top=50).leads]
+    index.remove, keep = (lambda *a, **k: None), index.remove
+    for face in doomed:
+        toy.eraser.face(face)
+    index.remove = keep
+    assert len(toy.search(ALICE, top=10).leads) == 10
+
+
+def test_no_log_no_leads(filled):
+    append = filled.log.append
+
+    def full_after_deciding(kind, record, **more):
+        if kind == "search.shown":
+            raise LogUnwritable("the log can't be written")
+        return append(kind, record, **more)
+
+    filled.log.append = full_after_deciding
+    with pytest.raises(LogUnwritable):
+        filled.search(ALICE)
+
+
+# --- an organisation -------------------------------------------------------------------------------------------------
+@pytest.fixture
+def archive(organisation, album, tmp_path):
+    (tmp_path / "deed.pdf").write_text("deed")
+    (album / "a.jpg").write_bytes(picture(ALICE))
+    organisation.add_source(album, basis="historical", purposes=["archive-description"], evidence=tmp_path / "deed.pdf")
+    organisation.ingest()
+    return organisation
+
+
+def test_an_organisation_names_purpose_and_case(archive):
+    with pytest.raises(WrongUse, match="purpose"):
+        archive.search(ALICE, case="2026-1")
+    with pytest.raises(PolicyDenied, match="reason"):
+        archive.search(ALICE, purpose=Purpose.ARCHIVE_DESCRIPTION)
+    with pytest.raises(PolicyDenied):
+        archive.search(ALICE, purpose=Purpose.RESEARCH, case="2026-1")
+    with pytest.raises(WrongUse, match="case reference"):
+        archive.search(ALICE, purpose=Purpose.ARCHIVE_DESCRIPTION, case=" ")
+    assert len(archive.search(ALICE, purpose=Purpose.ARCHIVE_DESCRIPTION, case="2026-1").leads) == 1
+
+
+def test_an_organisation_keeps_the_probe_sealed_with_the_case(archive):
+    result = archive.search(ALICE, purpose=Purpose.ARCHIVE_DESCRIPTION, case="2026-1")
+    archive.search(ALICE, purpose=Purpose.ARCHIVE_DESCRIPTION, case="2026-1")
+    [one, two] = [name for name in archive.blobs.kept if name.startswith("probe-")]
+    assert one == f"probe-{result.log_entry}"
+    case = archive.records.cases.find("2026-1")
+    assert picture(ALICE) == archive.keys.open(case.key_id, f"case|{result.log_entry}|probe", archive.blobs.kept[one])
+    assert picture(ALICE) not in archive.blobs.kept[two]
+    assert "2026-1" not in str([entry.record for entry in archive.log.kept])
+
+
+def test_a_household_keeps_no_probe(filled):
+    before = set(filled.blobs.kept)
+    filled.search(ALICE)
+    assert set(filled.blobs.kept) == before
+
+
+# --- compare -------------------------------------------------------------------------------------------------------------
+def test_compare_needs_no_gallery_and_keeps_nothing(toy):
+    score, fmr, entry = toy.searcher.compare(picture(ALICE), picture("alice~@1,1,50,50"), Question())
+    assert 0.8 < score < 1
+    assert fmr.value < 1e-4
+    assert toy.log.kept[0].id == entry
+    assert toy.log.kinds == ["search.decided", "compare.shown"]
+    other, _, _ = toy.searcher.compare(picture(ALICE), picture(BOB), Question())
+    assert other < 0.5
+
+
+def test_an_organisation_compares_for_a_purpose_and_a_case(organisation):
+    with pytest.raises(WrongUse):
+        organisation.searcher.compare(picture(ALICE), picture(BOB), Question())
+    with pytest.raises(PolicyDenied):
+        organisation.searcher.compare(picture(ALICE), picture(BOB), Question(purpose=Purpose.RESEARCH))
+    asked = Question(purpose=Purpose.RESEARCH, case="2026-1")
+    assert organisation.searcher.compare(picture(ALICE), picture(ALICE), asked)[0] == 1.0
+
+
+# --- other processes -------------------------------------------------------------------------------------------------
+def test_another_index_sees_new_faces_and_forgets_erased_ones(filled, album):
+    from countenance.pipeline.refresh import LiveIndex
+    from countenance.testing.toy import SPACE
+
+    other = LiveIndex(filled.stores, SPACE)
+    assert len(other.refreshed()) == 10
+    (album / "new.jpg").write_bytes(picture("dave@1,1,50,50"))
+    filled.ingest()
+    assert len(other.refreshed()) == 11
+    filled.eraser.picture(filled.search("dave@1,1,50,50").leads[0].picture.id)
+    assert len(other.refreshed()) == 10
+
+
+def test_an_index_from_segments_gives_the_scores_of_the_first(filled):
+    from countenance.pipeline.refresh import LiveIndex
+    from countenance.testing.toy import SPACE
+
+    before = filled.search(ALICE)
+    reads = []
+    filled.stores.keys.open_many = lambda items, inner=filled.keys.open_many: reads.append(len(items)) or inner(items)
+    filled.live = LiveIndex(filled.stores, SPACE)
+    assert filled.search(ALICE).leads == before.leads
+    assert sum(reads) <= 2  # segments, not one by one
