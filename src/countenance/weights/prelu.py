@@ -95,11 +95,12 @@ def _relu_plus_scale(
     helper: Any, y: str, out: str, scale: NDArray[np.float64], tensors: Tensors
 ) -> tuple[NodeProto, ...]:
     """Nodes for out = max(y, 0) + scale y. The scale is a BatchNormalization, which the blocked layout knows."""
-    names = [f"{out}_{part}" for part in ("scale", "zero", "zero", "one")]
-    tensors.update(zip(names, (scale, 0 * scale, 0 * scale, 1 + 0 * scale), strict=True))
+    gamma, zero, one = f"{out}_scale", f"{out}_zero", f"{out}_one"
+    tensors.update({gamma: scale, zero: np.zeros_like(scale), one: np.ones_like(scale)})
+    parameters = [gamma, zero, zero, one]  # gamma, beta, mean, variance
     return (
         helper.make_node("Relu", [y], [f"{out}_positive"]),
-        helper.make_node("BatchNormalization", [y, *names], [f"{out}_scaled"], epsilon=0.0),
+        helper.make_node("BatchNormalization", [y, *parameters], [f"{out}_scaled"], epsilon=0.0),
         helper.make_node("Add", [f"{out}_scaled", f"{out}_positive"], [out]),
     )
 
