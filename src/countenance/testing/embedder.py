@@ -58,7 +58,6 @@ class EmbedderContract(ABC):
             if way not in enough:
                 with pytest.raises(PermitRefused):
                     embedder.embed(synthetic_crops(count), permit)
-                    pytest.fail(f"a permit that is {way} was accepted")
 
     def test_no_crops_give_no_rows(self, embedder: Embedder, permit: Permit) -> None:
         rows = embedder.embed(synthetic_crops(0), permit)
