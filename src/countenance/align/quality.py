@@ -1,0 +1,77 @@
+"""What a comparison of a face can rest on. Each measure is in [0, 1], 1 is best; none says anything about who it is.
+
+The measures follow the quality components of ISO/IEC 29794-5 (sharpness, pose, illumination, inter-eye distance) in
+their simplest form; they are heuristics for showing and for a very low bar, not predictors of recognition error.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from countenance.types import DetectedFace, Quality, Rgb
+
+FULL_WIDTH_PX: Final = 112.0  # from this width on the crop is not enlarged
+SHARP: Final = 200.0  # variance of the Laplacian of an ordinary sharp crop; a strong blur has below 20
+
+
+def quality_of(face: DetectedFace, crop: Rgb) -> Quality:
+    """The quality of a face in pixels of the whole picture, from its box and landmarks and its aligned crop.
+
+    `overall` is the geometric mean of size, sharpness, pose, exposure and detector confidence, so that one bad
+    component is not outweighed by four good ones.
+    """
+    width_px = face.box[2] - face.box[0]
+    size = min(1.0, max(0.0, width_px) / FULL_WIDTH_PX)
+    sharpness, exposure = _sharpness(crop), _exposure(crop)
+    pose = _pose(face)
+    parts = np.array([size, sharpness, pose, exposure, face.score])
+    overall = float(np.exp(np.log(np.maximum(parts, 1e-3)).mean()))
+    return Quality(
+        width_px=float(width_px), sharpness=sharpness, pose=pose, exposure=exposure, detector=float(face.score),
+        overall=overall,
+    )  # fmt: skip
+
+
+def _sharpness(crop: Rgb) -> float:
+    """Variance of the Laplacian over the middle of the crop, saturating at SHARP.
+
+    Source: Pech-Pacheco et al. 2000, ICPR, doi:10.1109/ICPR.2000.903548.
+    """
+    import cv2
+
+    grey = cv2.cvtColor(crop[16:96, 16:96], cv2.COLOR_RGB2GRAY)
+    return min(1.0, float(np.sqrt(cv2.Laplacian(grey, cv2.CV_64F).var() / SHARP)))
+
+
+def _exposure(crop: Rgb) -> float:
+    """Of the middle of the crop: how much of it is neither black nor white, times how far its mean is from both."""
+    import cv2
+
+    grey = cv2.cvtColor(crop[16:96, 16:96], cv2.COLOR_RGB2GRAY)
+    usable = float(((grey > 8) & (grey < 248)).mean())
+    mean = float(grey.mean()) / 255.0
+    return usable * min(1.0, mean / 0.2, (1.0 - mean) / 0.15)
+
+
+def _pose(face: DetectedFace) -> float:
+    """1 where the nose lies midway between the eyes and between eyes and mouth, 0 in profile.
+
+    The nose's offset from the middle of the eyes, measured along the line of the eyes in units of their distance, is
+    about tan(yaw) / 2 for an average head; likewise for pitch between eyes and mouth.
+    """
+    left_eye, right_eye, nose, left_mouth, right_mouth = (np.array(point) for point in face.landmarks)
+    across = right_eye - left_eye
+    distance = float(np.hypot(*across))
+    if distance < 1e-6:
+        return 0.0
+    along = across / distance
+    eyes, mouth = (left_eye + right_eye) / 2, (left_mouth + right_mouth) / 2
+    yaw = abs(float((nose - eyes) @ along)) / distance
+    down = mouth - eyes
+    height = float(np.hypot(*down))
+    if height < 1e-6:
+        return 0.0
+    pitch = abs(float((nose - eyes) @ down) / height**2 - 0.5)
+    return max(0.0, 1.0 - 1.6 * yaw) * max(0.0, 1.0 - 1.2 * pitch)

@@ -1,0 +1,30 @@
+"""The rotation, uniform scale and shift between two sets of points."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def similarity_transform(src: NDArray[np.floating], dst: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Least-squares rotation, uniform scale and shift that takes src to dst.
+
+    Args:    src, dst: (K, 2) float pixels, x then y, K >= 2, same order.
+    Returns: (2, 3) float64 M with dst ~ src @ M[:, :2].T + M[:, 2]; never mirrors.
+    Raises:  ValueError: shapes differ, or all src points coincide.
+    Source:  Umeyama 1991, IEEE TPAMI 13(4), doi:10.1109/34.88573.
+    """
+    src, dst = np.asarray(src, np.float64), np.asarray(dst, np.float64)
+    if src.shape != dst.shape or src.ndim != 2 or src.shape[1] != 2 or len(src) < 2:
+        raise ValueError(f"two sets of at least two points are needed, not {src.shape} and {dst.shape}")
+    src_mean, dst_mean = src.mean(axis=0), dst.mean(axis=0)
+    src_centred, dst_centred = src - src_mean, dst - dst_mean
+    spread = (src_centred**2).sum() / len(src)
+    if spread < np.finfo(np.float32).eps * max(1.0, float(np.abs(src).max())) ** 2:
+        raise ValueError("all points coincide; there is no scale in one point")
+    covariance = dst_centred.T @ src_centred / len(src)
+    u, singular, vt = np.linalg.svd(covariance)
+    signs = np.array([1.0, np.sign(np.linalg.det(u) * np.linalg.det(vt)) or 1.0])
+    rotation = u @ np.diag(signs) @ vt
+    scale = (singular * signs).sum() / spread
+    return np.column_stack([scale * rotation, dst_mean - scale * rotation @ src_mean])

@@ -1,0 +1,79 @@
+"""YuNet by ONNX Runtime: one pass of the network over one picture at one size.
+
+Source: Wu, Peng, Yu 2023, YuNet: A Tiny Millisecond-level Face Detector, doi:10.1007/s11633-023-1423-y; the decoding of
+its heads is that of OpenCV's FaceDetectorYN (modules/objdetect/src/face_detect.cpp), which a test compares with.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from countenance.detect.boxes import suppress
+from countenance.types import Rgb
+
+STRIDES: Final = (8, 16, 32)  # pixels a cell of each head
+MULTIPLE: Final = 32  # the network halves five times
+MAX_IOU: Final = 0.3  # the same face found twice; OpenCV's default
+
+
+class Found(NamedTuple):
+    """N faces of one pass, best first, in pixels of the picture that was passed."""
+
+    boxes: NDArray[np.float32]  # (N, 4) x1, y1, x2, y2
+    landmarks: NDArray[np.float32]  # (N, 5, 2) viewer's left eye, right eye, nose, left and right mouth corner
+    scores: NDArray[np.float32]  # (N,) in [0, 1]
+
+
+class YuNet:
+    """The network. Loaded when made; one thread, because workers are processes."""
+
+    def __init__(self, onnx: bytes) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors only
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the cores are shared
+        # Pictures come in any size: arenas and patterns kept for each would grow without end.
+        options.enable_mem_pattern = False
+        options.enable_cpu_mem_arena = False
+        self._session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+        self._heads = [f"{head}_{stride}" for head in ("cls", "obj", "bbox", "kps") for stride in STRIDES]
+
+    def find(self, rgb: Rgb, min_score: float) -> Found:
+        """The faces of (H, W, 3) uint8 RGB that score at least `min_score`, each once."""
+        height, width = rgb.shape[:2]
+        tall, wide = -(-height // MULTIPLE) * MULTIPLE, -(-width // MULTIPLE) * MULTIPLE
+        data = np.zeros((1, 3, tall, wide), np.float32)  # zeros on the right and below
+        data[0, :, :height, :width] = rgb[..., ::-1].transpose(2, 0, 1)  # BGR, 0 to 255
+        heads = self._session.run(self._heads, {"input": data})
+        of_each = [
+            _decode(heads[i], heads[3 + i], heads[6 + i], heads[9 + i], stride, wide // stride, min_score)
+            for i, stride in enumerate(STRIDES)
+        ]
+        found = Found(*(np.concatenate(parts) for parts in zip(*of_each, strict=True)))
+        kept = suppress(found.boxes, found.scores, MAX_IOU)
+        return Found(*(part[kept] for part in found))
+
+
+def _decode(
+    classes: NDArray[np.float32],  # (1, cells, 1) how much like a face
+    objects: NDArray[np.float32],  # (1, cells, 1) how well the box would fit
+    boxes: NDArray[np.float32],  # (1, cells, 4) centre offset in strides, log of size in strides
+    points: NDArray[np.float32],  # (1, cells, 10) five x, y offsets in strides
+    stride: int,
+    columns: int,
+    min_score: float,
+) -> Found:
+    """The cells of one head that score at least `min_score`, in pixels."""
+    scores = np.sqrt(np.clip(classes[0, :, 0], 0, 1) * np.clip(objects[0, :, 0], 0, 1))
+    (good,) = np.nonzero(scores >= min_score)
+    cell = np.stack([good % columns, good // columns], axis=1).astype(np.float32)  # x, y
+    centre = (cell + boxes[0, good, :2]) * stride
+    half = np.exp(boxes[0, good, 2:]) * stride / 2
+    landmarks = (cell[:, None] + points[0, good].reshape(-1, 5, 2)) * stride
+    return Found(np.hstack([centre - half, centre + half]), landmarks, scores[good])
