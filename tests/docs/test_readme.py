@@ -1,0 +1,91 @@
+"""The README's commands and its Python run as written, over the demo's album."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from countenance.app.demo_pictures import write_album
+
+# A lead's id, which a reader copies from the search above.
+FACE_ID = (
+    "$(countenance search face.jpg --json"
+    ' | python -c \'import json, sys; print(json.load(sys.stdin)["leads"][0]["face_id"])\')'
+)
+
+
+@pytest.fixture
+def desk(tmp_path):
+    """A user's folder, as the README supposes it: face.jpg, deed.pdf, ~/Pictures, ~/Plates."""
+    album = write_album(tmp_path)
+    home = tmp_path / "me"
+    home.mkdir()
+    shutil.copytree(album.root, home / "Pictures")
+    shutil.copytree(album.root, home / "Plates")
+    work = tmp_path / "work"
+    work.mkdir()
+    shutil.copy(album.probe, work / "face.jpg")
+    (work / "deed.pdf").write_bytes(b"%PDF-1.4\n% a deed of gift, for a test\n")
+    return home, work
+
+
+def environment(home: Path) -> dict[str, str]:
+    """A user's, with this Python's programs first and no home of Countenance but what the README makes."""
+    programs = str(Path(sys.executable).parent)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("COUNTENANCE_", "XDG_"))}
+    cache = {"COUNTENANCE_CACHE": os.environ["COUNTENANCE_CACHE"]} if "COUNTENANCE_CACHE" in os.environ else {}
+    return kept | cache | {"HOME": str(home), "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+
+
+def run(desk, arguments, **options):
+    home, work = desk
+    done = subprocess.run(arguments, cwd=work, env=environment(home), capture_output=True, text=True, **options)
+    assert done.returncode == 0, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.mark.program
+@pytest.mark.slow
+def test_the_familys_ten_minutes(doc, desk):
+    [block] = doc("README.md").blocks("shell", section="Ten minutes, for a family")
+    done = run(desk, ["bash", "-eux", "-o", "pipefail"], input=block.replace("FACE_ID", FACE_ID))
+    home, work = desk
+    assert "strong lead" in done.stdout
+    assert "The log is whole" in done.stdout
+    assert "problem" not in done.stdout.split("The log is whole")[1]
+    assert (work / "leads" / "search.html").is_file()
+    assert list((home / ".config" / "countenance" / "keys").glob("*.key"))  # where the README says that the key is
+    assert (home / ".local" / "share" / "countenance" / "home.toml").is_file()
+
+
+@pytest.mark.program
+@pytest.mark.slow
+def test_the_organisations_ten_minutes(doc, desk):
+    [block] = doc("README.md").blocks("shell", section="Ten minutes, for an organisation")
+    done = run(desk, ["bash", "-eux", "-o", "pipefail"], input=block)
+    home, work = desk
+    assert "lead" in done.stdout
+    assert (home / "archive-home" / "home.toml").is_file()
+    assert (work / "checkpoint.txt").read_text().count("\n") >= 4  # C2SP: origin, size, root, blank line, signature
+
+
+@pytest.mark.program
+@pytest.mark.slow
+def test_the_python_of_the_readme(doc, desk):
+    [block] = doc("README.md").blocks("python", section="From Python")
+    done = run(desk, [sys.executable, "-"], input=block)
+    lines = done.stdout.splitlines()
+    assert any("not_a_picture" in line for line in lines)
+    assert any(" strong file://" in line for line in lines)
+
+
+def test_both_commands_of_the_readme_are_in_the_makefile(root, doc):
+    makefile = (root / "Makefile").read_text("utf-8")
+    readme = doc("README.md").text + doc("CONTRIBUTING.md").text
+    for target in ("demo", "test", "format", "docs"):
+        assert f"make {target}" in readme
+        assert f"\n{target}:" in makefile, f"make {target}"
