@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from countenance.app import manifest as manifests
 from countenance.app.settings import Settings, worker_count
-from countenance.app.wiring import Parts, make_home, open_parts
+from countenance.app.wiring import LOG, Parts, make_home, open_parts
 from countenance.app.words import visible
 from countenance.collect.folder import FolderCollector
 from countenance.errors import BadPicture, NotFound, WrongUse
@@ -292,6 +292,14 @@ class Home:
     def crop(self, face_id: str) -> bytes:
         """The WebP thumbnail of an indexed face. Raises NotFound, also for a face that may not be shown now."""
         return self.parts.crops.crop(face_id)
+
+    def verify_log(self) -> dict[str, Any]:
+        """{"entries", "root", "verifier_key"} of a log that is whole. Raises LogBroken: names the first bad entry."""
+        from countenance.auditlog.verify import verify_log
+
+        signer = self.parts.log.signer
+        found = verify_log(self.path / LOG, signer.origin, signer.public_key)
+        return {"entries": found.entries, "root": found.root.hex(), "verifier_key": signer.verifier_key()}
 
     # --- out for good --------------------------------------------------------------------------------------------
     def erase(

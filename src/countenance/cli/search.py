@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     "--export", type=click.Path(), metavar="DIR", help="Also write the leads there: a page, its JSON, the crops."
 )
 @pass_session
-def command(session: Session, probe: str, export: str | None, **question: Any) -> None:
+def command(session: Session, /, probe: str, export: str | None, **question: Any) -> None:
     """Search for the face in PROBE, a picture file.
 
     Leads come with their source, their score and the odds that a stranger would score as much. The list is never

@@ -47,7 +47,7 @@ def command() -> None:
 @click.option("--law", metavar="TEXT", help="For statute: the law and article.")
 @click.option("--authority", metavar="TEXT", help="For statute: whom it empowers.")
 @pass_session
-def add(session: Session, name: str | None, path: str | None, **grant: Any) -> None:
+def add(session: Session, /, name: str | None, path: str | None, **grant: Any) -> None:
     r"""Add a folder of pictures under a grant.
 
     \b

@@ -59,6 +59,7 @@ class FacePlace:
     id: FaceId
     uid: str
     picture_id: int
+    key_id: bytes | None
 
 
 class Gallery:
@@ -136,11 +137,11 @@ class Gallery:
         """A face that is not being erased, by its public id."""
         with self._db.read() as connection:
             row = connection.execute(
-                sa.select(t.faces.c.id, t.faces.c.uid, t.faces.c.picture_id).where(
+                sa.select(t.faces.c.id, t.faces.c.picture_id, t.faces.c.key_id).where(
                     t.faces.c.uid == uuid.UUID(uid).bytes, t.faces.c.erasure_id.is_(None)
                 )
             ).one_or_none()
-        return None if row is None else FacePlace(row.id, uid, row.picture_id)
+        return None if row is None else FacePlace(row.id, uid, row.picture_id, row.key_id)
 
     def picture(self, uid: str) -> int | None:
         """The id of a picture that is not being erased, by its public id."""

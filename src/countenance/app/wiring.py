@@ -1,0 +1,192 @@
+"""The one room where adapters meet: which store, which engine, behind which seam."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from countenance.app import manifest as manifests
+from countenance.app.manifest import HomeManifest
+from countenance.auditlog.checkpoint import Signer
+from countenance.auditlog.log import SqliteLog
+from countenance.blobs.files import FileBlobStore
+from countenance.errors import HomeBusy, NotFound, StorageFailed
+from countenance.index.segments import SegmentStore
+from countenance.keys import master as masters
+from countenance.keys.ring import SqliteKeyRing
+from countenance.pipeline.erase import Eraser
+from countenance.pipeline.look import Looker
+from countenance.pipeline.refresh import LiveIndex
+from countenance.pipeline.sealing import crop_binding
+from countenance.pipeline.stores import Stores
+from countenance.policy.gate import Policy
+from countenance.policy.rules import RuleFiles
+from countenance.records.store import RecordStore, open_records
+from countenance.types import HomeKind
+
+if TYPE_CHECKING:
+    from countenance.calibrate.calibration import Calibration
+    from countenance.embed.onnx import OnnxEmbedder
+    from countenance.pipeline.search import Searcher
+
+RECORDS, KEYS, LOG = "records.db", "keys.db", "log.db"
+LOCK_WAIT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Crops:
+    """Thumbnails of faces that may be shown now."""
+
+    stores: Stores
+
+    def crop(self, face_id: str) -> bytes:
+        """WebP. Raises NotFound: no such face, or it may not be shown."""
+        found = self.stores.records.gallery.face(face_id)
+        if found is None or found.key_id is None:
+            raise NotFound(f"there is no face {face_id}", "leads name the faces there are")
+        return self.stores.keys.open(found.key_id, crop_binding(face_id), self.stores.blobs.get(face_id))
+
+
+class Parts:
+    """A home's stores and engines. What needs a model is made when it is first asked for."""
+
+    def __init__(self, path: Path, manifest: HomeManifest, *, make: bool = False) -> None:
+        """Raises: KeyMissing, StorageFailed, HomeTooNew."""
+        self.path = path
+        self.keyfile = masters.keyfile_path(manifest.id)
+        master = masters.create(manifest.id, self.keyfile) if make else masters.load(manifest.id, self.keyfile)
+        self.keys = SqliteKeyRing(path / KEYS, master, make=make)
+        self.log = SqliteLog(
+            path / LOG, Signer(f"countenance/home/{manifest.id}", self.keys.secret("log signing key")), make=make
+        )
+        self._records: RecordStore = open_records(path / RECORDS)
+        self._naming = FileLock(path / "naming.lock", timeout=LOCK_WAIT_S, mode=0o600)
+        self._erasing = FileLock(path / "erasing.lock", timeout=LOCK_WAIT_S, mode=0o600)
+        self._ingesting = FileLock(path / "ingest.lock", timeout=0, mode=0o600)
+        self._kind = manifest.kind
+        self.stores = self._stores()
+        self.crops = Crops(self.stores)
+
+    def _stores(self) -> Stores:
+        from countenance.embed.onnx import OnnxEmbedder
+
+        def clock() -> datetime:
+            return datetime.now(UTC)
+
+        self.embedder: OnnxEmbedder = OnnxEmbedder()  # loads its weights when first used
+        sources = self._records.sources
+        return Stores(
+            kind=self._kind,
+            records=self._records,
+            keys=self.keys,
+            blobs=FileBlobStore(self.path / "blobs"),
+            log=self.log,
+            segments=SegmentStore(self.path / "index", self.keys, self.embedder.space),
+            policy=Policy(
+                RuleFiles(self.path / "rules"), self.log, sources.policy_facts, sources.policy_version, clock
+            ),
+            pseudonym_key=self.keys.secret("log pseudonyms"),
+            clock=clock,
+            naming_keys=lambda: _held(self._naming),
+            erasing=lambda: _held(self._erasing),
+        )
+
+    @cached_property
+    def looker(self) -> Looker:
+        """One child process for probes, started when first used."""
+        return Looker(workers=1)
+
+    @cached_property
+    def live(self) -> LiveIndex:
+        """The index of one process, this one."""
+        return LiveIndex(self.stores, self.embedder.space)
+
+    @cached_property
+    def eraser(self) -> Eraser:
+        """Erases, and finishes what a crash interrupted."""
+        return Eraser(self.stores, self.live)
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """What a score is worth."""
+        from countenance.calibrate.calibration import load
+
+        return load(self.embedder.space)
+
+    @cached_property
+    def searcher(self) -> Searcher:
+        """Searches."""
+        from countenance.pipeline.search import Searcher
+
+        return Searcher(self.stores, self.looker, self.embedder, self.live, self.calibration)
+
+    @contextmanager
+    def ingest_lock(self) -> Iterator[None]:
+        """One ingest at a time. Raises HomeBusy at once; an ingest can take hours."""
+        try:
+            with self._ingesting:
+                yield
+        except Timeout as error:
+            raise HomeBusy(
+                "another ingest of this home is running", "let it end, or interrupt it; then run this again"
+            ) from error
+
+    def check_databases(self) -> dict[str, str]:
+        """For each database "ok", or what SQLite finds wrong with it."""
+        found = {}
+        for name in (RECORDS, KEYS, LOG):
+            try:
+                with closing(sqlite3.connect(f"file:{self.path / name}?mode=ro", uri=True)) as connection:
+                    found[name] = str(connection.execute("PRAGMA quick_check").fetchone()[0])
+            except sqlite3.Error as error:
+                found[name] = str(error)
+        return found
+
+    def close(self) -> None:
+        """Databases are closed and child processes gone."""
+        if "looker" in self.__dict__:
+            self.looker.close()
+        self._records.close()
+        self.log.close()
+        self.keys.close()
+
+
+@contextmanager
+def _held(lock: FileLock) -> Iterator[None]:
+    try:
+        with lock:
+            yield
+    except Timeout as error:
+        raise HomeBusy("another process is at the same work in this home", "try again in a moment") from error
+
+
+def make_home(path: Path, kind: HomeKind) -> HomeManifest:
+    """A new home. Its manifest is written last: until then the folder is no home, and making it goes on where it was.
+
+    Raises: WrongUse, StorageFailed.
+    """
+    manifest = manifests.draft(path, kind)
+    parts = Parts(path, manifest, make=True)
+    try:
+        if len(parts.log) == 0:
+            parts.log.append("home.created", {"home": manifest.id, "kind": str(kind)})
+    finally:
+        parts.close()
+    manifests.finish(path, manifest)
+    return manifest
+
+
+def open_parts(path: Path, manifest: HomeManifest) -> Parts:
+    """The parts of a home that is there. Raises: KeyMissing, StorageFailed, HomeTooNew."""
+    for name in (RECORDS, KEYS, LOG):
+        if not (path / name).is_file():
+            raise StorageFailed(f"{name} is missing from the home {path}", "restore the home from a backup")
+    return Parts(path, manifest)

@@ -1,0 +1,104 @@
+"""Signed checkpoints: what a log's owner swears to, in a text that others can keep.
+
+Format: C2SP tlog-checkpoint (https://c2sp.org/tlog-checkpoint) inside a C2SP signed note (https://c2sp.org/signed-note):
+three lines (origin, size, base64 root), an empty line, and a signature line.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from countenance.errors import LogBroken
+
+_ED25519: Final = b"\x01"  # signature type of signed-note
+_SIGNATURE: Final = re.compile(r"\u2014 (\S+) ([A-Za-z0-9+/=]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The size and root of a log at some moment."""
+
+    origin: str
+    size: int
+    root: bytes  # 32 bytes
+
+    def text(self) -> str:
+        """What is signed."""
+        return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
+
+
+class Signer:
+    """Signs checkpoints of one log."""
+
+    def __init__(self, origin: str, private_key: bytes) -> None:
+        """`private_key`: the 32 bytes of an Ed25519 seed."""
+        self.origin = origin
+        self._key = Ed25519PrivateKey.from_private_bytes(private_key)
+        self.public_key = self._key.public_key().public_bytes_raw()
+
+    def sign(self, size: int, root: bytes) -> str:
+        """The checkpoint as a signed note."""
+        body = Checkpoint(self.origin, size, root).text()
+        signature = base64.b64encode(key_hash(self.origin, self.public_key) + self._key.sign(body.encode())).decode()
+        return f"{body}\n\u2014 {self.origin} {signature}\n"
+
+    def verifier_key(self) -> str:
+        """The public key in signed-note's form: name+hash+base64(type || key). Give this to whoever is to check."""
+        return verifier_key(self.origin, self.public_key)
+
+
+def verifier_key(origin: str, public_key: bytes) -> str:
+    """The text form of a public key."""
+    encoded = base64.b64encode(_ED25519 + public_key).decode()
+    return f"{origin}+{key_hash(origin, public_key).hex()}+{encoded}"
+
+
+def key_hash(origin: str, public_key: bytes) -> bytes:
+    """The first 4 bytes of SHA-256(name || newline || type || key)."""
+    return hashlib.sha256(origin.encode() + b"\n" + _ED25519 + public_key).digest()[:4]
+
+
+def parse_verifier_key(text: str) -> tuple[str, bytes]:
+    """(origin, public key of 32 bytes). Raises LogBroken: it is no such key."""
+    try:
+        origin, hashed, encoded = text.strip().rsplit("+", 2)
+        raw = base64.b64decode(encoded, validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise LogBroken("this is no verifier key", "it looks like name+0123abcd+AQ...") from error
+    if raw[:1] != _ED25519 or len(raw) != 33 or key_hash(origin, raw[1:]).hex() != hashed:
+        raise LogBroken("this is no verifier key, or a damaged one", "copy it again from whoever keeps the log")
+    return origin, raw[1:]
+
+
+def open_checkpoint(note: str, origin: str, public_key: bytes) -> Checkpoint:
+    """The checkpoint that a note holds, its signature checked. Raises LogBroken."""
+    body, _, signatures = note.partition("\n\n")
+    lines = body.split("\n")
+    if len(lines) < 3 or lines[0] != origin:
+        raise LogBroken("the checkpoint is another log's, or none")
+    try:
+        size, root = int(lines[1]), base64.b64decode(lines[2], validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise LogBroken("the checkpoint is malformed") from error
+    if size < 0 or str(size) != lines[1] or len(root) != 32:
+        raise LogBroken("the checkpoint is malformed")
+    for name, encoded in _SIGNATURE.findall(signatures):
+        try:
+            raw = base64.b64decode(encoded, validate=True)
+        except binascii.Error:
+            continue
+        if name == origin and raw[:4] == key_hash(origin, public_key):
+            try:
+                Ed25519PublicKey.from_public_bytes(public_key).verify(raw[4:], (body + "\n").encode())
+            except InvalidSignature:
+                continue
+            return Checkpoint(origin, size, root)
+    raise LogBroken("the checkpoint's signature does not fit")

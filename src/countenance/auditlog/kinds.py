@@ -1,0 +1,31 @@
+"""What can stand in the log: a closed list. docs/audit-log.md has a line for each, and a test compares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+KINDS: Final[Mapping[str, str]] = {
+    "home.created": "A home was made: its kind.",
+    "source.added": "A source stands, under a grant: basis, jurisdictions, purposes, hashes of the evidence.",
+    "source.suspended": "A grant was suspended.",
+    "source.resumed": "A suspended grant is in force again.",
+    "source.withdrawn": "A grant was withdrawn for good.",
+    "source.takedown": "A grant was withdrawn and its pictures are to be erased at once.",
+    "collect.decided": "Gate 1 permitted collecting from a source.",
+    "collect.denied": "Gate 1 refused it, with the rules.",
+    "embed.decided": "Gate 2 permitted templates of a batch: a salted hash of each picture.",
+    "embed.denied": "Gate 2 refused it, with the rules.",
+    "subject_check.decided": "Faces of a batch may be compared, in memory, with the subjects of their grant.",
+    "subject_check.denied": "That was refused, with the rules.",
+    "suppression_check.decided": "Faces may be compared, in memory, with suppressed persons.",
+    "suppression_check.denied": "That was refused, with the rules.",
+    "ingest.committed": "The outcome of a batch: what was recorded.",
+    "ingest.ended": "The outcome of a run: its counts.",
+    "search.decided": "Gate 3 permitted a search: purpose, classes, pseudonyms of probe and case.",
+    "search.denied": "Gate 3 refused it, with the rules.",
+    "search.shown": "Gate 4: what a search showed, by face ids, and how many faces it searched.",
+    "compare.shown": "The outcome of comparing two pictures.",
+    "erase.begun": "An erasure was asked for: its scope.",
+    "erase.done": "An erasure is done: counts, and where bytes may still lie.",
+}
