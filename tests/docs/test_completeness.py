@@ -7,6 +7,7 @@ import pytest
 
 from countenance import errors, permits, types
 from countenance.app import words
+from countenance.auditlog.kinds import KINDS
 from countenance.cli.source import BASES, PURPOSES
 from countenance.collect import sidecar
 from countenance.decode.limits import Limits
@@ -101,6 +102,16 @@ def test_the_example_of_a_homes_own_rules_is_taken(doc, tmp_path):
     ask = facts.Ask(permits.Act.SEARCH, types.HomeKind.HOUSEHOLD, brought=True)
     [verdict] = own.judge(ask, [facts.brought_facts()])
     assert verdict == rules.Verdict(allowed=True, rules=("compare.own-pictures",))
+
+
+# --- the log ---------------------------------------------------------------------------------------------------------
+def test_every_event_kind_is_documented(doc):
+    text = doc("audit-log.md").text
+    assert [kind for kind in KINDS if f"`{kind}`" not in text] == []
+
+
+def test_every_act_has_its_event_kinds():
+    assert {f"{act}.{outcome}" for act in permits.Act for outcome in ("decided", "denied")} <= set(KINDS)
 
 
 # --- grants ----------------------------------------------------------------------------------------------------------
