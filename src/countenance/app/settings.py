@@ -31,6 +31,11 @@ def free_bytes(path: Path) -> int:
     return shutil.disk_usage(path).free
 
 
+def core_count() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def worker_count(asked: int | None) -> int:
-    """Child processes that decode: as asked, else one a core that this process may use."""
-    return max(1, asked if asked is not None else len(os.sched_getaffinity(0)))
+    """Child processes that decode: as asked, else one a core."""
+    return max(1, asked if asked is not None else core_count())

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from countenance.app import manifest as manifests
 from countenance.app.manifest import HomeManifest
+from countenance.app.settings import core_count
 from countenance.auditlog.checkpoint import Signer
 from countenance.auditlog.log import SqliteLog
 from countenance.blobs.files import FileBlobStore
@@ -81,7 +82,7 @@ class Parts:
         def clock() -> datetime:
             return datetime.now(UTC)
 
-        self.embedder: OnnxEmbedder = OnnxEmbedder()  # loads its weights when first used
+        self.embedder: OnnxEmbedder = OnnxEmbedder(threads=core_count())  # loads its weights when first used
         sources = self._records.sources
         return Stores(
             kind=self._kind,

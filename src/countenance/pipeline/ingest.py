@@ -12,13 +12,14 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
 from countenance import jurisdictions
 from countenance.errors import StorageFailed
 from countenance.permits import PERMIT_TERM_S, Act, Permit
-from countenance.pipeline.enrol import Enroller, Job
+from countenance.pipeline.enrol import Enrolled, Enroller, Job
 from countenance.pipeline.erase import Eraser, picture_digest
 from countenance.pipeline.look import Looked, Looker
 from countenance.pipeline.refresh import snapshot
@@ -26,7 +27,15 @@ from countenance.pipeline.stores import Stores
 from countenance.pipeline.subjects import SubjectMatcher
 from countenance.pipeline.sweep import sweep
 from countenance.protocols import Collector, Embedder, Found
-from countenance.records.pictures import Batch, KnownPicture, KnownPlace, PlacementRow, PolicyMoved, RejectionRow
+from countenance.records.pictures import (
+    Batch,
+    KnownPicture,
+    KnownPlace,
+    PictureLeaving,
+    PlacementRow,
+    PolicyMoved,
+    RejectionRow,
+)
 from countenance.records.sources import Source
 from countenance.rights.grants import HOUSEHOLD_LIMIT
 from countenance.types import Basis, ClassId, FaceRefusal, Rejected, RejectReason
@@ -97,6 +106,18 @@ class _Tally:
     refused: Counter[str] = field(default_factory=Counter)
 
 
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """What one recorded batch adds to the counts."""
+
+    enrolled: Enrolled
+    taken: int
+    again: int
+    copies: int
+    erased: int
+    suppressed: int  # places of pictures that were erased while they were looked at
+
+
 class _Standing:
     """A permit to collect that is decided anew before it runs out."""
 
@@ -139,6 +160,8 @@ class Ingest:
         self._ready: list[tuple[Job, Looked | Rejected]] = []
         self._copies: list[PlacementRow] = []
         self._rejections: list[RejectionRow] = []
+        self._recording: Future[_Recorded] | None = None
+        self._being_recorded: set[bytes] = set()
         self._flushed_at = time.monotonic()
         self._run_id = 0
 
@@ -158,10 +181,13 @@ class Ingest:
             self._erase_due_of_killed_run()
         if self._progress is not None:
             self._total = sum(1 for _ in self._collector.walk(standing.permit()))
-        for job, looked in self._looker.look_many(self._jobs(standing)):
-            self._ready.append((job, looked))
-            self._flush_if_due()
-        self._flush()
+        with ThreadPoolExecutor(1, "record") as self._recorder:  # templates of one batch while the next is looked at
+            for job, looked in self._looker.look_many(self._jobs(standing)):
+                self._ready.append((job, looked))
+                self._flush_if_due()
+            self._flush()
+            self._await_recording()
+            self._report_progress()
         vanished = self._prune(prune=prune)
         self._stores.records.pictures.end_run(self._run_id, self._stores.clock())
         snapshot(self._stores, self._enroller.embedder.space)
@@ -256,16 +282,13 @@ class Ingest:
         if on_its_way is not None:
             on_its_way.places.append(placement)
             return None
-        digest = picture_digest(self._stores, self._source.tenant, placement.sha256)
-        if None in self._stores.records.pictures.suppressions([digest]).get(digest, []):
-            self._rejections.append(
-                RejectionRow(placement.place, placement.size, placement.mtime_ns, RejectReason.NOT_PERMITTED, "")
-            )
+        if placement.sha256 in self._being_recorded:
+            self._await_recording()  # then it is known
+        if self._suppressed(placement.sha256):
+            self._rejections.append(_not_permitted(placement))
             self._tally.rejected[RejectReason.NOT_PERMITTED] += 1
             return None
-        known = self._stores.records.pictures.known_pictures(self._source.tenant_id, [placement.sha256]).get(
-            placement.sha256
-        )
+        known = self._known(placement.sha256)
         if known is not None and _settled(known, placement.class_id):
             self._copies.append(placement)
             self._flush_if_due()
@@ -292,7 +315,7 @@ class Ingest:
         rejections, self._rejections = self._rejections, []
         looked_at = []
         for job, looked in ready:
-            del self._in_flight[job.sha256]
+            del self._in_flight[job.sha256]  # from here on nobody adds a place to it
             if isinstance(looked, Rejected):
                 self._tally.rejected[looked.reason] += len(job.places)
                 rejections += [
@@ -301,61 +324,99 @@ class Ingest:
             else:
                 looked_at.append((job, looked))
         self._tally.copies += len(copies)
+        self._await_recording()
         if looked_at or copies or rejections:
-            self._record(looked_at, copies, rejections)
+            self._being_recorded = {job.sha256 for job, _ in looked_at}
+            self._recording = self._recorder.submit(self._record, looked_at, copies, rejections)
         self._flushed_at = time.monotonic()
         self._report_progress()
 
+    def _await_recording(self) -> None:
+        """The batch that was handed over is recorded and counted. Raises what recording it raised."""
+        recording, self._recording = self._recording, None
+        self._being_recorded = set()
+        if recording is None:
+            return
+        recorded = recording.result()
+        self._tally.taken += recorded.taken
+        self._tally.again += recorded.again
+        self._tally.copies += recorded.copies
+        self._tally.erased += recorded.erased
+        self._tally.faces += recorded.enrolled.faces
+        self._tally.indexed += recorded.enrolled.indexed
+        self._tally.refused.update(recorded.enrolled.refused)
+        self._tally.rejected[RejectReason.NOT_PERMITTED] += recorded.suppressed
+
+    # In the recording thread, one batch at a time; it touches nothing of this object that changes.
     def _record(
         self,
         looked_at: Sequence[tuple[Job, Looked]],
         copies: Sequence[PlacementRow],
         rejections: Sequence[RejectionRow],
-    ) -> None:
+    ) -> _Recorded:
+        suppressed = 0
         while True:
-            enrolment = self._enroller.enrol(looked_at)
-            placements = [*copies, *(p for job, _ in looked_at for p in job.places)]
+            enrolled = self._enroller.enrol(looked_at)
+            placements = (*copies, *(p for job, _ in looked_at for p in job.places))
             batch = Batch(
                 tenant_id=self._source.tenant_id,
                 source_id=self._source.id,
                 run_id=self._run_id,
-                policy_version=enrolment.version,
-                pictures=enrolment.pictures,
-                placements=tuple(placements),
+                policy_version=enrolled.version,
+                pictures=enrolled.pictures,
+                placements=placements,
                 rejections=tuple(rejections),
             )
             try:
                 due = self._stores.records.pictures.commit(batch)
-            except PolicyMoved:
-                self._enroller.undo(enrolment)  # what was permitted a moment ago may not be now: decide again
-                continue
+            except (PolicyMoved, PictureLeaving) as moved:
+                # What was permitted, or known, a moment ago may not be now: ask again.
+                self._enroller.undo(enrolled)
+                if isinstance(moved, PictureLeaving):
+                    self._eraser.resume()  # waits for whoever erases it
+                kept = [item for item in looked_at if self._still_wanted(item[0])]
+                gone = [p for job, _ in looked_at for p in job.places if not any(job is k for k, _ in kept)]
+                rejections = [*rejections, *(_not_permitted(placement) for placement in gone)]
+                suppressed += len(gone)
+                looked_at = kept
             except StorageFailed:
-                self._enroller.undo(enrolment)
+                self._enroller.undo(enrolled)
                 raise
-            break
+            else:
+                break
         self._stores.log.append(
             "ingest.committed",
             {
                 "source": self._source.uid,
                 "run": self._run_id,
-                "pictures": len(enrolment.pictures),
+                "pictures": len(enrolled.pictures),
                 "placements": len(placements),
-                "faces": enrolment.faces,
-                "indexed": enrolment.indexed,
+                "faces": enrolled.faces,
+                "indexed": enrolled.indexed,
                 "rejected": len(rejections),
             },
         )
-        for job, _ in looked_at:
-            if job.known is None:
-                self._tally.taken += 1
-            else:
-                self._tally.again += 1
-            self._tally.copies += len(job.places) - 1
-        self._tally.faces += enrolment.faces
-        self._tally.indexed += enrolment.indexed
-        self._tally.refused.update(enrolment.refused)
         erased = self._eraser.due(due, "replaced")
-        self._tally.erased += erased.pictures if erased else 0
+        return _Recorded(
+            enrolled=enrolled,
+            taken=sum(job.known is None for job, _ in looked_at),
+            again=sum(job.known is not None for job, _ in looked_at),
+            copies=sum(len(job.places) - 1 for job, _ in looked_at),
+            erased=erased.pictures if erased else 0,
+            suppressed=suppressed,
+        )
+
+    def _still_wanted(self, job: Job) -> bool:
+        """False: the picture was erased while it was looked at. What is known of it is read anew."""
+        job.known = self._known(job.sha256)
+        return not self._suppressed(job.sha256)
+
+    def _known(self, sha256: bytes) -> KnownPicture | None:
+        return self._stores.records.pictures.known_pictures(self._source.tenant_id, [sha256]).get(sha256)
+
+    def _suppressed(self, sha256: bytes) -> bool:
+        digest = picture_digest(self._stores, self._source.tenant, sha256)
+        return None in self._stores.records.pictures.suppressions([digest]).get(digest, [])
 
     # --- the end of a run ----------------------------------------------------------------------------------------
     def _prune(self, *, prune: bool) -> int:
@@ -384,7 +445,7 @@ class Ingest:
         tally = self._tally
         return IngestReport(
             source=self._source.name, files=tally.files, unchanged=tally.unchanged, taken=tally.taken,
-            copies=tally.copies, again=tally.again, rejected=dict(sorted(tally.rejected.items())), faces=tally.faces,
+            copies=tally.copies, again=tally.again, rejected=dict(sorted((+tally.rejected).items())), faces=tally.faces,
             indexed=tally.indexed, refused=dict(sorted(tally.refused.items())), vanished=vanished,
             erased=tally.erased, seconds=round(seconds, 3),
         )  # fmt: skip
@@ -396,6 +457,10 @@ def _settled(known: KnownPicture, class_id: ClassId) -> bool:
         any(e.class_id == class_id and e.refusal is not FaceRefusal.NOT_PERMITTED for e in face.enrolments)
         for face in known.faces
     )
+
+
+def _not_permitted(placement: PlacementRow) -> RejectionRow:
+    return RejectionRow(placement.place, placement.size, placement.mtime_ns, RejectReason.NOT_PERMITTED, "")
 
 
 def _encode(place: str) -> bytes:

@@ -1,7 +1,7 @@
 """From untrusted bytes to aligned faces, in a child process that can die: decode, detect, align.
 
-The child gets bytes and gives back numbers, crops and thumbnails; it has no key, no permit and no path. To make templates
-of its crops is for the parent, under a permit.
+The child gets bytes and gives back numbers, crops and thumbnails; it has no key, no permit and no path. Making
+templates of its crops is the parent's, under a permit.
 """
 
 from __future__ import annotations

@@ -133,6 +133,10 @@ class PolicyMoved(Exception):
     """The policy changed since the batch was permitted: nothing was written; decide again."""
 
 
+class PictureLeaving(Exception):
+    """A picture of the batch is being erased right now: nothing was written; wait for that to end."""
+
+
 class Pictures:
     """Reads and writes of an ingest. One ingest at a time (the home's lock), beside any number of readers."""
 
@@ -289,7 +293,7 @@ class Pictures:
         """All of the batch is recorded, with the index's change list, or nothing. Safe to do twice.
 
         Returns: what lost its last support by it.
-        Raises: PolicyMoved; StorageFailed.
+        Raises: PolicyMoved; PictureLeaving; StorageFailed.
         """
         with self._db.write() as connection:
             if policy_version(connection) != batch.policy_version:
@@ -355,6 +359,14 @@ def note_changes(connection: sa.Connection, rows: Sequence[tuple[FaceId, ClassId
 
 def _put_picture(connection: sa.Connection, tenant_id: int, picture: PictureRow) -> None:
     picture_id = picture.known_id
+    leaving = connection.scalar(
+        sa.select(sa.func.count())
+        .select_from(t.pictures)
+        .where(t.pictures.c.tenant_id == tenant_id, t.pictures.c.sha256 == picture.sha256)
+        .where(t.pictures.c.erasure_id.is_not(None))
+    )
+    if leaving:
+        raise PictureLeaving
     if picture_id is None:
         made = connection.execute(
             t.pictures.insert().values(
@@ -422,6 +434,8 @@ def _put_placements(connection: sa.Connection, batch: Batch) -> list[int]:
                 t.pictures.c.tenant_id == batch.tenant_id, t.pictures.c.sha256 == placement.sha256
             )
         )
+        if picture_id is None:  # erased since it was recognised; the next run finds out what its bytes are now
+            continue
         values = {
             "picture_id": picture_id, "class_id": placement.class_id, "size": placement.size,
             "mtime_ns": placement.mtime_ns, "run_id": batch.run_id,
