@@ -1,0 +1,193 @@
+"""The master key: 32 random bytes in a file of their own, outside the home and its backups.
+
+Nothing is sealed under it directly. Each use has a key of its own, derived by HKDF-SHA-256 (RFC 5869) with the home's
+id as salt and the use as info, so that what one use leaks says nothing of another. `key_id` is such a derived value
+too: a key check value that says which key a file or a home holds, and nothing about the key.
+
+    # Countenance: the master key of one home. ...
+    version: 1
+    home: 6f1c...
+    key-id: 0f3a...
+    key: <base64 of 32 bytes>
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import os
+import re
+import secrets
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import platformdirs
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from countenance.errors import KeyMissing, StorageFailed, WrongUse
+
+KEYFILE_VARIABLE: Final = "COUNTENANCE_KEYFILE"
+KEY_BYTES: Final = 32  # AES-256 and HKDF-SHA-256 want no more and no less
+MAX_FILE_BYTES: Final = 4096  # ours has about 400; what is longer is something else
+VERSION: Final = "1"
+
+_HOME_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+_RESTORE = (
+    "put the key file back from where you keep its copy, or name it in COUNTENANCE_KEYFILE; "
+    "without it nothing in this home can be opened, by anybody"
+)
+_TEXT = """\
+# Countenance: the master key of one home. Who has this file and the home can read all that the home holds.
+# Keep a copy where you keep other keys: never in the home, never in its backups. Losing it loses the home.
+version: {version}
+home: {home}
+key-id: {key_id}
+key: {key}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class MasterKey:
+    """A home's master key. Its repr holds no secret."""
+
+    home_id: str
+    secret: bytes = field(repr=False)  # KEY_BYTES bytes
+
+    def __post_init__(self) -> None:
+        if not _HOME_ID.fullmatch(self.home_id):
+            raise ValueError(f"a home's id is 1 to 64 letters, digits and hyphens, not {self.home_id!r}")
+        if len(self.secret) != KEY_BYTES:
+            raise ValueError(f"a master key has {KEY_BYTES} bytes, not {len(self.secret)}")
+
+    @property
+    def key_id(self) -> str:
+        """16 hex digits that name this key and betray nothing of it."""
+        return self.derive("key id", 8).hex()
+
+    def derive(self, use: str, length: int = KEY_BYTES) -> bytes:
+        """`length` bytes for one use; the same each time, unrelated to those of any other use."""
+        hkdf = HKDF(SHA256(), length, salt=self.home_id.encode(), info=b"countenance/1/" + use.encode())
+        return hkdf.derive(self.secret)
+
+
+def keyfile_path(home_id: str, environ: Mapping[str, str] = os.environ) -> Path:
+    """COUNTENANCE_KEYFILE, or `keys/<home id>.key` in the user's configuration folder."""
+    named = environ.get(KEYFILE_VARIABLE)
+    if named:
+        return Path(named).expanduser()
+    return Path(platformdirs.user_config_dir("countenance")) / "keys" / f"{home_id}.key"
+
+
+def create(home_id: str, path: Path) -> MasterKey:
+    """A new key for a new home, durable at `path` with mode 0600; the one that is there, if it is this home's.
+
+    Crash order: written and synced under a temporary name, then linked to its own, which fails if that is taken. A
+    crash leaves no key file or a whole one, and at worst a second name for it (`.<name>.<random>.new`), as closed.
+    Raises: WrongUse: another home's key is at `path`; StorageFailed: it cannot be written; KeyMissing: as `load`.
+    """
+    master = MasterKey(home_id, secrets.token_bytes(KEY_BYTES))
+    text = _TEXT.format(
+        version=VERSION, home=home_id, key_id=master.key_id, key=base64.b64encode(master.secret).decode()
+    )
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            _write_durably(unfinished, text.encode())
+            os.link(unfinished, path)  # unlike a rename it never replaces
+        finally:
+            unfinished.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+    except FileExistsError:
+        return _load_or_refuse(home_id, path)
+    except OSError as error:
+        raise StorageFailed(
+            f"the key file {path} could not be written: {error.strerror}",
+            f"make its folder writable, or name another file in {KEYFILE_VARIABLE}",
+        ) from error
+    return master
+
+
+def load(home_id: str, path: Path) -> MasterKey:
+    """The key of this home.
+
+    Raises: KeyMissing: not there, unreadable, malformed, another home's, or open to other users; the hint says what
+    to do about it.
+    """
+    fields = _fields(_read(path), path)
+    if fields.get("version") != VERSION:
+        raise KeyMissing(
+            f"the key file {path} has version {fields.get('version', 'none')!s}, this one reads version {VERSION}",
+            "install the version of Countenance that wrote it, or name the right file in COUNTENANCE_KEYFILE",
+        )
+    if fields.get("home") != home_id:
+        raise KeyMissing(
+            f"the key file {path} belongs to home {fields.get('home', 'none')!s}, not to this one ({home_id})", _RESTORE
+        )
+    try:
+        master = MasterKey(home_id, base64.b64decode(fields.get("key", ""), validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise KeyMissing(f"the key file {path} is damaged: its key is not {KEY_BYTES} bytes", _RESTORE) from error
+    if not hmac.compare_digest(master.key_id, fields.get("key-id", "")):
+        raise KeyMissing(f"the key file {path} is damaged: its key and its key-id do not fit", _RESTORE)
+    return master
+
+
+def _load_or_refuse(home_id: str, path: Path) -> MasterKey:
+    found = _fields(_read(path), path).get("home")
+    if found != home_id:
+        raise WrongUse(
+            f"{path} holds the key of another home ({found}), and a key is never overwritten",
+            f"name a file that is not there yet in {KEYFILE_VARIABLE}, one for each home",
+        )
+    return load(home_id, path)
+
+
+def _read(path: Path) -> str:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO must not hang us
+    except FileNotFoundError as error:
+        raise KeyMissing(f"the master key is not where it is looked for: {path}", _RESTORE) from error
+    except OSError as error:
+        raise KeyMissing(f"the key file {path} cannot be read: {error.strerror}", _RESTORE) from error
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())  # of what was opened, so that no swap in between can fool the check
+        if not stat.S_ISREG(status.st_mode):
+            raise KeyMissing(f"{path} is no file", _RESTORE)
+        if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise KeyMissing(
+                f"other users may read or write the key file {path} (mode {stat.S_IMODE(status.st_mode):04o})",
+                f"chmod 600 {path}; if somebody else may have read it, make a new home and ingest again",
+            )
+        data = file.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES or not data.isascii():
+        raise KeyMissing(f"{path} is no Countenance key file", _RESTORE)
+    return data.decode("ascii")
+
+
+def _fields(text: str, path: Path) -> dict[str, str]:
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    if not lines or any(": " not in line for line in lines):
+        raise KeyMissing(f"{path} is no Countenance key file, or a damaged one", _RESTORE)
+    return {name: value.strip() for name, value in (line.split(": ", 1) for line in lines)}
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,260 @@
+"""Data keys in `keys.db`, wrapped by the master key.
+
+A database of its own, with no long readers, because that is what makes destruction final: `secure_delete=on` zeroes a
+deleted row in its page, and `wal_checkpoint(TRUNCATE)` drops the copies in the write-ahead log, which only a reader can
+hold up (measured in DESIGN.md section 3). Every statement here is read to its end before the next line runs.
+
+The standard library's sqlite3 and not SQLAlchemy: what matters here (those two pragmas, `WITHOUT ROWID`, the log
+file's name) is SQLite's alone and would only be hidden by a portable layer. A PostgreSQL or KMS ring follows behind
+`protocols.KeyRing` with the same `sealing.py`; it has seven short statements to say in its own tongue.
+
+A key's id is 6 bytes of milliseconds and 10 random ones (as UUIDv7, RFC 9562): new keys stand together at the end of
+the tree, so that a commit of a thousand touches a few dozen pages and not a thousand.
+
+Opened data keys are not remembered: another process may destroy one at any time, and destroyed means destroyed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from countenance.errors import HomeTooNew, KeyDestroyed, KeyMissing, StorageFailed
+from countenance.keys.master import MasterKey
+from countenance.keys.sealing import seal, unseal, unwrap, wrap
+from countenance.protocols import Gone
+from countenance.types import KeyId
+
+SCHEMA_VERSION: Final = 1
+BUSY_TIMEOUT_MS: Final = 10_000  # a writer waits this long for another process's short transaction
+CHECKPOINT_TIMEOUT_MS: Final = 200  # readers of the key store are shorter than that (DESIGN.md section 3)
+CHUNK: Final = 1_000  # ids in one query: below every SQLite's limit on variables, a millisecond's read
+PENDING: Final = "keys.db-wal (a reader holds it; emptied by the next erasure or `countenance doctor`)"
+
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS data_key (id BLOB PRIMARY KEY, wrapped BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS secret (name TEXT PRIMARY KEY, wrapped BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS master (key_id TEXT NOT NULL)",
+)
+
+
+class SqliteKeyRing:
+    """`protocols.KeyRing` on SQLite. Safe to use from several threads and processes; not across a fork."""
+
+    def __init__(self, path: Path, master: MasterKey, *, make: bool) -> None:
+        """The ring at `path` is open. `make` allows a new one, for a new home only: an empty ring opens nothing.
+
+        A crash while making leaves an empty database, and the next opening with `make` completes it.
+        Raises: KeyMissing: the home was sealed under another master key; StorageFailed; HomeTooNew.
+        """
+        self._path = path
+        self._wrapping_key = AESGCM(master.derive("wrap data keys"))
+        self._secrets_key = AESGCM(master.derive("wrap secrets"))
+        self._lock = RLock()
+        self._connection = _open(path, make=make)
+        try:
+            self._prepare(master, make=make)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    # --- keys ----------------------------------------------------------------------------------------------------
+    def create(self, count: int = 1) -> list[KeyId]:
+        """See `KeyRing.create`. One commit; a crash before it leaves none, one after it keys that nothing names."""
+        born = (time.time_ns() // 1_000_000).to_bytes(6, "big")
+        keys = sorted(born + secrets.token_bytes(10) for _ in range(count))
+        rows = [(key, wrap(self._wrapping_key, _about(key), secrets.token_bytes(32))) for key in keys]
+        with self._transaction() as connection:
+            connection.executemany("INSERT INTO data_key VALUES (?, ?)", rows)
+        return keys
+
+    def seal(self, key: KeyId, binding: str, plaintext: bytes) -> bytes:
+        """See `KeyRing.seal`."""
+        return seal(self._data_key(key), binding, plaintext)
+
+    def open(self, key: KeyId, binding: str, sealed: bytes) -> bytes:
+        """See `KeyRing.open`."""
+        return unseal(self._data_key(key), binding, sealed)
+
+    def open_many(self, items: Sequence[tuple[KeyId, str, bytes]]) -> list[bytes | None]:
+        """See `KeyRing.open_many`. Holds the data keys of one chunk at a time."""
+        opened: list[bytes | None] = []
+        for start in range(0, len(items), CHUNK):
+            chunk = items[start : start + CHUNK]
+            keys = self._data_keys({key for key, _, _ in chunk})
+            opened += (
+                unseal(data_key, binding, sealed) if (data_key := keys.get(key)) is not None else None
+                for key, binding, sealed in chunk
+            )
+        return opened
+
+    def destroy(self, keys: Iterable[KeyId]) -> Gone:
+        """See `KeyRing.destroy`. Safe to repeat; empties the log even where every key is destroyed already.
+
+        Crash order: the rows are deleted in one commit, from which on no process opens what they sealed; then the
+        write-ahead log is emptied. A crash in between leaves wrapped keys in the log until the next `destroy`, `tidy`
+        or last close.
+        """
+        with self._transaction() as connection:
+            connection.executemany("DELETE FROM data_key WHERE id = ?", ((key,) for key in keys))
+        return self.tidy()
+
+    def tidy(self) -> Gone:
+        """What earlier destructions left in the write-ahead log is gone too, or still pending."""
+        with self._told(), self._lock:
+            self._connection.execute(f"PRAGMA busy_timeout={CHECKPOINT_TIMEOUT_MS}")
+            try:
+                busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                self._connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        if busy:
+            return Gone(physically=False, pending=(PENDING,))
+        self._sync_log()
+        return Gone(physically=True)
+
+    def ids(self) -> Iterator[KeyId]:
+        """See `KeyRing.ids`. Ascending, each page of them a read of its own; keys made meanwhile may be missing."""
+        last = b""
+        while page := self._rows("SELECT id FROM data_key WHERE id > ? ORDER BY id LIMIT ?", (last, CHUNK)):
+            yield from (key for (key,) in page)
+            last = page[-1][0]
+
+    # --- secrets -------------------------------------------------------------------------------------------------
+    def secret(self, name: str) -> bytes:
+        """The home's 32 secret bytes of that name, made when first asked for; the same for every process."""
+        about = b"secret|" + name.encode()
+        query = "SELECT wrapped FROM secret WHERE name = ?"
+        found = self._rows(query, (name,))
+        if not found:
+            made = wrap(self._secrets_key, about, secrets.token_bytes(32))
+            with self._transaction() as connection:  # whoever commits first has made it
+                connection.execute("INSERT INTO secret VALUES (?, ?) ON CONFLICT (name) DO NOTHING", (name, made))
+            found = self._rows(query, (name,))
+        return unwrap(self._secrets_key, about, found[0][0])
+
+    def close(self) -> None:
+        """The database is closed; with the last process's close SQLite removes the write-ahead log."""
+        with self._lock:
+            self._connection.close()
+
+    # --- inside --------------------------------------------------------------------------------------------------
+    def _data_key(self, key: KeyId) -> AESGCM:
+        found = self._rows("SELECT wrapped FROM data_key WHERE id = ?", (key,))
+        if not found:
+            raise KeyDestroyed(
+                f"the key {key.hex()} was destroyed, and what it sealed is gone for good",
+                "erased data does not come back, from a backup least of all",
+            )
+        return AESGCM(unwrap(self._wrapping_key, _about(key), found[0][0]))
+
+    def _data_keys(self, keys: set[KeyId]) -> dict[KeyId, AESGCM]:
+        places = ",".join(itertools.repeat("?", len(keys)))
+        rows = self._rows(f"SELECT id, wrapped FROM data_key WHERE id IN ({places})", tuple(keys))  # noqa: S608  only ?
+        return {key: AESGCM(unwrap(self._wrapping_key, _about(key), wrapped)) for key, wrapped in rows}
+
+    def _rows(self, query: str, values: Sequence[object] = ()) -> list[Any]:
+        with self._told(), self._lock:
+            return self._connection.execute(query, values).fetchall()
+
+    def _prepare(self, master: MasterKey, *, make: bool) -> None:
+        with self._told():
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "temp_store=MEMORY"):
+                self._connection.execute(f"PRAGMA {pragma}").fetchall()
+            [(version,)] = self._rows("PRAGMA user_version")
+        if version > SCHEMA_VERSION:
+            raise HomeTooNew(
+                f"keys.db has version {version}; this version of Countenance knows up to {SCHEMA_VERSION}",
+                "install the newer version that wrote it: pip install --upgrade countenance",
+            )
+        if version == 0:
+            if not make:
+                raise StorageFailed("keys.db holds no keys at all", "restore the home from a backup")
+            with self._transaction() as connection:
+                for statement in _SCHEMA:
+                    connection.execute(statement)
+                connection.execute(
+                    "INSERT INTO master SELECT ? WHERE NOT EXISTS (SELECT 1 FROM master)", (master.key_id,)
+                )
+                connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        [(key_id,)] = self._rows("SELECT key_id FROM master")
+        if key_id != master.key_id:
+            raise KeyMissing(
+                f"this home is sealed under the master key {key_id}, and the key file holds {master.key_id}",
+                "put the right key file back from where you keep its copy, or name it in COUNTENANCE_KEYFILE",
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Holds the write lock; committed and durable at the end, or nothing happened."""
+        with self._told(), self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise StorageFailed(f"{self._path.name} could not be used: {error}", _way_out(str(error))) from error
+        except sqlite3.DatabaseError as error:
+            raise StorageFailed(
+                f"{self._path.name} is damaged: {error}",
+                "restore the home from a backup, then run `countenance doctor`",
+            ) from error
+
+    def _sync_log(self) -> None:
+        """SQLite does not sync the emptied log's new length; without it a power cut could bring the old one back."""
+        try:
+            descriptor = os.open(f"{self._path}-wal", os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _about(key: KeyId) -> bytes:
+    return b"data key|" + key
+
+
+def _open(path: Path, *, make: bool) -> sqlite3.Connection:
+    """A connection to a file that only its owner may read. SQLite gives its log the same mode."""
+    try:
+        if make:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        return sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, check_same_thread=False,
+            timeout=BUSY_TIMEOUT_MS / 1000,
+        )  # fmt: skip
+    except (OSError, sqlite3.OperationalError) as error:
+        raise StorageFailed(
+            f"{path.name} could not be opened: {error}",
+            "if it is gone, restore the home from a backup; the home must be on a disk that this user may write to",
+        ) from error
+
+
+def _way_out(reason: str) -> str:
+    if "readonly" in reason or "unable to open" in reason:
+        return "the home must be on a disk that this user may write to"
+    if "full" in reason:
+        return "free some space and run the same command again; nothing acknowledged is lost"
+    if "locked" in reason:
+        return "another process is writing; try again in a moment"
+    return "run `countenance doctor`"
