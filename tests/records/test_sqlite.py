@@ -1,0 +1,147 @@
+"""The record store on SQLite: the contract, the schema's history, and what the file does on a bad day."""
+
+import shutil
+import sqlite3
+from contextlib import suppress
+
+import pytest
+import sqlalchemy as sa
+
+from countenance.errors import HomeTooNew, StorageFailed
+from countenance.records import migrate, schema
+from countenance.records.database import open_sqlite
+from countenance.records.store import open_records
+from countenance.testing.records import RecordStoreContract
+
+
+class TestSqlite(RecordStoreContract):
+    def make(self, tmp_path_factory):
+        return open_records(tmp_path_factory.mktemp("records") / "records.db")
+
+
+def shape(path):
+    """Tables, columns and indexes as SQLite has them, without the order of columns' clauses."""
+    with sqlite3.connect(path) as connection:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        tables.remove("alembic_version")
+        found = {}
+        for table in sorted(tables):
+            columns = connection.execute(f"PRAGMA table_info({table})").fetchall()
+            indexes = connection.execute(f"PRAGMA index_list({table})").fetchall()
+            keys = connection.execute(f"PRAGMA foreign_key_list({table})").fetchall()
+            found[table] = (
+                sorted((c[1], c[2], c[3], c[5]) for c in columns),
+                sorted((i[2], tuple(r[2] for r in connection.execute(f"PRAGMA index_info({i[1]})"))) for i in indexes),
+                sorted((k[2], k[3], k[4]) for k in keys),
+            )
+    connection.close()
+    return found
+
+
+def at_revision(path, revision):
+    engine = sa.create_engine(f"sqlite:///{path}")
+    migrate.upgrade(engine, revision)
+    engine.dispose()
+
+
+def test_the_migrations_lead_to_the_schema_that_a_new_home_gets(tmp_path):
+    open_records(tmp_path / "new.db").close()
+    at_revision(tmp_path / "migrated.db", "head")
+    assert shape(tmp_path / "migrated.db") == shape(tmp_path / "new.db")
+    assert migrate.revisions()[-1] == schema.SCHEMA_REVISION
+
+
+@pytest.mark.parametrize("revision", migrate.revisions())
+def test_a_home_of_each_earlier_schema_opens(tmp_path, revision):
+    at_revision(tmp_path / "records.db", revision)
+    store = open_records(tmp_path / "records.db")
+    assert store.sources.all() == ()
+    with store.database.read() as connection:
+        assert connection.scalar(sa.text("SELECT version_num FROM alembic_version")) == schema.SCHEMA_REVISION
+    store.close()
+
+
+def test_an_earlier_schema_is_migrated_in_one_transaction(tmp_path, monkeypatch):
+    open_records(tmp_path / "records.db").close()
+    with sqlite3.connect(tmp_path / "records.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'older'")
+    connection.close()
+    asked = []
+    monkeypatch.setattr(migrate, "knows", lambda revision: revision == "older")
+    monkeypatch.setattr(migrate, "upgrade", asked.append)
+    open_records(tmp_path / "records.db").close()
+    assert len(asked) == 1
+
+
+def test_a_newer_schema_is_refused_with_the_way_out(tmp_path):
+    open_records(tmp_path / "records.db").close()
+    with sqlite3.connect(tmp_path / "records.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    with pytest.raises(HomeTooNew, match="9999") as refused:
+        open_records(tmp_path / "records.db")
+    assert "upgrade" in refused.value.hint
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    (tmp_path / "records.db").write_bytes(b"no database " * 100)
+    with pytest.raises(StorageFailed, match=r"records\.db"):
+        open_records(tmp_path / "records.db")
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(StorageFailed, match=r"records\.db"):
+        open_records(tmp_path / "nowhere" / "records.db")
+
+
+def test_a_killed_making_is_completed(tmp_path):
+    with sqlite3.connect(tmp_path / "records.db") as connection:
+        connection.execute("CREATE TABLE tenants (id INTEGER)")
+        connection.execute("DROP TABLE tenants")
+    connection.close()
+    store = open_records(tmp_path / "records.db")
+    assert store.gallery.newest_change() == 0
+    store.close()
+
+
+def test_deleted_rows_leave_no_bytes_once_the_log_is_truncated(tmp_path):
+    database = open_sqlite(tmp_path / "records.db")
+    secret = b"the name of a case that must not stay"
+    with database.write() as connection:
+        connection.execute(
+            sa.text("INSERT INTO cases (uid, reference, key_id, opened_at) VALUES (:u, :r, :u, '2026-01-01')"),
+            {"u": b"u" * 16, "r": secret.decode()},
+        )
+    with database.write() as connection:
+        connection.execute(sa.text("DELETE FROM cases"))
+    assert database.truncate_wal()
+    for file in tmp_path.iterdir():
+        assert secret not in file.read_bytes(), file.name
+    database.close()
+
+
+def test_a_write_that_fails_writes_nothing(tmp_path):
+    database = open_sqlite(tmp_path / "records.db")
+    with suppress(RuntimeError), database.write() as connection:
+        connection.execute(sa.text("INSERT INTO counters VALUES ('x', 1)"))
+        raise RuntimeError
+    with database.read() as connection:
+        assert connection.scalar(sa.text("SELECT count(*) FROM counters")) == 0
+    database.close()
+
+
+def test_two_processes_write_one_after_the_other(tmp_path):
+    one, two = open_sqlite(tmp_path / "records.db"), open_sqlite(tmp_path / "records.db")
+    for database in (one, two, one):
+        with database.write() as connection:
+            connection.execute(sa.text("INSERT INTO tenants (uid, name) VALUES (randomblob(16), hex(randomblob(8)))"))
+    with two.read() as connection:
+        assert connection.scalar(sa.text("SELECT count(*) FROM tenants")) == 3
+    one.close()
+    two.close()
+
+
+def test_a_copied_home_opens(tmp_path):
+    open_records(tmp_path / "records.db").close()
+    shutil.copy(tmp_path / "records.db", tmp_path / "copy.db")
+    open_records(tmp_path / "copy.db").close()
