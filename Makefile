@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench lint format lock calibrate clean
+.PHONY: demo test bench lint format docs lock calibrate clean
 
 $(VENV)/made-run: requirements/run.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Countenance needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make demo PYTHON=python3.11")'
@@ -34,6 +34,10 @@ lint: $(VENV)/made-dev
 format: $(VENV)/made-dev
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format --quiet .
+
+# docs/cli.md, from the help texts themselves.
+docs: $(VENV)/made-run
+	@$(BIN)/python tools/docs_cli.py
 
 # The lock files; uv is needed for this alone.
 lock:

@@ -1,3 +1,39 @@
-"""Countenance: a face search engine that asks permission first."""
+"""Countenance: a face search engine that asks permission first.
+
+    import countenance
+    home = countenance.open("path/to/home")           # opens or makes it; a context manager
+    home.add_source("album", "~/Pictures", basis="household", jurisdiction="CA-ON")
+    report = home.ingest("album")
+    result = home.search("probe.jpg", top=10)
+
+Names are imported when they are first used: `import countenance` costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from countenance.app.home import Comparison as Comparison
+    from countenance.app.home import Home as Home
+    from countenance.app.home import Ingested as Ingested
+    from countenance.app.home import open_home as open  # noqa: A004, F401  # countenance.open, as in the design
+    from countenance.errors import *  # noqa: F403  # every error is the package's
 
 __version__ = "0.1.0"
+
+_FROM_HOME = {"Comparison": "Comparison", "Home": "Home", "Ingested": "Ingested", "open": "open_home"}
+
+
+def __getattr__(name: str) -> Any:
+    """`open`, `Home`, `Ingested`, `Comparison` and every error of `countenance.errors`."""
+    if name in _FROM_HOME:
+        from countenance.app import home
+
+        return getattr(home, _FROM_HOME[name])
+    if name[:1].isupper():
+        from countenance import errors
+
+        if hasattr(errors, name):
+            return getattr(errors, name)
+    raise AttributeError(f"module 'countenance' has no attribute {name!r}")

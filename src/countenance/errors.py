@@ -9,7 +9,9 @@ is what the command line returns for it:
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
+
+_Box: TypeAlias = tuple[float, float, float, float]  # types.Box; this file imports nothing of ours
 
 
 class CountenanceError(Exception):
@@ -128,7 +130,7 @@ class SeveralFaces(WrongUse):
 
     kind = "several_faces"
 
-    def __init__(self, message: str, hint: str = "", *, boxes: tuple[tuple[float, float, float, float], ...] = ()) -> None:
+    def __init__(self, message: str, hint: str = "", *, boxes: tuple[_Box, ...] = ()) -> None:
         super().__init__(message, hint)
         self.boxes = boxes
 

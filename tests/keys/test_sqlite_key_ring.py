@@ -1,12 +1,12 @@
 """The ring on SQLite: the contract, and that destroyed bytes are not in its files."""
 
-import os
 import sqlite3
 import stat
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -67,7 +67,7 @@ def test_destroyed_keys_are_in_no_page_and_no_log(ring, path):
     assert readable(path, [wrapped[key] for key in doomed]) == 0
     assert readable(path, doomed) == 0
     assert readable(path, [wrapped[key] for key in kept]) == len(kept)
-    assert os.path.getsize(f"{path}-wal") == 0
+    assert Path(f"{path}-wal").stat().st_size == 0
 
 
 def test_no_stale_copy_is_left_when_pages_split_and_merge(ring, path):

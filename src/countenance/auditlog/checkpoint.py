@@ -69,7 +69,7 @@ def key_hash(origin: str, public_key: bytes) -> bytes:
 def parse_verifier_key(text: str) -> tuple[str, bytes]:
     """(origin, public key of 32 bytes). Raises LogBroken: it is no such key."""
     try:
-        origin, hashed, encoded = text.strip().rsplit("+", 2)
+        origin, hashed, encoded = text.strip().split("+", 2)
         raw = base64.b64decode(encoded, validate=True)
     except (ValueError, binascii.Error) as error:
         raise LogBroken("this is no verifier key", "it looks like name+0123abcd+AQ...") from error

@@ -50,6 +50,7 @@ class SqliteLog:
         if not make and not path.is_file():
             raise StorageFailed(f"the audit log {path.name} is missing", "restore the home from a backup")
         try:
+            path.touch(mode=0o600)
             self._connection = sqlite3.connect(
                 path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False
             )

@@ -99,15 +99,15 @@ def _verified(
     return Verified(size, root)
 
 
-def _check_record(position: int, entry_id: str, salt: bytes, record: bytes, leaf: bytes) -> None:
-    if leaf_of(salt, record) != leaf:
+def _check_record(position: int, entry_id: str, salt: Any, record: Any, leaf: Any) -> None:
+    if not (isinstance(salt, bytes) and isinstance(record, bytes)) or leaf_of(salt, record) != leaf:
         raise _broken(position, f"({entry_id}) was changed: its record does not give its leaf")
     try:
         said = json.loads(record)
         canonical = rfc8785.dumps(said) == record
     except (ValueError, rfc8785.CanonicalizationError) as error:
         raise _broken(position, f"({entry_id}) holds no canonical JSON") from error
-    if not canonical or said.get("id") != entry_id or said.get("kind") not in KINDS:
+    if not canonical or not isinstance(said, dict) or said.get("id") != entry_id or said.get("kind") not in KINDS:
         raise _broken(position, f"({entry_id}) is not in the log's form")
 
 

@@ -52,7 +52,7 @@ class LazyGroup(Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="countenance")
 def cli() -> None:
-    r"""A face search engine that asks permission first.
+    """A face search engine that asks permission first.
 
     \b
     Pictures enter under a grant: a recorded right to use them.

@@ -48,7 +48,7 @@ def command() -> None:
 @click.option("--authority", metavar="TEXT", help="For statute: whom it empowers.")
 @pass_session
 def add(session: Session, /, name: str | None, path: str | None, **grant: Any) -> None:
-    r"""Add a folder of pictures under a grant.
+    """Add a folder of pictures under a grant.
 
     \b
     A family:    countenance source add album ~/Pictures --basis household --jurisdiction CA-ON

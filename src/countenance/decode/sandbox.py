@@ -58,8 +58,17 @@ class Sandbox:
     Safe in one thread at a time.
     """
 
-    def __init__(self, target: str, *, workers: int = 1, bounds: Bounds | None = None) -> None:
+    def __init__(
+        self,
+        target: str,
+        *,
+        workers: int = 1,
+        bounds: Bounds | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """`environment`: what the children know beside the few names that are passed on."""
         self._target = target
+        self._environment = dict(environment or {})
         self._workers = workers
         self._bounds = bounds or Bounds()
         self._children: list[_Child] = []
@@ -110,7 +119,7 @@ class Sandbox:
     def _with_room(self) -> _Child | None:
         """The child with the least to do; None: all are busy. All are started at once, so that they start together."""
         while len(self._children) < self._workers:
-            self._children.append(_Child(self._target, self._bounds))
+            self._children.append(_Child(self._target, self._bounds, self._environment))
         idle = min(self._children, key=lambda child: len(child.waiting))
         return idle if len(idle.waiting) < QUEUED else None
 
@@ -141,7 +150,10 @@ class Sandbox:
                 "run `countenance doctor`; it needs about 1 GB of memory and Python's own files",
             )
         successor = _Child(
-            self._target, self._bounds, deaths_before=0 if child.ever_answered else child.deaths_before + 1
+            self._target,
+            self._bounds,
+            self._environment,
+            deaths_before=0 if child.ever_answered else child.deaths_before + 1,
         )
         self._children[self._children.index(child)] = successor
         failed = child.waiting.popleft()
@@ -160,7 +172,7 @@ class _Item:
 class _Child:
     """One process, its pipes, and what it was given and has not answered."""
 
-    def __init__(self, target: str, bounds: Bounds, *, deaths_before: int = 0) -> None:
+    def __init__(self, target: str, bounds: Bounds, environment: Mapping[str, str], *, deaths_before: int = 0) -> None:
         self.waiting: deque[_Item] = deque()
         self.ever_answered = False
         self.deaths_before = deaths_before
@@ -174,7 +186,9 @@ class _Child:
                 stderr=subprocess.DEVNULL,
                 close_fds=True,
                 start_new_session=True,  # Ctrl-C is the parent's to deal with
-                env={name: os.environ[name] for name in _PASSED_ON if name in os.environ} | _ONE_THREAD,
+                env={name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+                | _ONE_THREAD
+                | dict(environment),
             )
         except OSError as error:
             raise SandboxFailed(
@@ -235,8 +249,10 @@ class _Child:
 
 
 _CHILD: Final = "from countenance.decode.sandbox import child; child()"
-_PASSED_ON: Final = ("PATH", "LANG", "LC_ALL", "TMPDIR", "HOME", "XDG_CACHE_HOME", "COUNTENANCE_CACHE", "LD_LIBRARY_PATH",
-                     "PYTHONPATH", "VIRTUAL_ENV", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # fmt: skip
+_PASSED_ON: Final = (
+    "PATH", "LANG", "LC_ALL", "TMPDIR", "HOME", "XDG_CACHE_HOME", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV",
+    "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE",
+)  # fmt: skip
 _ONE_THREAD: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
 
 

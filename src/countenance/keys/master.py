@@ -155,8 +155,8 @@ def _read(path: Path) -> str:
         raise KeyMissing(f"the master key is not where it is looked for: {path}", _RESTORE) from error
     except OSError as error:
         raise KeyMissing(f"the key file {path} cannot be read: {error.strerror}", _RESTORE) from error
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())  # of what was opened, so that no swap in between can fool the check
+    try:
+        status = os.fstat(descriptor)  # of what was opened, so that no swap in between can fool the check
         if not stat.S_ISREG(status.st_mode):
             raise KeyMissing(f"{path} is no file", _RESTORE)
         if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
@@ -164,7 +164,9 @@ def _read(path: Path) -> str:
                 f"other users may read or write the key file {path} (mode {stat.S_IMODE(status.st_mode):04o})",
                 f"chmod 600 {path}; if somebody else may have read it, make a new home and ingest again",
             )
-        data = file.read(MAX_FILE_BYTES + 1)
+        data = os.read(descriptor, MAX_FILE_BYTES + 1)
+    finally:
+        os.close(descriptor)
     if len(data) > MAX_FILE_BYTES or not data.isascii():
         raise KeyMissing(f"{path} is no Countenance key file", _RESTORE)
     return data.decode("ascii")

@@ -38,7 +38,7 @@ from countenance.types import KeyId
 SCHEMA_VERSION: Final = 1
 BUSY_TIMEOUT_MS: Final = 10_000  # a writer waits this long for another process's short transaction
 CHECKPOINT_TIMEOUT_MS: Final = 200  # readers of the key store are shorter than that (DESIGN.md section 3)
-CHUNK: Final = 1_000  # ids in one query: below every SQLite's limit on variables, a millisecond's read
+CHUNK: Final = 999  # ids in one query: SQLite's oldest limit on variables; a millisecond's read
 PENDING: Final = "keys.db-wal (a reader holds it; emptied by the next erasure or `countenance doctor`)"
 
 _SCHEMA = (

@@ -189,7 +189,7 @@ class Ingest:
             self._await_recording()
             self._report_progress()
         vanished = self._prune(prune=prune)
-        self._stores.records.pictures.end_run(self._run_id, self._stores.clock())
+        self._stores.records.pictures.end_run(self._source.id, self._run_id, self._stores.clock())
         snapshot(self._stores, self._enroller.embedder.space)
         report = self._report(vanished, time.monotonic() - started)
         self._stores.log.append(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -22,6 +22,8 @@ from countenance.decode.sandbox import Answer, Bounds, Sandbox
 from countenance.detect.scales import FINE_SIDE_PX
 from countenance.protocols import Detector
 from countenance.types import AlignedFace, Box, DetectedFace, Landmarks, Picture, Quality, Rejected, RejectReason
+from countenance.weights.manifest import YUNET
+from countenance.weights.store import load, model_path
 
 T = TypeVar("T")
 TARGET: Final = "countenance.pipeline.look:look_in_child"
@@ -44,7 +46,16 @@ class Looker:
     """Looks at pictures in child processes, started when first needed. A context manager; for one thread at a time."""
 
     def __init__(self, *, workers: int = 1, bounds: Bounds | None = None) -> None:
-        self._sandbox = Sandbox(TARGET, workers=workers, bounds=bounds)
+        self._workers = workers
+        self._bounds = bounds
+
+    @cached_property
+    def _sandbox(self) -> Sandbox:
+        # A child may write no file, so the weights it reads are folded here, once, before it starts.
+        weights = model_path(YUNET)
+        return Sandbox(
+            TARGET, workers=self._workers, bounds=self._bounds, environment={"COUNTENANCE_CACHE": str(weights.parent)}
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -56,7 +67,8 @@ class Looker:
 
     def close(self) -> None:
         """No child is left."""
-        self._sandbox.close()
+        if "_sandbox" in self.__dict__:
+            self._sandbox.close()
 
     def look_one(self, data: bytes, *, preview_px: int = 0) -> Looked | Rejected:
         """What is in one picture. Raises SandboxFailed."""
@@ -90,9 +102,8 @@ def look(data: bytes, *, preview_px: int = 0, detector: Detector | None = None) 
 @cache
 def _detector() -> Detector:
     from countenance.detect.yunet_detector import YuNetDetector
-    from countenance.weights.store import load
 
-    return YuNetDetector(load(YuNetDetector.name).data)
+    return YuNetDetector(load(YUNET).data)
 
 
 def _finer(data: bytes, picture: Picture, faces: Sequence[DetectedFace]) -> Picture:

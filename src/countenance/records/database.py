@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -91,6 +91,8 @@ def open_sqlite(path: Path) -> Database:
     A crash while making it leaves no revision row, and the next opening makes what is missing.
     Raises: HomeTooNew: written by a newer version; StorageFailed.
     """
+    with suppress(OSError):  # what stops this stops the engine too, which says more
+        path.touch(mode=0o600)
     engine = sa.create_engine(
         f"sqlite:///{path}", poolclass=sa.pool.QueuePool, pool_size=4, max_overflow=12,
         connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},

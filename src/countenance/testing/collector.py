@@ -1,4 +1,3 @@
-# ruff: noqa: D102  the names of the tests say what they check
 """What every Collector does. Subclass in a test and say how to make one over given files."""
 
 from __future__ import annotations

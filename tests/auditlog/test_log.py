@@ -1,0 +1,329 @@
+"""The log on disk: the contract, its checkpoints, tampering with every column, several processes, bad days."""
+
+import base64
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import pytest
+
+from countenance.auditlog import log as log_module
+from countenance.auditlog import merkle
+from countenance.auditlog.checkpoint import (
+    Checkpoint,
+    Signer,
+    open_checkpoint,
+    parse_verifier_key,
+    verifier_key,
+)
+from countenance.auditlog.kinds import KINDS
+from countenance.auditlog.log import SqliteLog, leaf_of
+from countenance.auditlog.verify import verify_log
+from countenance.errors import HomeTooNew, LogBroken, LogUnwritable, StorageFailed
+from countenance.testing.auditlog import AuditLogContract
+
+SIGNER = Signer("countenance/test", b"k" * 32)
+
+
+def open_log(path, **more):
+    return SqliteLog(path, SIGNER, make=True, **more)
+
+
+def verify(path, **more):
+    return verify_log(path, SIGNER.origin, SIGNER.public_key, **more)
+
+
+class TestSqliteLog(AuditLogContract):
+    def make(self, tmp_path_factory):
+        return open_log(tmp_path_factory.mktemp("log") / "log.db")
+
+
+@pytest.fixture
+def path(tmp_path):
+    log = open_log(tmp_path / "log.db")
+    for n in range(9):
+        log.append("search.decided", {"n": n, "purpose": "household"})
+    log.close()
+    return tmp_path / "log.db"
+
+
+def test_a_whole_log_verifies(path):
+    found = verify(path)
+    assert found.entries == 9
+    log = open_log(path)
+    for position in range(9):
+        proof, note = log.prove(position)
+        signed = open_checkpoint(note, SIGNER.origin, SIGNER.public_key)
+        assert (signed.size, signed.root) == (9, found.root)
+        [row] = sqlite3.connect(path).execute("SELECT leaf FROM entries WHERE position = ?", (position,)).fetchall()
+        assert merkle.includes(row[0], position, 9, proof, signed.root)
+    log.close()
+
+
+def test_an_empty_log_verifies(tmp_path):
+    open_log(tmp_path / "log.db").close()
+    assert verify(tmp_path / "log.db").root == merkle.EMPTY_ROOT
+
+
+def test_progress_is_told(path, monkeypatch):
+    from countenance.auditlog import verify as verify_module
+
+    monkeypatch.setattr(verify_module, "TOLD_EVERY", 4)
+    told = []
+    verify(path, progress=told.append)
+    assert told == [4, 8]
+
+
+def tampered(path, statement, *values):
+    with sqlite3.connect(path) as connection:
+        connection.execute(statement, values)
+    connection.close()
+
+
+def record_of(path, position):
+    connection = sqlite3.connect(path)
+    [(record, salt)] = connection.execute("SELECT record, salt FROM entries WHERE position = ?", (position,)).fetchall()
+    connection.close()
+    return record, salt
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE entries SET record = replace(record, 'household', 'research') WHERE position = 4", "was changed"),
+        ("UPDATE entries SET salt = randomblob(16) WHERE position = 4", "was changed"),
+        ("UPDATE entries SET leaf = randomblob(32) WHERE position = 4", "was changed"),
+        ("UPDATE entries SET root = randomblob(32) WHERE position = 4", "root"),
+        ("UPDATE entries SET checkpoint = replace(checkpoint, 'test', 'home') WHERE position = 4", "another log"),
+        ("UPDATE entries SET checkpoint = (SELECT checkpoint FROM entries WHERE position = 3) WHERE position = 4",
+         "signed as another"),
+        ("UPDATE entries SET checkpoint = substr(checkpoint, 1, 90) WHERE position = 4", "signature"),
+        ("UPDATE entries SET id = 'other' WHERE position = 4", "not in the log's form"),
+        ("DELETE FROM entries WHERE position = 4", "is missing"),
+    ],
+)  # fmt: skip
+def test_tampering_with_any_column_names_the_first_bad_entry(path, statement, said):
+    tampered(path, statement)
+    with pytest.raises(LogBroken, match="number 4") as broken:
+        verify(path)
+    assert said in broken.value.message
+    assert broken.value.hint
+
+
+def test_a_record_rewritten_with_its_leaf_is_found_by_the_root(path):
+    record, salt = record_of(path, 4)
+    forged = record.replace(b"household", b"research!")
+    tampered(path, "UPDATE entries SET record = ?, leaf = ? WHERE position = 4", forged, leaf_of(salt, forged))
+    with pytest.raises(LogBroken, match="number 4"):
+        verify(path)
+
+
+def test_a_log_rewritten_from_some_entry_on_without_the_key_is_found(path, tmp_path):
+    other = SqliteLog(tmp_path / "other.db", Signer(SIGNER.origin, b"x" * 32), make=True)
+    for entry in open_log(path).entries():
+        other.append(entry.kind, {**entry.record, "n": 99 if entry.position == 4 else entry.record["n"]})
+    other.close()
+    with pytest.raises(LogBroken, match="number 0"):
+        verify(tmp_path / "other.db")
+
+
+@pytest.mark.parametrize("text", [b"{}", b"[1]", b"no json", b'{"b":1, "a":2}'])
+def test_a_record_that_is_no_canonical_json_is_named(path, text):
+    _, salt = record_of(path, 4)
+    tampered(path, "UPDATE entries SET record = ?, leaf = ? WHERE position = 4", text, leaf_of(salt, text))
+    with pytest.raises(LogBroken, match="number 4"):
+        verify(path)
+
+
+def test_truncation_shows_against_a_checkpoint_that_somebody_kept(path):
+    log = open_log(path)
+    kept = open_checkpoint(log.checkpoint(), SIGNER.origin, SIGNER.public_key)
+    log.close()
+    verify(path, at_least=kept)
+    tampered(path, "DELETE FROM entries WHERE position >= 7")
+    assert verify(path).entries == 7
+    with pytest.raises(LogBroken, match="7 entries"):
+        verify(path, at_least=kept)
+
+
+def test_a_whole_rewriting_with_the_key_shows_against_a_kept_checkpoint(path, tmp_path):
+    log = open_log(path)
+    kept = open_checkpoint(log.checkpoint(), SIGNER.origin, SIGNER.public_key)
+    log.close()
+    other = open_log(tmp_path / "other.db")
+    for n in range(12):
+        other.append("search.decided", {"n": n})
+    other.close()
+    assert verify(tmp_path / "other.db").entries == 12
+    with pytest.raises(LogBroken, match="checkpoint"):
+        verify(tmp_path / "other.db", at_least=kept)
+
+
+# --- checkpoints ---------------------------------------------------------------------------------------------------
+def test_a_checkpoint_is_a_signed_note():
+    note = SIGNER.sign(7, b"r" * 32)
+    lines = note.split("\n")
+    assert lines[:3] == ["countenance/test", "7", base64.b64encode(b"r" * 32).decode()]
+    assert lines[3] == ""
+    assert lines[4].startswith("\u2014 countenance/test ")
+    origin, key = parse_verifier_key(SIGNER.verifier_key())
+    assert open_checkpoint(note, origin, key) == Checkpoint("countenance/test", 7, b"r" * 32)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda note: note.replace("\n7\n", "\n8\n"),
+        lambda note: note.replace("\n7\n", "\n07\n"),
+        lambda note: note.replace("\n7\n", "\nseven\n"),
+        lambda note: note.replace("\n7\n", "\n-7\n"),
+        lambda note: note.replace("countenance/test", "other", 1),
+        lambda note: note.split("\n\n", maxsplit=1)[0],
+        lambda _note: "",
+        lambda note: note.replace("cnJy", "c!!y"),
+        lambda note: note.replace(note.split(" ")[-1][:12], "AAAAAAAAAAAA"),
+        lambda note: note.replace(" " + note.split(" ")[-1].strip(), " A"),
+    ],
+)
+def test_a_changed_checkpoint_does_not_open(change):
+    with pytest.raises(LogBroken):
+        open_checkpoint(change(SIGNER.sign(7, b"r" * 32)), SIGNER.origin, SIGNER.public_key)
+
+
+def test_another_signature_beside_ours_does_no_harm():
+    note = SIGNER.sign(7, b"r" * 32)
+    witness = Signer("witness.example", b"w" * 32).sign(7, b"r" * 32).split("\n")[-2]
+    assert open_checkpoint(note + witness + "\n", SIGNER.origin, SIGNER.public_key).size == 7
+
+
+@pytest.mark.parametrize("text", ["", "a+b", "x+00000000+AQ==", "a+!!+!!", verifier_key("a", b"k" * 32)[:-4] + "AAA="])
+def test_a_malformed_verifier_key_is_refused(text):
+    with pytest.raises(LogBroken):
+        parse_verifier_key(text)
+
+
+# --- bad days ------------------------------------------------------------------------------------------------------
+def test_a_log_that_is_missing_is_not_made_anew(tmp_path):
+    with pytest.raises(StorageFailed, match="missing"):
+        SqliteLog(tmp_path / "log.db", SIGNER, make=False)
+    assert not (tmp_path / "log.db").exists()
+
+
+def test_a_newer_log_is_refused(path):
+    tampered(path, "PRAGMA user_version=99")
+    with pytest.raises(HomeTooNew):
+        open_log(path)
+
+
+def test_a_damaged_log_is_named(tmp_path):
+    (tmp_path / "log.db").write_bytes(b"no database" * 500)
+    with pytest.raises(StorageFailed):
+        open_log(tmp_path / "log.db")
+    with pytest.raises(StorageFailed):
+        verify(tmp_path / "log.db")
+
+
+def test_a_log_that_cannot_be_written_says_so_and_writes_nothing(path):
+    log = open_log(path)
+    log._connection.execute("PRAGMA query_only=ON")
+    with pytest.raises(LogUnwritable) as refused:
+        log.append("search.decided", {})
+    assert refused.value.hint
+    log._connection.execute("PRAGMA query_only=OFF")
+    assert len(log) == 9
+    log.append("search.decided", {})
+    log.close()
+    assert verify(path).entries == 10
+
+
+def test_a_log_that_another_process_holds_is_waited_for_and_then_refused(path, monkeypatch):
+    monkeypatch.setattr(log_module, "BUSY_TIMEOUT_MS", 100)
+    log = open_log(path)
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(LogUnwritable):
+        log.append("search.decided", {})
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert log.append("search.decided", {}).position == 9
+    log.close()
+
+
+def test_a_full_disk_refuses_and_the_log_goes_on_afterwards(path):
+    log = open_log(path)
+    (pages,) = log._connection.execute("PRAGMA page_count").fetchone()
+    log._connection.execute(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(LogUnwritable, match="full"):
+        log.append("search.decided", {"padding": "x" * 200_000})
+    log._connection.execute("PRAGMA max_page_count=100000")
+    log.append("search.decided", {})
+    log.close()
+    verify(path)
+
+
+APPENDER = """
+import sys
+from pathlib import Path
+from countenance.auditlog.checkpoint import Signer
+from countenance.auditlog.log import SqliteLog
+log = SqliteLog(Path(sys.argv[1]), Signer("countenance/test", b"k" * 32), make=True)
+for n in range(int(sys.argv[2])):
+    print(log.append("search.decided", {"n": n}).position, flush=True)
+"""
+
+
+def appender(path, count):
+    return subprocess.Popen([sys.executable, "-c", APPENDER, str(path), str(count)], stdout=subprocess.PIPE)
+
+
+def test_two_processes_append_to_one_tree(path):
+    both = [appender(path, 40) for _ in range(2)]
+    positions = [int(n) for process in both for n in process.communicate()[0].split()]
+    assert sorted(positions) == list(range(9, 89))
+    assert verify(path).entries == 89
+
+
+def test_what_was_acknowledged_survives_a_kill_and_the_log_is_a_prefix_extension(path):
+    process = appender(path, 100_000)
+    seen = -1
+    deadline = time.monotonic() + 20
+    while seen < 30 and time.monotonic() < deadline:
+        seen = int(process.stdout.readline())
+    process.send_signal(signal.SIGKILL)
+    rest = process.communicate()[0].split(b"\n")
+    acknowledged = max([seen, *(int(n) for n in rest if n.isdigit())])
+    shutil.copy(path, path.with_name("copy.db"))
+    found = verify(path)
+    assert found.entries >= acknowledged + 1 - 1  # the last line may have been cut off in the pipe
+    assert found.entries > seen
+    log = open_log(path)
+    log.append("search.decided", {})
+    log.close()
+    assert verify(path).entries == found.entries + 1
+
+
+def test_details_stand_beside_the_tree(path):
+    log = open_log(path)
+    log.append("search.decided", {"n": 1}, detail=b"sealed")
+    log.close()
+    before = verify(path).root
+    tampered(path, "UPDATE entries SET detail = NULL WHERE position = 9")
+    assert verify(path).root == before
+
+
+def test_every_kind_has_its_line():
+    assert all(text.endswith(".") for text in KINDS.values())
+    assert all(kind.count(".") == 1 for kind in KINDS)
+
+
+def test_a_record_is_canonical_json(path):
+    record, _ = record_of(path, 0)
+    said = json.loads(record)
+    assert list(said) == sorted(said)
+    assert set(said) == {"v", "id", "at", "kind", "body"}
+    assert os.fsdecode(record).isascii()
