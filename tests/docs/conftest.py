@@ -37,7 +37,8 @@ class Document:
 
     def blocks(self, language: str, *, section: str) -> list[str]:
         """The fenced blocks of a language in a section."""
-        return re.findall(rf"^```{language}\n(.*?)^```$", self.section(section), re.MULTILINE | re.DOTALL)
+        fences = re.findall(r"^```(\w*)\n(.*?)^```$", self.section(section), re.MULTILINE | re.DOTALL)
+        return [text for said, text in fences if said == language]
 
 
 def _cells(line: str) -> list[str]:
