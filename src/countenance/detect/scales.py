@@ -8,7 +8,8 @@ falls (0.95 at 16 px); above, scores fall until nothing is found (at 900 px). So
   times, in 100 enlarged three times: DESIGN.md section 5), at most until it is 1,024 px long;
 - and, where faces wider than 400 px would fit into that, a coarse pass at 352 px for the large ones.
 
-Each pass answers for its own widths only, so that neither adds its weak guesses to the other's strong finds.
+Each pass answers for its own widths, so that neither adds its weak guesses to the other's strong finds; the ranges
+overlap, because two passes measure one face a little differently.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ MIN_FACE_PX: Final = 16.0  # looked for unless the caller says otherwise; a narr
 NARROWEST_PX: Final = 24.0  # found without loss in one pass
 WIDEST_PX: Final = 400.0  # likewise
 COARSE_SIDE_PX: Final = 352  # 11 x 32: 3.1 times a picture of 92 x 112
+OVERLAP: Final = 1.25  # of the two ranges around their border, either way; one face measured twice differs by 1.1
 FINE_SIDE_PX: Final = 1024  # 23 ms for 1,024 x 768; four times the pixels would find faces half as wide
 
 
@@ -40,5 +42,8 @@ def plan(width: int, height: int, min_face_px: float = MIN_FACE_PX) -> tuple[Pas
     if long_side * fine <= WIDEST_PX:
         return (Pass(fine, min_face_px, float("inf")),)
     coarse = COARSE_SIDE_PX / long_side
-    border = WIDEST_PX / fine  # at least 137 px in the coarse pass: well within its best widths too
-    return (Pass(fine, min_face_px, border), Pass(coarse, border, float("inf")))
+    border = WIDEST_PX / OVERLAP / fine  # at least 110 px in the coarse pass: well within its best widths too
+    return (
+        Pass(fine, min_face_px, border * OVERLAP),
+        Pass(coarse, max(min_face_px, border / OVERLAP), float("inf")),
+    )

@@ -1,4 +1,4 @@
-"""The embedded Detector: YuNet at the sizes of `scales.plan`, merged."""
+"""The embedded Detector: YuNet at the sizes of `scales.plan`, merged, and the doubtful finds looked at again."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from countenance.detect.again import confirmed
 from countenance.detect.boxes import suppress
+from countenance.detect.resize import resized
 from countenance.detect.scales import MIN_FACE_PX, plan
 from countenance.detect.yunet import MAX_IOU, Found, YuNet
 from countenance.types import DetectedFace, Rgb
 
-MIN_SCORE: Final = 0.6
+MIN_SCORE: Final = 0.5  # of a first look; what is not sure gets a second one (again.py)
 
 
 class YuNetDetector:
@@ -21,9 +22,8 @@ class YuNetDetector:
 
     name = "yunet-2023mar"
 
-    def __init__(self, onnx: bytes, *, min_score: float = MIN_SCORE) -> None:
+    def __init__(self, onnx: bytes) -> None:
         self._network = YuNet(onnx)
-        self._min_score = min_score
 
     def detect(self, rgb: Rgb, *, min_face_px: float | None = None) -> tuple[DetectedFace, ...]:
         """Faces of one picture, best score first, boxes and landmarks in pixels of `rgb`.
@@ -33,26 +33,17 @@ class YuNetDetector:
         """
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or not rgb.size:
             raise ValueError(f"a picture is (H, W, 3) uint8 RGB, not {rgb.shape} {rgb.dtype}")
-        height, width = rgb.shape[:2]
         passes = []
-        for look in plan(width, height, MIN_FACE_PX if min_face_px is None else min_face_px):
-            scaled = _resized(rgb, max(1, round(width * look.scale)), max(1, round(height * look.scale)))
-            ratio = np.array([scaled.shape[1] / width, scaled.shape[0] / height], np.float32)
-            found = self._network.find(scaled, self._min_score)
-            boxes = found.boxes / np.tile(ratio, 2)
+        for look in plan(rgb.shape[1], rgb.shape[0], MIN_FACE_PX if min_face_px is None else min_face_px):
+            scaled, ratio = resized(rgb, look.scale)
+            found = self._network.find(scaled, MIN_SCORE)
+            boxes = found.boxes / ratio[[0, 1, 0, 1]]
             wide = boxes[:, 2] - boxes[:, 0]
             mine = (wide >= look.min_px) & (wide < look.max_px)
-            passes.append(Found(boxes[mine], (found.landmarks / ratio)[mine], found.scores[mine]))
-        merged = Found(*(np.concatenate(parts) for parts in zip(*passes, strict=True)))
-        return tuple(_face(merged, i) for i in suppress(merged.boxes, merged.scores, MAX_IOU))
-
-
-def _resized(rgb: Rgb, width: int, height: int) -> Rgb:
-    """`rgb` at that size, without aliasing. It may be `rgb` itself."""
-    if rgb.shape[:2] == (height, width):
-        return rgb
-    picture = Image.fromarray(rgb)
-    return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0))
+            seen = Found(boxes[mine], (found.landmarks / ratio)[mine], found.scores[mine])
+            passes.append(confirmed(self._network, rgb, seen, look.scale))
+        faces = Found(*(np.concatenate(columns) for columns in zip(*passes, strict=True)))
+        return tuple(_face(faces, i) for i in suppress(faces.boxes, faces.scores, MAX_IOU))
 
 
 def _face(found: Found, i: int) -> DetectedFace:
