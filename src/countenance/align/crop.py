@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from countenance.align.similarity import similarity_transform
 from countenance.types import Landmarks, Rgb
@@ -18,9 +20,11 @@ TEMPLATE: Final = np.array(
 
 
 def scale_of(landmarks: Landmarks) -> float:
-    """Crop pixels per picture pixel: above 1 the crop is enlarged, so a picture with more pixels would serve better."""
-    matrix = similarity_transform(np.array(landmarks), TEMPLATE)
-    return float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    """Crop pixels per picture pixel: above 1 the crop is enlarged, so a picture with more pixels would serve better.
+
+    Raises: ValueError: the landmarks coincide.
+    """
+    return _scale(similarity_transform(np.array(landmarks), TEMPLATE))
 
 
 def align_crop(rgb: Rgb, landmarks: Landmarks) -> Rgb:
@@ -30,29 +34,35 @@ def align_crop(rgb: Rgb, landmarks: Landmarks) -> Rgb:
     Where the face is more than twice too large it is first reduced by area, so that no detail turns into noise.
     Raises: ValueError: the landmarks coincide.
     """
-    import cv2
-
     matrix = similarity_transform(np.array(landmarks), TEMPLATE)
-    factor = int(1 / np.hypot(matrix[0, 0], matrix[1, 0]))
-    if factor >= 2:
-        rgb, matrix = _reduced_around(rgb, matrix, factor)
-    return np.asarray(cv2.warpAffine(rgb, matrix, (CROP_PX, CROP_PX), flags=cv2.INTER_LINEAR), np.uint8)
+    to_picture = np.linalg.inv(matrix[:, :2]).astype(np.float64)  # crop pixels -> picture pixels
+    origin = -to_picture @ matrix[:, 2]
+    part, corner = _seen(rgb, to_picture, origin)
+    picture, factor = Image.fromarray(part), int(1 / _scale(matrix))
+    if factor >= 2 and min(picture.size) >= factor:
+        picture = picture.reduce(factor)
+        # Pixel p of the reduced picture is the mean of those around factor * p + (factor - 1) / 2.
+        to_picture, corner = to_picture / factor, corner + (factor - 1) / 2
+    else:
+        factor = 1
+    # Pillow's points are corners of pixels, half a pixel from the centres that landmarks and template count.
+    shift = (origin - corner) / factor + 0.5 - to_picture @ np.array([0.5, 0.5])
+    (a, b), (c, d) = to_picture
+    return np.asarray(
+        picture.transform(
+            (CROP_PX, CROP_PX), Image.Transform.AFFINE, (a, b, shift[0], c, d, shift[1]), Image.Resampling.BILINEAR
+        )
+    )
 
 
-def _reduced_around(rgb: Rgb, matrix: np.ndarray, factor: int) -> tuple[Rgb, np.ndarray]:
-    """The part of the picture that the crop shows, each `factor` x `factor` pixels averaged, and its matrix."""
-    import cv2
+def _scale(matrix: NDArray[np.float64]) -> float:
+    return float(np.hypot(matrix[0, 0], matrix[1, 0]))
 
-    corners = np.array([[0, 0], [CROP_PX, 0], [0, CROP_PX], [CROP_PX, CROP_PX]]) - matrix[:, 2]
-    seen = corners @ np.linalg.inv(matrix[:, :2]).T
-    x1, y1 = np.maximum(np.floor(seen.min(axis=0)).astype(int) - factor, 0)
-    x2, y2 = np.minimum(np.ceil(seen.max(axis=0)).astype(int) + factor, [rgb.shape[1], rgb.shape[0]])
-    wide, tall = (x2 - x1) // factor, (y2 - y1) // factor
-    if wide < 1 or tall < 1:
-        return rgb, matrix
-    part = rgb[y1 : y1 + tall * factor, x1 : x1 + wide * factor]
-    small = cv2.resize(part, (int(wide), int(tall)), interpolation=cv2.INTER_AREA)
-    # Pixel p of the small picture covers the centres x1 + factor * p + (factor - 1) / 2 of the large one.
-    offset = np.array([x1, y1]) + (factor - 1) / 2
-    moved = np.column_stack([matrix[:, :2] * factor, matrix[:, :2] @ offset + matrix[:, 2]])
-    return np.ascontiguousarray(small), moved
+
+def _seen(rgb: Rgb, to_picture: NDArray[np.float64], origin: NDArray[np.float64]) -> tuple[Rgb, NDArray[np.float64]]:
+    """The part of the picture that the crop shows, at least one pixel of it, and its upper left pixel."""
+    corners = np.array([[0, 0], [CROP_PX, 0], [0, CROP_PX], [CROP_PX, CROP_PX]]) @ to_picture.T + origin
+    height, width = rgb.shape[:2]
+    left, top = np.clip(np.floor(corners.min(axis=0)).astype(int) - 1, 0, [width - 1, height - 1])
+    right, bottom = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 2, [left + 1, top + 1], [width, height])
+    return rgb[top:bottom, left:right], np.array([left, top], np.float64)

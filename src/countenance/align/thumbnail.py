@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from typing import Final
 
+from PIL import Image
+
 from countenance.types import Box, Rgb
 
 MAX_PX: Final = 256
@@ -27,12 +29,8 @@ def thumbnail(rgb: Rgb, box: Box) -> bytes:
 
 def webp(rgb: Rgb, max_px: int) -> bytes:
     """The picture as WebP, its longer side at most `max_px`."""
-    from PIL import Image
-
     image = Image.fromarray(rgb)
-    image.thumbnail(
-        (max_px, max_px), Image.Resampling.BOX if max(image.size) > 2 * max_px else Image.Resampling.BICUBIC
-    )
+    image.thumbnail((max_px, max_px), Image.Resampling.BICUBIC)
     out = io.BytesIO()
     image.save(out, "WEBP", quality=WEBP_QUALITY, method=2)
     return out.getvalue()
