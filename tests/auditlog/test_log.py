@@ -21,7 +21,7 @@ from countenance.auditlog.checkpoint import (
     parse_verifier_key,
     verifier_key,
 )
-from countenance.auditlog.kinds import KINDS
+from countenance.auditlog.kinds import FIELDS, KINDS
 from countenance.auditlog.log import SqliteLog, leaf_of
 from countenance.auditlog.verify import verify_log
 from countenance.errors import HomeTooNew, LogBroken, LogUnwritable, StorageFailed
@@ -47,7 +47,7 @@ class TestSqliteLog(AuditLogContract):
 def path(tmp_path):
     log = open_log(tmp_path / "log.db")
     for n in range(9):
-        log.append("search.decided", {"n": n, "purpose": "household"})
+        log.append("compare.shown", {"search": "s", "n": n, "purpose": "household"})
     log.close()
     return tmp_path / "log.db"
 
@@ -56,6 +56,7 @@ def test_a_whole_log_verifies(path):
     found = verify(path)
     assert found.entries == 9
     log = open_log(path)
+    assert log.signer is SIGNER
     for position in range(9):
         proof, note = log.prove(position)
         signed = open_checkpoint(note, SIGNER.origin, SIGNER.public_key)
@@ -103,6 +104,9 @@ def record_of(path, position):
         ("UPDATE entries SET checkpoint = (SELECT checkpoint FROM entries WHERE position = 3) WHERE position = 4",
          "signed as another"),
         ("UPDATE entries SET checkpoint = substr(checkpoint, 1, 90) WHERE position = 4", "signature"),
+        ("UPDATE entries SET checkpoint = x'00' WHERE position = 4", "does not open"),
+        ("UPDATE entries SET salt = 'text' WHERE position = 4", "was changed"),
+        ("UPDATE entries SET leaf = '' WHERE position = 4", "was changed"),
         ("UPDATE entries SET id = 'other' WHERE position = 4", "not in the log's form"),
         ("DELETE FROM entries WHERE position = 4", "is missing"),
     ],
@@ -140,15 +144,27 @@ def test_a_record_that_is_no_canonical_json_is_named(path, text):
         verify(path)
 
 
-def test_truncation_shows_against_a_checkpoint_that_somebody_kept(path):
+def shortened(path, size):
+    """Cut with care: entries and every node that a log of that size would not have."""
+    tampered(path, "DELETE FROM entries WHERE position >= ?", size)
+    tampered(path, "DELETE FROM nodes WHERE (number + 1) << level > ?", size)
+
+
+def test_a_careful_truncation_shows_against_a_checkpoint_that_somebody_kept(path):
     log = open_log(path)
     kept = open_checkpoint(log.checkpoint(), SIGNER.origin, SIGNER.public_key)
     log.close()
     verify(path, at_least=kept)
-    tampered(path, "DELETE FROM entries WHERE position >= 7")
+    shortened(path, 7)
     assert verify(path).entries == 7
     with pytest.raises(LogBroken, match="7 entries"):
         verify(path, at_least=kept)
+
+
+def test_a_careless_truncation_shows_by_itself(path):
+    tampered(path, "DELETE FROM entries WHERE position >= 7")
+    with pytest.raises(LogBroken, match="number 7: it is gone"):
+        verify(path)
 
 
 def test_a_whole_rewriting_with_the_key_shows_against_a_kept_checkpoint(path, tmp_path):
@@ -157,7 +173,7 @@ def test_a_whole_rewriting_with_the_key_shows_against_a_kept_checkpoint(path, tm
     log.close()
     other = open_log(tmp_path / "other.db")
     for n in range(12):
-        other.append("search.decided", {"n": n})
+        other.append("compare.shown", {"search": "s", "n": n})
     other.close()
     assert verify(tmp_path / "other.db").entries == 12
     with pytest.raises(LogBroken, match="checkpoint"):
@@ -228,15 +244,30 @@ def test_a_damaged_log_is_named(tmp_path):
         verify(tmp_path / "log.db")
 
 
+def test_a_folder_is_no_log(tmp_path):
+    with pytest.raises(StorageFailed, match="can't be opened"):
+        open_log(tmp_path)
+
+
+def test_a_log_that_cannot_be_read_is_told(path):
+    log = open_log(path)
+    tampered(path, "DROP TABLE entries")
+    with pytest.raises(StorageFailed, match="can't be read"):
+        len(log)
+    with pytest.raises(LogUnwritable):
+        log.append("compare.shown", {"search": "s"})
+    log.close()
+
+
 def test_a_log_that_cannot_be_written_says_so_and_writes_nothing(path):
     log = open_log(path)
     log._connection.execute("PRAGMA query_only=ON")
     with pytest.raises(LogUnwritable) as refused:
-        log.append("search.decided", {})
+        log.append("compare.shown", {"search": "s"})
     assert refused.value.hint
     log._connection.execute("PRAGMA query_only=OFF")
     assert len(log) == 9
-    log.append("search.decided", {})
+    log.append("compare.shown", {"search": "s"})
     log.close()
     assert verify(path).entries == 10
 
@@ -247,10 +278,10 @@ def test_a_log_that_another_process_holds_is_waited_for_and_then_refused(path, m
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(LogUnwritable):
-        log.append("search.decided", {})
+        log.append("compare.shown", {"search": "s"})
     holder.execute("ROLLBACK")
     holder.close()
-    assert log.append("search.decided", {}).position == 9
+    assert log.append("compare.shown", {"search": "s"}).position == 9
     log.close()
 
 
@@ -259,9 +290,9 @@ def test_a_full_disk_refuses_and_the_log_goes_on_afterwards(path):
     (pages,) = log._connection.execute("PRAGMA page_count").fetchone()
     log._connection.execute(f"PRAGMA max_page_count={pages}")
     with pytest.raises(LogUnwritable, match="full"):
-        log.append("search.decided", {"padding": "x" * 200_000})
+        log.append("compare.shown", {"search": "s", "padding": "x" * 200_000})
     log._connection.execute("PRAGMA max_page_count=100000")
-    log.append("search.decided", {})
+    log.append("compare.shown", {"search": "s"})
     log.close()
     verify(path)
 
@@ -273,7 +304,7 @@ from countenance.auditlog.checkpoint import Signer
 from countenance.auditlog.log import SqliteLog
 log = SqliteLog(Path(sys.argv[1]), Signer("countenance/test", b"k" * 32), make=True)
 for n in range(int(sys.argv[2])):
-    print(log.append("search.decided", {"n": n}).position, flush=True)
+    print(log.append("compare.shown", {"search": "s", "n": n}).position, flush=True)
 """
 
 
@@ -302,18 +333,168 @@ def test_what_was_acknowledged_survives_a_kill_and_the_log_is_a_prefix_extension
     assert found.entries >= acknowledged + 1 - 1  # the last line may have been cut off in the pipe
     assert found.entries > seen
     log = open_log(path)
-    log.append("search.decided", {})
+    log.append("compare.shown", {"search": "s"})
     log.close()
     assert verify(path).entries == found.entries + 1
 
 
-def test_details_stand_beside_the_tree(path):
+# --- details -------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def detailed(path):
+    """Entries 9 and 10 have a detail."""
     log = open_log(path)
-    log.append("search.decided", {"n": 1}, detail=b"sealed")
+    log.append("compare.shown", {"search": "s"}, detail=b"sealed nine")
+    log.append("compare.shown", {"search": "s"}, detail=b"sealed ten")
     log.close()
-    before = verify(path).root
-    tampered(path, "UPDATE entries SET detail = NULL WHERE position = 9")
-    assert verify(path).root == before
+    return path
+
+
+def test_details_are_bound_to_their_entries(detailed):
+    log = open_log(detailed)
+    assert (log.detail(8), log.detail(9), log.detail(99)) == (None, b"sealed nine", None)
+    log.close()
+    verify(detailed)
+
+
+@pytest.mark.parametrize(
+    ("statement", "number", "said"),
+    [
+        ("UPDATE entries SET detail = x'00' WHERE position = 9", 9, "not the one"),
+        ("UPDATE entries SET detail = 'text' WHERE position = 9", 9, "not the one"),
+        ("UPDATE entries SET detail = x'00' WHERE position = 4", 4, "not the one"),
+        ("UPDATE entries SET detail = NULL WHERE position >= 9", 9, "lacks its detail"),
+    ],
+)
+def test_tampering_with_a_detail_names_the_first_bad_entry(detailed, statement, number, said):
+    tampered(detailed, statement)
+    with pytest.raises(LogBroken, match=f"number {number}:.*{said}"):
+        verify(detailed)
+
+
+def test_erased_details_leave_the_tree_whole(detailed):
+    log = open_log(detailed)
+    before = log.checkpoint()
+    entry = log.erase_details([9, 9], {"erasure": "e"})
+    assert (entry.kind, dict(entry.record)) == ("detail.erased", {"erasure": "e", "positions": [9]})
+    assert (log.detail(9), log.detail(10)) == (None, b"sealed ten")
+    log.close()
+    verify(detailed, at_least=open_checkpoint(before, SIGNER.origin, SIGNER.public_key))
+    tampered(detailed, "UPDATE entries SET detail = NULL WHERE position = 10")
+    with pytest.raises(LogBroken, match="number 10"):
+        verify(detailed)
+
+
+def test_details_are_erased_by_their_own_method_only(path):
+    log = open_log(path)
+    with pytest.raises(ValueError, match="erase_details"):
+        log.append("detail.erased", {"positions": [1]})
+    log.close()
+
+
+# --- what an append stands on ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE entries SET root = randomblob(32) WHERE position = 8",
+        "UPDATE entries SET checkpoint = replace(checkpoint, 'test', 'home') WHERE position = 8",
+        "UPDATE entries SET checkpoint = (SELECT checkpoint FROM entries WHERE position = 3) WHERE position = 8",
+        "UPDATE nodes SET hash = randomblob(32) WHERE level = 3",
+        "DELETE FROM nodes WHERE level = 0 AND number = 8",
+        "DELETE FROM entries WHERE position = 8",
+    ],
+)
+def test_nothing_is_signed_on_top_of_a_broken_end(path, statement):
+    tampered(path, statement)
+    log = open_log(path)
+    with pytest.raises(LogUnwritable) as refused:
+        log.append("compare.shown", {"search": "s"})
+    assert refused.value.hint
+    log.close()
+
+
+def test_a_log_that_got_shorter_under_a_running_process_is_refused(path):
+    log = open_log(path)
+    log.append("compare.shown", {"search": "s"})
+    shortened(path, 9)
+    with pytest.raises(LogUnwritable, match="had 10 entries and now has 9"):
+        log.append("compare.shown", {"search": "s"})
+    log.close()
+
+
+@pytest.mark.parametrize("level", [0, 1, 3])
+def test_tampering_with_a_node_names_the_first_entry_that_it_belongs_to(path, level):
+    tampered(path, "UPDATE nodes SET hash = randomblob(32) WHERE level = ? AND number = 0", level)
+    with pytest.raises(LogBroken, match=f"number {2**level - 1}:.*node {level}/0"):
+        verify(path)
+
+
+def test_a_proof_from_a_broken_tree_is_refused(path):
+    tampered(path, "DELETE FROM nodes WHERE level = 1")
+    log = open_log(path)
+    with pytest.raises(LogBroken, match="missing"):
+        log.prove(4)
+    log.close()
+
+
+def test_an_entry_that_cannot_be_read_is_named(path):
+    tampered(path, "UPDATE entries SET record = x'00' WHERE position = 4")
+    log = open_log(path)
+    with pytest.raises(LogBroken, match="entry 4"):
+        list(log.entries())
+    log.close()
+
+
+def test_the_growth_of_a_log_is_proven(path):
+    log = open_log(path)
+    old = open_checkpoint(log.checkpoint(), SIGNER.origin, SIGNER.public_key)
+    for _ in range(5):
+        log.append("compare.shown", {"search": "s"})
+    proof, note = log.prove_growth(old.size)
+    new = open_checkpoint(note, SIGNER.origin, SIGNER.public_key)
+    assert merkle.extends(old.size, new.size, proof, old.root, new.root)
+    with pytest.raises(ValueError, match="extension"):
+        log.prove_growth(99)
+    log.close()
+
+
+def test_a_proof_and_its_checkpoint_are_of_one_moment(path):
+    other = appender(path, 60)
+    log = open_log(path)
+    while other.poll() is None:
+        proof, note = log.prove(4)
+        signed = open_checkpoint(note, SIGNER.origin, SIGNER.public_key)
+        [(leaf,)] = log._read("SELECT leaf FROM entries WHERE position = 4")
+        assert merkle.includes(leaf, 4, signed.size, proof, signed.root)
+    other.communicate()
+    log.close()
+
+
+def test_an_empty_file_is_no_log(tmp_path):
+    (tmp_path / "log.db").touch()
+    with pytest.raises(StorageFailed, match="empty"):
+        SqliteLog(tmp_path / "log.db", SIGNER, make=False)
+
+
+def test_a_path_with_odd_characters_is_that_path(tmp_path):
+    folder = tmp_path / "a?b#c%20d"
+    folder.mkdir()
+    log = open_log(folder / "log.db")
+    log.append("compare.shown", {"search": "s"})
+    log.close()
+    assert verify(folder / "log.db").entries == 1
+    assert (folder / "log.db").stat().st_mode & 0o077 == 0
+
+
+def test_a_record_names_what_its_kind_demands(path):
+    log = open_log(path)
+    with pytest.raises(ValueError, match="lacks faces, threshold"):
+        log.append("search.shown", {"search": "s", "searched": 3})
+    assert len(log) == 9
+    log.close()
+
+
+def test_every_kind_says_what_it_demands():
+    assert set(FIELDS) == set(KINDS)
 
 
 def test_every_kind_has_its_line():

@@ -123,3 +123,13 @@ def test_what_is_not_there_has_no_proof():
     for old, new in ((0, 2), (3, 2)):
         with pytest.raises(ValueError, match="no extension"):
             merkle.consistency_proof(old, new, tree.node)
+
+
+def test_a_consistency_proof_of_the_wrong_length_proves_nothing():
+    tree = Tree([bytes([n]) for n in range(7)])
+    for old in range(1, 7):
+        proof = merkle.consistency_proof(old, 7, tree.node)
+        assert merkle.extends(old, 7, proof, tree.root(old), tree.root())
+        assert not merkle.extends(old, 7, [*proof, bytes(32)], tree.root(old), tree.root())
+        assert not merkle.extends(old, 7, proof[:-1], tree.root(old), tree.root())
+        assert not merkle.extends(old, 7, [], tree.root(old), tree.root())

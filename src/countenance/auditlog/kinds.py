@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+DETAIL_ERASED: Final = "detail.erased"
+
 KINDS: Final[Mapping[str, str]] = {
     "home.created": "A home was made: its kind.",
     "source.added": "A source stands, under a grant: basis, jurisdictions, purposes, hashes of the evidence.",
@@ -28,4 +30,21 @@ KINDS: Final[Mapping[str, str]] = {
     "compare.shown": "The outcome of comparing two pictures.",
     "erase.begun": "An erasure was asked for: its scope.",
     "erase.done": "An erasure is done: counts, and where bytes may still lie.",
+    DETAIL_ERASED: "The sealed details of the entries at these positions were erased.",
+}
+
+_DECISION: Final = frozenset({"purpose", "classes", "rules", "rules_sha256", "policy_version"})
+_GRANT: Final = frozenset({"source", "grant"})
+
+FIELDS: Final[Mapping[str, frozenset[str]]] = {  # what a record of each kind names at least
+    **{kind: _DECISION for kind in KINDS if kind.endswith((".decided", ".denied"))},
+    **{kind: _GRANT for kind in KINDS if kind.startswith("source.")},
+    "home.created": frozenset({"home", "kind"}),
+    "ingest.committed": frozenset({"source", "run", "pictures", "faces", "indexed", "rejected"}),
+    "ingest.ended": frozenset({"source"}),
+    "search.shown": frozenset({"search", "searched", "threshold", "faces"}),
+    "compare.shown": frozenset({"search"}),
+    "erase.begun": frozenset({"erasure", "scope"}),
+    "erase.done": frozenset({"erasure", "scope", "pending"}),
+    DETAIL_ERASED: frozenset({"positions"}),
 }

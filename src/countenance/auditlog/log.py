@@ -3,15 +3,22 @@
 An entry's record is canonical JSON (RFC 8785) of pseudonyms and hashes; its leaf is SHA-256(0x00 || salt || record), so
 that a record could go one day and the tree stand. With each entry the root after it is kept, signed: verification can
 name the first entry that does not fit.
+
+Sealed detail lies beside the tree; the record holds its SHA-256. It goes by `erase_details` alone, which writes the
+entry that names the positions: a detail that is missing without one is a fault (DESIGN.md section 4).
+
+Nothing is signed on top of what does not fit: an append first checks that the end of the log is whole and signed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +27,9 @@ from typing import Any, Final
 import rfc8785
 
 from countenance.auditlog import merkle
-from countenance.auditlog.checkpoint import Signer
-from countenance.auditlog.kinds import KINDS
-from countenance.errors import HomeTooNew, LogUnwritable, StorageFailed
+from countenance.auditlog.checkpoint import Signer, open_checkpoint
+from countenance.auditlog.kinds import DETAIL_ERASED, FIELDS, KINDS
+from countenance.errors import HomeTooNew, LogBroken, LogUnwritable, StorageFailed
 from countenance.protocols import LogEntry
 
 SCHEMA_VERSION: Final = 1
@@ -47,26 +54,23 @@ class SqliteLog:
         self._path = path
         self._signer = signer
         self._lock = threading.RLock()
-        if not make and not path.is_file():
-            raise StorageFailed(f"the audit log {path.name} is missing", "restore the home from a backup")
+        self._known = (0, merkle.EMPTY_ROOT, "")  # size, root and checkpoint that were last written here
         try:
-            path.touch(mode=0o600)
+            if make:
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            elif not path.is_file():
+                raise StorageFailed(f"the audit log {path.name} is missing", "restore the home from a backup")
             self._connection = sqlite3.connect(
-                path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False
-            )
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
-                self._connection.execute(f"PRAGMA {pragma}").fetchall()
-            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-            if version > SCHEMA_VERSION:
-                raise HomeTooNew(
-                    f"the audit log has schema {version}; this version of Countenance knows {SCHEMA_VERSION}",
-                    "install the newer version that wrote it: pip install --upgrade countenance",
-                )
-            if version == 0:
-                for statement in (_ENTRIES, _NODES, f"PRAGMA user_version={SCHEMA_VERSION}"):
-                    self._connection.execute(statement)
-        except sqlite3.Error as error:
+                f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None,
+                check_same_thread=False,
+            )  # fmt: skip
+        except (OSError, sqlite3.Error) as error:
             raise StorageFailed(f"the audit log {path.name} can't be opened: {error}", _WAY_OUT) from error
+        try:
+            self._prepare(make=make)
+        except BaseException:
+            self._connection.close()
+            raise
 
     @property
     def signer(self) -> Signer:
@@ -75,28 +79,22 @@ class SqliteLog:
 
     def append(self, kind: str, record: Mapping[str, Any], *, detail: bytes | None = None) -> LogEntry:
         """See `AuditLog.append`. One transaction, synced to disk; a crash before its end leaves the log as it was."""
-        if kind not in KINDS:
-            raise ValueError(f"{kind!r} is no kind of log entry; auditlog/kinds.py has the list")
-        at = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        entry_id = secrets.token_hex(16)
-        body: dict[str, Any] = {"v": 1, "id": entry_id, "at": at, "kind": kind, "body": dict(record)}
-        try:
-            canonical = rfc8785.dumps(body)
-        except rfc8785.CanonicalizationError as error:
-            raise ValueError(f"a {kind} record has no canonical form: {error}") from error
-        salt = secrets.token_bytes(SALT_BYTES)
-        leaf = leaf_of(salt, canonical)
-        with self._transaction() as connection:
-            (size,) = connection.execute("SELECT COALESCE(MAX(position) + 1, 0) FROM entries").fetchone()
-            nodes = list(merkle.completed_by(size, leaf, self._node))
-            connection.executemany("INSERT INTO nodes VALUES (?, ?, ?)", nodes)
-            root = merkle.root(size + 1, self._node)
-            checkpoint = self._signer.sign(size + 1, root)
-            connection.execute(
-                "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (size, entry_id, salt, canonical, leaf, root, checkpoint, detail),
-            )
-        return LogEntry(size, entry_id, at, kind, record)
+        if kind == DETAIL_ERASED:
+            raise ValueError("details are erased by `erase_details`, which writes this entry itself")
+        return self._commit(kind, record, detail=detail)
+
+    def erase_details(self, positions: Collection[int], record: Mapping[str, Any]) -> LogEntry:
+        """The details of these entries are gone, and a `detail.erased` entry names them, in one transaction.
+
+        Destroy the key that sealed them first: copies in the write-ahead log may outlive this. Raises as `append`.
+        """
+        named = sorted({*positions})
+        return self._commit(DETAIL_ERASED, {**record, "positions": named}, erased=named)
+
+    def detail(self, position: int) -> bytes | None:
+        """The sealed detail of an entry; None where it has none, or no more."""
+        found = self._read("SELECT detail FROM entries WHERE position = ?", (position,))
+        return found[0][0] if found else None
 
     def checkpoint(self) -> str:
         """The newest signed checkpoint."""
@@ -105,18 +103,29 @@ class SqliteLog:
 
     def prove(self, position: int) -> tuple[list[bytes], str]:
         """(inclusion proof of the entry, checkpoint that it leads to). Raises ValueError: no such entry."""
-        with self._lock:
-            proof = merkle.inclusion_proof(position, len(self), self._node)
-            return proof, self.checkpoint()
+        with self._snapshot():
+            return merkle.inclusion_proof(position, len(self), self._node), self.checkpoint()
+
+    def prove_growth(self, old: int) -> tuple[list[bytes], str]:
+        """(proof that the log of `old` entries is the beginning of this one, checkpoint that it leads to).
+
+        Raises ValueError: not 0 < old <= len(self).
+        """
+        with self._snapshot():
+            return merkle.consistency_proof(old, len(self), self._node), self.checkpoint()
 
     def entries(self, start: int = 0) -> Iterator[LogEntry]:
-        """In order of position, a page at a time."""
+        """In order of position, a page at a time. Raises LogBroken: one can't be read; `log verify` says more."""
         while page := self._read(
             "SELECT position, record FROM entries WHERE position >= ? ORDER BY position LIMIT ?", (start, PAGE)
         ):
             for position, record in page:
-                said = json.loads(record)
-                yield LogEntry(position, said["id"], said["at"], said["kind"], said["body"])
+                try:
+                    said = json.loads(record)
+                    entry = LogEntry(position, said["id"], said["at"], said["kind"], said["body"])
+                except (ValueError, TypeError, KeyError) as error:
+                    raise LogBroken(f"entry {position} of the audit log is not in its form", _BROKEN) from error
+                yield entry
             start = page[-1][0] + 1
 
     def __len__(self) -> int:
@@ -128,11 +137,79 @@ class SqliteLog:
         with self._lock:
             self._connection.close()
 
+    def _prepare(self, *, make: bool) -> None:
+        try:
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+                self._connection.execute(f"PRAGMA {pragma}").fetchall()
+            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+            if version > SCHEMA_VERSION:
+                raise HomeTooNew(
+                    f"the audit log has schema {version}; this version of Countenance knows {SCHEMA_VERSION}",
+                    "install the newer version that wrote it: pip install --upgrade countenance",
+                )
+            if version == 0:
+                if not make:
+                    raise StorageFailed(f"the audit log {self._path.name} is empty", "restore the home from a backup")
+                for statement in (_ENTRIES, _NODES, f"PRAGMA user_version={SCHEMA_VERSION}"):
+                    self._connection.execute(statement)
+        except sqlite3.Error as error:
+            raise StorageFailed(f"the audit log {self._path.name} can't be opened: {error}", _WAY_OUT) from error
+
+    def _commit(
+        self, kind: str, record: Mapping[str, Any], *, detail: bytes | None = None, erased: Sequence[int] = ()
+    ) -> LogEntry:
+        """The entry stands, and those details are gone, durably."""
+        with self._lock:
+            with self._transaction() as connection:
+                at = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+                entry_id, salt = secrets.token_hex(16), secrets.token_bytes(SALT_BYTES)
+                canonical = _canonical(entry_id, at, kind, record, detail)
+                leaf = leaf_of(salt, canonical)
+                size = self._checked_size()
+                nodes = list(merkle.completed_by(size, leaf, self._node))
+                connection.executemany("INSERT INTO nodes VALUES (?, ?, ?)", nodes)
+                root = merkle.root(size + 1, self._node)
+                checkpoint = self._signer.sign(size + 1, root)
+                connection.execute(
+                    "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (size, entry_id, salt, canonical, leaf, root, checkpoint, detail),
+                )
+                connection.executemany("UPDATE entries SET detail = NULL WHERE position = ?", ((p,) for p in erased))
+            self._known = (size + 1, root, checkpoint)
+        return LogEntry(size, entry_id, at, kind, record)
+
+    def _checked_size(self) -> int:
+        """Entries so far. Raises LogUnwritable: the end is not what was signed, or was there before and is gone."""
+        last = self._read("SELECT position + 1, root, checkpoint FROM entries ORDER BY position DESC LIMIT 1")
+        size, root, note = last[0] if last else (0, merkle.EMPTY_ROOT, None)
+        if size < self._known[0]:
+            raise LogUnwritable(f"the audit log had {self._known[0]} entries and now has {size}", _BROKEN)
+        try:
+            fits = root == merkle.root(size, self._node)
+            if last and (size, root, note) != self._known:  # another process wrote it, or somebody else did
+                signed = open_checkpoint(str(note), self._signer.origin, self._signer.public_key)
+                fits = fits and (signed.size, signed.root) == (size, root)
+        except LogBroken as error:
+            raise LogUnwritable(f"the end of the audit log is broken: {error.message}", _BROKEN) from error
+        if not fits:
+            raise LogUnwritable("the end of the audit log is not what was signed", _BROKEN)
+        return int(size)
+
     def _node(self, level: int, index: int) -> bytes:
-        [(found,)] = self._connection.execute(
-            "SELECT hash FROM nodes WHERE level = ? AND number = ?", (level, index)
-        ).fetchall()
-        return bytes(found)
+        found = self._read("SELECT hash FROM nodes WHERE level = ? AND number = ?", (level, index))
+        if not found:
+            raise LogBroken(f"node {level}/{index} of the audit log's tree is missing", _BROKEN)
+        return bytes(found[0][0])
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """All that is read inside is of one moment."""
+        with self._lock:
+            self._read("BEGIN")
+            try:
+                yield
+            finally:
+                self._read("COMMIT")
 
     def _read(self, query: str, values: tuple[object, ...] = ()) -> list[Any]:
         try:
@@ -143,6 +220,7 @@ class SqliteLog:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Holds the write lock; committed and synced at the end, or nothing was written."""
         with self._lock:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -151,7 +229,7 @@ class SqliteLog:
             except BaseException as error:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
-                if isinstance(error, sqlite3.Error | ValueError):
+                if isinstance(error, sqlite3.Error | StorageFailed) and not isinstance(error, LogUnwritable):
                     raise LogUnwritable(
                         f"the audit log can't be written: {error}; nothing was done", _WAY_OUT
                     ) from error
@@ -159,6 +237,22 @@ class SqliteLog:
 
 
 _WAY_OUT: Final = "without its log Countenance does nothing: free the disk, or make the home writable, then try again"
+_BROKEN: Final = "nothing is done on top of a broken log: run `countenance log verify`, and compare it with a backup"
+
+
+def _canonical(entry_id: str, at: str, kind: str, record: Mapping[str, Any], detail: bytes | None) -> bytes:
+    """The bytes of the record. Raises ValueError: unknown kind, a field is missing, or it has no canonical form."""
+    if kind not in KINDS:
+        raise ValueError(f"{kind!r} is no kind of log entry; auditlog/kinds.py has the list")
+    if missing := FIELDS[kind] - record.keys():
+        raise ValueError(f"a {kind} record lacks {', '.join(sorted(missing))}")
+    body: dict[str, Any] = {"v": 1, "id": entry_id, "at": at, "kind": kind, "body": dict(record)}
+    if detail is not None:
+        body["detail"] = hashlib.sha256(detail).hexdigest()
+    try:
+        return rfc8785.dumps(body)
+    except rfc8785.CanonicalizationError as error:
+        raise ValueError(f"a {kind} record has no canonical form: {error}") from error
 
 
 def leaf_of(salt: bytes, record: bytes) -> bytes:

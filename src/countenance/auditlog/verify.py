@@ -1,27 +1,34 @@
 """Checking a log, offline, with nothing but its file and the public key: every entry, in order, from the first.
 
 What a success shows: these entries, in this order, were signed with that key. What it can't show: that the key's owner
-has not rewritten the whole log. For that, hand in a checkpoint that somebody else has kept (`at_least`).
+has not rewritten the whole log, or cut off its end with care. For that, hand in a checkpoint that somebody else has
+kept (`at_least`).
+
+Entries are read a page at a time, so that a log of any length is checked in little memory and while others append.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import rfc8785
 
 from countenance.auditlog import merkle
 from countenance.auditlog.checkpoint import Checkpoint, open_checkpoint
-from countenance.auditlog.kinds import KINDS
+from countenance.auditlog.kinds import DETAIL_ERASED, KINDS
 from countenance.auditlog.log import PAGE, leaf_of
 from countenance.errors import LogBroken, StorageFailed
 
 TOLD_EVERY: Final = 10_000
+
+Nodes: TypeAlias = dict[tuple[int, int], bytes]  # (level, index) -> hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,19 @@ class Verified:
     root: bytes
 
 
+class _Row(NamedTuple):
+    """A row of `entries`, as found: nothing of it is trusted, its types least."""
+
+    position: int
+    id: Any
+    salt: Any
+    record: Any
+    leaf: Any
+    root: Any
+    checkpoint: Any
+    detail: Any
+
+
 def verify_log(
     path: Path,
     origin: str,
@@ -40,55 +60,56 @@ def verify_log(
     at_least: Checkpoint | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Verified:
-    """The whole log is as it was signed.
+    """The whole log is as it was signed. `progress` is told the number of entries checked, every 10,000.
 
     Raises: LogBroken: names the first entry that does not fit, and what is wrong with it; StorageFailed: the file can't
     be read.
     """
     try:
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
-            found = _verified(_rows(connection), origin, public_key, at_least, progress)
-        connection.close()
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            return _verified(connection, origin, public_key, at_least, progress)
     except sqlite3.Error as error:
         raise StorageFailed(
             f"the audit log {path.name} can't be read: {error}", "restore the home from a backup"
         ) from error
-    return found
 
 
 def _verified(
-    rows: Iterator[tuple[Any, ...]],
+    connection: sqlite3.Connection,
     origin: str,
     public_key: bytes,
     at_least: Checkpoint | None,
     progress: Callable[[int], None] | None,
 ) -> Verified:
-    nodes: dict[tuple[int, int], bytes] = {}  # complete subtrees that a later one may still need
+    nodes: Nodes = {}  # complete subtrees that a later one may still need
 
     def node(level: int, index: int) -> bytes:
         return nodes[level, index]
 
     size, root = 0, merkle.EMPTY_ROOT
-    for position, entry_id, salt, record, leaf, kept_root, note in rows:
-        if position != size:
-            raise _broken(size, "is missing" if position > size else "stands twice")
-        _check_record(position, entry_id, salt, record, leaf)
-        for level, index, found in merkle.completed_by(size, leaf, node):
+    details_gone: dict[int, str] = {}  # position -> id: no entry has said yet that they were erased
+    for row, kept_nodes in _rows(connection):
+        if row.position != size:
+            raise _broken(size, "is missing" if row.position > size else "is no position")
+        said = _checked_record(row)
+        for level, index, found in merkle.completed_by(size, row.leaf, node):
+            if kept_nodes.get((level, index)) != found:
+                raise _broken(size, f"({row.id}) does not lead to node {level}/{index} that was kept with it")
             nodes[level, index] = found
             for child in ((level - 1, 2 * index), (level - 1, 2 * index + 1)):
                 nodes.pop(child, None)
         size += 1
         root = merkle.root(size, node)
-        if root != kept_root:
-            raise _broken(position, f"({entry_id}) does not lead to the root that was kept with it")
-        try:
-            signed = open_checkpoint(note, origin, public_key)
-        except LogBroken as error:
-            raise _broken(position, f"({entry_id}): {error.message}") from error
-        if (signed.size, signed.root) != (size, root):
-            raise _broken(position, f"({entry_id}) was signed as another entry, or after others")
+        if root != row.root:
+            raise _broken(row.position, f"({row.id}) does not lead to the root that was kept with it")
+        _check_signature(row, Checkpoint(origin, size, root), public_key)
+        if _detail_is_missing(row, said):
+            details_gone[row.position] = row.id
+        if said["kind"] == DETAIL_ERASED:
+            for position in said["body"]["positions"]:
+                details_gone.pop(position, None)
         if at_least is not None and at_least.size == size and at_least.root != root:
-            raise _broken(position, f"({entry_id}) or one before it is not what the checkpoint covers")
+            raise _broken(row.position, f"({row.id}) or one before it is not what the checkpoint covers")
         if progress is not None and size % TOLD_EVERY == 0:
             progress(size)
     if at_least is not None and at_least.size > size:
@@ -96,30 +117,74 @@ def _verified(
             f"the log has {size} entries, and the checkpoint covers {at_least.size}: number {size} and later are gone",
             _HINT,
         )
+    _check_end(connection)
+    for position, entry_id in details_gone.items():
+        raise _broken(position, f"({entry_id}) lacks its detail, and no later entry says that it was erased")
     return Verified(size, root)
 
 
-def _check_record(position: int, entry_id: str, salt: Any, record: Any, leaf: Any) -> None:
-    if not (isinstance(salt, bytes) and isinstance(record, bytes)) or leaf_of(salt, record) != leaf:
-        raise _broken(position, f"({entry_id}) was changed: its record does not give its leaf")
+def _checked_record(row: _Row) -> dict[str, Any]:
+    if not (isinstance(row.salt, bytes) and isinstance(row.record, bytes)) or leaf_of(row.salt, row.record) != row.leaf:
+        raise _broken(row.position, f"({row.id}) was changed: its record does not give its leaf")
     try:
-        said = json.loads(record)
-        canonical = rfc8785.dumps(said) == record
-    except (ValueError, rfc8785.CanonicalizationError) as error:
-        raise _broken(position, f"({entry_id}) holds no canonical JSON") from error
-    if not canonical or not isinstance(said, dict) or said.get("id") != entry_id or said.get("kind") not in KINDS:
-        raise _broken(position, f"({entry_id}) is not in the log's form")
+        said = json.loads(row.record)
+        canonical = rfc8785.dumps(said) == row.record
+    except (ValueError, RecursionError) as error:  # also of the canonicalizer
+        raise _broken(row.position, f"({row.id}) holds no canonical JSON") from error
+    if not canonical or not isinstance(said, dict) or said.get("id") != row.id or said.get("kind") not in KINDS:
+        raise _broken(row.position, f"({row.id}) is not in the log's form")
+    return said
 
 
-def _rows(connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
-    start = -1
+def _check_signature(row: _Row, expected: Checkpoint, public_key: bytes) -> None:
+    try:
+        signed = open_checkpoint(str(row.checkpoint), expected.origin, public_key)
+    except LogBroken as error:
+        raise _broken(row.position, f"({row.id}) carries a checkpoint that does not open: {error.message}") from error
+    if signed != expected:
+        raise _broken(row.position, f"({row.id}) was signed as another entry, or after others")
+
+
+def _detail_is_missing(row: _Row, said: dict[str, Any]) -> bool:
+    """True: it had a detail and has none. Raises LogBroken: it has another one, or one that it never had."""
+    if row.detail is None:
+        return "detail" in said
+    if not isinstance(row.detail, bytes) or hashlib.sha256(row.detail).hexdigest() != said.get("detail"):
+        raise _broken(row.position, f"({row.id}) has a detail that is not the one it was signed with")
+    return False
+
+
+def _check_end(connection: sqlite3.Connection) -> None:
+    """Raises LogBroken: the tree has leaves whose entries are gone."""
+    query = "SELECT (SELECT COUNT(*) FROM entries), (SELECT COALESCE(MAX(number) + 1, 0) FROM nodes WHERE level = 0)"
+    entries, leaves = connection.execute(query).fetchone()
+    if entries != leaves:
+        raise _broken(entries, f"is gone, with all later ones: the tree has {leaves} leaves, the log {entries} entries")
+
+
+def _rows(connection: sqlite3.Connection) -> Iterator[tuple[_Row, Nodes]]:
+    """Each row with the stored nodes of its page."""
+    last = None
     while page := connection.execute(
-        "SELECT position, id, salt, record, leaf, root, checkpoint FROM entries "
-        "WHERE position > ? ORDER BY position LIMIT ?",
-        (start, PAGE),
+        "SELECT position, id, salt, record, leaf, root, checkpoint, detail FROM entries "
+        "WHERE ?1 IS NULL OR position > ?1 ORDER BY position LIMIT ?2",
+        (last, PAGE),
     ).fetchall():
-        yield from page
-        start = page[-1][0]
+        nodes = _nodes(connection, page[0][0], page[-1][0] + 1)
+        yield from ((_Row(*row), nodes) for row in page)
+        last = page[-1][0]
+
+
+def _nodes(connection: sqlite3.Connection, start: int, end: int) -> Nodes:
+    """The stored nodes of each level whose last leaf lies in start..end - 1."""
+    found: Nodes = {}
+    for level in range(max(end, 1).bit_length()):
+        rows = connection.execute(
+            "SELECT number, hash FROM nodes WHERE level = ? AND number BETWEEN ? AND ?",
+            (level, start >> level, (end >> level) - 1),
+        )
+        found.update(((level, number), kept) for number, kept in rows)
+    return found
 
 
 _HINT: Final = (
