@@ -3,12 +3,14 @@
 import base64
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -491,6 +493,11 @@ def test_a_record_names_what_its_kind_demands(path):
         log.append("search.shown", {"search": "s", "searched": 3})
     assert len(log) == 9
     log.close()
+
+
+def test_the_documented_kinds_are_those_that_there_are():
+    page = (Path(__file__).parents[2] / "docs" / "audit-log.md").read_text(encoding="utf-8")
+    assert dict(re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \| (.+) \|$", page, re.MULTILINE)) == KINDS
 
 
 def test_every_kind_says_what_it_demands():

@@ -1,9 +1,15 @@
-"""Sealed bytes, a file each. What is here opens only with a data key that lies elsewhere."""
+"""Sealed bytes, a file each. What is here opens only with a data key that lies elsewhere.
+
+<root>/3f/<name>        3f: the CRC-32 of the name modulo 256, so that no folder holds more than its share
+<root>/3f/<name>.0123abcd.new       half written; nobody reads it
+<root>/.writers         locked shared by who writes, alone by who sweeps
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import re
 import secrets
@@ -17,10 +23,11 @@ from countenance.protocols import Gone
 
 _NAME: Final = re.compile(r"[a-z0-9-]{1,64}")
 _UNFINISHED: Final = ".new"
+_FOLDERS: Final = "[0-9a-f][0-9a-f]"
 
 
 class FileBlobStore:
-    """`protocols.BlobStore` in a folder: `<root>/<2 hex of its crc>/<name>`. Safe for several processes."""
+    """`protocols.BlobStore` in a folder. Safe for several threads and processes."""
 
     def __init__(self, root: Path) -> None:
         """Nothing is made on disk before the first blob."""
@@ -29,20 +36,24 @@ class FileBlobStore:
     def put_many(self, blobs: Mapping[str, bytes]) -> None:
         """See `BlobStore.put_many`.
 
-        Crash order: each is written and synced under another name, then renamed; then their folders are synced. A crash
-        leaves whole blobs and files that end in `.new`, which `sweep` removes.
+        Crash order: each is written and synced under another name, then renamed; then every folder touched is synced
+        once. A crash leaves whole blobs and files that end in `.new`, which `sweep` removes.
         """
+        paths = {self._path(name): data for name, data in blobs.items()}  # all names are checked before any is written
+        if not paths:
+            return
         done: list[Path] = []
         try:
-            for name, data in blobs.items():
-                path = self._path(name)
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                unfinished = path.with_name(f"{name}.{secrets.token_hex(4)}{_UNFINISHED}")
-                done.append(unfinished)
-                _write_durably(unfinished, data)
-                unfinished.rename(path)
-                done[-1] = path
-            self._sync({path.parent for path in done})
+            self._make_root()
+            with self._writing(fcntl.LOCK_SH):
+                for path, data in paths.items():
+                    path.parent.mkdir(mode=0o700, exist_ok=True)
+                    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(4)}{_UNFINISHED}")
+                    done.append(unfinished)
+                    _write_durably(unfinished, data)
+                    unfinished.rename(path)
+                    done[-1] = path
+                _sync_folders({*(path.parent for path in paths), self._root})
         except OSError as error:
             for path in done:
                 with contextlib.suppress(OSError):
@@ -59,31 +70,45 @@ class FileBlobStore:
             raise StorageFailed(f"blob {name} can't be read: {error.strerror}", "run `countenance doctor`") from error
 
     def delete_many(self, names: Iterable[str]) -> Gone:
-        """See `BlobStore.delete_many`. A crash leaves some of them; do it again."""
-        folders = set()
+        """See `BlobStore.delete_many`. A crash leaves some of them; do it again.
+
+        Gone from the file system's tree, that is: freed disk blocks are nobody's to overwrite, and what lay in them
+        stays sealed.
+        """
+        paths = [self._path(name) for name in names]
         try:
-            for name in names:
-                path = self._path(name)
-                with contextlib.suppress(FileNotFoundError):
-                    path.unlink()
-                    folders.add(path.parent)
-            self._sync(folders)
+            for path in paths:
+                path.unlink(missing_ok=True)
+            # Of those too that were not there: a crash may have come between their removal and its sync.
+            _sync_folders({path.parent for path in paths if path.parent.is_dir()})
         except OSError as error:
             raise StorageFailed(f"a crop or document can't be deleted: {error.strerror}", _way_out(error)) from error
         return Gone(physically=True)
 
     def names(self) -> Iterator[str]:
-        """See `BlobStore.names`."""
-        for folder in sorted(self._root.glob("[0-9a-f][0-9a-f]")):
-            for item in os.scandir(folder):
-                if _NAME.fullmatch(item.name):
-                    yield item.name
+        """See `BlobStore.names`. Holds one folder's names at a time."""
+        for folder in self._root.glob(_FOLDERS):
+            with os.scandir(folder) as items:
+                found = [item.name for item in items if _NAME.fullmatch(item.name)]
+            yield from found
 
     def sweep(self) -> int:
-        """What crashes left half-written is gone. Only while nobody writes."""
-        left = list(self._root.glob(f"[0-9a-f][0-9a-f]/*{_UNFINISHED}"))
-        for path in left:
-            path.unlink(missing_ok=True)
+        """What crashes left half-written is gone; how many files that was. 0 while somebody writes: try another day.
+
+        Raises: StorageFailed.
+        """
+        if not self._root.is_dir():
+            return 0
+        try:
+            with self._writing(fcntl.LOCK_EX | fcntl.LOCK_NB):
+                left = list(self._root.glob(f"{_FOLDERS}/*{_UNFINISHED}"))
+                for path in left:
+                    path.unlink(missing_ok=True)
+                _sync_folders({path.parent for path in left})
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise StorageFailed(f"half-written files can't be removed: {error.strerror}", _way_out(error)) from error
         return len(left)
 
     def _path(self, name: str) -> Path:
@@ -91,13 +116,20 @@ class FileBlobStore:
             raise ValueError(f"{name!r} is no name of a blob: 1 to 64 of a-z, 0-9 and -")
         return self._root / f"{zlib.crc32(name.encode()) % 256:02x}" / name
 
-    def _sync(self, folders: set[Path]) -> None:
-        for folder in (*folders, self._root) if folders else ():
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+    def _make_root(self) -> None:
+        if not self._root.is_dir():
+            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _sync_folders({self._root.parent})
+
+    @contextlib.contextmanager
+    def _writing(self, lock: int) -> Iterator[None]:
+        """Holds the lock, which the kernel drops if we die. Raises BlockingIOError: LOCK_NB, and it is taken."""
+        descriptor = os.open(self._root / ".writers", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, lock)
+            yield
+        finally:
+            os.close(descriptor)
 
 
 def _write_durably(path: Path, data: bytes) -> None:
@@ -106,6 +138,15 @@ def _write_durably(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _sync_folders(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _way_out(error: OSError) -> str:

@@ -43,3 +43,15 @@ class BlobStoreContract:
             blobs.put_many({name: b""})
         with pytest.raises(ValueError, match="name"):
             blobs.get(name)
+
+    def test_a_bad_name_among_good_ones_leaves_nothing(self, blobs: BlobStore) -> None:
+        with pytest.raises(ValueError, match="name"):
+            blobs.put_many({"good": b"1", "Bad": b"2"})
+        assert list(blobs.names()) == []
+
+    def test_many_blobs_are_named_each_once(self, blobs: BlobStore) -> None:
+        names = {f"crop-{n}" for n in range(300)}
+        blobs.put_many(dict.fromkeys(names, b"x"))
+        assert sorted(blobs.names()) == sorted(names)
+        blobs.delete_many(iter(names))
+        assert list(blobs.names()) == []
