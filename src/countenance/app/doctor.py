@@ -58,7 +58,8 @@ def _databases(home: Home) -> Iterator[Finding]:
 
 def _erasures(home: Home) -> Iterator[Finding]:
     finished = home.parts.eraser.resume()
-    pending = sorted({place for report in finished for place in report.pending})
+    home.parts.blobs.sweep()
+    pending = list(home.parts.keys.tidy().pending)
     if not home.parts.stores.records.database.truncate_wal():
         pending.append("records.db-wal is held by a reader")
     said = f"{len(finished)} finished now" if finished else "none is unfinished"

@@ -210,6 +210,7 @@ class Home:
         skipped: list[tuple[str, str]] = []
         now = self.parts.stores.clock()
         with self.parts.ingest_lock():
+            self.parts.blobs.sweep()
             for source in chosen:
                 state = source.grant.state(now)
                 if not names and state != "in_force":

@@ -68,6 +68,7 @@ class Parts:
         self.log = SqliteLog(
             path / LOG, Signer(f"countenance/home/{manifest.id}", self.keys.secret("log signing key")), make=make
         )
+        self.blobs = FileBlobStore(path / "blobs")
         self._records: RecordStore = open_records(path / RECORDS)
         self._naming = FileLock(path / "naming.lock", timeout=LOCK_WAIT_S, mode=0o600)
         self._erasing = FileLock(path / "erasing.lock", timeout=LOCK_WAIT_S, mode=0o600)
@@ -88,7 +89,7 @@ class Parts:
             kind=self._kind,
             records=self._records,
             keys=self.keys,
-            blobs=FileBlobStore(self.path / "blobs"),
+            blobs=self.blobs,
             log=self.log,
             segments=SegmentStore(self.path / "index", self.keys, self.embedder.space),
             policy=Policy(
