@@ -35,6 +35,14 @@ format: $(VENV)/made-dev
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format --quiet .
 
+# What the main acts cost, as JSON; ../shared/faces is used where it is there.
+bench: $(VENV)/made-run
+	@$(BIN)/python tools/bench.py
+
+# The calibration shipped with the model, measured anew: make calibrate PEOPLE=DIR (a folder a person).
+calibrate: $(VENV)/made-dev
+	@$(BIN)/python tools/calibrate.py "$(PEOPLE)"
+
 # docs/cli.md, from the help texts themselves.
 docs: $(VENV)/made-run
 	@$(BIN)/python tools/docs_cli.py
