@@ -233,11 +233,10 @@ def test_records_that_cannot_be_written_leave_neither_key_nor_crop(toy, album):
     assert toy.blobs.kept == {}
 
 
-def test_what_a_killed_run_left_is_swept_by_the_next(toy, album):
+def test_what_a_killed_command_left_is_swept_before_the_next_run(toy, album):
     (album / "a.jpg").write_bytes(picture(ALICE))
-    source = toy.add_source(album)
+    toy.add_source(album)
     toy.ingest()
-    toy.records.pictures.begin_run(source.id, toy.clock())  # and never ended
     [orphan] = toy.keys.create()
     toy.blobs.put_many({"left-over": b"sealed"})
     kept = set(toy.keys.keys) - {orphan}
@@ -278,7 +277,7 @@ def test_progress_counts_up_to_the_total(toy, album):
     assert seen[-1].indexed == 7
 
 
-# --- subjects ----------------------------------------------------------------------------------------------------------
+# --- subjects --------------------------------------------------------------------------------------------------------
 @pytest.fixture
 def consented(tmp_path):
     (tmp_path / "form.pdf").write_text("signed")
@@ -335,3 +334,107 @@ def test_a_reference_that_cannot_serve_is_named(organisation, album, consented, 
         add_consented(organisation, album, consented)
     assert organisation.records.sources.all() == ()
     assert organisation.keys.keys == {}
+
+
+def test_a_reference_of_another_model_is_not_compared(organisation, album, consented):
+    from countenance.errors import SpaceMismatch
+    from countenance.types import EmbeddingSpace
+
+    add_consented(organisation, album, consented)
+    organisation.embedder.space = EmbeddingSpace("other", "1" * 64, 64)
+    with pytest.raises(SpaceMismatch, match="other"):
+        organisation.ingest()
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: path.write_bytes(b""), "0 bytes"),
+        (lambda path: path.mkdir(), "not a file"),
+        (lambda path: path.symlink_to(path), "can't be read|not a file"),
+    ],
+)
+def test_evidence_that_is_no_document_is_refused(organisation, album, tmp_path, make, said):
+    from countenance.errors import GrantInvalid
+
+    make(tmp_path / "deed.pdf")
+    with pytest.raises(GrantInvalid, match=said):
+        organisation.add_source(album, basis="historical", purposes=["research"], evidence=tmp_path / "deed.pdf")
+    assert organisation.records.sources.all() == ()
+
+
+# --- many files, and others at work meanwhile ------------------------------------------------------------------------
+def test_many_files_go_in_several_batches_and_copies_among_them_are_copies(toy, album):
+    for number in range(300):
+        (album / f"{number:03}.jpg").write_bytes(picture(f"p{number % 150}@10,20,60,80"))
+    toy.add_source(album)
+    report = toy.ingest()
+    assert (report.files, report.taken, report.copies, report.indexed) == (300, 150, 150, 150)
+    assert toy.records.gallery.enrolled_rows() == 150
+    assert toy.log.kinds.count("ingest.committed") >= 2
+    assert toy.ingest().unchanged == 300
+
+
+def test_a_file_that_can_not_be_read_is_named_and_the_run_goes_on(toy, album, monkeypatch):
+    from countenance.collect.folder import FolderCollector
+
+    for name in ("a", "b"):
+        (album / f"{name}.jpg").write_bytes(picture(f"{name}@1,1,50,50"))
+    toy.add_source(album)
+    read = FolderCollector.read
+
+    def unreadable(self, found, permit, *, max_bytes):
+        if found.place == "a.jpg":
+            return Rejected(RejectReason.UNREADABLE)
+        return read(self, found, permit, max_bytes=max_bytes)
+
+    monkeypatch.setattr(FolderCollector, "read", unreadable)
+    report = toy.ingest()
+    assert (report.taken, report.rejected) == (1, {"unreadable": 1})
+
+
+def test_a_picture_that_is_erased_while_it_is_looked_at_again_stays_out(toy, album, tmp_path):
+    (album / "a.jpg").write_bytes(picture(ALICE))
+    toy.add_source(album)
+    toy.add_source(album, "second", jurisdiction="FR")
+    toy.ingest("album")
+    lead = toy.search(ALICE).leads[0]
+    look = toy.looker.look_one
+
+    def erase_and_look(data, **more):
+        toy.looker.look_one = look
+        toy.eraser.picture(lead.picture.id)
+        return look(data, **more)
+
+    toy.looker.look_one = erase_and_look
+
+    report = toy.ingest("second")
+    assert report.indexed == 0
+    assert toy.search(ALICE).leads == ()
+    assert toy.records.gallery.counts()["indexed"] == 0
+    assert toy.ingest("second").rejected == {"not_permitted": 1}
+
+
+def test_a_picture_that_somebody_is_erasing_is_waited_for(toy, album, tmp_path):
+    import uuid
+
+    (album / "a.jpg").write_bytes(picture(ALICE))
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "b.jpg").write_bytes(picture(ALICE))
+    toy.add_source(album)
+    toy.add_source(other, "other")
+    toy.ingest("album")
+    source = toy.records.sources.get("album")
+    look = toy.looker.look_one
+
+    def hide_and_look(data, **more):
+        toy.looker.look_one = look  # another process begins to erase the first source
+        toy.records.erasures.hide(uid=uuid.uuid4(), scope="source", at=toy.clock(), source_id=source.id)
+        return look(data, **more)
+
+    toy.looker.look_one = hide_and_look
+    report = toy.ingest("other")
+    assert report.taken + report.again == 1
+    assert toy.records.erasures.unfinished() == ()
+    assert [lead.source for lead in toy.search(ALICE).leads] == ["other"]

@@ -96,7 +96,7 @@ def _consistency(home: Home) -> Iterator[Finding]:
                           "restore the home from a backup")  # fmt: skip
         elif spare:
             yield Finding(
-                what, "warning", f"{len(spare)} that no record names", "the next ingest after a kill removes them"
+                what, "warning", f"{len(spare)} that no record names", "the next ingest removes them"
             )
         else:
             yield Finding(what, "ok", "every one that the records name is there")

@@ -25,6 +25,7 @@ from countenance.pipeline.ingest import Ingest, IngestReport, Progress
 from countenance.pipeline.look import Looked, Looker
 from countenance.pipeline.search import Question, look_at
 from countenance.pipeline.subjects import open_subjects
+from countenance.pipeline.sweep import sweep
 from countenance.records.sources import Source
 from countenance.rights.grants import ERASE_WITHIN_DAYS, check_grant
 from countenance.rights.subjects import read_subjects
@@ -211,6 +212,7 @@ class Home:
         now = self.parts.stores.clock()
         with self.parts.ingest_lock():
             self.parts.blobs.sweep()
+            sweep(self.parts.stores)
             for source in chosen:
                 state = source.grant.state(now)
                 if not names and state != "in_force":

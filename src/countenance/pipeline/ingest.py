@@ -1,8 +1,8 @@
 """An ingest: walk, read, look, decide, embed, seal, record. One source, one run, any number of interruptions.
 
 Crash order of a batch: the decision is in the log; data keys; sealed crops; then one transaction with the pictures,
-faces and the index's change list. A kill before that transaction leaves keys and crops that no row names (the next run
-sweeps them); a kill after it leaves nothing to do. What was recorded is recognised by place, size and time, then by
+faces and the index's change list. A kill before that transaction leaves keys and crops that no row names (`sweep.py`
+removes them before the next run); a kill after it leaves nothing to do. What was recorded is recognised by place, size and time, then by
 content, so a run that is started again loses nothing and takes nothing twice.
 """
 
@@ -25,7 +25,6 @@ from countenance.pipeline.look import Looked, Looker
 from countenance.pipeline.refresh import snapshot
 from countenance.pipeline.stores import Stores
 from countenance.pipeline.subjects import SubjectMatcher
-from countenance.pipeline.sweep import sweep
 from countenance.protocols import Collector, Embedder, Found
 from countenance.records.pictures import (
     Batch,
@@ -177,7 +176,6 @@ class Ingest:
         standing.permit()
         self._run_id, killed = self._stores.records.pictures.begin_run(self._source.id, self._stores.clock())
         if killed:
-            sweep(self._stores)
             self._erase_due_of_killed_run()
         if self._progress is not None:
             self._total = sum(1 for _ in self._collector.walk(standing.permit()))

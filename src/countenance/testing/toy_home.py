@@ -20,6 +20,7 @@ from countenance.pipeline.refresh import LiveIndex
 from countenance.pipeline.search import Question, Searcher
 from countenance.pipeline.stores import Stores
 from countenance.pipeline.subjects import open_subjects
+from countenance.pipeline.sweep import sweep
 from countenance.policy.gate import Policy
 from countenance.policy.rules import RuleFiles
 from countenance.records.sources import Source
@@ -104,6 +105,7 @@ class ToyHome:
 
     def ingest(self, name: str = "album", *, prune: bool = False, **more: Any) -> IngestReport:
         """One run over a source."""
+        sweep(self.stores)
         source = self.records.sources.get(name)
         subjects = (
             open_subjects(self.stores, source, self.embedder, self.calibration)
