@@ -1,0 +1,185 @@
+"""A home with its real stores on a real disk, seen through toy eyes: `app`'s own wiring, and no model to load.
+
+The scenarios at the end are what `testing.crash` runs in a child and kills: each does one command's work through
+`Home`, tells its result, and closes the home, as the command line does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+from unittest.mock import patch
+
+from countenance.app.home import Home, open_home
+from countenance.blobs.files import FileBlobStore
+from countenance.calibrate.calibration import Calibration
+from countenance.permits import Act
+from countenance.pipeline.sealing import crop_binding, pack_vector, template_binding
+from countenance.testing import forged
+from countenance.testing.toy import ToyEmbedder, ToyLooker, vector
+from countenance.types import EmbeddingSpace
+
+Tell = Callable[[Any], None]
+BATCH_FACES: Final = 2  # so that a handful of pictures is several batches
+SEGMENT_ROWS: Final = 4  # and a handful of faces several segments
+THUMBNAIL: Final = b"thumbnail of "  # as the toy looker begins one
+
+
+class Eyes(ToyLooker):
+    """A `Looker` that has no child processes."""
+
+    def __init__(self, *, workers: int = 1) -> None:
+        super().__init__()
+        del workers
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+def _embedder(*, threads: int) -> ToyEmbedder:
+    del threads
+    return ToyEmbedder()
+
+
+def _calibration(space: EmbeddingSpace) -> Calibration:
+    """The shipped one, for the toy space: odds are odds."""
+    del space
+    shipped = resources.files("countenance.calibrate") / "data" / "sface-2021dec.json"
+    return Calibration.from_json(shipped.read_bytes())
+
+
+def _one_folder(store: FileBlobStore, name: str) -> Path:
+    """All blobs in one folder: how many folders are made and synced must not hang on random names."""
+    return store._root / "00" / name  # noqa: SLF001  stands in for its own method
+
+
+@contextmanager
+def toy_eyes() -> Iterator[None]:
+    """Homes opened inside look with `Eyes` and embed with `ToyEmbedder`; batches are cut by count, never by time."""
+    with ExitStack() as stack:
+        for name, new in {
+            "countenance.embed.onnx.OnnxEmbedder": _embedder,
+            "countenance.app.home.Looker": Eyes,
+            "countenance.app.wiring.Looker": Eyes,
+            "countenance.calibrate.calibration.load": _calibration,
+            "countenance.pipeline.ingest.BATCH_FACES": BATCH_FACES,
+            "countenance.pipeline.ingest.BATCH_S": 3600.0,
+            "countenance.index.segments.SEGMENT_ROWS": SEGMENT_ROWS,
+            "countenance.blobs.files.FileBlobStore._path": _one_folder,
+        }.items():
+            stack.enter_context(patch(name, new))
+        yield
+
+
+@contextmanager
+def opened(path: str | Path, kind: str | None = None) -> Iterator[Home]:
+    """The home at `path`, made if it is not there, with toy eyes."""
+    with toy_eyes(), open_home(path, kind=kind) as home:
+        yield home
+
+
+# --- what a home holds -----------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a home holds, in the words of the toy: what was enrolled is known by its name and box."""
+
+    places: frozenset[tuple[str, bytes, str]]  # source, place, sha256 of what stands there
+    faces: Counter[tuple[str, str]]  # sha256 of the picture, the face as the picture says it: "alice@10,20,60,80"
+    rows: Counter[tuple[str, str]]  # as `faces`, of the index: one a class
+
+
+def held_by(home: Home) -> Held:
+    """All of it, opened with the home's own keys.
+
+    Raises AssertionError: the stores do not fit: something is there twice, is missing, or belongs to nothing.
+    """
+    stores = home.parts.stores
+    assert stores.records.erasures.unfinished() == ()
+    with stores.records.database.read() as connection:
+        places = connection.exec_driver_sql(
+            "SELECT s.name, l.place, hex(p.sha256) FROM placements l JOIN pictures p ON p.id = l.picture_id "
+            "JOIN sources s ON s.id = l.source_id"
+        ).all()
+        faces = connection.exec_driver_sql(
+            "SELECT f.id, f.uid, f.key_id, f.template, f.x1, f.y1, f.x2, f.y2, hex(p.sha256) AS sha256 "
+            "FROM faces f JOIN pictures p ON p.id = f.picture_id WHERE f.key_id IS NOT NULL"
+        ).all()
+    named: dict[int, tuple[str, str]] = {}
+    for face in faces:
+        uid = str(uuid.UUID(bytes=face.uid))
+        name = stores.keys.open(face.key_id, crop_binding(uid), stores.blobs.get(uid)).removeprefix(THUMBNAIL).decode()
+        template = stores.keys.open(face.key_id, template_binding(uid), face.template)
+        assert template == pack_vector(vector(name)), f"{uid} has another's template"
+        named[face.id] = face.sha256.lower(), f"{name}@{face.x1:g},{face.y1:g},{face.x2:g},{face.y2:g}"
+    with stores.segments.resting() as segment_keys:
+        needed = {*stores.records.gallery.key_ids(), *segment_keys}
+        assert (living := set(stores.keys.ids())) == needed, f"{len(living - needed)} keys that nothing names"
+    blobs = list(stores.blobs.names())
+    assert sorted(blobs) == sorted(stores.records.gallery.blob_names())
+    index = home.parts.live.refreshed()
+    classes = [known.id for known in stores.records.sources.policy_facts()[1]]
+    permit = forged.live(Act.SEARCH, classes)
+    hits = index.search(vector("anybody")[None], max(1, len(index)), permit)[0]
+    return Held(
+        frozenset((source, bytes(place), sha256.lower()) for source, place, sha256 in places),
+        Counter(named.values()),
+        Counter(named[hit.face] for hit in hits),
+    )
+
+
+def held_after(folders: Mapping[str, Path]) -> Held:
+    """What a home holds after an ingest of these sources, one class each, where every picture there is a toy's."""
+    pictures = {
+        (source, os.fsencode(path.relative_to(folder))): path.read_bytes()
+        for source, folder in folders.items()
+        for path in folder.rglob("*")
+        if path.is_file() and path.read_bytes().startswith(b"toy")
+    }
+    shown = {
+        (source, hashlib.sha256(data).hexdigest()): data.decode().split()[1:] for (source, _), data in pictures.items()
+    }
+    return Held(
+        frozenset((source, place, hashlib.sha256(data).hexdigest()) for (source, place), data in pictures.items()),
+        Counter((sha256, face) for sha256, words in {k[1]: v for k, v in shown.items()}.items() for face in words),
+        Counter((sha256, face) for (_, sha256), words in shown.items() for face in words),
+    )
+
+
+# --- scenarios -------------------------------------------------------------------------------------------------------
+def init(tell: Tell, path: str, kind: str) -> None:
+    """`countenance init`."""
+    with opened(path, kind) as home:
+        tell(home.id)
+
+
+def add_source(tell: Tell, path: str, name: str, folder: str, grant: dict[str, Any]) -> None:
+    """`countenance source add`."""
+    with opened(path) as home:
+        tell(home.add_source(name, folder, **grant).uid)
+
+
+def ingest(tell: Tell, path: str, names: Sequence[str], prune: bool) -> None:
+    """`countenance ingest`."""
+    with opened(path) as home:
+        tell([report.as_dict() for report in home.ingest(*names, prune=prune).reports])
+
+
+def erase(tell: Tell, path: str, what: str, which: str) -> None:
+    """`countenance erase`."""
+    with opened(path) as home:
+        named: dict[str, Any] = {what: which}
+        tell(home.erase(**named).as_dict())
+
+
+def search(tell: Tell, path: str, probe: str, question: dict[str, Any]) -> None:
+    """`countenance search`, of a toy picture."""
+    with opened(path) as home:
+        tell(home.search(probe.encode(), **question).as_dict())
