@@ -5,22 +5,23 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from countenance.decode.sandbox import Bounds, Sandbox
+from countenance.decode.sandbox import QUEUED, QUEUED_BYTES, Bounds, Sandbox
 from countenance.errors import SandboxFailed
 from countenance.types import Rejected, RejectReason
 
 HERE = str(Path(__file__).parent)
-ECHO, MISBEHAVE = "sandbox_targets:echo", "sandbox_targets:misbehave"
+ECHO, MISBEHAVE = "sandbox_targets:echo", "sandbox_targets:misbehaving"
 
 
 @pytest.fixture(autouse=True)
 def targets_on_the_path(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", HERE)
+    monkeypatch.syspath_prepend(HERE)
 
 
 def test_bytes_and_options_go_there_and_back():
@@ -40,50 +41,83 @@ def test_large_pictures_both_ways_do_not_wait_for_each_other():
 @pytest.mark.parametrize(
     ("word", "reason"),
     [("crash", RejectReason.DECODER_DIED), ("exit", RejectReason.DECODER_DIED), ("hang", RejectReason.TIMED_OUT),
-     ("hungry", RejectReason.TOO_MANY_PIXELS)],
+     ("bug", RejectReason.DECODER_DIED), ("odd", RejectReason.DECODER_DIED), ("hungry", RejectReason.TOO_MANY_PIXELS)],
 )  # fmt: skip
 def test_one_bad_picture_does_not_stop_the_run(word, reason):
-    with Sandbox(MISBEHAVE, workers=2, bounds=Bounds(time_s=0.5, start_s=20)) as sandbox:
-        sandbox.run(b"warm", {})
+    with Sandbox(MISBEHAVE, workers=2, bounds=Bounds(time_s=0.7, start_s=20)) as sandbox:
         answers = dict(sandbox.run_many((n, word.encode() if n == 3 else b"good", {}) for n in range(9)))
     assert isinstance(answers[3], Rejected)
     assert answers[3].reason is reason
-    assert [n for n in answers if not isinstance(answers[n], Rejected)] != []
     assert all(answers[n][0] == {"word": "good"} for n in range(9) if n != 3)
 
 
-def test_a_first_picture_that_kills_does_not_look_like_a_decoder_that_cannot_start():
+@pytest.mark.parametrize(("word", "says"), [("crash", "SIGSEGV"), ("exit", "exit code 3"), ("bug", "KeyError")])
+def test_a_rejection_says_how_the_child_ended(word, says):
     with Sandbox(MISBEHAVE) as sandbox:
-        assert sandbox.run(b"crash", {}).reason is RejectReason.DECODER_DIED
+        assert sandbox.run(word.encode(), {}).detail == says
         assert sandbox.run(b"good", {})[0] == {"word": "good"}
 
 
-def test_a_decoder_that_cannot_start_is_an_error_and_not_a_thousand_rejections():
-    with Sandbox("no_such_module:f") as sandbox, pytest.raises(SandboxFailed):
-        for _ in range(10):
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [("no_such_module:f", "ModuleNotFoundError"), ("sandbox_targets:cannot_start", "no such model"),
+     ("sandbox_targets:dies_at_once", "exit code 7"), ("sandbox_targets:never_ready", "more than")],
+)  # fmt: skip
+def test_a_decoder_that_cannot_start_is_an_error_and_not_a_thousand_rejections(target, why):
+    with Sandbox(target, bounds=Bounds(start_s=1.0)) as sandbox:
+        with pytest.raises(SandboxFailed, match=why):
             sandbox.run(b"good", {})
+        with pytest.raises(SandboxFailed, match=why):
+            list(sandbox.run_many((n, b"good", {}) for n in range(10)))
 
 
-def test_a_child_that_lies_is_a_dead_child():
+def pipe_to_the_parent(pid):
+    """The descriptor on which a child answers: the pipe that is not its input."""
+    folder = Path(f"/proc/{pid}/fd")
+    pipes = {int(fd.name): fd.readlink().name for fd in folder.iterdir() if fd.readlink().name.startswith("pipe")}
+    return next(fd for fd, pipe in pipes.items() if fd > 2 and pipe != pipes[0])
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        "ff" * 64,
+        "0000000000000001" + "00000000",
+        "0200000000000000" + "00000000" + b"[]".hex(),
+        "0200000000000000" + "ffffffff" + b"{}".hex(),
+        "0200000000000000" + "01000000" + b"{}".hex() + "ffffffffffffffff",
+        "0300000000000000" + "00000000" + b"{x}".hex(),
+        "a086010000000000" + "00000000" + (b"[" * 100_000).hex(),
+        "0200000000000000" + "02000000" + b"{}".hex() + "0100000000000000",
+    ],
+    ids=["noise", "long header", "no object", "many parts", "endless part", "no JSON", "deep JSON", "cut off"],
+)
+def test_a_child_that_lies_is_a_dead_child(lie):
     with Sandbox(MISBEHAVE) as sandbox:
-        sandbox.run(b"good", {})
-        [child] = sandbox._children
-        answers_fd = next(
-            int(fd) for fd in os.listdir(f"/proc/{child._process.pid}/fd")
-            if int(fd) > 2 and os.readlink(f"/proc/{child._process.pid}/fd/{fd}").startswith("pipe")
-        )  # fmt: skip
-        answer = sandbox.run(b"nonsense", {"fd": answers_fd})
-    assert answer.reason is RejectReason.DECODER_DIED
+        header, _ = sandbox.run(b"pid", {})
+        answer = sandbox.run(b"nonsense", {"fd": pipe_to_the_parent(header["pid"]), "hex": lie})
+        assert answer.reason is RejectReason.DECODER_DIED
+        assert sandbox.run(b"good", {})[0] == {"word": "good"}
 
 
-def test_a_child_writes_no_file_and_knows_no_secret(tmp_path, monkeypatch):
+def test_a_child_opens_neither_file_nor_connection():
+    with Sandbox(MISBEHAVE) as sandbox:
+        opened, _ = sandbox.run(b"open", {"path": __file__})
+        connected, _ = sandbox.run(b"connect", {})
+    assert opened["error"] == errno.EMFILE
+    assert connected["error"] == errno.EMFILE
+
+
+def test_a_child_knows_no_secret_and_looks_for_code_nowhere_else(monkeypatch):
     monkeypatch.setenv("COUNTENANCE_KEYFILE", "/secret")
     monkeypatch.setenv("COUNTENANCE_KEY", "secret")
-    with Sandbox(MISBEHAVE) as sandbox:
-        header, _ = sandbox.run(b"write", {"path": str(tmp_path / "x")})
-        names, _ = sandbox.run(b"environment", {})
-    assert header["error"] == errno.EFBIG
-    assert not {"COUNTENANCE_KEYFILE", "COUNTENANCE_KEY"} & set(names["names"])
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    monkeypatch.setenv("PYTHONSTARTUP", "/elsewhere")
+    with Sandbox(MISBEHAVE, environment={"COUNTENANCE_CACHE": "cache"}) as sandbox:
+        header, _ = sandbox.run(b"environment", {})
+    assert {name for name in header["names"] if "COUNTENANCE" in name or "PYTHON" in name} == {"COUNTENANCE_CACHE"}
+    assert header["path"] == [place for place in sys.path if place]
+    assert "secret" not in str(header)
 
 
 def test_what_a_library_prints_does_not_spoil_the_answer():
@@ -91,30 +125,118 @@ def test_what_a_library_prints_does_not_spoil_the_answer():
         assert sandbox.run(b"print", {})[0] == {"word": "print"}
 
 
-def test_a_run_takes_only_what_the_children_can_hold():
+def test_a_child_that_stops_reading_holds_nobody_up():
+    with Sandbox("sandbox_targets:deaf", bounds=Bounds(time_s=0.5)) as sandbox:
+        assert sandbox.run(b"x", {}).reason is RejectReason.TIMED_OUT
+        assert sandbox.run(bytes(10**7), {}).reason is RejectReason.TIMED_OUT
+
+
+def test_a_child_that_is_stopped_while_it_is_sent_a_large_picture_times_out():
+    with Sandbox(MISBEHAVE, bounds=Bounds(time_s=0.5)) as sandbox:
+        header, _ = sandbox.run(b"pid", {})
+        os.kill(header["pid"], signal.SIGSTOP)
+        assert sandbox.run(bytes(10**7), {}).reason is RejectReason.TIMED_OUT
+
+
+def test_a_run_takes_only_what_the_children_can_soon_use():
     taken = 0
 
-    def source():
+    def source(size):
         nonlocal taken
         for n in range(100):
             taken += 1
-            yield n, b"x" * 1000, {}
+            yield n, bytes(size), {}
 
     with Sandbox(ECHO, workers=2) as sandbox:
-        answers = sandbox.run_many(source())
+        answers = sandbox.run_many(source(1000))
         next(answers)
-        assert taken <= 6
+        assert taken <= 2 * QUEUED + 1
         answers.close()
+        taken = 0
+        answers = sandbox.run_many(source(QUEUED_BYTES))
+        next(answers)
+        assert taken <= 2
+        answers.close()
+
+
+def test_a_slow_source_gets_its_answers_as_they_come():
+    events = []
+
+    def source():
+        for n in range(6):
+            time.sleep(0.3)  # slow as a network is
+            events.append("taken")
+            yield n, b"x", {}
+
+    with Sandbox(ECHO, workers=2) as sandbox:
+        events.extend("answered" for _ in sandbox.run_many(source()))
+    assert "answered" in events[:5]
+    assert events.count("answered") == 6
+
+
+def test_one_picture_starts_one_child_and_none_starts_none():
+    with Sandbox(ECHO, workers=2) as sandbox:
+        assert sandbox._children == []
+        sandbox.run(b"x", {})
+        sandbox.run(b"x", {})
+        assert len(sandbox._children) == 1
+
+
+def test_an_iterator_closed_early_leaves_no_child_and_the_sandbox_of_use():
+    with Sandbox(ECHO, workers=2) as sandbox:
+        answers = sandbox.run_many((n, b"x", {}) for n in range(100))
+        next(answers)
+        processes = [child._process for child in sandbox._children]
+        answers.close()
+        assert all(process.returncode is not None for process in processes)
+        assert sandbox.run(b"x", {})[0]["length"] == 1
+
+
+def test_an_error_in_the_source_ends_the_run_and_its_children():
+    def source():
+        yield 1, b"x", {}
+        raise KeyboardInterrupt
+
+    with Sandbox(ECHO) as sandbox:
+        with pytest.raises(KeyboardInterrupt):
+            list(sandbox.run_many(source()))
         assert sandbox._children == []
 
 
-def test_children_end_with_a_parent_that_is_killed():
+def test_several_threads_may_ask_at_once():
+    answers = {}
+    with Sandbox(ECHO, workers=2) as sandbox:
+        threads = [
+            threading.Thread(target=lambda n=n: answers.update({n: sandbox.run(bytes([n]) * 5000, {"n": n})}))
+            for n in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(sandbox._children) <= 2
+    assert all(answers[n] == ({"length": 5000, "n": n}, [bytes([n]) * 5000] * 2) for n in range(8))
+
+
+def test_a_child_outlives_the_thread_that_first_asked():
+    with Sandbox(MISBEHAVE) as sandbox:
+        pids = []
+        for _ in range(2):
+            thread = threading.Thread(target=lambda: pids.append(sandbox.run(b"pid", {})[0]["pid"]))
+            thread.start()
+            thread.join()
+        assert pids[0] == pids[1]
+
+
+def test_children_end_with_a_parent_that_is_killed_even_at_work():
     program = (
-        "from countenance.decode.sandbox import Sandbox\nimport time\n"
-        "s = Sandbox('sandbox_targets:echo')\ns.run(b'x', {})\n"
-        "print(s._children[0]._process.pid, flush=True)\ntime.sleep(60)"
+        "from countenance.decode.sandbox import Sandbox\nimport threading\n"
+        "s = Sandbox('sandbox_targets:misbehaving')\nprint(s.run(b'pid', {})[0]['pid'], flush=True)\n"
+        "s.run(b'hang', {})"
     )
-    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": HERE}
+    )
     pid = int(parent.stdout.readline())
     parent.send_signal(signal.SIGKILL)
     parent.wait()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from countenance.detect.boxes import iou_with, suppress
-from countenance.detect.scales import COARSE_SIDE_PX, FINE_SIDE_PX, NARROWEST_PX, WIDEST_PX, plan
+from countenance.detect.scales import COARSE_SIDE_PX, FINE_PX, NARROWEST_PX, WIDEST_PX, plan
 
 sides = st.integers(1, 20_000)
 
@@ -21,29 +21,31 @@ def test_each_width_is_looked_for_even_if_it_is_measured_a_tenth_off(width, heig
 
 
 @given(sides, sides)
-def test_no_pass_is_longer_than_the_fine_side_allows(width, height):
+def test_no_pass_is_larger_than_the_fine_one_may_be(width, height):
     for look in plan(width, height):
-        assert look.scale * max(width, height) <= FINE_SIDE_PX + 1e-6
+        assert (look.scale**2 * width * height) <= FINE_PX * 1.0001
 
 
 @given(sides, sides)
 def test_no_face_of_the_picture_is_wider_in_its_pass_than_is_found_well(width, height):
     for look in plan(width, height):
-        assert min(look.max_px, width) * look.scale <= WIDEST_PX + 1e-6
+        assert min(look.max_px, width, height) * look.scale <= WIDEST_PX + 1e-6
 
 
 @given(sides, sides)
 def test_faces_lose_no_recall_unless_the_picture_is_large(width, height):
     fine = plan(width, height)[0]
-    assert fine.min_px * fine.scale >= NARROWEST_PX - 1e-6 or max(width, height) * fine.scale > FINE_SIDE_PX - 1
+    large = fine.scale**2 * width * height > FINE_PX * 0.9999
+    assert large or fine.min_px * fine.scale >= NARROWEST_PX - 1e-6
 
 
-@pytest.mark.parametrize(("size", "sides"), [
-    ((92, 112), [COARSE_SIDE_PX]), ((80, 80), [COARSE_SIDE_PX]), ((250, 250), [375]), ((500, 375), [750, 352]),
-    ((4000, 3000), [1024, 352]), ((3000, 4000), [1024, 352]),
+@pytest.mark.parametrize(("size", "passes"), [
+    ((92, 112), [(289, 352)]), ((80, 80), [(352, 352)]), ((250, 250), [(375, 375)]),
+    ((500, 375), [(750, 562), (352, 264)]), ((4000, 3000), [(1024, 768), (352, 264)]),
+    ((3000, 4000), [(768, 1024), (264, 352)]), ((10_000, 500), [(3966, 198)]),
 ])  # fmt: skip
-def test_passes_of_ordinary_pictures(size, sides):
-    assert [round(look.scale * max(size)) for look in plan(*size)] == sides
+def test_passes_of_ordinary_pictures(size, passes):
+    assert [tuple(round(look.scale * side) for side in size) for look in plan(*size)] == passes
 
 
 boxes = st.lists(

@@ -1,20 +1,23 @@
 """From untrusted bytes to upright RGB pixels. Runs in a child process that can die (see sandbox.py).
 
-By content and never by name; only the readers listed here are ever asked. A picture that is far larger than wanted is
-decoded smaller by JPEG's own scaled inverse DCT (`Image.draft`), which costs a third of the time at 12 megapixels.
+A file's first bytes name the one reader that is asked; its name and its other claims do not count. Only the readers
+listed here are ever imported. A JPEG that is far larger than wanted is decoded smaller by its own scaled inverse DCT
+(`Image.draft`): at 12 megapixels a quarter costs a fifth of the time. Other formats have no such short cut and come
+whole: to shrink them here would only mean to decode them again for the crops.
 """
 
 from __future__ import annotations
 
 import importlib
 import io
-import re
 import warnings
 from contextlib import suppress
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from countenance.decode.limits import LIMITS, Limits
 from countenance.types import Picture, Rejected, RejectReason, Rgb
@@ -22,75 +25,92 @@ from countenance.types import Picture, Rejected, RejectReason, Rgb
 if TYPE_CHECKING:
     from PIL import Image
 
-FORMATS: Final = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF")
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "HEIC")  # as a Picture names them
 _MODULES: Final = {"WEBP": "WebP"}  # a format's name -> its module's, where that is not its title
-_EXIF_ORIENTATION: Final = 0x0112  # CIPA DC-008 (Exif 2.32), table 4
-_EXIF_IFD: Final = 0x8769
-_EXIF_TAKEN: Final = 0x9003  # DateTimeOriginal
-# ISO/IEC 14496-12: the brand in an `ftyp` box; these are HEIF with HEVC inside, or AVIF.
-_HEIC: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+# ISO/IEC 14496-12, 4.3: the brands in an `ftyp` box. HEIF with HEVC inside; "mif1" and "msf1" hold that or AV1.
+_HEIC: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
 _AVIF: Final = frozenset({b"avif", b"avis"})
+_BMP_HEADERS: Final = frozenset({12, 16, 40, 52, 56, 64, 108, 124})  # bytes of each version of its second header
+_ORIENTATION: Final = 0x0112  # CIPA DC-008 (Exif 2.32), table 4
+_EXIF_IFD: Final = 0x8769
+_TAKEN: Final = 0x9003  # DateTimeOriginal
+_ALPHA: Final = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
+_DCT_SCALES: Final = (8, 4, 2)  # a JPEG can be decoded at an eighth, a quarter and a half
 
 
-def decode(data: bytes, *, long_side: int | None = None, limits: Limits = LIMITS) -> Picture | Rejected:
+def decode(data: bytes, *, enough_px: int | None = None, limits: Limits = LIMITS) -> Picture | Rejected:
     """The first frame of a picture, upright.
 
-    Args: long_side: pixels that the caller needs of the longer side; the result has at least so many, if the picture
-    has, and at most about twice as many. None: all there are.
+    Args: enough_px: how many pixels the caller needs; the result has at least so many if the picture has. None: all.
     Returns: a Picture whose `scale` says how much smaller it is, or why it can't be used. Never raises for bad bytes.
     """
     if len(data) > limits.max_bytes:
         return Rejected(RejectReason.TOO_LARGE, f"more than {limits.max_bytes // 2**20} MB")
-    brand = data[8:12] if data[4:8] == b"ftyp" else b""
-    if brand in _HEIC and not _heif_reader():
-        return Rejected(RejectReason.NO_READER, "HEIC; `pip install countenance[heic]` adds its reader")
-    from PIL import Image, UnidentifiedImageError, features
+    kind = _kind(data)
+    if kind is None:
+        return Rejected(RejectReason.NOT_A_PICTURE, "no format that is read here")
+    if not _reader_of(kind):
+        way_out = {"HEIF": "HEIC; `pip install countenance[heic]` adds its reader"}
+        return Rejected(RejectReason.NO_READER, way_out.get(kind, f"{kind}, which this build of Pillow cannot read"))
+    from PIL import Image
 
-    _load_readers()
-    if brand in _AVIF and not features.check("avif"):
-        return Rejected(RejectReason.NO_READER, "AVIF, which this build of Pillow cannot read")
-    Image.MAX_IMAGE_PIXELS = None  # our own limit comes first, and says so in our own words
-    formats = [*FORMATS, "HEIF"] if brand in _HEIC else FORMATS
+    Image.MAX_IMAGE_PIXELS = None  # our own limit is checked before a pixel is allocated, and in our own words
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # metadata that Pillow grumbles about is no reason to refuse the pixels
         try:
-            with Image.open(io.BytesIO(data), formats=formats) as image:
-                return _decoded(image, long_side, limits)
-        except UnidentifiedImageError:
-            return Rejected(RejectReason.NOT_A_PICTURE)
+            with Image.open(io.BytesIO(data), formats=[kind]) as image:
+                return _over_limits(image, limits) or _decoded(image, kind, enough_px)
         except MemoryError:
             return Rejected(RejectReason.TOO_MANY_PIXELS, "it does not fit in the decoder's memory")
-        except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError,
-                ZeroDivisionError, AttributeError, RuntimeError, NotImplementedError) as error:  # fmt: skip
-            # What Pillow's readers raise on malformed bytes is an open list; each is this picture's fault, not ours.
-            return Rejected(RejectReason.DAMAGED, type(error).__name__)
+        except Exception as error:  # noqa: BLE001  # what readers raise on malformed bytes is an open list
+            return Rejected(RejectReason.DAMAGED, f"its {kind} reader stopped: {type(error).__name__}")
 
 
-def _decoded(image: Image.Image, long_side: int | None, limits: Limits) -> Picture | Rejected:
-    refused = _over_limits(image, limits)
-    if refused is not None:
-        return refused
-    kind = "JPEG" if image.format == "MPO" else "HEIC" if image.format == "HEIF" else str(image.format)
-    frames = getattr(image, "n_frames", 1)
-    exif = _exif(image)
-    orientation = exif.get(_EXIF_ORIENTATION, 1) if kind not in {"HEIC", "AVIF"} else 1  # their readers turn it
-    taken_at = _taken_at(exif)
-    width, height = image.size
-    if long_side is not None and kind == "JPEG":
-        image.draft(
-            None, (max(1, _at_least(width, height, long_side)[0]), max(1, _at_least(width, height, long_side)[1]))
-        )
-    image.load()
-    rgb = _rgb(image, long_side)
-    rgb = _upright(rgb, orientation)
-    if orientation in {5, 6, 7, 8}:
-        width, height = height, width
-    return Picture(
-        rgb=rgb, width=width, height=height, scale=rgb.shape[1] / width, format=kind, taken_at=taken_at, frames=frames
-    )
+def _kind(data: bytes) -> str | None:
+    """The format that the first bytes announce, as Pillow names it."""
+    if data[4:8] == b"ftyp":
+        brands = {data[8:12], *(data[i : i + 4] for i in range(16, min(int.from_bytes(data[:4]), 256), 4))}
+        return "AVIF" if brands & _AVIF else "HEIF" if data[8:12] in _HEIC else None
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    if data[:2] == b"BM" and int.from_bytes(data[14:18], "little") in _BMP_HEADERS:
+        return "BMP"
+    starts = {
+        b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF87a": "GIF", b"GIF89a": "GIF",
+        b"II*\0": "TIFF", b"MM\0*": "TIFF", b"II+\0": "TIFF", b"MM\0+": "TIFF",
+    }  # fmt: skip
+    return next((kind for start, kind in starts.items() if data.startswith(start)), None)
+
+
+@cache
+def _reader_of(kind: str) -> bool:
+    """True: Pillow has a reader for the format, and knows it from now on."""
+    if kind != "HEIF":
+        from PIL import features
+
+        importlib.import_module(f"PIL.{_MODULES.get(kind, kind.title())}ImagePlugin")
+        return kind not in {"AVIF", "WEBP"} or bool(features.check(kind.lower()))
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
+    return True
+
+
+def import_readers() -> None:
+    """Every reader is imported, with what it would import when first needed. For a child that opens no file later."""
+    from PIL import Image
+
+    Image.preinit()  # what saving a thumbnail asks for
+    for name in ("PIL.ExifTags", "PIL.ImageCms", "PIL.ImageOps", "PIL.MpoImagePlugin", "_strptime"):
+        importlib.import_module(name)
+    for name in FORMATS:
+        _reader_of({"HEIC": "HEIF"}.get(name, name))
 
 
 def _over_limits(image: Image.Image, limits: Limits) -> Rejected | None:
+    """Why the header alone is enough to refuse."""
     width, height = image.size
     if width * height > limits.max_pixels or max(width, height) > limits.max_side:
         return Rejected(RejectReason.TOO_MANY_PIXELS, f"{width:,} x {height:,} pixels")
@@ -102,72 +122,96 @@ def _over_limits(image: Image.Image, limits: Limits) -> Rejected | None:
     return None
 
 
-def _at_least(width: int, height: int, long_side: int) -> tuple[int, int]:
-    """The picture's size scaled so that its longer side is `long_side`, or its own size if that is smaller."""
-    factor = min(1.0, long_side / max(width, height))
-    return round(width * factor), round(height * factor)
+def _decoded(image: Image.Image, kind: str, enough_px: int | None) -> Picture:
+    width, height = image.size
+    if kind == "JPEG" and enough_px is not None:
+        for part in _DCT_SCALES:
+            if width * height >= enough_px * part**2:
+                image.draft(None, (width // part, height // part))
+                break
+    frames = getattr(image, "n_frames", 1)
+    image.load()
+    # After loading: some readers (TIFF, HEIF) have turned the pixels by then, and say so by taking the tag away.
+    exif = _exif(image)
+    orientation = exif.get(_ORIENTATION, 1)
+    rgb = _upright(_rgb(image), orientation)
+    if kind == "TIFF":
+        width, height = image.size
+    if orientation in {5, 6, 7, 8}:
+        width, height = height, width
+    return Picture(
+        rgb=rgb,
+        width=width,
+        height=height,
+        scale=rgb.shape[1] / width,
+        format={"HEIF": "HEIC"}.get(kind, kind),
+        taken_at=_taken_at(exif),
+        frames=frames,
+    )
 
 
 def _exif(image: Image.Image) -> Any:
-    with suppress(Exception):  # damaged metadata does not make the pixels worse; the picture is then taken as it lies
+    """The metadata, or nothing: damaged metadata makes the pixels no worse."""
+    with suppress(Exception):
         return image.getexif()
     return {}
 
 
 def _taken_at(exif: Any) -> str | None:
-    """DateTimeOriginal as ISO 8601, where it is there and parses."""
-    try:
-        text = str(exif.get_ifd(_EXIF_IFD).get(_EXIF_TAKEN, ""))
-    except Exception:  # noqa: BLE001  # as in _exif: an open list of what damaged metadata raises
-        return None
-    found = re.fullmatch(r"(\d{4}):(\d\d):(\d\d) (\d\d:\d\d:\d\d)\0*", text.strip())
-    if found is None or found[1] == "0000":
-        return None
-    return f"{found[1]}-{found[2]}-{found[3]}T{found[4]}"
+    """DateTimeOriginal as ISO 8601, where it is there and is a date."""
+    with suppress(Exception):  # as above
+        text = str(exif.get_ifd(_EXIF_IFD)[_TAKEN]).strip("\0 ")
+        return datetime.strptime(text, "%Y:%m:%d %H:%M:%S").isoformat()  # noqa: DTZ007  # Exif says no zone here
+    return None
 
 
-def _rgb(image: Image.Image, long_side: int | None) -> Rgb:
-    """(H, W, 3) uint8, whatever the picture's mode; no longer than about twice `long_side`."""
+def _rgb(image: Image.Image) -> Rgb:
+    """(H, W, 3) uint8 in sRGB, whatever the mode; what is transparent is white."""
     from PIL import Image
 
-    if image.mode.startswith(("I", "F")):
-        flat = _eight_bits(np.asarray(image))
-        image = Image.fromarray(flat)
-    if long_side is not None:
-        factor = max(image.size) // (2 * long_side) + (max(image.size) % (2 * long_side) > 0)
-        if factor > 1:
-            image = image.convert("RGBA" if _transparent(image) else "RGB").reduce(factor)
-    if _transparent(image):
-        layer = image.convert("RGBA")
-        image = Image.new("RGBA", layer.size, "white")
-        image.alpha_composite(layer)
-    image = _in_srgb(image)
-    return np.ascontiguousarray(np.asarray(image.convert("RGB"), dtype=np.uint8))
-
-
-def _transparent(image: Image.Image) -> bool:
-    return image.mode in {"LA", "RGBA", "PA", "La", "RGBa"} or "transparency" in image.info
-
-
-def _eight_bits(values: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """16-bit, 32-bit and float grey scaled to 0..255 by the range that the type or the values use."""
-    values = values.astype(np.float64)
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    top = float(values.max(initial=0.0))
-    full = 1.0 if top <= 1.0 else 255.0 if top <= 255.0 else max(65535.0, top)
-    return np.clip(values * (255.0 / full), 0, 255).astype(np.uint8)
-
-
-def _in_srgb(image: Image.Image) -> Image.Image:
-    """Colours of a wide-gamut profile (phones: Display P3) as sRGB. A broken or odd profile is left out."""
     profile = image.info.get("icc_profile")
-    if not profile or image.mode not in {"RGB", "CMYK"} or b"sRGB" in profile[:4096]:
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray(_rounded(np.asarray(image) / 257.0))
+    elif image.mode in {"I", "F"}:
+        image = Image.fromarray(_spread(np.asarray(image)))
+    elif image.mode in _ALPHA or "transparency" in image.info:
+        layer = image.convert("RGBA")
+        image = Image.new("RGB", layer.size, "white")
+        image.paste(layer, mask=layer.getchannel("A"))
+    elif image.mode not in {"RGB", "CMYK"}:
+        image = image.convert("RGB")
+    if profile:
+        image = _in_srgb(image, profile)
+    return np.asarray(image.convert("RGB"))
+
+
+def _rounded(values: NDArray[Any]) -> NDArray[np.uint8]:
+    rounded: NDArray[np.uint8] = (np.clip(values, 0, 255) + 0.5).astype(np.uint8)
+    return rounded
+
+
+def _spread(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """32-bit and float grey: such files do not say what white is, so the range that they use is spread over 0..255.
+
+    0..1 and 0..65,535 are taken to be meant where they hold all values, so that a dark picture stays dark.
+    """
+    values = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(values.min()), float(values.max())
+    if low >= 0 and high <= 65_535:
+        low, high = 0.0, 1.0 if high <= 1 else 255.0 if high <= 255 else 65_535.0
+    return _rounded((values - low) * (255.0 / max(high - low, 1e-12)))
+
+
+def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """Colours of a wide-gamut profile (phones: Display P3; scans) as sRGB. A broken or odd profile is left out."""
+    if image.mode == "RGB" and b"sRGB" in profile[:1024]:
         return image
     from PIL import ImageCms
 
     with suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        turned = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        turned = ImageCms.profileToProfile(
+            image, ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB"), outputMode="RGB"
+        )
         return image if turned is None else turned
     return image
 
@@ -181,20 +225,3 @@ def _upright(rgb: Rgb, orientation: int) -> Rgb:
     if orientation in {3, 4, 7, 8}:
         rgb = rgb[::-1]
     return np.ascontiguousarray(rgb)
-
-
-@cache
-def _load_readers() -> None:
-    """Pillow knows the readers of FORMATS, and has not imported the other forty."""
-    for reader in FORMATS:
-        importlib.import_module(f"PIL.{_MODULES.get(reader, reader.title())}ImagePlugin")
-
-
-def _heif_reader() -> bool:
-    """True: pillow-heif is installed and registered."""
-    try:
-        import pillow_heif
-    except ImportError:
-        return False
-    pillow_heif.register_heif_opener(thumbnails=False)
-    return True

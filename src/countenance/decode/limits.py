@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one decode; what goes over is a Rejected, before anything is allocated for it."""
+    """Bounds of one decode; what goes over is a Rejected before a pixel is allocated. `sandbox.Bounds` has time and
+    memory.
+    """
 
-    max_bytes: int = 512 * 2**20
-    max_pixels: int = 200_000_000  # a 100-megapixel scan with room; RGB of it is 600 MB, so larger needs tiles
+    max_bytes: int = 512 * 2**20  # an uncompressed scan of 100 megapixels has 300 MB
+    max_pixels: int = 200_000_000  # twice such a scan; RGB of it is 600 MB, so larger needs tiles
     max_side: int = 65_500  # JPEG's own limit; formats that allow more hold no photograph there
     max_frames: int = 1_000  # of an animation, of which only the first is used
     min_side: int = 12  # no face is found in less (DESIGN.md section 5: recall 0.66 at 12 px)

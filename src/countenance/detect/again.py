@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countenance.detect.boxes import iou_with
-from countenance.detect.resize import resized
+from countenance.detect.resize import around, resized
 from countenance.detect.yunet import Found, YuNet
 from countenance.types import Rgb
 
@@ -46,12 +46,10 @@ def _stands(network: YuNet, rgb: Rgb, box: NDArray[np.float32], score: float, sc
     return sum(steady) / len(steady) >= AGAIN
 
 
-def _score_at(network: YuNet, rgb: Rgb, box: NDArray[np.float32], scale: float, around: float) -> float:
+def _score_at(network: YuNet, rgb: Rgb, box: NDArray[np.float32], scale: float, factor: float) -> float:
     """How the face at `box` scores when the part of `rgb` around it is scaled; 0 if it is not seen."""
     x1, y1, x2, y2 = map(float, box)
-    half = max(x2 - x1, y2 - y1) * around / 2
-    left, top = max(0, int((x1 + x2) / 2 - half)), max(0, int((y1 + y2) / 2 - half))
-    part = rgb[top : max(top, int((y1 + y2) / 2 + half)), left : max(left, int((x1 + x2) / 2 + half))]
+    part, left, top = around(rgb, (x1, y1, x2, y2), factor)
     if not part.size:
         return 0.0
     seen, ratio = resized(part, min(scale, LONGEST_PX / max(part.shape)))

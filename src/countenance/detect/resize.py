@@ -1,4 +1,4 @@
-"""A picture at another size, without aliasing."""
+"""Parts of a picture, and other sizes of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from countenance.types import Rgb
+from countenance.types import Box, Rgb
 
 
 def resized(rgb: Rgb, scale: float) -> tuple[Rgb, NDArray[np.float32]]:
@@ -18,3 +18,14 @@ def resized(rgb: Rgb, scale: float) -> tuple[Rgb, NDArray[np.float32]]:
         return rgb, ratio
     picture = Image.fromarray(rgb).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
     return np.asarray(picture), ratio
+
+
+def around(rgb: Rgb, box: Box, factor: float) -> tuple[Rgb, int, int]:
+    """The square around a box, `factor` times its longer side wide, cut off where the picture ends, and its left and top.
+
+    It is a view, and of no size where the square lies outside the picture.
+    """
+    x1, y1, x2, y2 = box
+    x, y, half = (x1 + x2) / 2, (y1 + y2) / 2, max(x2 - x1, y2 - y1) * factor / 2
+    left, top = max(0, int(x - half)), max(0, int(y - half))
+    return rgb[top : max(top, int(y + half)), left : max(left, int(x + half))], left, top

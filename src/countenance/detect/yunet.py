@@ -11,11 +11,12 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from countenance.detect.boxes import suppress
+from countenance.detect.boxes import iou_with, suppress
 from countenance.types import Rgb
 
 STRIDES: Final = (8, 16, 32)  # pixels a cell of each head
 MULTIPLE: Final = 32  # the network halves five times
+VOTER_IOU: Final = 0.5  # a cell whose box overlaps a face's by more sees that face
 MAX_IOU: Final = 0.3  # the same face found twice; OpenCV's default
 
 
@@ -44,8 +45,11 @@ class YuNet:
         self._session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
         self._heads = [f"{head}_{stride}" for head in ("cls", "obj", "bbox", "kps") for stride in STRIDES]
 
-    def find(self, rgb: Rgb, min_score: float) -> Found:
-        """The faces of (H, W, 3) uint8 RGB that score at least `min_score`, each once."""
+    def find(self, rgb: Rgb, min_score: float, *, voting: bool = False) -> Found:
+        """The faces of (H, W, 3) uint8 RGB that score at least `min_score`, each once.
+
+        `voting`: landmarks are the means, weighted by score, over all cells that see the face, not the surest cell's.
+        """
         height, width = rgb.shape[:2]
         tall, wide = -(-height // MULTIPLE) * MULTIPLE, -(-width // MULTIPLE) * MULTIPLE
         data = np.zeros((1, 3, tall, wide), np.float32)  # zeros on the right and below
@@ -57,7 +61,20 @@ class YuNet:
         ]
         found = Found(*(np.concatenate(parts) for parts in zip(*of_each, strict=True)))
         kept = suppress(found.boxes, found.scores, MAX_IOU)
-        return Found(*(part[kept] for part in found))
+        faces = Found(*(part[kept] for part in found))
+        return faces._replace(landmarks=_voted(found, faces)) if voting else faces
+
+
+def _voted(cells: Found, faces: Found) -> NDArray[np.float32]:
+    """(N, 5, 2) landmarks of each face, the mean over the cells that see it.
+
+    Source: for boxes, Gidaris and Komodakis 2015, section 5 (box voting), doi:10.1109/ICCV.2015.135.
+    """
+    means = np.empty_like(faces.landmarks)
+    for i, box in enumerate(faces.boxes):
+        votes = cells.scores * (iou_with(box, cells.boxes) > VOTER_IOU)
+        means[i] = np.tensordot(votes / votes.sum(), cells.landmarks, 1)
+    return means
 
 
 def _decode(

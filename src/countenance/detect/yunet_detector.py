@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from countenance.detect.again import confirmed
 from countenance.detect.boxes import suppress
+from countenance.detect.landmarks import steadied
 from countenance.detect.resize import resized
 from countenance.detect.scales import MIN_FACE_PX, plan
 from countenance.detect.yunet import MAX_IOU, Found, YuNet
@@ -36,14 +37,16 @@ class YuNetDetector:
         passes = []
         for look in plan(rgb.shape[1], rgb.shape[0], MIN_FACE_PX if min_face_px is None else min_face_px):
             scaled, ratio = resized(rgb, look.scale)
-            found = self._network.find(scaled, MIN_SCORE)
+            found = self._network.find(scaled, MIN_SCORE, voting=True)
             boxes = found.boxes / ratio[[0, 1, 0, 1]]
             wide = boxes[:, 2] - boxes[:, 0]
             mine = (wide >= look.min_px) & (wide < look.max_px)
             seen = Found(boxes[mine], (found.landmarks / ratio)[mine], found.scores[mine])
             passes.append(confirmed(self._network, rgb, seen, look.scale))
         faces = Found(*(np.concatenate(columns) for columns in zip(*passes, strict=True)))
-        return tuple(_face(faces, i) for i in suppress(faces.boxes, faces.scores, MAX_IOU))
+        kept = suppress(faces.boxes, faces.scores, MAX_IOU)
+        steady = steadied(self._network, rgb, Found(*(column[kept] for column in faces)))
+        return tuple(_face(steady, i) for i in range(len(kept)))
 
 
 def _face(found: Found, i: int) -> DetectedFace:

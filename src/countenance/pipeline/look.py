@@ -6,8 +6,10 @@ templates of its crops is the parent's, under a permit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache, cached_property
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -17,16 +19,24 @@ import numpy as np
 from countenance.align.crop import CROP_PX, align_crop, scale_of
 from countenance.align.quality import quality_of
 from countenance.align.thumbnail import thumbnail, webp
-from countenance.decode.formats import decode
-from countenance.decode.sandbox import Answer, Bounds, Sandbox
-from countenance.detect.scales import FINE_SIDE_PX
+from countenance.decode.formats import FORMATS, decode, import_readers
+from countenance.decode.sandbox import Bounds, Sandbox
+from countenance.decode.wire import Answer
+from countenance.detect.boxes import iou_with
+from countenance.detect.resize import around
+from countenance.detect.scales import FINE_PX, plan
 from countenance.protocols import Detector
 from countenance.types import AlignedFace, Box, DetectedFace, Landmarks, Picture, Quality, Rejected, RejectReason
 from countenance.weights.manifest import YUNET
 from countenance.weights.store import load, model_path
 
 T = TypeVar("T")
-TARGET: Final = "countenance.pipeline.look:look_in_child"
+TARGET: Final = "countenance.pipeline.look:looking"
+ENOUGH_PX: Final = FINE_PX * 9 // 10  # a tenth fewer costs no face, and 12 megapixels come at a quarter
+SMALL_PX: Final = 48.0  # below this width in detection's own look, landmarks gain from a closer one
+AROUND: Final = 3.0  # of the box's longer side, in the closer look
+SAME_IOU: Final = 0.4  # of a face and itself from close by
+MAX_WEBP: Final = 8 * 2**20  # bytes; a thumbnail has some 20 kB, a preview of 1,024 px some 200 kB
 CROP_BYTES: Final = CROP_PX * CROP_PX * 3
 
 
@@ -43,7 +53,7 @@ class Looked:
 
 
 class Looker:
-    """Looks at pictures in child processes, started when first needed. A context manager; for one thread at a time."""
+    """Looks at pictures in child processes, started when first needed. A context manager, for any number of threads."""
 
     def __init__(self, *, workers: int = 1, bounds: Bounds | None = None) -> None:
         self._workers = workers
@@ -81,21 +91,30 @@ class Looker:
 
 
 # --- in the child ----------------------------------------------------------------------------------------------------
-def look_in_child(data: bytes, options: Mapping[str, Any]) -> Answer | Rejected:
-    """`look` as the sandbox speaks it."""
-    looked = look(data, preview_px=int(options.get("preview_px", 0)))
-    return looked if isinstance(looked, Rejected) else _told(looked)
+def looking() -> Callable[[bytes, Mapping[str, Any]], Answer | Rejected]:
+    """`look` as the sandbox speaks it, with everything loaded: the child opens no file afterwards."""
+    import_readers()
+    detector = _detector()
+
+    def look_in_child(data: bytes, options: Mapping[str, Any]) -> Answer | Rejected:
+        looked = look(data, preview_px=int(options.get("preview_px", 0)), detector=detector)
+        return looked if isinstance(looked, Rejected) else _told(looked)
+
+    return look_in_child
 
 
 def look(data: bytes, *, preview_px: int = 0, detector: Detector | None = None) -> Looked | Rejected:
-    """Decode at the size that detection needs, detect, and take each crop from enough pixels."""
-    picture = decode(data, long_side=FINE_SIDE_PX)
+    """Decode at the size that detection needs, detect, look closer at the small faces, crop from enough pixels."""
+    picture = decode(data, enough_px=ENOUGH_PX)
     if isinstance(picture, Rejected):
         return picture
-    faces = (detector or _detector()).detect(picture.rgb)
+    detector = detector or _detector()
+    faces = detector.detect(picture.rgb)
     preview = webp(picture.rgb, preview_px) if preview_px else None
     finer = _finer(data, picture, faces)
-    aligned = tuple(_aligned(finer, _scaled(face, finer.scale / picture.scale)) for face in faces)
+    aligned = tuple(
+        _aligned(finer, _closer(detector, finer, _scaled(face, finer.scale / picture.scale))) for face in faces
+    )
     return Looked(picture.width, picture.height, picture.format, picture.taken_at, aligned, preview)
 
 
@@ -108,12 +127,30 @@ def _detector() -> Detector:
 
 def _finer(data: bytes, picture: Picture, faces: Sequence[DetectedFace]) -> Picture:
     """The picture at a size at which no crop need be enlarged, as far as it has the pixels."""
-    wanted = max((scale_of(face.landmarks) for face in faces), default=0.0)
-    if wanted <= 1.0 or picture.scale >= 1.0:
+    wanted = min(max((scale_of(face.landmarks) for face in faces), default=0.0), 1.0 / picture.scale)
+    if wanted <= 1.0:
         return picture
-    long_side = round(max(picture.rgb.shape[:2]) * min(wanted, 1.0 / picture.scale))
-    finer = decode(data, long_side=long_side)
+    height, width = picture.rgb.shape[:2]
+    finer = decode(data, enough_px=round(width * height * wanted**2))
     return picture if isinstance(finer, Rejected) else finer
+
+
+def _closer(detector: Detector, picture: Picture, face: DetectedFace) -> DetectedFace:
+    """The face as seen from close by, if detection saw it small and the picture has more pixels of it.
+
+    The landmarks of a face found at 16 px are 8 % of its width off, from close by 3 %; the cosine of its template with
+    that of a well placed crop rises from 0.73 to 0.94, at 24 px from 0.88 to 0.94, at 48 px from 0.93 to 0.94.
+    """
+    width = face.box[2] - face.box[0]
+    seen_at = plan(picture.width, picture.height)[0].scale
+    if seen_at >= 1.0 or width / picture.scale * seen_at >= SMALL_PX:
+        return face
+    part, left, top = around(picture.rgb, face.box, AROUND)
+    if not part.size:
+        return face
+    found = [_moved(one, left, top) for one in detector.detect(part, min_face_px=width / 2)]
+    best = max(found, key=lambda one: _iou(one.box, face.box), default=face)
+    return best if _iou(best.box, face.box) > SAME_IOU else face
 
 
 def _scaled(face: DetectedFace, factor: float) -> DetectedFace:
@@ -122,6 +159,16 @@ def _scaled(face: DetectedFace, factor: float) -> DetectedFace:
     x1, y1, x2, y2 = (value * factor for value in face.box)
     a, b, c, d, e = ((x * factor, y * factor) for x, y in face.landmarks)
     return DetectedFace((x1, y1, x2, y2), (a, b, c, d, e), face.score)
+
+
+def _moved(face: DetectedFace, right: float, down: float) -> DetectedFace:
+    x1, y1, x2, y2 = face.box
+    a, b, c, d, e = ((x + right, y + down) for x, y in face.landmarks)
+    return DetectedFace((x1 + right, y1 + down, x2 + right, y2 + down), (a, b, c, d, e), face.score)
+
+
+def _iou(a: Box, b: Box) -> float:
+    return float(iou_with(np.array(a, np.float32), np.array([b], np.float32))[0])
 
 
 def _aligned(picture: Picture, face: DetectedFace) -> AlignedFace:
@@ -166,39 +213,49 @@ def _understood(answer: Answer | Rejected) -> Looked | Rejected:
         return Looked(
             width=_whole(header["width"]),
             height=_whole(header["height"]),
-            format=str(header["format"])[:8],
-            taken_at=None if header["taken_at"] is None else str(header["taken_at"])[:32],
+            format=FORMATS[FORMATS.index(header["format"])],
+            taken_at=None if header["taken_at"] is None else datetime.fromisoformat(header["taken_at"]).isoformat(),
             faces=tuple(_face(face, parts[2 * i], parts[2 * i + 1]) for i, face in enumerate(faces)),
-            preview=preview,
+            preview=None if preview is None else _webp(preview),
         )
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         return Rejected(RejectReason.DECODER_DIED, f"it answered with nonsense: {type(error).__name__}")
 
 
 def _face(told: Mapping[str, Any], crop: bytes, thumb: bytes) -> AlignedFace:
-    if len(crop) != CROP_BYTES:
-        raise ValueError("a crop of another size")
-    box: Box = _numbers(told["box"], 4)  # type: ignore[assignment]  # four of them
+    x1, y1, x2, y2 = _numbers(told["box"], 4)
     landmarks: Landmarks = tuple(_numbers(point, 2) for point in told["landmarks"])  # type: ignore[assignment]  # checked next
-    if len(landmarks) != 5:
-        raise ValueError("five landmarks are needed")
     (score,) = _numbers([told["score"]], 1)
+    width_px, *measures = _numbers(told["quality"], len(Quality.__slots__))
+    if len(landmarks) != 5 or len(crop) != CROP_BYTES or x1 > x2 or y1 > y2:
+        raise ValueError("that is no face")
+    if not all(0 <= value <= 1 for value in (score, *measures)):
+        raise ValueError("a measure is from 0 to 1")
     return AlignedFace(
-        DetectedFace(box, landmarks, score),
-        Quality(*_numbers(told["quality"], len(Quality.__slots__))),
+        DetectedFace((x1, y1, x2, y2), landmarks, score),
+        Quality(width_px, *measures),
         np.frombuffer(crop, np.uint8).reshape(CROP_PX, CROP_PX, 3),
-        thumb,
+        _webp(thumb),
     )
 
 
-def _numbers(values: Sequence[Any], count: int) -> tuple[float, ...]:
+def _webp(picture: bytes) -> bytes:
+    """It is at least no page, script or archive that somebody's browser would open as such."""
+    if len(picture) > MAX_WEBP or picture[:4] != b"RIFF" or picture[8:12] != b"WEBP":
+        raise ValueError("no WebP")
+    return picture
+
+
+def _numbers(values: Any, count: int) -> tuple[float, ...]:
+    if not isinstance(values, list | tuple) or any(type(value) not in {int, float} for value in values):
+        raise ValueError("numbers are needed")
     found = tuple(float(value) for value in values)
-    if len(found) != count or not all(np.isfinite(found)):
+    if len(found) != count or not all(map(math.isfinite, found)):
         raise ValueError("finite numbers are needed")
     return found
 
 
 def _whole(value: Any) -> int:
-    if not isinstance(value, int) or not 0 < value < 2**31:
+    if type(value) is not int or not 0 < value < 2**31:
         raise ValueError("a number of pixels is needed")
     return value
