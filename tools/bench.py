@@ -1,8 +1,8 @@
 """What the main acts cost, as ratios in one run: `make bench`. Writes JSON to standard output.
 
 Ingest is compared with the plain loop that one would write with OpenCV and the same weights: FaceDetectorYN at full
-Ingest is compared with the plain loop that one would write with OpenCV and the same weights: FaceDetectorYN at full
-size, alignCrop, FaceRecognizerSF. That keeps nothing and asks nobody; ours decodes in child
+size, alignCrop, FaceRecognizerSF. That keeps nothing and asks nobody; ours decodes in child processes, seals, stores
+and logs. Pictures: ../shared/faces/people if it is there, else the demo's album.
 """
 
 from __future__ import annotations

@@ -201,7 +201,7 @@ def test_a_household_keeps_no_probe(filled):
     assert set(filled.blobs.kept) == before
 
 
-# --- compare -------------------------------------------------------------------------------------------------------------
+# --- compare ---------------------------------------------------------------------------------------------------------
 def test_compare_needs_no_gallery_and_keeps_nothing(toy):
     score, fmr, entry = toy.searcher.compare(picture(ALICE), picture("alice~@1,1,50,50"), Question())
     assert 0.8 < score < 1

@@ -134,7 +134,7 @@ class PolicyMoved(Exception):
 
 
 class PictureLeaving(Exception):
-    """A picture of the batch is being erased right now: nothing was written; wait for that to end."""
+    """A picture of the batch is being erased, or has been since it was recognised: nothing was written; look again."""
 
 
 class Pictures:
@@ -371,7 +371,11 @@ def _put_picture(connection: sa.Connection, tenant_id: int, picture: PictureRow)
         .where(t.pictures.c.tenant_id == tenant_id, t.pictures.c.sha256 == picture.sha256)
         .where(t.pictures.c.erasure_id.is_not(None))
     )
-    if leaving:
+    gone = (
+        picture_id is not None
+        and connection.scalar(sa.select(t.pictures.c.id).where(t.pictures.c.id == picture_id)) is None
+    )
+    if leaving or gone:
         raise PictureLeaving
     if picture_id is None:
         made = connection.execute(
