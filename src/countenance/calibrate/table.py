@@ -12,10 +12,12 @@ def figures(calibration: Calibration) -> str:
     """The figures as tables, the same text for the same calibration."""
     about, tail = calibration.about, calibration.tail
     lines = [
-        (f"Calibration `{calibration.id}` of `{calibration.space.model}`, measured on {about['date']}: "
-        f"{about['people']} people, {about['pictures']:,} pictures ({about['pictures_without_face']} without a found "
-        f"face, {about['pictures_with_several_faces']} with several), {calibration.genuine.total:,} genuine and "
-        f"{calibration.impostor.total:,} impostor pairs."),
+        (
+            f"Calibration `{calibration.id}` of `{calibration.space.model}`, measured on {about['date']}: "
+            f"{about['people']} people, {about['pictures']:,} pictures ({about['pictures_without_face']} without a found "
+            f"face, {about['pictures_with_several_faces']} with several), {calibration.genuine.total:,} genuine and "
+            f"{calibration.impostor.total:,} impostor pairs."
+        ),
         "",
         "| FMR | score | genuine pairs that reach it |",
         "|---|---|---|",
@@ -35,8 +37,10 @@ def figures(calibration: Calibration) -> str:
         lines.append(f"| {searched:,} | {score:.3f} | {where} | {_reached(calibration, score)} |")
     lines += [
         "",
-        (f"Fitted tail: FMR(score) = {tail.rate:.3g} * exp(-(score - {tail.start:.4f}) / {tail.scale:.4f}); "
-        f"generalised Pareto shape, as a check: {about['tail_shape']:+.3f}."),
+        (
+            f"Fitted tail: FMR(score) = {tail.rate:.3g} * exp(-(score - {tail.start:.4f}) / {tail.scale:.4f}); "
+            f"generalised Pareto shape, as a check: {about['tail_shape']:+.3f}."
+        ),
         "",
     ]
     return "\n".join(lines)
