@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from countenance.app.settings import free_bytes
 from countenance.app.status import erasure_due
+from countenance.app.wiring import check_databases
 from countenance.errors import CountenanceError
 
 if TYPE_CHECKING:
@@ -31,7 +32,14 @@ class Finding:
 
 
 def examine(home: Home) -> Iterator[Finding]:
-    """Every finding, one after the other, as it is made."""
+    """Every finding, as it is made; of a home that does not open, what can be seen from outside."""
+    yield from _databases(home)
+    yield from _disk(home)
+    try:
+        home.parts  # noqa: B018  # opens the home
+    except CountenanceError as error:
+        yield Finding("home", "problem", error.message, error.hint)
+        return
     for what, look in _LOOKS.items():
         try:
             yield from look(home)
@@ -51,7 +59,7 @@ def _key_file(home: Home) -> Iterator[Finding]:
 
 
 def _databases(home: Home) -> Iterator[Finding]:
-    for name, report in home.parts.check_databases().items():
+    for name, report in check_databases(home.path).items():
         ok = report == "ok"
         yield Finding(name, "ok" if ok else "problem", report, "" if ok else "restore the home from a backup")
 
@@ -95,9 +103,7 @@ def _consistency(home: Home) -> Iterator[Finding]:
             yield Finding(what, "problem", f"{len(missing)} of {len(missing) + len(held & named)} are missing",
                           "restore the home from a backup")  # fmt: skip
         elif spare:
-            yield Finding(
-                what, "warning", f"{len(spare)} that no record names", "the next ingest removes them"
-            )
+            yield Finding(what, "warning", f"{len(spare)} that no record names", "the next ingest removes them")
         else:
             yield Finding(what, "ok", "every one that the records name is there")
 
@@ -126,12 +132,10 @@ def _disk(home: Home) -> Iterator[Finding]:
 
 _LOOKS: dict[str, Callable[[Home], Iterator[Finding]]] = {
     "master key": _key_file,
-    "databases": _databases,
     "erasures": _erasures,
     "duties": _duties,
     "log": _log,
     "consistency": _consistency,
     "index": _index,
     "weights": _weights,
-    "disk": _disk,
 }

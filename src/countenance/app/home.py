@@ -29,7 +29,7 @@ from countenance.pipeline.sweep import sweep
 from countenance.records.sources import Source
 from countenance.rights.grants import ERASE_WITHIN_DAYS, check_grant
 from countenance.rights.subjects import read_subjects
-from countenance.types import HomeKind, Odds, Purpose, SearchResult
+from countenance.types import GrantState, HomeKind, Odds, Purpose, SearchResult
 
 PictureLike: TypeAlias = str | os.PathLike[str] | bytes | NDArray[np.uint8]
 OPERATOR = "operator"  # the tenant of a home's own sources; clients bring theirs later
@@ -133,7 +133,9 @@ class Home:
         grant; expires: "2027-12-31".
         Raises: GrantInvalid, WrongUse, NotFound (no such folder), LogUnwritable, StorageFailed.
         """
-        folder = _folder(path, self.path)
+        folder, name = _folder(path, self.path), _name(name)
+        if any(source.name == name for source in self.sources()):  # the records refuse it too, but after the log
+            raise WrongUse(f"a source called {name!r} exists", "choose another name, or see `countenance source show`")
         terms = check_grant(
             home=self.kind,
             now=self.parts.stores.clock(),
@@ -148,12 +150,12 @@ class Home:
             law=law,
             authority=authority,
         )
-        lines = read_subjects(Path(subjects)) if subjects is not None else ()
+        lines = read_subjects(Path(subjects).expanduser()) if subjects is not None else ()
         return self._registrar.add(
-            name=_name(name),
+            name=name,
             location=os.fsencode(folder),
             terms=terms,
-            evidence=None if evidence is None else Path(evidence),
+            evidence=None if evidence is None else Path(evidence).expanduser(),
             subjects=lines,
         )
 
@@ -166,23 +168,35 @@ class Home:
         return self.parts.stores.records.sources.get(name)
 
     def suspend(self, name: str) -> Source:
-        """Its faces are out of the very next search, in every process, until `resume`."""
+        """Its faces are out of the very next search, in every process, until `resume`. Raises WrongUse: it is over."""
+        self._not_over(name)
         return self._set_state(name, "suspended", suspended_at=self.parts.stores.clock())
 
     def resume(self, name: str) -> Source:
-        """A suspended grant is in force again. Raises WrongUse: it is withdrawn."""
-        if self.source(name).grant.withdrawn_at is not None:
-            raise WrongUse(f"the grant of {name!r} is withdrawn, for good", "add the source anew under a new grant")
+        """A suspended grant is in force again. Raises WrongUse: it is withdrawn or has expired."""
+        self._not_over(name)
         return self._set_state(name, "resumed", suspended_at=None)
 
     def withdraw(self, name: str) -> Source:
-        """The grant is over: its faces are out of the very next search, and due for erasure within its term."""
+        """The grant is over: its faces are out of the very next search, and due for erasure within its term.
+
+        Withdrawing it again changes nothing: the term runs from the first time.
+        """
+        source = self.source(name)
+        if source.grant.withdrawn_at is not None:
+            return source
         return self._set_state(name, "withdrawn", withdrawn_at=self.parts.stores.clock())
 
     def takedown(self, name: str) -> ErasureReport:
         """The grant is over and everything taken under it is erased now."""
-        self._set_state(name, "takedown", withdrawn_at=self.parts.stores.clock())
+        ended = self.source(name).grant.withdrawn_at or self.parts.stores.clock()
+        self._set_state(name, "takedown", withdrawn_at=ended)
         return self.parts.eraser.source(self.source(name))
+
+    def _not_over(self, name: str) -> None:
+        state = self.source(name).grant.state(self.parts.stores.clock())
+        if state in {GrantState.WITHDRAWN, GrantState.EXPIRED}:
+            raise WrongUse(f"the grant of {name!r} is over for good: it is {state}", "add a source under a new grant")
 
     def _set_state(self, name: str, event: str, **times: Any) -> Source:
         source = self.source(name)

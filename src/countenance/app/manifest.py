@@ -33,6 +33,8 @@ def read(home: Path) -> HomeManifest | None:
     """
     try:
         fields = tomllib.loads((home / FILE).read_text(encoding="utf-8"))
+        if type(fields["format"]) is not int:
+            raise ValueError("its format is no number")
         if fields["format"] > FORMAT:
             raise HomeTooNew(
                 f"the home {home} has format {fields['format']}; this version of Countenance knows {FORMAT}",
@@ -69,7 +71,15 @@ def draft(home: Path, kind: HomeKind) -> HomeManifest:
             _write(mine, new(kind))
             mine.rename(begun)  # of two processes that make one home at once, the later draft is taken by both
         fields = tomllib.loads(begun.read_text(encoding="utf-8"))
-        return HomeManifest(fields["id"], kind, fields["made_at"])
+        return HomeManifest(str(uuid.UUID(fields["id"])), kind, str(fields["made_at"]))
+    except NotADirectoryError as error:
+        raise WrongUse(f"{home} lies below a file, not a folder", "name another folder with --home") from error
+    except FileExistsError as error:
+        raise WrongUse(f"{home} is not a folder", "name another folder with --home") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise StorageFailed(
+            f"{begun} is damaged: {error}", "this home was never finished: delete that folder, then try again"
+        ) from error
     except OSError as error:
         raise StorageFailed(
             f"a home can't be made at {home}: {error.strerror}",
@@ -78,9 +88,14 @@ def draft(home: Path, kind: HomeKind) -> HomeManifest:
 
 
 def finish(home: Path, manifest: HomeManifest) -> None:
-    """`home.toml` is there, durably: from now on this is a home."""
-    _write(home / f"{FILE}.new", manifest)
-    (home / f"{FILE}.new").replace(home / FILE)
+    """`home.toml` is there, durably: from now on this is a home.
+
+    A crash leaves the draft, from which making it goes on, or both, and then the draft says nothing more.
+    """
+    mine = home / f"{FILE}.new.{os.getpid()}"
+    _write(mine, manifest)
+    mine.replace(home / FILE)
+    (home / f"{FILE}.new").unlink(missing_ok=True)
     descriptor = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -19,7 +19,7 @@ class Settings:
     def read(cls, home: str | os.PathLike[str] | None = None, env: Mapping[str, str] = os.environ) -> Settings:
         """`home`, else COUNTENANCE_HOME, else the platform's folder for a user's data."""
         chosen = home or env.get("COUNTENANCE_HOME")
-        if chosen is None:
+        if not chosen:  # an empty variable is none, and does not mean the folder one stands in
             import platformdirs
 
             chosen = platformdirs.user_data_dir("countenance", appauthor=False)

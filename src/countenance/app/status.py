@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from countenance.records.sources import Source
@@ -32,8 +37,17 @@ def status_of(home: Home) -> dict[str, Any]:
         "model": parts.embedder.space.model,
         "calibration": parts.calibration.id,
         "runtime": "ONNX Runtime, CPU",
-        "disk_bytes": sum(f.stat().st_size for f in home.path.rglob("*") if f.is_file()),
+        "disk_bytes": sum(_sizes(home.path)),
     }
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    """Bytes of each file; of one that another process removes meanwhile, none."""
+    for file in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            status = file.lstat()
+            if stat.S_ISREG(status.st_mode):
+                yield status.st_size
 
 
 def source_status(source: Source, now: datetime) -> dict[str, Any]:
@@ -53,15 +67,16 @@ def erasure_due(source: Source, now: datetime) -> dict[str, Any] | None:
     """When everything of a withdrawn or expired source must be erased; None while its grant lasts."""
     grant = source.grant
     state = grant.state(now)
-    ended = grant.withdrawn_at if state is GrantState.WITHDRAWN else grant.expires_at
-    if state not in {GrantState.WITHDRAWN, GrantState.EXPIRED} or ended is None:
+    if state not in {GrantState.WITHDRAWN, GrantState.EXPIRED}:
         return None
+    # The earlier of the two, so that withdrawing what has expired puts nothing off.
+    ended = min(moment for moment in (grant.withdrawn_at, grant.expires_at) if moment is not None)
     deadline = ended + timedelta(days=grant.erase_within_days)
     return {
         "source": source.name,
         "why": f"its grant is {state}",
         "deadline": deadline.isoformat(timespec="seconds"),
-        "days_left": (deadline - now).days,
+        "days_left": math.ceil((deadline - now) / timedelta(days=1)),
         "overdue": now > deadline,
         "do": f"countenance erase --source {source.name}",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from countenance.app import manifest as manifests
 from countenance.app.manifest import HomeManifest
-from countenance.app.settings import core_count
+from countenance.app.settings import core_count, free_bytes
 from countenance.auditlog.checkpoint import Signer
 from countenance.auditlog.log import SqliteLog
 from countenance.blobs.files import FileBlobStore
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 RECORDS, KEYS, LOG = "records.db", "keys.db", "log.db"
 LOCK_WAIT_S = 60.0
+FULL_BYTES = 2**17  # opening three databases takes their shared-memory files, 32 kB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,17 +143,6 @@ class Parts:
                 "another ingest of this home is running", "let it end, or interrupt it; then run this again"
             ) from error
 
-    def check_databases(self) -> dict[str, str]:
-        """For each database "ok", or what SQLite finds wrong with it."""
-        found = {}
-        for name in (RECORDS, KEYS, LOG):
-            try:
-                with closing(sqlite3.connect(f"file:{self.path / name}?mode=ro", uri=True)) as connection:
-                    found[name] = str(connection.execute("PRAGMA quick_check").fetchone()[0])
-            except sqlite3.Error as error:
-                found[name] = str(error)
-        return found
-
     def close(self) -> None:
         """Databases are closed and child processes gone."""
         if "looker" in self.__dict__:
@@ -159,6 +150,18 @@ class Parts:
         self._records.close()
         self.log.close()
         self.keys.close()
+
+
+def check_databases(path: Path) -> dict[str, str]:
+    """For each database of the home at `path` "ok", or what SQLite finds wrong with it. Needs no key."""
+    found = {}
+    for name in (RECORDS, KEYS, LOG):
+        try:
+            with closing(sqlite3.connect(f"{(path / name).as_uri()}?mode=ro", uri=True)) as connection:
+                found[name] = str(connection.execute("PRAGMA quick_check").fetchone()[0])
+        except sqlite3.Error as error:
+            found[name] = str(error)
+    return found
 
 
 @contextmanager
@@ -187,8 +190,22 @@ def make_home(path: Path, kind: HomeKind) -> HomeManifest:
 
 
 def open_parts(path: Path, manifest: HomeManifest) -> Parts:
-    """The parts of a home that is there. Raises: KeyMissing, StorageFailed, HomeTooNew."""
+    """The parts of a home that is there. Raises: KeyMissing, StorageFailed (missing, full, read-only), HomeTooNew."""
     for name in (RECORDS, KEYS, LOG):
         if not (path / name).is_file():
             raise StorageFailed(f"{name} is missing from the home {path}", "restore the home from a backup")
-    return Parts(path, manifest)
+    if not os.access(path, os.W_OK):
+        read_only = bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+        raise StorageFailed(
+            f"the home {path} " + ("is on a disk mounted read-only" if read_only else "can't be written by this user"),
+            "every act is logged in the home before it is done, so it must be writable",
+        )
+    try:
+        return Parts(path, manifest)
+    except StorageFailed as error:
+        if free_bytes(path) < FULL_BYTES:  # SQLite says no more than "disk I/O error" then
+            raise StorageFailed(
+                f"the disk that holds the home {path} is full",
+                "free some space and run the same command again; nothing acknowledged is lost",
+            ) from error
+        raise

@@ -33,9 +33,18 @@ class Session:
     def answer(self, document: Mapping[str, Any], text: Callable[[], None]) -> None:
         """One JSON document on standard output, or what `text` prints."""
         if self.json:
-            click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+            print_json(document)
         else:
             text()
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """The document on standard output, in UTF-8 whatever the locale.
+
+    A byte of a file name that was no UTF-8 (surrogateescape) is written as JSON's own escape, \\udc80 to \\udcff.
+    """
+    text = json.dumps(document, ensure_ascii=False, indent=2, default=str)
+    click.echo(text.encode("utf-8", "backslashreplace"))
 
 
 pass_session = click.make_pass_decorator(Session, ensure=True)

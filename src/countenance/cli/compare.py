@@ -15,14 +15,13 @@ from countenance.cli.base import Command, Session, pass_session
 @pass_session
 def command(session: Session, a: str, b: str, purpose: str | None, case: str | None) -> None:
     """Compare the face in picture A with the face in picture B. Keeps neither; the log says that it was done."""
+    from countenance.app import words
+
     with session.open() as home:
         found = home.compare(a, b, purpose=purpose, case=case)
 
         def text() -> None:
-            rate = found.fmr.value
-            most = "at most " if found.fmr.bound else "about "
-            pairs = max(1, round(1 / rate))
-            click.echo(f"score {found.score:.3f}: {most}1 pair of strangers in {pairs:,} scores as much")
+            click.echo(f"score {found.score:.3f}: {words.strangers(found.fmr)}")
             click.echo(found.notice)
 
         session.answer(found.as_dict(), text)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from countenance.cli.base import Command, Session, on_terminal, pass_session, several
+from countenance.cli.base import Command, Session, note, on_terminal, pass_session, several
 
 if TYPE_CHECKING:
     from countenance.pipeline.erase import ErasureReport
@@ -27,21 +27,28 @@ def command(
     Your own files are not touched. An erased face or picture is not taken again by a later ingest.
     """
     with session.open() as home:
-        if not dry_run:
-            confirm(session, yes, "Erase this for good")
+        if not dry_run and asks(session, yes):
+            would = home.erase(face=face, picture=picture, source=source, dry_run=True)
+            confirm(f"Erase {amount(would)} for good")
         report = home.erase(face=face, picture=picture, source=source, dry_run=dry_run)
         session.answer(report.as_dict(), lambda: tell(report))
 
 
-def confirm(session: Session, yes: bool, question: str) -> None:
-    """Asked on a terminal, unless --yes; a script that says erase means it."""
-    if not yes and on_terminal() and not session.json:
-        click.confirm(f"{question}?", abort=True, err=True)
+def asks(session: Session, yes: bool) -> bool:
+    """On a terminal, unless --yes; a script that says erase means it."""
+    return not yes and on_terminal() and not session.json
+
+
+def confirm(question: str) -> None:
+    """Somebody said yes; with any other answer the command ends here, with 1."""
+    if not click.confirm(f"{question}?", err=True):
+        note("Nothing was erased.")
+        raise click.exceptions.Exit(1)
 
 
 def tell(report: ErasureReport) -> None:
     """The report, for people."""
-    what = f"{several(report.pictures, 'picture')} and {several(report.faces, 'face')}"
+    what = amount(report)
     if report.dry_run:
         click.echo(f"Would erase {what}. Nothing was changed.")
         return
@@ -49,3 +56,9 @@ def tell(report: ErasureReport) -> None:
     for place in report.pending:
         click.echo(f"  pending: {place}")
     click.echo(f"log entry {report.log_entry}")
+
+
+def amount(report: ErasureReport) -> str:
+    """'2 pictures and 3 faces'."""
+    pictures, faces = several(report.pictures, "picture"), several(report.faces, "face")
+    return faces if report.scope == "face" else f"{pictures} and {faces}"

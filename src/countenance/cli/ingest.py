@@ -96,7 +96,7 @@ def _tell_one(report: IngestReport) -> None:
     )
     parts = [
         (report.taken, "taken"),
-        (report.copies, "copies of pictures that are there"),
+        (report.copies, "already there, from another place"),
         (report.again, "looked at again"),
         (report.unchanged, "unchanged"),
         (sum(report.rejected.values()), "rejected"),

@@ -42,7 +42,9 @@ def show(session: Session, last: int) -> None:
     with session.open() as home:
         log = home.parts.stores.log
         entries = list(log.entries(max(0, len(log) - last)))
-        document = [{"position": e.position, "id": e.id, "at": e.at, "kind": e.kind, **e.record} for e in entries]
+        document = [
+            {"position": e.position, "id": e.id, "at": e.at, "kind": e.kind, "record": dict(e.record)} for e in entries
+        ]
 
         def text() -> None:
             for entry in entries:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
-import json
+import io
+import itertools
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any, Final
 
 import click
 
 from countenance import __version__
-from countenance.cli.base import Group, Session
+from countenance.cli.base import Group, Session, print_json
 from countenance.errors import CountenanceError, SeveralFaces
 
 # name -> module under countenance.cli; in the order of a user's way
@@ -30,6 +33,12 @@ COMMANDS: Final = {
     "completion": "completion",
 }
 INTERRUPTED: Final = 130
+_DISK_WAYS_OUT: Final = {
+    errno.ENOSPC: "free some space and run the same command again; nothing acknowledged is lost",
+    errno.EDQUOT: "free some space and run the same command again; nothing acknowledged is lost",
+    errno.EROFS: "that disk is mounted read-only; name a place that can be written",
+    errno.EACCES: "may this user do that?",
+}
 
 
 class LazyGroup(Group):
@@ -66,48 +75,74 @@ def cli() -> None:
     """
 
 
-def main(argv: list[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process with its exit code."""
-    session = Session()
+    args = list(sys.argv[1:] if argv is None else argv)
+    # Known before anything is parsed: an error in the options is a JSON document too.
+    session = Session(json="--json" in itertools.takewhile(lambda arg: arg != "--", args))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that this terminal has no letters for breaks nothing
+    sys.exit(_run(session, args))
+
+
+def _run(session: Session, args: list[str]) -> int:
+    """The exit code, after whatever was raised is told."""
     try:
-        status = cli.main(args=argv, prog_name="countenance", standalone_mode=False, obj=session)
+        status = cli.main(args=args, prog_name="countenance", standalone_mode=False, obj=session)
+        return status if isinstance(status, int) else 0
     except CountenanceError as error:
-        status = _tell(session, error.as_dict(), error.exit_code, error)
-    except click.exceptions.Abort:
-        status = INTERRUPTED
-        click.echo("\ninterrupted; what was recorded stays, and running again goes on from there", err=True)
+        return _tell(session, error.as_dict(), error.exit_code, error)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        said = "interrupted; what was recorded stays, and running again goes on from there"
+        if session.json:
+            return _tell(session, {"kind": "interrupted", "message": said, "hint": ""}, INTERRUPTED)
+        click.echo(said, err=True)
+        return INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        if not session.json:
+            click.echo(error.format_message(), err=True)
+            return 2
+        return _tell(session, _misused("a command is missing", error.ctx), 2)
     except click.ClickException as error:
-        hint = (
-            f"`{error.ctx.command_path} --help` explains it"
-            if isinstance(error, click.UsageError) and error.ctx
-            else ""
-        )
-        as_dict = {"kind": "wrong_use", "message": error.format_message(), "hint": hint}
-        status = _tell(session, as_dict, 2)
-    except KeyboardInterrupt:
-        status = INTERRUPTED
-        click.echo("\ninterrupted; what was recorded stays, and running again goes on from there", err=True)
+        return _tell(session, _misused(error.format_message(), getattr(error, "ctx", None)), 2)
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
+        _drop_output()
+        return 0
     except OSError as error:
-        as_dict = {"kind": "storage_failed", "message": f"{error.filename or 'a file'}: {error.strerror}", "hint": ""}
-        status = _tell(session, as_dict, 1)
-    sys.exit(status if isinstance(status, int) else 0)
+        what = f"{os.fsdecode(error.filename)}: {error.strerror}" if error.filename else f"{error.strerror}"
+        hint = _DISK_WAYS_OUT.get(error.errno or 0, "")
+        return _tell(session, {"kind": "storage_failed", "message": what, "hint": hint}, 1)
+
+
+def _misused(message: str, ctx: click.Context | None) -> dict[str, str]:
+    hint = f"`{ctx.command_path} --help` explains it" if ctx else ""
+    return {"kind": "wrong_use", "message": message, "hint": hint}
 
 
 def _tell(session: Session, error: dict[str, Any], status: int, raised: CountenanceError | None = None) -> int:
+    """The error, where it belongs; on standard error too where standard output can't take it."""
     if session.json:
-        click.echo(json.dumps({"error": error}, ensure_ascii=False, indent=2))
-        return status
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {error['message']}", err=True)
+        try:
+            print_json({"error": error})
+        except OSError:
+            _drop_output()
+        else:
+            return status
+    from countenance.app.words import visible  # a name in a message may hold what steers a terminal
+
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {visible(error['message'])}", err=True)
     if isinstance(raised, SeveralFaces):
         for number, box in enumerate(raised.boxes):
             x1, y1, x2, y2 = (round(v) for v in box)
             click.echo(f"  --face {number}   {x2 - x1} x {y2 - y1} px at {x1}, {y1}", err=True)
     if error["hint"]:
-        click.echo(f"  {error['hint']}", err=True)
+        click.echo(f"  {visible(error['hint'])}", err=True)
     return status
+
+
+def _drop_output() -> None:
+    """What Python still holds of standard output goes nowhere, so that leaving raises nothing more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

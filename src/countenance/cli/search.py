@@ -47,7 +47,9 @@ def command(session: Session, /, probe: str, export: str | None, **question: Any
 def tell(result: SearchResult, *, most: int | None = None) -> None:
     """The leads, for people; the first `most`, if given."""
     how = f"threshold {result.threshold:.3f}{', extrapolated' if result.extrapolated else ''}"
-    if not result.leads:
+    if not result.searched:
+        click.echo("No lead: there is no face here that this search may see. `countenance status` says what there is.")
+    elif not result.leads:
         click.echo(
             f"No lead among about {result.searched:,} faces ({how}). The person may still be there, unrecognised."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -58,21 +59,11 @@ def add(session: Session, /, name: str | None, path: str | None, **grant: Any) -
     On a terminal you are asked for what is missing.
     """
     if on_terminal() and not session.json:
+        with session.open() as home:
+            household = home.kind == "household"
         name = name or click.prompt("Name of the source", default="album", err=True)
-        path = path or click.prompt("Folder with the pictures", err=True)
-        grant["basis"] = grant["basis"] or click.prompt(
-            "Basis of your right to use them", type=click.Choice(BASES), default="household", err=True
-        )
-        grant["jurisdiction"] = grant["jurisdiction"] or click.prompt(
-            "Where do the people live? A country or province code, such as CA-ON or FR", err=True
-        )
-        if grant["basis"] != "household":
-            grant["evidence"] = grant["evidence"] or click.prompt("File with the evidence", err=True)
-            if grant["basis"] in {"consent", "licence"}:
-                grant["subjects"] = grant["subjects"] or click.prompt("CSV of the subjects", err=True)
-            if not grant["purposes"]:
-                asked = click.prompt("Purpose", type=click.Choice(PURPOSES), err=True)
-                grant["purposes"] = (asked,)
+        path = path or click.prompt("Folder with the pictures", value_proc=_folder, err=True)
+        _ask(grant, household=household)
     missing = [what for what, value in (("NAME", name), ("PATH", path), ("--basis", grant["basis"]),
                                         ("--jurisdiction", grant["jurisdiction"])) if not value]  # fmt: skip
     if missing or name is None or path is None:
@@ -90,6 +81,56 @@ def add(session: Session, /, name: str | None, path: str | None, **grant: Any) -
             click.echo(f"Next: countenance ingest {source.name}")
 
         session.answer(describe(source), text)
+
+
+def _ask(grant: dict[str, Any], *, household: bool) -> None:
+    """`grant` holds what it must; only what was missing is asked for."""
+    from countenance.rights.grants import check_basis
+
+    if grant["basis"]:
+        check_basis(grant["basis"])  # before anything is asked in vain
+    else:
+        bases = BASES if household else [basis for basis in BASES if basis != "household"]
+        default = "household" if household else None
+        grant["basis"] = click.prompt("Your right to use them", type=click.Choice(bases), default=default, err=True)
+    where = "Where do the people live? A country or province code, such as CA-ON or FR"
+    grant["jurisdiction"] = grant["jurisdiction"] or click.prompt(where, value_proc=_places, err=True)
+    if grant["basis"] == "household":
+        return
+    evidence = "The evidence, a file: the signed form, contract, decision or record"
+    grant["evidence"] = grant["evidence"] or click.prompt(evidence, value_proc=_file, err=True)
+    if grant["basis"] in {"consent", "licence"}:
+        subjects = "The people who agreed, a CSV of name,evidence,reference"
+        grant["subjects"] = grant["subjects"] or click.prompt(subjects, value_proc=_file, err=True)
+    if grant["basis"] == "statute":
+        grant["law"] = grant["law"] or click.prompt("The law and its article", err=True)
+        grant["authority"] = grant["authority"] or click.prompt("The authority that it empowers", err=True)
+    grant["purposes"] = grant["purposes"] or (click.prompt("What for", type=click.Choice(PURPOSES), err=True),)
+
+
+def _folder(text: str) -> str:
+    """An answer that is asked for again until it names a folder."""
+    if "://" not in text and not Path(text).expanduser().is_dir():
+        raise click.BadParameter(f"there is no folder {text}")
+    return text
+
+
+def _file(text: str) -> str:
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise click.BadParameter(f"there is no file {text}")
+    return str(path)
+
+
+def _places(text: str) -> str:
+    from countenance import jurisdictions
+    from countenance.errors import WrongUse
+
+    try:
+        jurisdictions.parse_set(text)
+    except WrongUse as error:
+        raise click.BadParameter(f"{error.message}: {error.hint}") from error
+    return text
 
 
 @command.command("list")
@@ -175,10 +216,12 @@ def withdraw(session: Session, name: str) -> None:
 @pass_session
 def takedown(session: Session, name: str, yes: bool) -> None:
     """End a grant and erase everything taken under it, at once."""
-    from countenance.cli.erase import confirm, tell
+    from countenance.cli.erase import amount, asks, confirm, tell
 
     with session.open() as home:
-        confirm(session, yes, f"Erase everything taken from {home.source(name).name}")
+        if asks(session, yes):
+            would = home.erase(source=name, dry_run=True)
+            confirm(f"End the grant of {name} and erase {amount(would)} for good")
         report = home.takedown(name)
         session.answer(report.as_dict(), lambda: tell(report))
 

@@ -56,7 +56,7 @@ def check_grant(
     authority: str | None = None,
 ) -> GrantTerms:
     """The terms of a grant, or the first thing that is wrong with it. Raises GrantInvalid, WrongUse (a place)."""
-    chosen = _basis(basis)
+    chosen = check_basis(basis)
     if chosen is Basis.HOUSEHOLD and home is not HomeKind.HOUSEHOLD:
         raise GrantInvalid(
             "the household basis is for a household's home alone; this one is an organisation's",
@@ -104,7 +104,8 @@ def check_grant(
     )
 
 
-def _basis(text: str) -> Basis:
+def check_basis(text: str) -> Basis:
+    """A lawful basis. Raises GrantInvalid: there is none of that name, and *publicly available* is none."""
     if text.strip().lower().replace(" ", "-") in _PUBLIC:
         raise GrantInvalid(
             "'publicly available' is no basis: being online is not consent. Canada's commissioners (PIPEDA Findings "
