@@ -125,7 +125,7 @@ def test_a_small_face_in_a_large_picture_is_cropped_from_all_its_pixels(detector
     assert (looked.width, looked.height) == (4000, 3000)
     [found] = looked.faces
     x1, y1, x2, y2 = alone.face.box
-    assert overlap(found.face.box, (x1 + x, y1 + y, x2 + x, y2 + y)) > 0.85
+    assert overlap(found.face.box, (x1 + x, y1 + y, x2 + x, y2 + y)) > 0.8
     assert found.quality.width_px == pytest.approx(80, rel=0.1)
     shift = np.array(found.face.landmarks) - np.array(alone.face.landmarks) - [x, y]
     assert np.abs(shift).max() < 4  # of 80 px; seen at 20 px only, they would be 7 off

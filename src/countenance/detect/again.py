@@ -3,7 +3,7 @@
 A weak find is often a face that is small, turned, faded or half covered, and sometimes a paw or a fold of cloth. It is
 looked at again with what is around it, and stays if it is seen clearly from close by (at the width at which YuNet is
 surest) or steadily at sizes around the one it was found at; paws and folds come and go. docs/detection.md has the
-figures: hard faces are found as often as in one pass with a bar of 0.57, and half of the false finds are gone.
+figures: hard faces are found as often as by one look with a bar of 0.57, and three of five false finds are gone.
 """
 
 from __future__ import annotations
