@@ -15,9 +15,9 @@ def command(session: Session, shell: str) -> None:
     """Print the completion script of your shell.
 
     \b
-    bash:  countenance completion bash >> ~/.bashrc
-    zsh:   countenance completion zsh >> ~/.zshrc
-    fish:  countenance completion fish > ~/.config/fish/completions/countenance.fish
+    bash: countenance completion bash >> ~/.bashrc
+    zsh:  countenance completion zsh >> ~/.zshrc
+    fish: countenance completion fish >> ~/.config/fish/config.fish
     """
     from countenance.cli.main import cli
 

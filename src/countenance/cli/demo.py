@@ -10,7 +10,7 @@ import click
 from countenance.cli.base import Command, Session, on_terminal, pass_session
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Show the main job, over photographs that come with it.")
 @click.option("--pictures", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
               help="Your own folder instead of the photographs that come with Countenance.")  # fmt: skip
 @click.option("--probe", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",

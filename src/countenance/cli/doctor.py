@@ -9,7 +9,7 @@ from countenance.cli.base import Command, Session, pass_session
 COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Look the home over: what fits, what does not, what to do.")
 @pass_session
 def command(session: Session) -> int:
     """Look the home over: key, databases, erasures, duties, log, index, weights, disk. Ends with 1 on a problem."""

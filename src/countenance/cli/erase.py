@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from countenance.pipeline.erase import ErasureReport
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Erase a face, a picture or a source for good.")
 @click.option("--face", metavar="ID", help="One face; a lead's face_id.")
 @click.option("--picture", metavar="ID", help="One picture wherever it stands, with its faces; a lead's picture_id.")
 @click.option("--source", metavar="NAME", help="A source with its grant, evidence and pictures.")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SHOWN_REJECTED = 10  # more are in --json and `source show`
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Take the sources' pictures and index their faces.")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option(
     "--workers", type=click.IntRange(1, 64), metavar="N", help="Child processes that decode; by default one a core."

@@ -12,7 +12,7 @@ def command() -> None:
     """Every search, change and erasure, in a tamper-evident log."""
 
 
-@command.command()
+@command.command(short_help="Check every entry; name the first that does not fit.")
 @pass_session
 def verify(session: Session) -> None:
     """Check every entry, the tree over them and its signatures; name the first that does not fit.
@@ -30,7 +30,7 @@ def verify(session: Session) -> None:
         )
 
 
-@command.command()
+@command.command(short_help="Show the newest entries: pseudonyms and hashes.")
 @click.option(
     "--last", type=click.IntRange(1), default=20, show_default=True, metavar="N", help="So many, newest last."
 )
@@ -54,7 +54,7 @@ def show(session: Session, last: int) -> None:
         session.answer({"entries": document}, text)
 
 
-@command.command()
+@command.command(short_help="Print the newest signed checkpoint.")
 @pass_session
 def checkpoint(session: Session) -> None:
     """Print the newest signed checkpoint. Kept by somebody else, it shows any later rewriting of what it covers."""

@@ -63,11 +63,12 @@ class LazyGroup(Group):
 def cli() -> None:
     """A face search engine that asks permission first.
 
-    \b
     Pictures enter under a grant: a recorded right to use them.
-      countenance source add album ~/Pictures --basis household --jurisdiction CA-ON
-      countenance ingest
-      countenance search face.jpg
+
+    \b
+    countenance source add album ~/Pictures --basis household --jurisdiction CA-ON
+    countenance ingest
+    countenance search face.jpg
 
     What a search gives is a lead with its source and its odds, never an identification.
 

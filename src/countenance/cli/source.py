@@ -19,7 +19,7 @@ PURPOSES = [
 ]  # fmt: skip
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, short_help="Where pictures come from, and the right to use them.")
 def command() -> None:
     """Where pictures come from, and the grant under which each is used."""
 
@@ -52,9 +52,13 @@ def add(session: Session, /, name: str | None, path: str | None, **grant: Any) -
     """Add a folder of pictures under a grant.
 
     \b
-    A family:    countenance source add album ~/Pictures --basis household --jurisdiction CA-ON
-    An archive:  countenance source add glass-plates /data/plates --basis historical --jurisdiction FR
-                   --evidence deed.pdf --purpose archive-description
+    A family:
+    countenance source add album ~/Pictures --basis household --jurisdiction CA-ON
+
+    \b
+    An archive:
+    countenance source add glass-plates /data/plates --basis historical \\
+      --jurisdiction FR --evidence deed.pdf --purpose archive-description
 
     On a terminal you are asked for what is missing.
     """
@@ -150,7 +154,7 @@ def list_(session: Session) -> None:
         session.answer({"sources": [describe(source) for source in sources]}, text)
 
 
-@command.command()
+@command.command(short_help="Show one source: its grant, its counts, its rejections.")
 @click.argument("name")
 @pass_session
 def show(session: Session, name: str) -> None:
@@ -199,7 +203,7 @@ def resume(session: Session, name: str) -> None:
     _act(session, name, "resume", "{name} is in force again.")
 
 
-@command.command()
+@command.command(short_help="End a grant for good; all of it is due for erasure.")
 @click.argument("name")
 @pass_session
 def withdraw(session: Session, name: str) -> None:
@@ -210,7 +214,7 @@ def withdraw(session: Session, name: str) -> None:
     _act(session, name, "withdraw", said + "\nErase it now: countenance erase --source {name}")
 
 
-@command.command()
+@command.command(short_help="End a grant and erase what was taken under it, now.")
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_session

@@ -9,7 +9,7 @@ import click
 from countenance.cli.base import Command, Session, pass_session, several
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Show what is held, where each grant stands, what is due.")
 @pass_session
 def command(session: Session) -> None:
     """Show what the home holds, where each grant stands, and what is due."""
@@ -25,7 +25,7 @@ def tell(found: dict[str, Any]) -> None:
     click.echo(f"{click.style(found['home'], bold=True)}  ({found['kind']})")
     click.echo(
         f"  {several(found['pictures'], 'picture')}, {several(found['faces'], 'face')}, "
-        f"{found['indexed']:,} searchable, "
+        f"{found['indexed']:,} indexed, "
         f"{several(found['rejected'], 'file')} rejected, {found['disk_bytes'] / 2**20:,.1f} MB"
     )
     click.echo(f"  model {found['model']}, calibration {found['calibration']}, {found['runtime']}")
