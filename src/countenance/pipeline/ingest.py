@@ -2,8 +2,8 @@
 
 Crash order of a batch: the decision is in the log; data keys; sealed crops; then one transaction with the pictures,
 faces and the index's change list. A kill before that transaction leaves keys and crops that no row names (`sweep.py`
-removes them before the next run); a kill after it leaves nothing to do. What was recorded is recognised by place, size and time, then by
-content, so a run that is started again loses nothing and takes nothing twice.
+removes them before the next run); a kill after it leaves nothing to do. What was recorded is recognised by place, size
+and time, then by content, so a run that is started again loses nothing and takes nothing twice.
 """
 
 from __future__ import annotations
@@ -436,8 +436,9 @@ class Ingest:
 
     def _report_progress(self) -> None:
         if self._progress is not None:
-            done = self._tally.files - len(self._in_flight)
-            self._progress(Progress(done, self._total, self._tally.indexed, sum(self._tally.rejected.values())))
+            tally, rejected = self._tally, sum(self._tally.rejected.values())
+            done = tally.unchanged + tally.taken + tally.copies + tally.again + rejected  # settled, not just found
+            self._progress(Progress(done, self._total, tally.indexed, rejected))
 
     def _report(self, vanished: int, seconds: float) -> IngestReport:
         tally = self._tally
