@@ -37,6 +37,7 @@ class Found:
     probe: Path
     result: SearchResult
     page: Path
+    remark: str
 
 
 @contextmanager
@@ -116,7 +117,7 @@ def _search(home: Home, title: str, probe: Path, out: Path, page: str, done: Ing
         next_steps=NEXT,
         remark=remark,
     )
-    return Found(title, probe, result, written)
+    return Found(title, probe, result, written, remark)
 
 
 def _ingest_view(done: Ingested) -> IngestView:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from countenance.cli.base import Command, Session, on_terminal, pass_session
+
+if TYPE_CHECKING:
+    from countenance.app.home import Ingested
 
 
 @click.command(cls=Command, short_help="Show the main job, over photographs that come with it.")
@@ -37,11 +42,14 @@ def command(session: Session, pictures: Path | None, probe: Path | None, jurisdi
         if not session.json:
             click.secho(text, bold=True)
 
-    def told(done: object) -> None:
-        if not session.json:
-            tell_ingest(done)  # type: ignore[arg-type]  # the demo hands over what ingest gave
+    with demo.throwaway_home() as home, ExitStack() as bar:
+        progress = bar.enter_context(progress_bar(quiet=session.json))
 
-    with demo.throwaway_home() as home, progress_bar(quiet=session.json) as progress:
+        def told(done: Ingested) -> None:
+            bar.close()
+            if not session.json:
+                tell_ingest(done)
+
         if pictures is None or probe is None or jurisdiction is None:
             found = demo.shipped_demo(home, out, say, progress, told)
         else:
@@ -51,12 +59,14 @@ def command(session: Session, pictures: Path | None, probe: Path | None, jurisdi
         for number, one in enumerate(found, start=3):
             click.secho(f"{number}. A search for {one.title}: {one.probe.name}", bold=True)
             search.tell(one.result, most=3)
+            if one.remark:
+                click.echo(one.remark)
         click.secho(f"\nDone in {time.monotonic() - started:.1f} s; the home is thrown away. Look at:", bold=True)
         for one in found:
             click.echo(f"  {one.page}")
         click.secho("Next, with your own pictures:", bold=True)
         for step in demo.NEXT:
-            click.echo(f"  {step.command:86}  # {step.does}")
+            click.echo(f"  # {step.does}\n  {step.command}")
 
     document = [{"probe": str(one.probe), "page": str(one.page), **one.result.as_dict()} for one in found]
     session.answer({"searches": document}, text)

@@ -31,8 +31,9 @@ def command(session: Session, names: tuple[str, ...], workers: int | None, prune
     Interrupt it when you like: running it again goes on from there, takes nothing twice and loses nothing. A changed
     file is taken anew.
     """
-    with session.open() as home, progress_bar(quiet=session.json) as progress:
-        done = home.ingest(*names, workers=workers, prune=prune, progress=progress)
+    with session.open() as home:
+        with progress_bar(quiet=session.json) as progress:
+            done = home.ingest(*names, workers=workers, prune=prune, progress=progress)
         session.answer(done.as_dict() if session.json else {}, lambda: tell(done))
 
 
@@ -55,6 +56,7 @@ def progress_bar(*, quiet: bool = False) -> Iterator[Callable[[str, Progress], N
         TextColumn("{task.fields[faces]}"),
         console=Console(stderr=True),
         transient=True,
+        redirect_stdout=False,  # the answer goes to standard output, wherever the bar is drawn
     )
     tasks = {}
     with bar:
@@ -67,7 +69,7 @@ def progress_bar(*, quiet: bool = False) -> Iterator[Callable[[str, Progress], N
                 tasks[source],
                 completed=at.done,
                 total=at.total,
-                rate=f"{speed:.0f} files/s",
+                rate=f"{speed:.0f} files/s" if speed else "",
                 faces=several(at.indexed, "face"),
             )
 
@@ -96,7 +98,7 @@ def _tell_one(report: IngestReport) -> None:
     )
     parts = [
         (report.taken, "taken"),
-        (report.copies, "already there, from another place"),
+        (report.copies, "known from another place"),
         (report.again, "looked at again"),
         (report.unchanged, "unchanged"),
         (sum(report.rejected.values()), "rejected"),

@@ -97,7 +97,7 @@ def _run(session: Session, args: list[str]) -> int:
         said = "interrupted; what was recorded stays, and running again goes on from there"
         if session.json:
             return _tell(session, {"kind": "interrupted", "message": said, "hint": ""}, INTERRUPTED)
-        click.echo(said, err=True)
+        click.echo(f"\n{said}", err=True)
         return INTERRUPTED
     except click.exceptions.NoArgsIsHelpError as error:
         if not session.json:
