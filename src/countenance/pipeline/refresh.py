@@ -96,8 +96,7 @@ def _steps(stores: Stores, rows: tuple[Change, ...], space: EmbeddingSpace) -> I
             yield _step(run, opened, space)
             run = []
         run.append(row)
-    if run:
-        yield _step(run, opened, space)
+    yield _step(run, opened, space)  # the records gave at least one row
 
 
 def _kind(row: Change, opened: dict[int, bytes | None]) -> tuple[ClassId, bool]:
