@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from countenance.detect.boxes import iou_with, suppress
-from countenance.detect.scales import COARSE_SIDE_PX, FINE_PX, NARROWEST_PX, WIDEST_PX, plan
+from countenance.detect.scales import FINE_PX, NARROWEST_PX, WIDEST_PX, plan
 
 sides = st.integers(1, 20_000)
 

@@ -21,9 +21,9 @@ def resized(rgb: Rgb, scale: float) -> tuple[Rgb, NDArray[np.float32]]:
 
 
 def around(rgb: Rgb, box: Box, factor: float) -> tuple[Rgb, int, int]:
-    """The square around a box, `factor` times its longer side wide, cut off where the picture ends, and its left and top.
+    """The square around a box, `factor` times its longer side wide, and its left and top in the picture.
 
-    It is a view, and of no size where the square lies outside the picture.
+    It is cut off where the picture ends, is a view, and of no size where the square lies outside the picture.
     """
     x1, y1, x2, y2 = box
     x, y, half = (x1 + x2) / 2, (y1 + y2) / 2, max(x2 - x1, y2 - y1) * factor / 2
