@@ -39,7 +39,7 @@ SCHEMA_VERSION: Final = 1
 BUSY_TIMEOUT_MS: Final = 10_000  # a writer waits this long for another process's short transaction
 CHECKPOINT_TIMEOUT_MS: Final = 200  # readers of the key store are shorter than that (DESIGN.md section 3)
 CHUNK: Final = 999  # ids in one query: SQLite's oldest limit on variables; a millisecond's read
-PENDING: Final = "keys.db-wal (a reader holds it; emptied by the next erasure or `countenance doctor`)"
+PENDING: Final = "keys.db and keys.db-wal (held by a reader; emptied by the next erasure or `countenance doctor`)"
 
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS data_key (id BLOB PRIMARY KEY, wrapped BLOB NOT NULL) WITHOUT ROWID",

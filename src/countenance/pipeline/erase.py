@@ -134,7 +134,9 @@ class Eraser:
             pending.update(self.stores.keys.destroy(keys).pending)
             self.stores.records.erasures.forget_source(erasure.source_id)
         if not self.stores.records.database.truncate_wal():
-            pending.add("records.db-wal (a reader holds it; emptied by the next erasure or `countenance doctor`)")
+            pending.add(
+                "records.db and records.db-wal (held by a reader; emptied by the next erasure or `countenance doctor`)"
+            )
         entry = self.stores.log.append(
             "erase.done", {"erasure": erasure.uid, "scope": erasure.scope, **erasure.counts, "pending": sorted(pending)}
         )
