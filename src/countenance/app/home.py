@@ -372,8 +372,7 @@ def read_picture(picture: PictureLike) -> bytes:
     path = Path(picture).expanduser()
     try:
         if not path.is_file():  # a FIFO or device would block or never end
-            reason = "is a folder" if path.is_dir() else "is no file" if path.exists() else "is not there"
-            raise BadPicture(f"{path} {reason}", "name a picture file", reason="unreadable")
+            raise BadPicture(f"{path} {_what_it_is(path)}", "name a picture file", reason="unreadable")
         if path.stat().st_size > MAX_PROBE_BYTES:
             raise BadPicture(f"{path} has more than 512 MB", "name a smaller file", reason="too_large")
         return path.read_bytes()
@@ -381,6 +380,14 @@ def read_picture(picture: PictureLike) -> bytes:
         raise BadPicture(
             f"{path} can't be read: {error.strerror}", "may this user read it?", reason="unreadable"
         ) from error
+
+
+def _what_it_is(path: Path) -> str:
+    if path.is_dir():
+        return "is a folder"
+    if path.exists():
+        return "is no file"
+    return "is a link that leads nowhere" if path.is_symlink() else "is not there"
 
 
 def _as_png(rgb: NDArray[np.uint8]) -> bytes:

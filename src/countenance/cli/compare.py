@@ -8,8 +8,8 @@ from countenance.cli.base import Command, Session, pass_session
 
 
 @click.command(cls=Command)
-@click.argument("a", type=click.Path())
-@click.argument("b", type=click.Path())
+@click.argument("a", type=click.Path(readable=False))
+@click.argument("b", type=click.Path(readable=False))
 @click.option("--purpose", metavar="PURPOSE", help="What for. Organisations only.")
 @click.option("--case", metavar="REF", help="The reason. Organisations only.")
 @pass_session

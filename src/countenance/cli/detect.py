@@ -8,7 +8,7 @@ from countenance.cli.base import Command, Session, pass_session, several
 
 
 @click.command(cls=Command)
-@click.argument("picture", type=click.Path())
+@click.argument("picture", type=click.Path(readable=False))
 @pass_session
 def command(session: Session, picture: str) -> None:
     """Find the faces in PICTURE: boxes, landmarks, quality. Stores nothing, and needs no home."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command)
-@click.argument("probe", type=click.Path())
+@click.argument("probe", type=click.Path(readable=False))
 @click.option(
     "--face", type=click.IntRange(0), metavar="N", help="Which face, where the probe holds several; 0 is the first."
 )
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 @click.option("--purpose", metavar="PURPOSE", help="What for. Organisations only: a household's grants imply it.")
 @click.option("--case", metavar="REF", help="The reason, by the reference under which you keep it. Organisations only.")
 @click.option(
-    "--export", type=click.Path(), metavar="DIR", help="Also write the leads there: a page, its JSON, the crops."
+    "--export",
+    type=click.Path(readable=False),
+    metavar="DIR",
+    help="Also write the leads there: a page, its JSON, the crops.",
 )
 @pass_session
 def command(session: Session, /, probe: str, export: str | None, **question: Any) -> None:

@@ -34,11 +34,14 @@ def command() -> None:
 @click.option("--purpose", "purposes", multiple=True, metavar="PURPOSE",
               help=f"What for: {', '.join(PURPOSES)}. Again for more. A household needs none.")  # fmt: skip
 @click.option(
-    "--evidence", type=click.Path(), metavar="FILE", help="The signed form, contract, decision or record; kept sealed."
+    "--evidence",
+    type=click.Path(readable=False),
+    metavar="FILE",
+    help="The signed form, contract, decision or record; kept sealed.",
 )
 @click.option(
     "--subjects",
-    type=click.Path(),
+    type=click.Path(readable=False),
     metavar="FILE",
     help="For consent and licence: a CSV of name,evidence,reference; only their faces are indexed.",
 )

@@ -1,0 +1,144 @@
+"""A desk: a home, its key and the real command line, in processes of their own. One album is taken once, and copied."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from countenance.app.demo_pictures import write_album
+
+PROGRAM = (sys.executable, "-m", "countenance.cli.main")
+HOUSEHOLD = ("--basis", "household", "--jurisdiction", "CA-ON")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a run of the program said, and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def doc(self):
+        """The one JSON document on standard output."""
+        return json.loads(self.out)
+
+    def ended(self, code: int, *words: str) -> "Said":
+        """Itself, if it ended so, without a traceback, and `words` are in its message."""
+        assert self.code == code, f"ended with {self.code}, not {code}\n{self.out}\n{self.err}"
+        assert "Traceback" not in self.err + self.out, self.err
+        for word in words:
+            assert word in self.out + self.err, f"{word!r} is not in\n{self.out}\n{self.err}"
+        return self
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A folder with a home and, elsewhere in it, a key file."""
+
+    root: Path
+    cache: Path
+
+    @property
+    def home(self) -> Path:
+        return self.root / "home"
+
+    @property
+    def keyfile(self) -> Path:
+        return self.root / "keys" / "home.key"
+
+    def environment(self, **more) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("COUNTENANCE_", "XDG_", "COV"))}
+        ours = {"HOME": self.root / "me", "COUNTENANCE_HOME": self.home, "COUNTENANCE_KEYFILE": self.keyfile,
+                "COUNTENANCE_CACHE": self.cache, "COLUMNS": "80"}  # fmt: skip
+        return kept | {name: str(value) for name, value in (ours | more).items()}
+
+    def run(self, *arguments, before=(), stdin=subprocess.DEVNULL, **environment) -> Said:
+        """One run of the program; `before` is what starts it (setpriv and the like)."""
+        done = subprocess.run(
+            [*before, *PROGRAM, *map(os.fsencode, map(str, arguments))], cwd=self.root, stdin=stdin,
+            env=self.environment(**environment), capture_output=True, timeout=120,
+        )  # fmt: skip
+        out, err = (part.decode("utf-8", "surrogateescape") for part in (done.stdout, done.stderr))
+        return Said(done.returncode, out, err)
+
+    def start(self, *arguments) -> subprocess.Popen:
+        return subprocess.Popen(
+            [*PROGRAM, *map(str, arguments)], cwd=self.root, env=self.environment(), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
+
+    def fails(self, code: int, kind: str, *arguments, **options) -> dict:
+        """The error of a run with --json: one document on standard output, nothing on standard error."""
+        said = self.run("--json", *arguments, **options).ended(code)
+        error = said.doc["error"]
+        assert said.err == ""
+        assert error["kind"] == kind, error
+        assert error["message"]
+        assert error.keys() >= {"kind", "message", "hint"}
+        return error
+
+    def does(self, *arguments, **options) -> dict:
+        """The answer of a run with --json that went well."""
+        return self.run("--json", *arguments, **options).ended(0).doc
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory):
+    """Weights are folded once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def album(tmp_path_factory):
+    return write_album(tmp_path_factory.mktemp("photographs"))
+
+
+@pytest.fixture
+def desk(tmp_path, cache):
+    """Nothing there yet."""
+    return Desk(tmp_path, cache)
+
+
+@pytest.fixture(scope="session")
+def taken(tmp_path_factory, cache, album):
+    """A household's home with the demo's album in it. For tests that change nothing but its log."""
+    desk = Desk(tmp_path_factory.mktemp("taken"), cache)
+    desk.run("source", "add", "album", album.root, *HOUSEHOLD).ended(0)
+    desk.run("ingest").ended(0)
+    return desk
+
+
+@pytest.fixture
+def mine(desk, taken):
+    """A copy of `taken`, to change at will."""
+    shutil.copytree(taken.home, desk.home)
+    desk.keyfile.parent.mkdir()
+    shutil.copy2(taken.keyfile, desk.keyfile)
+    return desk
+
+
+@pytest.fixture(scope="session")
+def bound_by_permissions():
+    """What starts a program that file permissions bind: nothing for a user, root without its capabilities for root."""
+    if os.geteuid() != 0:
+        return ()
+    before = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+    if shutil.which("setpriv") is None or subprocess.run([*before, "true"]).returncode != 0:
+        pytest.skip("root is bound by no permission here, and setpriv can't change that")
+    return before
+
+
+@pytest.fixture(scope="session")
+def own_mounts():
+    """What starts a shell with mounts of its own, gone when it ends."""
+    before = ("unshare", "--user", "--map-root-user", "--mount", "bash", "-euc")
+    if shutil.which("unshare") is None or subprocess.run([*before, "true"], capture_output=True).returncode != 0:
+        pytest.skip("this machine lets nobody have mounts of their own (unshare)")
+    return before
