@@ -1,0 +1,92 @@
+"""An erasure killed at any point: whole or on its way before the answer, and after it gone for good."""
+
+import pytest
+
+from countenance.errors import NotFound
+from countenance.testing.bytescan import Thief, face_needles
+from countenance.testing.disk_home import Held, held_after, held_by, opened
+from countenance.testing.toy import picture
+
+GRANT = {"basis": "household", "jurisdiction": "CA-ON"}
+ERASED, BESIDE, OTHER, SHARED = "erased-zenobia", "beside-her-quentin", "other-rosalind", "shared-ulrich"
+PICTURE = picture(f"{ERASED}@10,20,60,80", f"{BESIDE}@100,20,150,80")
+
+
+@pytest.fixture
+def folders(tmp_path):
+    made = {name: tmp_path / name for name in ("album", "archive")}
+    for folder in made.values():
+        folder.mkdir()
+        (folder / "ulrich.jpg").write_bytes(picture(f"{SHARED}@10,20,60,80"))
+    (made["album"] / "zenobia.jpg").write_bytes(PICTURE)
+    (made["album"] / "rosalind.jpg").write_bytes(picture(f"{OTHER}@10,20,60,80"))
+    return made
+
+
+@pytest.fixture
+def filled(tmp_path, folders):
+    with opened(tmp_path / "home") as home:
+        for name, folder in folders.items():
+            home.add_source(name, folder, **GRANT)
+        home.ingest()
+        assert held_by(home) == held_after(folders)
+    return tmp_path / "home"
+
+
+def without(held, scope):
+    """What is left of the album and the archive when that much is erased."""
+    if scope == "face":
+        return Held(held.places, *(_less(rows, ERASED) for rows in (held.faces, held.rows)))
+    places = frozenset(each for each in held.places if each[1] != b"zenobia.jpg")
+    return Held(places, *(_less(rows, ERASED, BESIDE) for rows in (held.faces, held.rows)))
+
+
+def _less(rows, *names):
+    return type(rows)({row: n for row, n in rows.items() if row[1].partition("@")[0] not in names})
+
+
+def erase(home, scope, which):
+    return home.erase(**{scope: which})
+
+
+@pytest.mark.parametrize("scope", ["face", "picture", "source"])
+def test_an_erasure_killed_at_every_point(filled, folders, breaker, scope):
+    with opened(filled) as home:
+        [lead] = home.search(picture(f"{ERASED}@1,1,50,50")).leads
+        before = [entry.id for entry in home.parts.log.entries()]
+        keyfile = home.parts.keyfile
+    which = {"face": lead.face_id, "picture": lead.picture.id, "source": "album"}[scope]
+    whole = held_after(folders)
+    if scope == "source":
+        left = held_after({"archive": folders["archive"]})
+        again = ["archive"]
+    else:
+        left, again = without(whole, scope), ["album", "archive"]
+
+    def check(copy, ran):
+        with opened(copy) as home:
+            entries = list(home.parts.log.entries())
+            assert [entry.id for entry in entries][: len(before)] == before
+            shown = home.search(picture(f"{ERASED}@1,1,50,50")).leads
+            if ran.acknowledged:
+                assert home.parts.stores.records.erasures.unfinished() == ()
+                assert not shown
+            begun = bool(home.parts.stores.records.erasures.unfinished())
+            home.parts.eraser.resume()
+            if begun or not shown:
+                assert not shown, "an erasure that was begun hides"
+                with pytest.raises(NotFound):
+                    erase(home, scope, which)
+            else:
+                assert held_by(home) == whole
+                erase(home, scope, which)
+            assert held_by(home, ignore_left_over=True) == left
+            home.ingest(*again)
+            assert held_by(home) == left
+            assert not home.search(picture(f"{ERASED}@1,1,50,50")).leads
+            home.verify_log()
+        found = Thief(keyfile, copy)
+        assert found.find(face_needles(ERASED)) == {}
+        assert f"{SHARED}: template, float16" in found.find(face_needles(SHARED))
+
+    breaker.everywhere(filled, "erase", scope, which, at_least=25, then=check)
