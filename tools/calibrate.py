@@ -33,7 +33,7 @@ PROTOCOL = (
     "faces the most central; all pairs once; genuine: one person, impostor: two people; tail: censored exponential "
     f"between FMR 1e-3 and 1e-5, 500 draws of the people with replacement (seed {SEED}). docs/calibration.md."
 )
-PACKAGES = ("countenance", "numpy", "onnx", "onnxruntime", "opencv-python-headless", "pillow")
+PACKAGES = ("countenance", "numpy", "onnx", "onnxruntime", "pillow")
 
 
 def main(people_dir: Path) -> None:

@@ -82,9 +82,7 @@ def mint(
     term_s: float = PERMIT_TERM_S,
 ) -> Permit:
     """A live permit. For `countenance.policy` alone, after the decision is durably logged."""
-    permit = Permit(
-        act=act, classes=classes, log_entry=log_entry, reasons=reasons, expires_s=time.monotonic() + term_s
-    )
+    permit = Permit(act=act, classes=classes, log_entry=log_entry, reasons=reasons, expires_s=time.monotonic() + term_s)
     _minted[id(permit)] = permit
     return permit
 
