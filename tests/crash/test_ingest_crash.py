@@ -1,9 +1,15 @@
 """An ingest killed at any point, and run again: nothing lost, nothing twice, nothing left over."""
 
 import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from countenance.testing.crash import run_until
 from countenance.testing.disk_home import held_after, held_by, opened
 from countenance.testing.toy import picture
 
@@ -58,3 +64,104 @@ def test_an_ingest_that_replaces_and_prunes_killed_at_every_point(tmp_path, albu
     breaker.everywhere(
         tmp_path / "home", "ingest", ["album"], True, at_least=80, then=lambda copy, _: check(copy, album, before)
     )
+
+
+# --- any sequence ----------------------------------------------------------------------------------------------------
+FACES = [f"{name}@{x},20,{x + 50},80" for name in ("alice", "bob", "bob~", "carol", "dave") for x in (10, 100)]
+PLACES = st.sampled_from(["a.jpg", "b.jpg", "deep/c.jpg", "deep/er/d.jpg"])
+SHOWN = st.lists(st.sampled_from(FACES), max_size=3, unique_by=lambda face: face.partition("@")[2])
+ANCHOR = "anchor.jpg"  # always there: --prune refuses to empty a home because a folder looks empty
+PROBES = ("alice", "bob", "carol", "dave", "erin")
+
+
+class Ingests(RuleBasedStateMachine):
+    """A household whose album changes at will, and whose ingests are killed at will."""
+
+    @initialize()
+    def begin(self):
+        self.folder = Path(tempfile.mkdtemp())
+        self.album = self.folder / "album"
+        self.album.mkdir()
+        self.seen = []
+        self.put(ANCHOR, ["erin@10,20,60,80"])
+        with opened(self.folder / "home") as home:
+            home.add_source("album", self.album, **GRANT)
+            self.look_at_log(home)
+
+    def look_at_log(self, home):
+        entries = [entry.id for entry in home.parts.log.entries()]
+        assert entries[: len(self.seen)] == self.seen
+        self.seen = entries
+        home.verify_log()
+
+    @rule(place=PLACES, faces=SHOWN)
+    def put(self, place, faces):
+        path = self.album / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture(*faces))
+
+    @rule(place=PLACES)
+    def spoil(self, place):
+        (self.album / place).parent.mkdir(parents=True, exist_ok=True)
+        (self.album / place).write_bytes(b"no picture any more")
+
+    @rule(place=PLACES)
+    def remove(self, place):
+        (self.album / place).unlink(missing_ok=True)
+
+    @rule(place=PLACES, other=PLACES)
+    def copy(self, place, other):
+        if place != other and (self.album / place).exists():
+            (self.album / other).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(self.album / place, self.album / other)
+
+    @rule(point=st.integers(0, 120), prune=st.booleans())
+    def ingest_until(self, point, prune):
+        run_until(point, "countenance.testing.disk_home:ingest", str(self.folder / "home"), ["album"], prune)
+        with opened(self.folder / "home") as home:
+            self.look_at_log(home)
+
+    @rule()
+    def ingest(self):
+        with opened(self.folder / "home") as home:
+            home.ingest("album")
+            held_by(home)
+            self.look_at_log(home)
+
+    @rule()
+    def ingest_and_prune(self):
+        with opened(self.folder / "home") as home:
+            home.ingest("album", prune=True)
+            assert held_by(home) == self.expected()
+            self.look_at_log(home)
+
+    def expected(self):
+        return held_after({"album": self.album})
+
+    def teardown(self):
+        if not hasattr(self, "folder"):
+            return
+        self.ingest_and_prune()
+        with opened(self.folder / "fresh") as fresh, opened(self.folder / "home") as home:
+            fresh.add_source("album", self.album, **GRANT)
+            fresh.ingest()
+            for name in PROBES:
+                assert leads(home, name) == leads(fresh, name)
+        shutil.rmtree(self.folder)
+
+
+def leads(home, name):
+    """What a search shows, but for the ids, and for the order of equals."""
+    found = home.search(picture(f"{name}@1,1,50,50"), top=100)
+    told = sorted((lead.score, lead.picture.uri.rpartition("/album/")[2], lead.box, lead.band) for lead in found.leads)
+    return found.searched, found.threshold, told
+
+
+def test_any_sequence_of_changes_and_killed_ingests_ends_with_what_stands_in_the_album():
+    run_state_machine_as_test(
+        Ingests,
+        settings=settings(
+            max_examples=12, stateful_step_count=8, deadline=None, derandomize=True, database=None,
+            suppress_health_check=[HealthCheck.too_slow],
+        ),
+    )  # fmt: skip

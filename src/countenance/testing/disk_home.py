@@ -21,6 +21,7 @@ from unittest.mock import patch
 from countenance.app.home import Home, open_home
 from countenance.blobs.files import FileBlobStore
 from countenance.calibrate.calibration import Calibration
+from countenance.keys.master import KEYFILE_VARIABLE
 from countenance.permits import Act
 from countenance.pipeline.sealing import crop_binding, pack_vector, template_binding
 from countenance.testing import forged
@@ -160,9 +161,10 @@ def held_after(folders: Mapping[str, Path]) -> Held:
 
 
 # --- scenarios -------------------------------------------------------------------------------------------------------
-def init(tell: Tell, path: str, kind: str) -> None:
-    """`countenance init`."""
-    with opened(path, kind) as home:
+def init(tell: Tell, folder: str, kind: str) -> None:
+    """`countenance init` of `folder`/home, with its master key in `folder`/home.key."""
+    os.environ[KEYFILE_VARIABLE] = f"{folder}/home.key"
+    with opened(f"{folder}/home", kind) as home:
         tell(home.id)
 
 
