@@ -15,8 +15,8 @@ def figures(calibration: Calibration) -> str:
         (
             f"Calibration `{calibration.id}` of `{calibration.space.model}`, measured on {about['date']}: "
             f"{about['people']} people, {about['pictures']:,} pictures ({about['pictures_without_face']} without a "
-            f"found face, {about['pictures_with_several_faces']} with several), {calibration.genuine.total:,} genuine and "
-            f"{calibration.impostor.total:,} impostor pairs."
+            f"found face, {about['pictures_with_several_faces']} with several), "
+            f"{calibration.genuine.total:,} genuine and {calibration.impostor.total:,} impostor pairs."
         ),
         "",
         "| FMR | score | genuine pairs that reach it |",
