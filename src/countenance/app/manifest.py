@@ -44,7 +44,7 @@ def read(home: Path) -> HomeManifest | None:
     except FileNotFoundError:
         return None
     except NotADirectoryError as error:
-        raise WrongUse(f"{home} is a file, not a folder", "name another folder with --home") from error
+        raise _no_folder(home) from error
     except OSError as error:
         raise StorageFailed(f"{home / FILE} can't be read: {error.strerror}", "may this user read the home?") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -72,10 +72,8 @@ def draft(home: Path, kind: HomeKind) -> HomeManifest:
             mine.rename(begun)  # of two processes that make one home at once, the later draft is taken by both
         fields = tomllib.loads(begun.read_text(encoding="utf-8"))
         return HomeManifest(str(uuid.UUID(fields["id"])), kind, str(fields["made_at"]))
-    except NotADirectoryError as error:
-        raise WrongUse(f"{home} lies below a file, not a folder", "name another folder with --home") from error
-    except FileExistsError as error:
-        raise WrongUse(f"{home} is not a folder", "name another folder with --home") from error
+    except (NotADirectoryError, FileExistsError) as error:
+        raise _no_folder(home) from error
     except (ValueError, KeyError, TypeError) as error:
         raise StorageFailed(
             f"{begun} is damaged: {error}", "this home was never finished: delete that folder, then try again"
@@ -101,6 +99,10 @@ def finish(home: Path, manifest: HomeManifest) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _no_folder(home: Path) -> WrongUse:
+    return WrongUse(f"{home} is no folder: it, or what it lies in, is a file", "name another folder with --home")
 
 
 def _write(path: Path, manifest: HomeManifest) -> None:

@@ -8,11 +8,11 @@ from countenance.cli.base import Command, Session, pass_session
 
 
 @click.command(cls=Command)
-@click.option("--kind", type=click.Choice(["household", "organisation"]), default="household", show_default=True,
+@click.option("--kind", type=click.Choice(["household", "organisation"]), show_default="household",
               help="Fixed for good. A household asks for nothing a family would not know; an organisation's searches "
               "name a purpose and a case.")  # fmt: skip
 @pass_session
-def command(session: Session, kind: str) -> None:
+def command(session: Session, kind: str | None) -> None:
     """Make a home for your data. The first command in a new place does it by itself, as a household."""
     with session.open(kind=kind) as home:
         keyfile = home.parts.keyfile
