@@ -92,10 +92,10 @@ class Desk:
         texts = (part.buffer.getvalue().decode("utf-8", "surrogateescape") for part in (out, err))
         return Said(left.value.code, *texts)
 
-    def start(self, *arguments) -> subprocess.Popen:
+    def start(self, *arguments, stdout=subprocess.PIPE) -> subprocess.Popen:
         return subprocess.Popen(
             [*PROGRAM, *map(str, arguments)], cwd=self.root, env=self.environment(), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+            stdout=stdout, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
 
     def fails(self, code: int, kind: str, *arguments, **options) -> dict:

@@ -9,6 +9,7 @@ import itertools
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -106,7 +107,7 @@ def _run(session: Session, args: list[str]) -> int:
         return _tell(session, _misused("a command is missing", error.ctx), 2)
     except click.ClickException as error:
         return _tell(session, _misused(error.format_message(), getattr(error, "ctx", None)), 2)
-    except BrokenPipeError:  # the reader of our output has gone, as `| head` does
+    except (SystemExit, BrokenPipeError):  # the reader of our output has gone, as `| head` does; click exits then
         _drop_output()
         return 0
     except OSError as error:
@@ -143,7 +144,7 @@ def _tell(session: Session, error: dict[str, Any], status: int, raised: Countena
 
 def _drop_output() -> None:
     """What Python still holds of standard output goes nowhere, so that leaving raises nothing more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.stdout = Path(os.devnull).open("w", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,98 @@
+"""A disk that fills while something is done: it says so, ends with 1, and nothing acknowledged is lost."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.program
+
+HOUSEHOLD = ("--basis", "household", "--jurisdiction", "CA-ON")
+# In a process with mounts of its own: a disk of 4 MB with a copy of a home, if one is named; then commands of
+# Countenance, and between them the disk filled but for so many bytes.
+STEPS = """
+import json, os, shutil, subprocess, sys
+disk, home, steps = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+if home:
+    shutil.copytree(home, disk + "/home")
+said = []
+for step in steps:
+    if step == "free":
+        os.unlink(disk + "/filler")
+    elif isinstance(step, int):
+        stat = os.statvfs(disk)
+        with open(disk + "/filler", "wb") as filler:
+            filler.write(bytes(max(0, stat.f_bavail * stat.f_frsize - step)))
+    else:
+        command = [sys.executable, "-m", "countenance.cli.main", "--json", *step]
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        said.append((done.returncode, done.stdout, done.stderr))
+print(json.dumps(said))
+"""
+
+
+@pytest.fixture
+def on_a_small_disk(desk, own_mounts):
+    """Takes steps there, and gives (exit code, document) of each command."""
+    disk = desk.root / "disk"
+    disk.mkdir()
+
+    def take(*steps, home=""):
+        mount = 'mount -t tmpfs -o size=4m none "$0"; exec "$@"'
+        done = subprocess.run(
+            [*own_mounts, mount, disk, sys.executable, "-c", STEPS, disk, str(home), json.dumps(steps, default=str)],
+            env=desk.environment(COUNTENANCE_HOME=disk / "home"), capture_output=True, text=True, timeout=240,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        said = json.loads(done.stdout)
+        assert "".join(err for _, _, err in said) == ""
+        return [(code, json.loads(out)) for code, out, _ in said]
+
+    return take
+
+
+def refused(said):
+    """It ended with 1, and says what would help."""
+    code, document = said
+    assert code == 1, document
+    assert document["error"]["kind"] in {"storage_failed", "log_unwritable"}
+    assert "free some space" in document["error"]["hint"], document
+    return True
+
+
+@pytest.mark.parametrize("left", [200_000, 20_000])
+def test_an_ingest_that_fills_the_disk(on_a_small_disk, album, left):
+    add, full, again, twice, search, doctor = on_a_small_disk(
+        ("source", "add", "album", album.root, *HOUSEHOLD), left, ("ingest",), "free", ("ingest",), ("ingest",),
+        ("search", album.probe), ("doctor",),
+    )  # fmt: skip
+    assert add[0] == 0
+    assert refused(full)
+    assert again[0] == 0
+    assert again[1]["sources"][0]["rejected"] == {"damaged": 1, "not_a_picture": 2}
+    assert twice[1]["sources"][0]["unchanged"] == 25
+    assert len(search[1]["leads"]) == 10
+    assert doctor[0] == 0, doctor[1]
+
+
+@pytest.mark.parametrize("left", [0, 70_000, 140_000])
+def test_on_a_full_disk_nothing_is_shown_that_can_not_be_logged(on_a_small_disk, mine, album, left):
+    search, erase, after, there, log, doctor = on_a_small_disk(
+        left, ("search", album.probe), ("erase", "--source", "album"), "free", ("search", album.probe), ("status",),
+        ("log", "verify"), ("doctor",), home=mine.home,
+    )  # fmt: skip
+    assert search[0] == 0 or refused(search)
+    assert erase[0] == 0 or refused(erase)
+    assert (log[0], doctor[0]) == (0, 0), doctor
+    if erase[0] == 0:
+        assert after[1]["error"]["kind"] == "not_found"
+        assert there[1]["faces"] == 0
+    else:  # nothing was done, or it was hidden, and doctor finished what was begun
+        assert len(after[1].get("leads", ())) in {0, 10}
+
+
+def test_a_new_home_on_a_full_disk(on_a_small_disk):
+    full, made = on_a_small_disk(10_000, ("init",), "free", ("init",))
+    assert refused(full)
+    assert made[0] == 0

@@ -1,0 +1,102 @@
+"""Ctrl-C, a second ingest, a reader that goes away, a disk that fills: nothing is lost, and running again goes on."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+pytestmark = pytest.mark.program
+
+HOUSEHOLD = ("--basis", "household", "--jurisdiction", "CA-ON")
+MANY = 80
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory, album):
+    """A folder of different pictures, enough to be interrupted among them."""
+    root = tmp_path_factory.mktemp("many")
+    with Image.open(album.root / "portraits" / "Grace Hopper, 1984.jpg") as opened:
+        hopper = opened.convert("RGB")
+    for number in range(MANY):
+        hopper.paste((number, 255 - number, 99), (0, 0, 16 + number, 16))
+        hopper.save(root / f"{number:03}.jpg", quality=90)
+    return root
+
+
+@pytest.fixture
+def begun(desk, many):
+    """An ingest that runs, and has recorded something."""
+    desk.quick.run("source", "add", "many", many, *HOUSEHOLD).ended(0)
+
+    def begin(*options):
+        process = desk.start("ingest", *options)
+        for _ in range(600):
+            if desk.quick.does("status")["pictures"] or process.poll() is not None:
+                break
+            time.sleep(0.05)
+        assert process.poll() is None, "it ended before it could be interrupted"
+        return desk, process
+
+    return begin
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_interrupted_it_ends_with_130_and_goes_on_from_there(begun, options):
+    desk, process = begun(*options)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: children hear it too
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    if options:
+        assert json.loads(out)["error"]["kind"] == "interrupted"
+        assert err.strip() == ""
+    else:
+        assert "interrupted; what was recorded stays" in err
+        assert out == ""
+    kept = desk.quick.does("status")["pictures"]
+    assert kept
+    [report] = desk.does("ingest")["sources"]
+    assert (report["unchanged"], report["taken"]) == (kept, MANY - kept)
+    assert desk.quick.does("status")["indexed"] == MANY
+    desk.quick.run("doctor").ended(0)
+
+
+def test_a_second_ingest_is_refused_and_the_first_goes_on(begun, album):
+    desk, process = begun()
+    error = desk.fails(1, "home_busy", "ingest")
+    assert "another ingest" in error["message"]
+    assert error["hint"]
+    assert desk.does("search", album.probe)["leads"], "a search waits for nobody"
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert f"{MANY} taken" in out
+    assert desk.quick.does("status")["indexed"] == MANY
+
+
+@pytest.mark.parametrize("arguments", [("log", "show", "--last", "1000"), ("search", "PROBE", "--json"), ("--help",)])
+def test_a_reader_that_goes_away_is_no_error(taken, album, arguments):
+    for _ in range(8):
+        taken.quick.does("compare", album.probe, album.probe)  # so that the log is longer than what a pipe holds
+    arguments = [str(album.probe) if word == "PROBE" else word for word in arguments]
+    process = taken.start(*arguments)
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=60) == 0, err
+    assert err == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_an_answer_that_can_not_be_written_is_told(taken, options):
+    with Path("/dev/full").open("wb") as full:
+        process = taken.start(*options, "status", stdout=full)
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode == 1
+    assert "No space left on device" in err
+    assert "Traceback" not in err
+    assert len(err.splitlines()) == 2
