@@ -90,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _run(session: Session, args: list[str]) -> int:
     """The exit code, after whatever was raised is told."""
     try:
-        status = cli.main(args=args, prog_name="countenance", standalone_mode=False, obj=session)
+        status = cli.main(args=args, prog_name="countenance", standalone_mode=False, obj=session, color=_color())
         return status if isinstance(status, int) else 0
     except CountenanceError as error:
         return _tell(session, error.as_dict(), error.exit_code, error)
@@ -116,6 +116,11 @@ def _run(session: Session, args: list[str]) -> int:
         return _tell(session, {"kind": "storage_failed", "message": what, "hint": hint}, 1)
 
 
+def _color() -> bool | None:
+    """None: colours on a terminal and nowhere else. Source: no-color.org."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
 def _misused(message: str, ctx: click.Context | None) -> dict[str, str]:
     hint = f"`{ctx.command_path} --help` explains it" if ctx else ""
     return {"kind": "wrong_use", "message": message, "hint": hint}
@@ -132,7 +137,7 @@ def _tell(session: Session, error: dict[str, Any], status: int, raised: Countena
             return status
     from countenance.app.words import visible  # a name in a message may hold what steers a terminal
 
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {visible(error['message'])}", err=True)
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {visible(error['message'])}", err=True, color=_color())
     if isinstance(raised, SeveralFaces):
         for number, box in enumerate(raised.boxes):
             x1, y1, x2, y2 = (round(v) for v in box)
@@ -144,7 +149,7 @@ def _tell(session: Session, error: dict[str, Any], status: int, raised: Countena
 
 def _drop_output() -> None:
     """What Python still holds of standard output goes nowhere, so that leaving raises nothing more."""
-    sys.stdout = Path(os.devnull).open("w", encoding="utf-8")
+    sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # open until the process ends
 
 
 if __name__ == "__main__":
