@@ -70,6 +70,7 @@ def test_an_ingest_that_replaces_and_prunes_killed_at_every_point(tmp_path, albu
 FACES = [f"{name}@{x},20,{x + 50},80" for name in ("alice", "bob", "bob~", "carol", "dave") for x in (10, 100)]
 PLACES = st.sampled_from(["a.jpg", "b.jpg", "deep/c.jpg", "deep/er/d.jpg"])
 SHOWN = st.lists(st.sampled_from(FACES), max_size=3, unique_by=lambda face: face.partition("@")[2])
+DRAFT = "draft.jpg"
 ANCHOR = "anchor.jpg"  # always there: --prune refuses to empty a home because a folder looks empty
 PROBES = ("alice", "bob", "carol", "dave", "erin")
 
@@ -83,6 +84,7 @@ class Ingests(RuleBasedStateMachine):
         self.album = self.folder / "album"
         self.album.mkdir()
         self.seen = []
+        self.taken = set()
         self.put(ANCHOR, ["erin@10,20,60,80"])
         with opened(self.folder / "home") as home:
             home.add_source("album", self.album, **GRANT)
@@ -100,10 +102,12 @@ class Ingests(RuleBasedStateMachine):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(picture(*faces))
 
-    @rule(place=PLACES)
-    def spoil(self, place):
-        (self.album / place).parent.mkdir(parents=True, exist_ok=True)
-        (self.album / place).write_bytes(b"no picture any more")
+    @rule(faces=st.none() | SHOWN)
+    def draft(self, faces):
+        """A file that is no picture yet may become one. (One that was and is no more keeps what was taken of it.)"""
+        if DRAFT not in self.taken:
+            (self.album / DRAFT).write_bytes(b"no picture yet" if faces is None else picture(*faces))
+            self.taken |= {DRAFT} if faces is not None else set()
 
     @rule(place=PLACES)
     def remove(self, place):
