@@ -12,6 +12,7 @@ from countenance.errors import GrantInvalid
 
 COLUMNS: Final = ("name", "evidence", "reference")
 MAX_SUBJECTS: Final = 10_000
+MAX_DIGITS: Final = 6  # no picture holds a million faces
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,15 @@ def read_subjects(path: Path) -> tuple[SubjectLine, ...]:
     except (OSError, UnicodeDecodeError) as error:
         raise GrantInvalid(f"the list of subjects {path} can't be read: {error}", "a CSV in UTF-8") from error
     reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        return _listed(path, reader)
+    except csv.Error as error:
+        raise GrantInvalid(
+            f"{path.name}, after line {reader.line_num}: {error}", "a CSV in UTF-8, one line a subject"
+        ) from error
+
+
+def _listed(path: Path, reader: csv.DictReader[str]) -> tuple[SubjectLine, ...]:
     columns = [name.strip() for name in reader.fieldnames or ()]
     reader.fieldnames = columns
     missing = [name for name in COLUMNS if name not in columns]
@@ -55,10 +65,18 @@ def read_subjects(path: Path) -> tuple[SubjectLine, ...]:
 
 
 def _subject(path: Path, line: int, row: dict[str, str | None]) -> SubjectLine:
-    values = {key: (value or "").strip() for key, value in row.items() if key is not None}
+    if None in row:
+        raise GrantInvalid(
+            f"{path.name}, line {line} has more cells than the first", 'a comma in a cell needs "quotes"'
+        )
+    values = {key: (value or "").strip() for key, value in row.items()}
     for name in COLUMNS:
         if not values.get(name):
             raise GrantInvalid(f"{path.name}, line {line}: {name} is empty", "every subject has all three")
+    if not values["name"].isprintable():
+        raise GrantInvalid(
+            f"{path.name}, line {line}: the name can't be shown on one line", "leave control characters out"
+        )
     files = {name: (path.parent / values[name]).absolute() for name in ("evidence", "reference")}
     for name, file in files.items():
         if not file.is_file():
@@ -66,6 +84,6 @@ def _subject(path: Path, line: int, row: dict[str, str | None]) -> SubjectLine:
                 f"{path.name}, line {line}: {name} {values[name]} is not there", "paths are relative to the CSV"
             )
     face = values.get("face", "")
-    if face and not face.isdecimal():
+    if face and not (face.isdecimal() and len(face) < MAX_DIGITS):
         raise GrantInvalid(f"{path.name}, line {line}: face {face!r} is not a number", "as `countenance detect` counts")
     return SubjectLine(line, values["name"], files["evidence"], files["reference"], int(face) if face else None)
