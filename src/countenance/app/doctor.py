@@ -91,16 +91,16 @@ def _log(home: Home) -> Iterator[Finding]:
 
 def _consistency(home: Home) -> Iterator[Finding]:
     stores = home.parts.stores
-    named = set(stores.records.gallery.blob_names())
-    held = set(stores.blobs.names())
-    needed = set(stores.records.gallery.key_ids())
-    living = set(stores.keys.ids())
-    for what, missing, spare in (
-        ("crops and evidence", named - held, held - named),
-        ("data keys", needed - living, set()),
+    gallery = stores.records.gallery
+    for what, named, held in (
+        ("crops and evidence", gallery.blob_names, stores.blobs.names),
+        ("data keys", gallery.key_ids, stores.keys.ids),
     ):
+        before, there = set(named()), set(held())
+        missing = (before - there) & set(named())  # what another process erased meanwhile is not missing
+        spare = there - before if what != "data keys" else set()  # the index's segments have keys of their own
         if missing:
-            yield Finding(what, "problem", f"{len(missing)} of {len(missing) + len(held & named)} are missing",
+            yield Finding(what, "problem", f"{len(missing)} of {len(before)} are missing",
                           "restore the home from a backup")  # fmt: skip
         elif spare:
             yield Finding(what, "warning", f"{len(spare)} that no record names", "the next ingest removes them")

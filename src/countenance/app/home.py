@@ -347,6 +347,8 @@ def open_home(path: str | os.PathLike[str] | None = None, *, kind: str | None = 
     Raises: WrongUse: the folder is another kind of home, or holds something else; HomeTooNew; KeyMissing;
     StorageFailed.
     """
+    if kind is not None and kind not in set(HomeKind):
+        raise WrongUse(f"{kind!r} is no kind of home", f"one of: {', '.join(HomeKind)}")
     where = Settings.read(path).home
     found = manifests.read(where)
     if found is None:

@@ -1,0 +1,74 @@
+"""home.toml: written last, read first."""
+
+import pytest
+
+from countenance.app import manifest
+from countenance.errors import HomeTooNew, StorageFailed, WrongUse
+from countenance.types import HomeKind
+
+
+def test_what_was_written_is_read(tmp_path):
+    home = tmp_path / "home"
+    drafted = manifest.draft(home, HomeKind.ORGANISATION)
+    assert manifest.read(home) is None, "a draft is no home"
+    manifest.finish(home, drafted)
+    assert manifest.read(home) == drafted
+    assert [path.name for path in home.iterdir()] == ["home.toml"]
+    assert home.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_killed_init_goes_on_with_the_same_identity(tmp_path):
+    first = manifest.draft(tmp_path, HomeKind.HOUSEHOLD)
+    (tmp_path / "home.toml.new.999").write_text("half a li")  # of one that was killed while it wrote
+    again = manifest.draft(tmp_path, HomeKind.ORGANISATION)
+    assert again.id == first.id
+    assert again.kind == "organisation", "nothing was fixed yet"
+
+
+def test_no_home(tmp_path):
+    assert manifest.read(tmp_path) is None
+    assert manifest.read(tmp_path / "nowhere") is None
+
+
+@pytest.mark.parametrize("text", ["", "x", "format = 1", 'format = "1"', "format = true", "format = 1.0",
+                                  'format = 1\nid = "no uuid"\nkind = "household"\nmade_at = "x"'])  # fmt: skip
+def test_a_damaged_manifest_is_said_so(tmp_path, text):
+    (tmp_path / "home.toml").write_text(text)
+    with pytest.raises(StorageFailed, match=r"home\.toml is damaged"):
+        manifest.read(tmp_path)
+
+
+def test_a_damaged_draft_is_said_so(tmp_path):
+    (tmp_path / "home.toml.new").write_text("half a li")
+    with pytest.raises(StorageFailed, match="damaged") as caught:
+        manifest.draft(tmp_path, HomeKind.HOUSEHOLD)
+    assert "delete that folder" in caught.value.hint
+
+
+def test_bytes_that_are_no_text(tmp_path):
+    (tmp_path / "home.toml").write_bytes(b"\xff\xfe\0")
+    with pytest.raises(StorageFailed, match="damaged"):
+        manifest.read(tmp_path)
+
+
+def test_a_newer_home(tmp_path):
+    (tmp_path / "home.toml").write_text("format = 2\n")
+    with pytest.raises(HomeTooNew, match="format 2") as caught:
+        manifest.read(tmp_path)
+    assert "upgrade" in caught.value.hint
+
+
+def test_what_is_no_folder(tmp_path):
+    (tmp_path / "file").write_text("x")
+    for home in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(WrongUse, match="no folder"):
+            manifest.read(home)
+        with pytest.raises(WrongUse, match="no folder"):
+            manifest.draft(home, HomeKind.HOUSEHOLD)
+
+
+def test_a_folder_with_something_else_in_it(tmp_path):
+    (tmp_path / "letter.txt").write_text("x")
+    with pytest.raises(WrongUse, match="not empty"):
+        manifest.draft(tmp_path, HomeKind.HOUSEHOLD)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
