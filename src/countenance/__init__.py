@@ -11,7 +11,12 @@ Names are imported when they are first used: `import countenance` costs nothing.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# Nothing here calls home. ONNX Runtime 1.32's wheels do, once a process has run for some seconds (OneCollector at
+# mobile.events.data.microsoft.com); it reads this when it is loaded, so it stands before anything can load it.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
     from countenance.app.home import Comparison as Comparison

@@ -1,0 +1,34 @@
+"""Nothing that Countenance loads calls home: ONNX Runtime's telemetry is off in every process that imports us."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+SESSION_FILE = ".ses"  # what ONNX Runtime's telemetry writes into the temporary folder as soon as it is loaded
+
+LOAD = """
+import countenance, sys
+import onnxruntime
+sys.exit(onnxruntime.get_available_providers() == [])
+"""
+
+
+def loaded_in(folder, script, **environment):
+    kept = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=kept | {"TMPDIR": str(folder)} | environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return SESSION_FILE in {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("environment", [{}, {"ORT_DISABLE_TELEMETRY": "0"}])
+def test_telemetry_is_off_wherever_countenance_is_imported(tmp_path, environment):
+    assert not loaded_in(tmp_path, LOAD, **environment)
+
+
+def test_this_test_would_notice(tmp_path):
+    """Without Countenance it is on; if this fails, ONNX Runtime has changed, and the tests here show nothing."""
+    assert loaded_in(tmp_path, LOAD.replace("countenance, ", ""))
