@@ -62,12 +62,12 @@ def test_suspended_and_resumed_in_the_very_next_process(mine, album):
     assert "suspended" in error["message"]
     assert error["rules"]
     assert "resume" in error["hint"]
-    mine.fails(3, "policy_denied", "ingest", "album")
-    assert mine.does("ingest")["skipped"] == [{"source": "album", "why": "its grant is suspended"}]
+    mine.quick.fails(3, "policy_denied", "ingest", "album")
+    assert mine.quick.does("ingest")["skipped"] == [{"source": "album", "why": "its grant is suspended"}]
     mine.run("source", "resume", "album").ended(0)
     after = mine.does("search", album.probe)
     assert [lead["face_id"] for lead in after["leads"]] == [lead["face_id"] for lead in before["leads"]]
-    assert mine.does("status")["due"] == []
+    assert mine.quick.does("status")["due"] == []
 
 
 @pytest.mark.program

@@ -33,7 +33,7 @@ def begun(desk, many):
     desk.quick.run("source", "add", "many", many, *HOUSEHOLD).ended(0)
 
     def begin(*options):
-        process = desk.start("ingest", *options)
+        process = desk.start("ingest", "--workers", "1", *options)
         for _ in range(600):
             if desk.quick.does("status")["pictures"] or process.poll() is not None:
                 break
