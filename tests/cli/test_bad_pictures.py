@@ -90,7 +90,7 @@ def horrors(tmp_path, album):
 
 
 def test_each_is_rejected_by_name_and_the_good_one_is_found(desk, horrors, album):
-    desk.run("source", "add", "horrors", horrors, *HOUSEHOLD).ended(0)
+    desk.quick.run("source", "add", "horrors", horrors, *HOUSEHOLD).ended(0)
     answer = desk.does("ingest")
     told = {row["place"]: row["reason"] for row in answer["rejected"]}
     assert told == (
@@ -102,14 +102,14 @@ def test_each_is_rejected_by_name_and_the_good_one_is_found(desk, horrors, album
     [report] = answer["sources"]
     assert (report["taken"], report["indexed"]) == (1, 1)
     assert report["files"] == report["taken"] + len(told)
-    [lead] = desk.does("search", album.probe)["leads"]
+    [lead] = desk.quick.does("search", album.probe)["leads"]
     assert lead["uri"].endswith("horrors/deep/er/good.jpg")
-    again = desk.does("ingest")["sources"][0]
+    again = desk.quick.does("ingest")["sources"][0]
     assert (again["unchanged"], again["taken"], sum(again["rejected"].values())) == (1, 0, len(told))
 
 
 def test_no_name_steers_the_terminal(desk, horrors):
-    desk.run("source", "add", "horrors", horrors, *HOUSEHOLD).ended(0)
+    desk.quick.run("source", "add", "horrors", horrors, *HOUSEHOLD).ended(0)
     said = desk.run("ingest").ended(0)
     assert r"horrors/a bell\x07 and \x1b[31mred.jpg" in said.out
     assert "more" in said.err
@@ -121,7 +121,7 @@ def test_no_name_steers_the_terminal(desk, horrors):
 def test_as_a_probe_it_is_wrong_use_with_the_same_reason(taken, tmp_path, name):
     data, reason = BYTES[name]
     (tmp_path / name).write_bytes(data)
-    error = taken.fails(2, "bad_picture", "search", tmp_path / name)
+    error = taken.quick.fails(2, "bad_picture", "search", tmp_path / name)
     assert error["reason"] == reason
     assert error["hint"]
 
@@ -130,7 +130,7 @@ def test_a_probe_that_is_no_file(taken, tmp_path):
     os.mkfifo(tmp_path / "pipe.jpg")
     (tmp_path / "round.jpg").symlink_to("round.jpg")
     for name, said in (("pipe.jpg", "is no file"), ("round.jpg", "leads nowhere"), ("none.jpg", "is not there")):
-        error = taken.fails(2, "bad_picture", "search", tmp_path / name)
+        error = taken.quick.fails(2, "bad_picture", "search", tmp_path / name)
         assert said in error["message"]
         assert error["reason"] == "unreadable"
     taken.run("search", tmp_path).ended(2, "is a folder")
@@ -153,7 +153,7 @@ def test_what_may_not_be_read_is_counted(desk, album, tmp_path, bound_by_permiss
     (root / "locked.jpg").chmod(0)
     (root / "closed").chmod(0)
     try:
-        desk.run("source", "add", "mixed", root, *HOUSEHOLD).ended(0)
+        desk.quick.run("source", "add", "mixed", root, *HOUSEHOLD).ended(0)
         answer = desk.does("ingest", before=bound_by_permissions)
         told = {row["place"]: (row["reason"], row["detail"]) for row in answer["rejected"]}
         assert told == dict.fromkeys(("locked.jpg", "closed"), ("unreadable", "permission denied"))
@@ -169,7 +169,7 @@ def test_what_may_not_be_read_is_counted(desk, album, tmp_path, bound_by_permiss
 def test_a_source_that_may_not_be_read_at_all(desk, tmp_path, bound_by_permissions):
     root = tmp_path / "closed"
     root.mkdir()
-    desk.run("source", "add", "closed", root, *HOUSEHOLD).ended(0)
+    desk.quick.run("source", "add", "closed", root, *HOUSEHOLD).ended(0)
     root.chmod(0)
     try:
         error = desk.fails(1, "storage_failed", "ingest", before=bound_by_permissions)
@@ -180,13 +180,13 @@ def test_a_source_that_may_not_be_read_at_all(desk, tmp_path, bound_by_permissio
 
 def test_an_empty_folder_is_done_at_once(desk, tmp_path):
     (tmp_path / "empty").mkdir()
-    desk.run("source", "add", "empty", tmp_path / "empty", *HOUSEHOLD).ended(0)
-    desk.run("ingest").ended(0, "0 files", "nothing there")
-    assert desk.does("ingest")["sources"][0]["files"] == 0
+    desk.quick.run("source", "add", "empty", tmp_path / "empty", *HOUSEHOLD).ended(0)
+    desk.quick.run("ingest").ended(0, "0 files", "nothing there")
+    assert desk.quick.does("ingest")["sources"][0]["files"] == 0
 
 
 def test_a_folder_that_went_away(desk, tmp_path):
     (tmp_path / "away").mkdir()
-    desk.run("source", "add", "away", tmp_path / "away", *HOUSEHOLD).ended(0)
+    desk.quick.run("source", "add", "away", tmp_path / "away", *HOUSEHOLD).ended(0)
     (tmp_path / "away").rmdir()
-    assert "is not a folder that is there" in desk.fails(4, "not_found", "ingest", "away")["message"]
+    assert "is not a folder that is there" in desk.quick.fails(4, "not_found", "ingest", "away")["message"]

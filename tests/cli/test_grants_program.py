@@ -141,11 +141,11 @@ def consents(tmp_path, album):
 
 @pytest.mark.program
 def test_only_who_consented_becomes_a_template(desk, album, consents):
-    added = desk.does("source", "add", "album", album.root, *consents)
+    added = desk.quick.does("source", "add", "album", album.root, *consents)
     assert len(added["evidence_sha256"]) == 64
     [report] = desk.does("ingest")["sources"]
     assert report["indexed"] + report["refused"]["not_a_subject"] == report["faces"] == 26
-    answer = desk.does("search", album.probe, "--purpose", "own-data", "--top", 100, "--threshold", -1)
+    answer = desk.quick.does("search", album.probe, "--purpose", "own-data", "--top", 100, "--threshold", -1)
     assert answer["searched"] == report["indexed"]
     assert all("opper" in name or "scan" in name for name in names(answer))
     assert {"Hopper%2C%20grey.tif", "hopper-avatar.jpg"} <= names(answer)
@@ -182,13 +182,13 @@ def test_a_list_of_subjects_that_does_not_hold(desk, album, tmp_path, consents, 
 @pytest.mark.program
 def test_an_organisation_names_purpose_and_case(desk, album, tmp_path):
     (tmp_path / "deed.txt").write_text("a deed of gift")
-    desk.run("init", "--kind", "organisation").ended(0)
+    desk.quick.run("init", "--kind", "organisation").ended(0)
     quick = desk.quick
     assert "household" in quick.fails(2, "grant_invalid", "source", "add", "a", album.root, *HOUSEHOLD)["message"]
     grant = ("--basis", "historical", "--jurisdiction", "US,FR,SE,NO", "--purpose", "archive-description")
     assert "evidence" in quick.fails(2, "grant_invalid", "source", "add", "a", album.root, *grant)["message"]
     quick.run("source", "add", "a", album.root, *grant, "--evidence", tmp_path / "deed.txt").ended(0)
-    desk.run("ingest").ended(0, "26 indexed")
+    quick.run("ingest").ended(0, "26 indexed")
     assert "--purpose" in quick.fails(2, "wrong_use", "search", album.probe)["hint"]
     wanted = ("--purpose", "archive-description")
     assert "--case" in quick.fails(3, "policy_denied", "search", album.probe, *wanted)["hint"]
@@ -196,7 +196,7 @@ def test_an_organisation_names_purpose_and_case(desk, album, tmp_path):
     quick.fails(3, "policy_denied", "search", album.probe, "--purpose", "research", "--case", "2026-7")
     quick.fails(3, "policy_denied", "search", album.probe, "--purpose", "household", "--case", "2026-7")
     quick.fails(2, "wrong_use", "search", album.probe, *wanted, "--case", "\n")
-    assert desk.does("search", album.probe, *wanted, "--case", "2026-7")["leads"]
+    assert quick.does("search", album.probe, *wanted, "--case", "2026-7")["leads"]
     assert quick.does("compare", album.probe, album.probe, *wanted, "--case", "2026-7")["score"] == 1
     spilt = [path for path in desk.home.rglob("*") if path.is_file() and b"deed of gift" in path.read_bytes()]
     assert spilt == [], "evidence is sealed"
