@@ -18,7 +18,7 @@ import numpy as np
 from countenance.errors import PolicyDenied, StorageFailed
 from countenance.permits import Act, Permit
 from countenance.pipeline.erase import picture_digest
-from countenance.pipeline.look import Looked
+from countenance.pipeline.look import Looked, iou
 from countenance.pipeline.refresh import space_id_of
 from countenance.pipeline.sealing import crop_binding, pack_vector, template_binding
 from countenance.pipeline.stores import Stores, salted_hash
@@ -253,13 +253,3 @@ def quality_refusal(aligned: AlignedFace) -> FaceRefusal | None:
     if aligned.quality.overall < MIN_QUALITY:
         return FaceRefusal.LOW_QUALITY
     return None
-
-
-def iou(a: Box, b: Box) -> float:
-    """Intersection over union of two boxes, in [0, 1]."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)

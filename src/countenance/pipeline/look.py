@@ -148,8 +148,8 @@ def _closer(detector: Detector, picture: Picture, face: DetectedFace, factor: fl
         return scaled
     narrowest = (scaled.box[2] - scaled.box[0]) / 2
     found = [_moved(one, left, top) for one in detector.detect(part, min_face_px=narrowest)]
-    best = max(found, key=lambda one: _iou(one.box, scaled.box), default=scaled)
-    return best if _iou(best.box, scaled.box) > SAME_IOU else scaled
+    best = max(found, key=lambda one: iou(one.box, scaled.box), default=scaled)
+    return best if iou(best.box, scaled.box) > SAME_IOU else scaled
 
 
 def _scaled(face: DetectedFace, factor: float) -> DetectedFace:
@@ -166,7 +166,8 @@ def _moved(face: DetectedFace, right: float, down: float) -> DetectedFace:
     return DetectedFace((x1 + right, y1 + down, x2 + right, y2 + down), (a, b, c, d, e), face.score)
 
 
-def _iou(a: Box, b: Box) -> float:
+def iou(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes, in [0, 1]."""
     return float(iou_with(np.array(a, np.float32), np.array([b], np.float32))[0])
 
 

@@ -158,37 +158,29 @@ class Gallery:
         with self._db.read() as connection:
             for column in (t.grants.c.evidence_blob, t.subjects.c.evidence_blob, t.searches.c.probe_blob):
                 yield from connection.scalars(sa.select(column).where(column.is_not(None))).all()
-        last = 0
-        while True:
-            with self._db.read() as connection:
-                rows = connection.execute(
-                    sa.select(t.faces.c.id, t.faces.c.uid)
-                    .where(t.faces.c.id > last, t.faces.c.key_id.is_not(None))
-                    .order_by(t.faces.c.id)
-                    .limit(CHANGES_A_READ)
-                ).all()
-            if not rows:
-                return
-            yield from (str(uuid.UUID(bytes=row.uid)) for row in rows)
-            last = rows[-1].id
+        yield from (str(uuid.UUID(bytes=uid)) for uid in self._of_indexed_faces(t.faces.c.uid))
 
     def key_ids(self) -> Iterator[bytes]:
         """Every data key that a row in the records still needs."""
         with self._db.read() as connection:
             for table in (t.grants, t.cases):
                 yield from connection.scalars(sa.select(table.c.key_id).where(table.c.key_id.is_not(None))).all()
+        yield from self._of_indexed_faces(t.faces.c.key_id)
+
+    def _of_indexed_faces(self, column: sa.Column[bytes]) -> Iterator[bytes]:
+        """One column of every face that has a key, a page at a time: no reader holds a snapshot for long."""
         last = 0
         while True:
             with self._db.read() as connection:
                 rows = connection.execute(
-                    sa.select(t.faces.c.id, t.faces.c.key_id)
+                    sa.select(t.faces.c.id, column)
                     .where(t.faces.c.id > last, t.faces.c.key_id.is_not(None))
                     .order_by(t.faces.c.id)
                     .limit(CHANGES_A_READ)
                 ).all()
             if not rows:
                 return
-            yield from (row.key_id for row in rows)
+            yield from (row[1] for row in rows)
             last = rows[-1].id
 
     def enrolled_rows(self) -> int:
