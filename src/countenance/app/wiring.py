@@ -20,7 +20,7 @@ from countenance.app.settings import core_count, free_bytes
 from countenance.auditlog.checkpoint import Signer
 from countenance.auditlog.log import SqliteLog
 from countenance.blobs.files import FileBlobStore
-from countenance.errors import HomeBusy, NotFound, StorageFailed
+from countenance.errors import HomeBusy, NotFound, StorageFailed, WrongUse
 from countenance.index.segments import SegmentStore
 from countenance.keys import master as masters
 from countenance.keys.ring import SqliteKeyRing
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from countenance.calibrate.calibration import Calibration
     from countenance.embed.onnx import OnnxEmbedder
     from countenance.pipeline.search import Searcher
+    from countenance.protocols import Embedder
 
 RECORDS, KEYS, LOG = "records.db", "keys.db", "log.db"
 LOCK_WAIT_S = 60.0
@@ -102,6 +103,17 @@ class Parts:
             naming_keys=lambda: _held(self._naming),
             erasing=lambda: _held(self._erasing),
         )
+
+    def embedder_of(self, name: str | None) -> Embedder:
+        """The embedder called `name`; None: the home's own. Raises: NotFound; WrongUse: that model is no embedder."""
+        from countenance.embed.onnx import OnnxEmbedder
+        from countenance.weights.manifest import entry
+
+        if name is None or name == self.embedder.space.model:
+            return self.embedder
+        if entry(name).task != "embed":
+            raise WrongUse(f"{name} is a detector: it makes no templates", "name an embedder: `countenance status`")
+        return OnnxEmbedder(name, threads=core_count())
 
     @cached_property
     def looker(self) -> Looker:
