@@ -157,7 +157,7 @@ class AlignedFace:
     face: DetectedFace  # in pixels of the whole picture
     quality: Quality
     crop: Rgb  # (112, 112, 3) aligned to the ArcFace template
-    thumbnail: bytes  # WebP of the square around the face, upright, at most 256 px a side
+    thumbnail: bytes  # JPEG of the square around the face, upright, at most 256 px a side
 
 
 @dataclass(frozen=True, slots=True)

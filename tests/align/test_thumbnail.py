@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from countenance.align.thumbnail import MAX_PX, thumbnail, webp
+from countenance.align.thumbnail import MAX_PX, jpeg, thumbnail
 
 PICTURE = np.random.default_rng(1).integers(0, 256, (600, 800, 3), np.uint8)
 
@@ -17,9 +17,9 @@ def opened(data):
         return image
 
 
-def test_it_is_webp_of_a_square_with_some_margin():
+def test_it_is_jpeg_of_a_square_with_some_margin():
     image = opened(thumbnail(PICTURE, (300.0, 200.0, 350.0, 270.0)))
-    assert image.format == "WEBP"
+    assert image.format == "JPEG"
     assert image.size == (118, 118)
 
 
@@ -52,5 +52,5 @@ def test_any_box_gives_a_thumbnail(x, y, width, height):
 
 @pytest.mark.parametrize("size", [(1, 1), (30, 3), (2000, 10)])
 def test_a_preview_is_never_enlarged(size):
-    image = opened(webp(np.zeros((size[1], size[0], 3), np.uint8), 300))
+    image = opened(jpeg(np.zeros((size[1], size[0], 3), np.uint8), 300))
     assert max(image.size) == min(300, max(size))

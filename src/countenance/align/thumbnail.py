@@ -11,11 +11,11 @@ from countenance.types import Box, Rgb
 
 MAX_PX: Final = 256
 MARGIN: Final = 0.35  # of the box's longer side, on each side: hair and chin
-WEBP_QUALITY: Final = 85
+JPEG_QUALITY: Final = 85  # as JPEG a thumbnail takes 0.15 ms and 6 kB, as WebP 1.5 ms and 3.5 kB
 
 
 def thumbnail(rgb: Rgb, box: Box) -> bytes:
-    """WebP of the square around a face, upright, at most 256 px a side and never enlarged.
+    """JPEG of the square around a face, upright, at most 256 px a side and never enlarged.
 
     Args: rgb: (H, W, 3) uint8; box: in its pixels. The square is cut off where the picture ends.
     """
@@ -24,13 +24,13 @@ def thumbnail(rgb: Rgb, box: Box) -> bytes:
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     left, top = max(0, round(x - side / 2)), max(0, round(y - side / 2))
     right, bottom = min(width, max(left + 1, round(x + side / 2))), min(height, max(top + 1, round(y + side / 2)))
-    return webp(rgb[min(top, height - 1) : bottom, min(left, width - 1) : right], MAX_PX)
+    return jpeg(rgb[min(top, height - 1) : bottom, min(left, width - 1) : right], MAX_PX)
 
 
-def webp(rgb: Rgb, max_px: int) -> bytes:
-    """The picture as WebP, its longer side at most `max_px`."""
+def jpeg(rgb: Rgb, max_px: int) -> bytes:
+    """The picture as JPEG, its longer side at most `max_px`."""
     image = Image.fromarray(rgb)
     image.thumbnail((max_px, max_px), Image.Resampling.BICUBIC)
     out = io.BytesIO()
-    image.save(out, "WEBP", quality=WEBP_QUALITY, method=2)
+    image.save(out, "JPEG", quality=JPEG_QUALITY)
     return out.getvalue()

@@ -56,7 +56,7 @@ def export_search(
         document = json.dumps(result.as_dict(), ensure_ascii=False, indent=2)
         (folder / f"{Path(page).stem}.json").write_text(document + "\n", encoding="utf-8")
         for face_id, crop in crops.items():
-            (folder / "crops" / f"{face_id}.webp").write_bytes(crop)
+            (folder / "crops" / f"{face_id}.jpg").write_bytes(crop)
     except OSError as error:
         raise StorageFailed(f"{folder} can't be written: {error.strerror}", "name another folder") from error
     return folder / page

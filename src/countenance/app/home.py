@@ -307,7 +307,7 @@ class Home:
         return Comparison(*self.parts.searcher.compare(read_picture(a), read_picture(b), question))
 
     def crop(self, face_id: str) -> bytes:
-        """The WebP thumbnail of an indexed face. Raises NotFound, also for a face that may not be shown now."""
+        """The JPEG thumbnail of an indexed face. Raises NotFound, also for a face that may not be shown now."""
         return self.parts.crops.crop(face_id)
 
     def verify_log(self) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class Crops:
     stores: Stores
 
     def crop(self, face_id: str) -> bytes:
-        """WebP. Raises NotFound: no such face, or it may not be shown."""
+        """JPEG. Raises NotFound: no such face, or it may not be shown."""
         found = self.stores.records.gallery.face(face_id)
         if found is None or found.key_id is None:
             raise NotFound(f"there is no face {face_id}", "leads name the faces there are")

@@ -13,8 +13,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from countenance.detect.around import around
 from countenance.detect.boxes import iou_with
-from countenance.detect.resize import around, resized
+from countenance.detect.resize import resized
 from countenance.detect.yunet import Found, YuNet
 from countenance.types import Rgb
 

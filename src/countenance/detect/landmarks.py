@@ -4,7 +4,7 @@ YuNet's landmarks of one face differ by 6 to 10 % of the distance between the ey
 next, and each difference turns or shifts the crop that the embedder sees. Two means steady them: of all the cells that
 see the face, not only the surest; and of a second look from close by in a mirror, where errors that lean to one side
 lean to the other. On 1,253 pictures of 600 people this halves the genuine pairs that a stranger outscores (25 to 11 of
-2,672), for about 5 ms a face.
+2,672), for about 2 ms a face. Seen 160 px wide with more around it, for 4 ms, it gains nothing more.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from countenance.detect.around import around
 from countenance.detect.boxes import iou_with
-from countenance.detect.resize import around, resized
+from countenance.detect.resize import resized
 from countenance.detect.yunet import Found, YuNet
 from countenance.types import Rgb
 
-CLOSE_PX: Final = 160.0  # width of the face in the second look
-AROUND: Final = 1.6  # of the box's longer side that is seen then
+CLOSE_PX: Final = 128.0  # width of the face in the second look
+AROUND: Final = 1.3  # of the box's longer side that is seen then
 LONGEST_PX: Final = 512.0  # of the second look, whatever shape the box has
 SAME_IOU: Final = 0.5  # of two finds, to be of one face
 ANY_SCORE: Final = 0.3  # of the second look: that there is a face is known
@@ -44,7 +45,7 @@ def _in_mirror(network: YuNet, rgb: Rgb, box: NDArray[np.float32]) -> NDArray[np
     if not part.size:
         return None
     seen, ratio = resized(part, min(CLOSE_PX / (x2 - x1), LONGEST_PX / max(part.shape)))
-    found = network.find(np.ascontiguousarray(seen[:, ::-1]), ANY_SCORE, voting=True)
+    found = network.find(seen[:, ::-1], ANY_SCORE, voting=True)
     last = seen.shape[1] - 1  # of the columns of pixels, which are counted at their centres
     corner = np.array([left, top], np.float32)
     here = (box.reshape(2, 2) - corner) * ratio

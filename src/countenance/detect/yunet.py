@@ -6,6 +6,7 @@ its heads is that of OpenCV's FaceDetectorYN (modules/objdetect/src/face_detect.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -53,13 +54,11 @@ class YuNet:
         height, width = rgb.shape[:2]
         tall, wide = -(-height // MULTIPLE) * MULTIPLE, -(-width // MULTIPLE) * MULTIPLE
         data = np.zeros((1, 3, tall, wide), np.float32)  # zeros on the right and below
-        data[0, :, :height, :width] = rgb[..., ::-1].transpose(2, 0, 1)  # BGR, 0 to 255
+        for plane, channel in enumerate((2, 1, 0)):  # BGR, 0 to 255; a plane at a time is twice as fast as all
+            data[0, plane, :height, :width] = rgb[..., channel]
         heads = self._session.run(self._heads, {"input": data})
-        of_each = [
-            _decode(heads[i], heads[3 + i], heads[6 + i], heads[9 + i], stride, wide // stride, min_score)
-            for i, stride in enumerate(STRIDES)
-        ]
-        found = Found(*(np.concatenate(parts) for parts in zip(*of_each, strict=True)))
+        classes, objects, boxes, points = (np.concatenate(heads[i : i + 3], axis=1)[0] for i in (0, 3, 6, 9))
+        found = _decode(classes, objects, boxes, points, _cells(tall, wide), min_score)
         kept = suppress(found.boxes, found.scores, MAX_IOU)
         faces = Found(*(part[kept] for part in found))
         return faces._replace(landmarks=_voted(found, faces)) if voting else faces
@@ -77,20 +76,34 @@ def _voted(cells: Found, faces: Found) -> NDArray[np.float32]:
     return means
 
 
+class _Cells(NamedTuple):
+    """The cells of all three heads, one after the other."""
+
+    corners: NDArray[np.float32]  # (cells, 2) x, y in strides
+    strides: NDArray[np.float32]  # (cells, 1) pixels
+
+
+@lru_cache(maxsize=64)
+def _cells(height: int, width: int) -> _Cells:
+    """The cells of a picture of this size, a multiple of 32 each way."""
+    corners = [np.indices((height // s, width // s), np.float32)[::-1].reshape(2, -1).T for s in STRIDES]
+    strides = [np.full((len(cells), 1), s, np.float32) for cells, s in zip(corners, STRIDES, strict=True)]
+    return _Cells(np.concatenate(corners), np.concatenate(strides))
+
+
 def _decode(
-    classes: NDArray[np.float32],  # (1, cells, 1) how much like a face
-    objects: NDArray[np.float32],  # (1, cells, 1) how well the box would fit
-    boxes: NDArray[np.float32],  # (1, cells, 4) centre offset in strides, log of size in strides
-    points: NDArray[np.float32],  # (1, cells, 10) five x, y offsets in strides
-    stride: int,
-    columns: int,
+    classes: NDArray[np.float32],  # (cells, 1) how much like a face
+    objects: NDArray[np.float32],  # (cells, 1) how well the box would fit
+    boxes: NDArray[np.float32],  # (cells, 4) centre offset in strides, log of size in strides
+    points: NDArray[np.float32],  # (cells, 10) five x, y offsets in strides
+    cells: _Cells,
     min_score: float,
 ) -> Found:
-    """The cells of one head that score at least `min_score`, in pixels."""
-    scores = np.sqrt(np.clip(classes[0, :, 0], 0, 1) * np.clip(objects[0, :, 0], 0, 1))
+    """The cells that score at least `min_score`, in pixels."""
+    scores = np.sqrt(np.clip(classes[:, 0], 0, 1) * np.clip(objects[:, 0], 0, 1))
     (good,) = np.nonzero(scores >= min_score)
-    cell = np.stack([good % columns, good // columns], axis=1).astype(np.float32)  # x, y
-    centre = (cell + boxes[0, good, :2]) * stride
-    half = np.exp(boxes[0, good, 2:]) * stride / 2
-    landmarks = (cell[:, None] + points[0, good].reshape(-1, 5, 2)) * stride
+    cell, stride = cells.corners[good], cells.strides[good]
+    centre = (cell + boxes[good, :2]) * stride
+    half = np.exp(boxes[good, 2:]) * stride / 2
+    landmarks = (cell[:, None] + points[good].reshape(-1, 5, 2)) * stride[:, None]
     return Found(np.hstack([centre - half, centre + half]), landmarks, scores[good])

@@ -18,12 +18,12 @@ import numpy as np
 
 from countenance.align.crop import CROP_PX, align_crop, scale_of
 from countenance.align.quality import quality_of
-from countenance.align.thumbnail import thumbnail, webp
+from countenance.align.thumbnail import jpeg, thumbnail
 from countenance.decode.formats import FORMATS, decode, import_readers
 from countenance.decode.sandbox import Bounds, Sandbox
 from countenance.decode.wire import Answer
+from countenance.detect.around import around
 from countenance.detect.boxes import iou_with
-from countenance.detect.resize import around
 from countenance.detect.scales import FINE_PX
 from countenance.protocols import Detector
 from countenance.types import AlignedFace, Box, DetectedFace, Landmarks, Picture, Quality, Rejected, RejectReason
@@ -35,7 +35,7 @@ TARGET: Final = "countenance.pipeline.look:looking"
 ENOUGH_PX: Final = FINE_PX * 9 // 10  # a tenth fewer costs no face, and 12 megapixels come at a quarter
 AROUND: Final = 3.0  # of the box's longer side, in the closer look
 SAME_IOU: Final = 0.4  # of a face and itself from close by
-MAX_WEBP: Final = 8 * 2**20  # bytes; a thumbnail has some 20 kB, a preview of 1,024 px some 200 kB
+MAX_JPEG: Final = 8 * 2**20  # bytes; a thumbnail has some 20 kB, a preview of 1,024 px some 200 kB
 CROP_BYTES: Final = CROP_PX * CROP_PX * 3
 
 
@@ -48,7 +48,7 @@ class Looked:
     format: str
     taken_at: str | None  # ISO 8601 without zone
     faces: tuple[AlignedFace, ...]  # best detector score first
-    preview: bytes | None  # WebP of the whole picture, upright, if it was asked for
+    preview: bytes | None  # JPEG of the whole picture, upright, if it was asked for
 
 
 class Looker:
@@ -109,7 +109,7 @@ def look(data: bytes, *, preview_px: int = 0, detector: Detector | None = None) 
         return picture
     detector = detector or _detector()
     faces = detector.detect(picture.rgb)
-    preview = webp(picture.rgb, preview_px) if preview_px else None
+    preview = jpeg(picture.rgb, preview_px) if preview_px else None
     finer = _finer(data, picture, faces)
     if finer is not picture:
         faces = tuple(_closer(detector, finer, face, finer.scale / picture.scale) for face in faces)
@@ -216,7 +216,7 @@ def _understood(answer: Answer | Rejected) -> Looked | Rejected:
             format=FORMATS[FORMATS.index(header["format"])],
             taken_at=None if header["taken_at"] is None else datetime.fromisoformat(header["taken_at"]).isoformat(),
             faces=tuple(_face(face, parts[2 * i], parts[2 * i + 1]) for i, face in enumerate(faces)),
-            preview=None if preview is None else _webp(preview),
+            preview=None if preview is None else _jpeg(preview),
         )
     except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         return Rejected(RejectReason.DECODER_DIED, f"it answered with nonsense: {type(error).__name__}")
@@ -235,14 +235,14 @@ def _face(told: Mapping[str, Any], crop: bytes, thumb: bytes) -> AlignedFace:
         DetectedFace((x1, y1, x2, y2), landmarks, score),
         Quality(width_px, *measures),
         np.frombuffer(crop, np.uint8).reshape(CROP_PX, CROP_PX, 3),
-        _webp(thumb),
+        _jpeg(thumb),
     )
 
 
-def _webp(picture: bytes) -> bytes:
+def _jpeg(picture: bytes) -> bytes:
     """It is at least no page, script or archive that somebody's browser would open as such."""
-    if len(picture) > MAX_WEBP or picture[:4] != b"RIFF" or picture[8:12] != b"WEBP":
-        raise ValueError("no WebP")
+    if len(picture) > MAX_JPEG or picture[:3] != b"\xff\xd8\xff":
+        raise ValueError("no JPEG")
     return picture
 
 
