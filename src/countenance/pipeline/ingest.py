@@ -40,7 +40,10 @@ from countenance.rights.grants import HOUSEHOLD_LIMIT
 from countenance.types import Basis, ClassId, FaceRefusal, Rejected, RejectReason
 
 WINDOW: Final = 250  # places looked up at once; also what one collect decision covers, well below 1,000
+READ_AHEAD: Final = 16  # files read and looked up together: one query for all
+READ_AHEAD_BYTES: Final = 32 * 2**20
 BATCH_FACES: Final = 64
+MOST_FACES: Final = 2 * BATCH_FACES
 BATCH_S: Final = 0.5  # others see new faces within a second
 MAX_BYTES: Final = 512 * 2**20  # one file
 # Worth another try though the file has not changed: the machine or the policy may have.
@@ -242,6 +245,7 @@ class Ingest:
         )
         seen: list[int] = []
         seen_rejected: list[int] = []
+        read: list[tuple[PlacementRow, bytes]] = []
         for found, place in zip(window, places, strict=True):
             where = found.jurisdictions or self._source.jurisdictions
             if not all(p == "unknown" or jurisdictions.within(p, self._source.grant.jurisdictions) for p in where):
@@ -261,9 +265,12 @@ class Ingest:
             if isinstance(data, Rejected):
                 self._reject(found.place, found.size, found.mtime_ns, data)
                 continue
-            job = self._job(PlacementRow(place, found.size, found.mtime_ns, class_id, hashlib.sha256(data).digest()))
-            if job is not None:
-                yield job, data
+            sha256 = hashlib.sha256(data).digest()
+            read.append((PlacementRow(place, found.size, found.mtime_ns, class_id, sha256), data))
+            if len(read) >= READ_AHEAD or sum(len(data) for _, data in read) >= READ_AHEAD_BYTES:
+                yield from self._new_jobs(read)
+                read = []
+        yield from self._new_jobs(read)
         self._stores.records.pictures.seen(self._run_id, seen, seen_rejected)
         self._report_progress()
 
@@ -274,26 +281,31 @@ class Ingest:
             return same and before.reason not in TRANSIENT
         return same and before.class_id == class_id
 
-    def _job(self, placement: PlacementRow) -> Job | None:
-        """A look to take, or None where the same bytes are known, suppressed or on their way."""
-        on_its_way = self._in_flight.get(placement.sha256)
-        if on_its_way is not None:
-            on_its_way.places.append(placement)
-            return None
-        if placement.sha256 in self._being_recorded:
-            self._await_recording()  # then it is known
-        if self._suppressed(placement.sha256):
-            self._rejections.append(_not_permitted(placement))
-            self._tally.rejected[RejectReason.NOT_PERMITTED] += 1
-            return None
-        known = self._known(placement.sha256)
-        if known is not None and _settled(known, placement.class_id):
-            self._copies.append(placement)
-            self._flush_if_due()
-            return None
-        job = Job(placement.sha256, [placement], known)
-        self._in_flight[placement.sha256] = job
-        return job
+    def _new_jobs(self, read: Sequence[tuple[PlacementRow, bytes]]) -> list[tuple[Job, bytes]]:
+        """Looks to take: none where the same bytes are known, suppressed or on their way.
+
+        All of `read` is asked for at once. Nothing is handed over to be recorded meanwhile, so that the answers hold.
+        """
+        if any(placement.sha256 in self._being_recorded for placement, _ in read):
+            self._await_recording()  # then they are known
+        hashes = list({placement.sha256 for placement, _ in read} - self._in_flight.keys())
+        known, suppressed = self._known(hashes), self._suppressed(hashes)
+        jobs = []
+        for placement, data in read:
+            before = known.get(placement.sha256)
+            on_its_way = self._in_flight.get(placement.sha256)
+            if on_its_way is not None:
+                on_its_way.places.append(placement)
+            elif placement.sha256 in suppressed:
+                self._rejections.append(_not_permitted(placement))
+                self._tally.rejected[RejectReason.NOT_PERMITTED] += 1
+            elif before is not None and _settled(before, placement.class_id):
+                self._copies.append(placement)
+            else:
+                job = self._in_flight[placement.sha256] = Job(placement.sha256, [placement], before)
+                jobs.append((job, data))
+        self._flush_if_due()
+        return jobs
 
     def _reject(self, place: str, size: int, mtime_ns: int, rejected: Rejected) -> None:
         self._rejections.append(RejectionRow(_encode(place), size, mtime_ns, rejected.reason, rejected.detail))
@@ -303,7 +315,10 @@ class Ingest:
     def _flush_if_due(self) -> None:
         faces = sum(len(looked.faces) for _, looked in self._ready if isinstance(looked, Looked))
         waiting = len(self._ready) + len(self._copies) + len(self._rejections)
-        if faces >= BATCH_FACES or waiting >= WINDOW or (waiting and time.monotonic() - self._flushed_at > BATCH_S):
+        due = faces >= BATCH_FACES or (waiting and time.monotonic() - self._flushed_at > BATCH_S)
+        busy = self._recording is not None and not self._recording.done()
+        # While a batch is recorded the next may grow: to wait for it would leave the children without pictures.
+        if waiting >= WINDOW or faces >= MOST_FACES or (due and not busy):
             self._flush()
 
     def _flush(self) -> None:
@@ -406,15 +421,17 @@ class Ingest:
 
     def _still_wanted(self, job: Job) -> bool:
         """False: the picture was erased while it was looked at. What is known of it is read anew."""
-        job.known = self._known(job.sha256)
-        return not self._suppressed(job.sha256)
+        job.known = self._known([job.sha256]).get(job.sha256)
+        return job.sha256 not in self._suppressed([job.sha256])
 
-    def _known(self, sha256: bytes) -> KnownPicture | None:
-        return self._stores.records.pictures.known_pictures(self._source.tenant_id, [sha256]).get(sha256)
+    def _known(self, hashes: Sequence[bytes]) -> dict[bytes, KnownPicture]:
+        return self._stores.records.pictures.known_pictures(self._source.tenant_id, hashes)
 
-    def _suppressed(self, sha256: bytes) -> bool:
-        digest = picture_digest(self._stores, self._source.tenant, sha256)
-        return None in self._stores.records.pictures.suppressions([digest]).get(digest, [])
+    def _suppressed(self, hashes: Sequence[bytes]) -> set[bytes]:
+        """Those of these contents that were erased as a whole."""
+        digests = {picture_digest(self._stores, self._source.tenant, sha256): sha256 for sha256 in hashes}
+        found = self._stores.records.pictures.suppressions(list(digests))
+        return {digests[digest] for digest, boxes in found.items() if None in boxes}
 
     # --- the end of a run ----------------------------------------------------------------------------------------
     def _prune(self, *, prune: bool) -> int:
