@@ -26,6 +26,9 @@ def test_the_demo_in_json_over_a_folder_of_ones_own(desk, album):
                        "--jurisdiction", "CA-ON")  # fmt: skip
     [search] = answer["searches"]
     assert len(search["leads"]) == 12
+    said = desk.run("demo", "--out", desk.root / "out", "--pictures", album.root / "portraits", "--probe", album.probe,
+                    "--jurisdiction", "CA-ON").ended(0)  # fmt: skip
+    assert "A search for probe.jpg\n" in said.out
     assert search["leads"][0]["basis"] == "household"
 
 

@@ -84,7 +84,6 @@ class Ingests(RuleBasedStateMachine):
         self.album = self.folder / "album"
         self.album.mkdir()
         self.seen = []
-        self.taken = set()
         self.put(ANCHOR, ["erin@10,20,60,80"])
         with opened(self.folder / "home") as home:
             home.add_source("album", self.album, **GRANT)
@@ -104,10 +103,8 @@ class Ingests(RuleBasedStateMachine):
 
     @rule(faces=st.none() | SHOWN)
     def draft(self, faces):
-        """A file that is no picture yet may become one. (One that was and is no more keeps what was taken of it.)"""
-        if DRAFT not in self.taken:
-            (self.album / DRAFT).write_bytes(b"no picture yet" if faces is None else picture(*faces))
-            self.taken |= {DRAFT} if faces is not None else set()
+        """A file that is no picture yet may become one, and one that was may be so no longer."""
+        (self.album / DRAFT).write_bytes(b"no picture yet" if faces is None else picture(*faces))
 
     @rule(place=PLACES)
     def remove(self, place):

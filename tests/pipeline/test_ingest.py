@@ -393,6 +393,76 @@ def test_a_file_that_can_not_be_read_is_named_and_the_run_goes_on(toy, album, mo
     assert (report.taken, report.rejected) == (1, {"unreadable": 1})
 
 
+def test_a_picture_overwritten_by_something_else_is_erased_and_the_rejection_recorded(toy, album):
+    (album / "a.jpg").write_bytes(picture(ALICE))
+    (album / "b.jpg").write_bytes(picture(BOB))
+    toy.add_source(album)
+    toy.ingest()
+    (album / "a.jpg").write_text("no picture any more")
+    report = toy.ingest()
+    assert (report.erased, report.rejected, report.vanished) == (1, {"not_a_picture": 1}, 0)
+    assert toy.search(ALICE).leads == ()
+    assert len(toy.search(BOB).leads) == 1
+    assert toy.records.gallery.counts()["pictures"] == 1
+    again = toy.ingest()
+    assert (again.unchanged, again.erased, again.rejected) == (1, 0, {"not_a_picture": 1})
+    (album / "a.jpg").write_bytes(picture(ALICE))
+    assert toy.ingest().taken == 1
+    assert len(toy.search(ALICE).leads) == 1
+
+
+def test_an_overwritten_picture_stays_where_it_stands_elsewhere(toy, album):
+    for name in ("a.jpg", "b.jpg"):
+        (album / name).write_bytes(picture(ALICE))
+    toy.add_source(album)
+    toy.ingest()
+    (album / "a.jpg").write_text("no picture any more")
+    assert toy.ingest().erased == 0
+    [lead] = toy.search(ALICE).leads
+    assert lead.picture.uri.endswith("b.jpg")
+
+
+def test_a_picture_that_can_only_not_be_read_or_decoded_now_stays(toy, album, monkeypatch):
+    from countenance.collect.folder import FolderCollector
+
+    (album / "a.jpg").write_bytes(picture(ALICE))
+    toy.add_source(album)
+    toy.ingest()
+    os.utime(album / "a.jpg", ns=(1, 1))
+    read = FolderCollector.read
+    monkeypatch.setattr(FolderCollector, "read", lambda *_, **__: Rejected(RejectReason.UNREADABLE))
+    report = toy.ingest(prune=True)
+    assert (report.erased, report.vanished, report.rejected) == (0, 0, {"unreadable": 1})
+    monkeypatch.setattr(FolderCollector, "read", read)
+    with monkeypatch.context() as busy:
+        busy.setattr("countenance.pipeline.ingest._settled", lambda *_: False)  # looked at again, whatever it holds
+        busy.setattr(toy.looker, "look_one", lambda *_, **__: Rejected(RejectReason.TIMED_OUT))
+        assert toy.ingest().rejected == {"timed_out": 1}
+    assert len(toy.search(ALICE).leads) == 1
+
+
+def test_a_file_that_grew_beyond_the_limit_is_no_longer_the_picture_it_was(toy, album, monkeypatch):
+    (album / "a.jpg").write_bytes(picture(ALICE))
+    toy.add_source(album)
+    toy.ingest()
+    monkeypatch.setattr("countenance.pipeline.ingest.MAX_BYTES", 30)
+    (album / "a.jpg").write_bytes(picture(ALICE, BOB))
+    report = toy.ingest()
+    assert (report.erased, report.rejected) == (1, {"too_large": 1})
+
+
+def test_a_link_where_a_picture_was_is_a_picture_that_vanished(toy, album, tmp_path):
+    for name in ("a", "b"):
+        (album / f"{name}.jpg").write_bytes(picture(f"{name}@1,1,50,50"))
+    toy.add_source(album)
+    toy.ingest()
+    (album / "a.jpg").rename(tmp_path / "elsewhere.jpg")
+    (album / "a.jpg").symlink_to(tmp_path / "elsewhere.jpg")
+    report = toy.ingest()
+    assert (report.vanished, report.erased, report.rejected) == (1, 0, {"link": 1})
+    assert toy.ingest(prune=True).erased == 1
+
+
 def test_a_picture_that_is_erased_while_it_is_looked_at_again_stays_out(toy, album, tmp_path):
     (album / "a.jpg").write_bytes(picture(ALICE))
     toy.add_source(album)

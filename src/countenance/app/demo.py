@@ -33,7 +33,7 @@ _LOOKALIKE = (
 class Found:
     """One search of the demo."""
 
-    title: str
+    title: str  # what was searched for, in a few words
     probe: Path
     result: SearchResult
     page: Path
@@ -85,7 +85,10 @@ def shipped_demo(
         ("somebody who is not", album.stranger, "search-stranger.html", _STRANGER),
         ("somebody who resembles another", album.lookalike, "search-lookalike.html", _LOOKALIKE),
     )
-    return tuple(_search(home, title, probe, out, page, done, remark) for title, probe, page, remark in searches)
+    return tuple(
+        _search(home, f"{title}: {probe.name}", probe, out, page, done, remark)
+        for title, probe, page, remark in searches
+    )
 
 
 def folder_demo(

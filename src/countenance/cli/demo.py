@@ -57,7 +57,7 @@ def command(session: Session, pictures: Path | None, probe: Path | None, jurisdi
 
     def text() -> None:
         for number, one in enumerate(found, start=3):
-            click.secho(f"{number}. A search for {one.title}: {one.probe.name}", bold=True)
+            click.secho(f"{number}. A search for {one.title}", bold=True)
             search.tell(one.result, most=3)
             if one.remark:
                 click.echo(one.remark)

@@ -86,7 +86,9 @@ class IngestReport:
     indexed: int  # of these, searchable in a class
     refused: Mapping[str, int]  # of these, by FaceRefusal as the enroller may know it
     vanished: int  # places seen by an earlier run and not by this one
-    erased: int  # pictures erased because their last place changed, or vanished and --prune was given
+    erased: (
+        int  # pictures erased because their last place holds something else by now, or vanished and --prune was given
+    )
     seconds: float
 
     def as_dict(self) -> dict[str, object]:
@@ -332,7 +334,8 @@ class Ingest:
             if isinstance(looked, Rejected):
                 self._tally.rejected[looked.reason] += len(job.places)
                 rejections += [
-                    RejectionRow(p.place, p.size, p.mtime_ns, looked.reason, looked.detail) for p in job.places
+                    RejectionRow(p.place, p.size, p.mtime_ns, looked.reason, looked.detail, p.sha256)
+                    for p in job.places
                 ]
             else:
                 looked_at.append((job, looked))
@@ -476,7 +479,9 @@ def _settled(known: KnownPicture, class_id: ClassId) -> bool:
 
 
 def _not_permitted(placement: PlacementRow) -> RejectionRow:
-    return RejectionRow(placement.place, placement.size, placement.mtime_ns, RejectReason.NOT_PERMITTED, "")
+    return RejectionRow(
+        placement.place, placement.size, placement.mtime_ns, RejectReason.NOT_PERMITTED, "", placement.sha256
+    )
 
 
 def _encode(place: str) -> bytes:

@@ -18,6 +18,7 @@ from countenance.types import Box, ClassId, FaceId, FaceRefusal, Landmarks, Qual
 
 _POINTS: Final = struct.Struct("<10f")
 _QUALITY: Final = struct.Struct("<6f")
+_NO_LONGER_A_FILE: Final = frozenset({RejectReason.LINK, RejectReason.NOT_A_FILE})
 CHUNK: Final = 500  # ids a query: below every engine's limit of bound parameters
 T = TypeVar("T")
 
@@ -73,13 +74,14 @@ class PlacementRow:
 
 @dataclass(frozen=True, slots=True)
 class RejectionRow:
-    """One place that did not become a picture."""
+    """One place that did not become a picture. `sha256`: of what was read there; None: it could not be read."""
 
     place: bytes
     size: int
     mtime_ns: int
     reason: RejectReason
     detail: str
+    sha256: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,8 +308,7 @@ class Pictures:
                 raise PolicyMoved
             for picture in batch.pictures:
                 _put_picture(connection, batch.tenant_id, picture)
-            left = _put_placements(connection, batch)
-            _put_rejections(connection, batch)
+            left = _put_placements(connection, batch) + _put_rejections(connection, batch)
             return due_of(connection, left)
 
     def drop_placements(self, ids: Sequence[int]) -> Due:
@@ -467,8 +468,14 @@ def _put_placements(connection: sa.Connection, batch: Batch) -> list[int]:
     return left
 
 
-def _put_rejections(connection: sa.Connection, batch: Batch) -> None:
-    """Rejections are recorded. A picture that stood at such a place stays: what can't be read now was not withdrawn."""
+def _put_rejections(connection: sa.Connection, batch: Batch) -> list[int]:
+    """Rejections are recorded; returns the pictures that stood at those places and no longer do.
+
+    A picture leaves its place where other bytes were read there: a lead must not point at a file that shows something
+    else. What merely can't be read now was not withdrawn, and stays. A link or device where a file was is a file that
+    has vanished.
+    """
+    left: list[int] = []
     for rejection in batch.rejections:
         here = sa.and_(t.rejections.c.source_id == batch.source_id, t.rejections.c.place == rejection.place)
         connection.execute(t.rejections.delete().where(here))
@@ -478,11 +485,20 @@ def _put_rejections(connection: sa.Connection, batch: Batch) -> None:
                 reason=str(rejection.reason), detail=rejection.detail[:300], run_id=batch.run_id,
             )
         )  # fmt: skip
-        connection.execute(
-            t.placements.update()
-            .where(t.placements.c.source_id == batch.source_id, t.placements.c.place == rejection.place)
-            .values(run_id=batch.run_id)
-        )
+        stood = sa.and_(t.placements.c.source_id == batch.source_id, t.placements.c.place == rejection.place)
+        before = connection.execute(
+            sa.select(t.placements.c.picture_id, t.placements.c.size, t.pictures.c.sha256).join(t.pictures).where(stood)
+        ).one_or_none()
+        if before is None or rejection.reason in _NO_LONGER_A_FILE:
+            continue
+        too_large = rejection.reason is RejectReason.TOO_LARGE and rejection.size != before.size  # so it was not read
+        if rejection.sha256 in {None, before.sha256} and not too_large:
+            connection.execute(t.placements.update().where(stood).values(run_id=batch.run_id))
+        else:
+            connection.execute(t.placements.delete().where(stood))
+            _drop_unsupported(connection, [before.picture_id])
+            left.append(before.picture_id)
+    return left
 
 
 _UNPLACED: Final = (
