@@ -236,7 +236,7 @@ class SqliteLog:
                 raise
 
 
-_WAY_OUT: Final = "without its log Countenance does nothing: free the disk, or make the home writable, then try again"
+_WAY_OUT: Final = "without its log Countenance does nothing: free some space, or make the home writable, then try again"
 _BROKEN: Final = "nothing is done on top of a broken log: run `countenance log verify`, and compare it with a backup"
 
 
