@@ -142,10 +142,12 @@ class Enroller:
         identities = [_Identity.of(job) for job, _ in looked_at]
         classes = frozenset(p.class_id for job, _ in looked_at for p in job.places)
         permit, decision = self._decide_embed(classes, identities, [job for job, _ in looked_at])
+        digests = [picture_digest(self.stores, self.source.tenant, job.sha256) for job, _ in looked_at]
+        erased = self.stores.records.pictures.suppressions(digests)
         candidates = [
             candidate
-            for (job, looked), identity in zip(looked_at, identities, strict=True)
-            for candidate in self._candidates(job, looked, identity, decision)
+            for (job, looked), identity, digest in zip(looked_at, identities, digests, strict=True)
+            for candidate in self._candidates(job, looked, identity, decision, erased.get(digest, ()))
         ]
         if self.subjects is not None:
             self._tie(candidates, permit)
@@ -199,14 +201,14 @@ class Enroller:
             return None, self.stores.policy.consider(ask)
         return permit, decision
 
-    def _candidates(self, job: Job, looked: Looked, identity: _Identity, decision: Decision) -> Iterator[_Candidate]:
-        digest = picture_digest(self.stores, self.source.tenant, job.sha256)
-        erased = [box for box in self.stores.records.pictures.suppressions([digest]).get(digest, []) if box]
+    def _candidates(
+        self, job: Job, looked: Looked, identity: _Identity, decision: Decision, erased: Sequence[Box | None]
+    ) -> Iterator[_Candidate]:
         classes = sorted({p.class_id for p in job.places})
         for aligned in looked.faces:
             known = identity.face_at(aligned.face.box)
             reason = quality_refusal(aligned)
-            if any(iou(aligned.face.box, box) > SAME_BOX_IOU for box in erased):
+            if any(box and iou(aligned.face.box, box) > SAME_BOX_IOU for box in erased):
                 reason = FaceRefusal.ERASED
             yield _Candidate(
                 job=job,

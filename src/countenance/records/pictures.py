@@ -139,6 +139,17 @@ class PictureLeaving(Exception):
     """A picture of the batch is being erased, or has been since it was recognised: nothing was written; look again."""
 
 
+# Asked for every picture of an ingest: built once, since building a statement costs more than running it.
+_BY_HASH: Final = (
+    sa.select(t.pictures.c.id, t.pictures.c.uid, t.pictures.c.sha256, t.pictures.c.salt)
+    .where(t.pictures.c.tenant_id == sa.bindparam("tenant"), t.pictures.c.erasure_id.is_(None))
+    .where(t.pictures.c.sha256.in_(sa.bindparam("hashes", expanding=True)))
+)
+_SUPPRESSED: Final = sa.select(t.suppressions.c.digest, t.suppressions.c.box).where(
+    t.suppressions.c.digest.in_(sa.bindparam("digests", expanding=True))
+)
+
+
 class Pictures:
     """Reads and writes of an ingest. One ingest at a time (the home's lock), beside any number of readers."""
 
@@ -232,14 +243,8 @@ class Pictures:
         found: dict[bytes, KnownPicture] = {}
         with self._db.read() as connection:
             for part in chunks(hashes):
-                pictures = connection.execute(
-                    t.pictures.select().where(
-                        t.pictures.c.tenant_id == tenant_id,
-                        t.pictures.c.sha256.in_(part),
-                        t.pictures.c.erasure_id.is_(None),
-                    )
-                ).all()
-                faces = _faces_of(connection, [row.id for row in pictures])
+                pictures = connection.execute(_BY_HASH, {"tenant": tenant_id, "hashes": part}).all()
+                faces = _faces_of(connection, [row.id for row in pictures]) if pictures else {}
                 for row in pictures:
                     own = faces.get(row.id, [])
                     found[row.sha256] = KnownPicture(
@@ -285,7 +290,7 @@ class Pictures:
         found: dict[bytes, list[Box | None]] = {}
         with self._db.read() as connection:
             for part in chunks(digests):
-                for row in connection.execute(t.suppressions.select().where(t.suppressions.c.digest.in_(part))):
+                for row in connection.execute(_SUPPRESSED, {"digests": part}):
                     found.setdefault(row.digest, []).append(tuple(row.box) if row.box else None)
         return found
 
@@ -306,8 +311,7 @@ class Pictures:
         with self._db.write() as connection:
             if policy_version(connection) != batch.policy_version:
                 raise PolicyMoved
-            for picture in batch.pictures:
-                _put_picture(connection, batch.tenant_id, picture)
+            _put_pictures(connection, batch)
             left = _put_placements(connection, batch) + _put_rejections(connection, batch)
             return due_of(connection, left)
 
@@ -364,107 +368,134 @@ def note_changes(connection: sa.Connection, rows: Sequence[tuple[FaceId, ClassId
         )
 
 
-def _put_picture(connection: sa.Connection, tenant_id: int, picture: PictureRow) -> None:
-    picture_id = picture.known_id
-    leaving = connection.scalar(
-        sa.select(sa.func.count())
-        .select_from(t.pictures)
-        .where(t.pictures.c.tenant_id == tenant_id, t.pictures.c.sha256 == picture.sha256)
-        .where(t.pictures.c.erasure_id.is_not(None))
-    )
-    gone = (
-        picture_id is not None
-        and connection.scalar(sa.select(t.pictures.c.id).where(t.pictures.c.id == picture_id)) is None
-    )
-    if leaving or gone:
+def _put_pictures(connection: sa.Connection, batch: Batch) -> None:
+    """Pictures, faces and enrolments stand, in as many statements for a thousand as for one.
+
+    Raises: PictureLeaving.
+    """
+    pictures = batch.pictures
+    hashes = [picture.sha256 for picture in pictures]
+    leaving = sa.and_(t.pictures.c.tenant_id == batch.tenant_id, t.pictures.c.erasure_id.is_not(None))
+    if any(_values(connection, sa.select(t.pictures.c.id).where(leaving), t.pictures.c.sha256, hashes)):
         raise PictureLeaving
-    if picture_id is None:
-        made = connection.execute(
-            t.pictures.insert().values(
-                uid=picture.uid.bytes, tenant_id=tenant_id, sha256=picture.sha256, salt=picture.salt,
-                width=picture.width, height=picture.height, format=picture.format, taken_at=picture.taken_at,
-            )
-        )  # fmt: skip
-        picture_id = int(made.inserted_primary_key[0])  # type: ignore[index]  # one row
-        existing: dict[bytes, FaceId] = {}
-    else:
-        rows = connection.execute(sa.select(t.faces.c.uid, t.faces.c.id).where(t.faces.c.picture_id == picture_id))
-        existing = {row.uid: row.id for row in rows}
-    added: list[tuple[FaceId, ClassId]] = []
-    for face in picture.faces:
-        face_id = _put_face(connection, picture_id, face, existing.get(face.uid.bytes))
-        before = {
-            row.class_id: row.refusal
-            for row in connection.execute(t.enrolments.select().where(t.enrolments.c.face_id == face_id))
-        } if face.uid.bytes in existing else {}  # fmt: skip
-        for enrolment in face.enrolments:
-            refusal = None if enrolment.refusal is None else str(enrolment.refusal)
-            if enrolment.class_id not in before:
-                connection.execute(
-                    t.enrolments.insert().values(
-                        face_id=face_id, class_id=enrolment.class_id, refusal=refusal, subject_id=enrolment.subject_id
-                    )
-                )
-            elif before[enrolment.class_id] != refusal:
-                connection.execute(
-                    t.enrolments.update()
-                    .where(t.enrolments.c.face_id == face_id, t.enrolments.c.class_id == enrolment.class_id)
-                    .values(refusal=refusal, subject_id=enrolment.subject_id)
-                )
-            else:
-                continue
-            if refusal is None:
-                added.append((face_id, enrolment.class_id))
-    note_changes(connection, added, added=True)
+    known = {picture.known_id for picture in pictures if picture.known_id is not None}
+    if known - set(_values(connection, sa.select(t.pictures.c.id), t.pictures.c.id, sorted(known))):
+        raise PictureLeaving
+    new = [picture for picture in pictures if picture.known_id is None]
+    _insert(
+        connection, t.pictures,
+        [
+            {
+                "uid": picture.uid.bytes, "tenant_id": batch.tenant_id, "sha256": picture.sha256, "salt": picture.salt,
+                "width": picture.width, "height": picture.height, "format": picture.format,
+                "taken_at": picture.taken_at,
+            }
+            for picture in new
+        ],
+    )  # fmt: skip
+    made = _ids(connection, t.pictures, [picture.uid.bytes for picture in new])
+    placed = [(picture.known_id or made[picture.uid.bytes], face) for picture in pictures for face in picture.faces]
+    added, ids = _put_faces(connection, placed, sorted(known))
+    _put_enrolments(connection, [(ids[face.uid.bytes], face) for _, face in placed], added)
 
 
-def _put_face(connection: sa.Connection, picture_id: int, face: FaceRow, known: FaceId | None) -> FaceId:
-    values: dict[str, Any] = {
+def _put_faces(
+    connection: sa.Connection, placed: Sequence[tuple[int, FaceRow]], known: Sequence[int]
+) -> tuple[set[FaceId], dict[bytes, FaceId]]:
+    """(picture, face) rows stand; returns the ids of those that are new, and the id of each by its uid."""
+    rows = _rows(connection, sa.select(t.faces.c.uid, t.faces.c.id), t.faces.c.picture_id, known)
+    ids: dict[bytes, FaceId] = {row.uid: row.id for row in rows}
+    new = [(picture_id, face) for picture_id, face in placed if face.uid.bytes not in ids]
+    _insert(
+        connection, t.faces,
+        [
+            {
+                "uid": face.uid.bytes, "picture_id": picture_id,
+                **dict(zip(("x1", "y1", "x2", "y2"), face.box, strict=True)), **_face_values(face),
+            }
+            for picture_id, face in new
+        ],
+    )  # fmt: skip
+    again = [{"face": ids[f.uid.bytes], **_face_values(f)} for _, f in placed if f.uid.bytes in ids]
+    if again:
+        connection.execute(t.faces.update().where(t.faces.c.id == sa.bindparam("face")), again)
+    made = _ids(connection, t.faces, [face.uid.bytes for _, face in new])
+    return set(made.values()), ids | made
+
+
+def _face_values(face: FaceRow) -> dict[str, Any]:
+    return {
         "landmarks": None if face.landmarks is None else _POINTS.pack(*(v for point in face.landmarks for v in point)),
         "quality": None if face.quality is None else pack_quality(face.quality),
         "key_id": face.key_id,
         "template": face.template,
         "space_id": face.space_id,
     }
-    if known is not None:
-        connection.execute(t.faces.update().where(t.faces.c.id == known).values(**values))
-        return known
-    x1, y1, x2, y2 = face.box
-    made = connection.execute(
-        t.faces.insert().values(uid=face.uid.bytes, picture_id=picture_id, x1=x1, y1=y1, x2=x2, y2=y2, **values)
-    )
-    return int(made.inserted_primary_key[0])  # type: ignore[index]  # one row
+
+
+def _put_enrolments(connection: sa.Connection, faces: Sequence[tuple[FaceId, FaceRow]], new: set[FaceId]) -> None:
+    """Enrolments stand as these faces have them, and the index hears of those that have become searchable."""
+    before = {
+        (row.face_id, row.class_id): row.refusal
+        for row in _rows(
+            connection, t.enrolments.select(), t.enrolments.c.face_id, [id_ for id_, _ in faces if id_ not in new]
+        )
+    }
+    now = {
+        (id_, each.class_id): {
+            "refusal": None if each.refusal is None else str(each.refusal), "subject_id": each.subject_id
+        }
+        for id_, face in faces
+        for each in face.enrolments
+    }  # fmt: skip
+    made = [key for key in now if key not in before]
+    moved = [key for key, values in now.items() if key in before and before[key] != values["refusal"]]
+    _insert(connection, t.enrolments, [{"face_id": key[0], "class_id": key[1], **now[key]} for key in made])
+    if moved:
+        here = (t.enrolments.c.face_id == sa.bindparam("face"), t.enrolments.c.class_id == sa.bindparam("class"))
+        connection.execute(
+            t.enrolments.update().where(*here), [{"face": key[0], "class": key[1], **now[key]} for key in moved]
+        )
+    note_changes(connection, [key for key in [*made, *moved] if now[key]["refusal"] is None], added=True)
 
 
 def _put_placements(connection: sa.Connection, batch: Batch) -> list[int]:
     """Placements stand; returns the pictures that stood at those places before and now may not."""
-    left: list[int] = []
-    for placement in batch.placements:
-        picture_id = connection.scalar(
-            sa.select(t.pictures.c.id).where(
-                t.pictures.c.tenant_id == batch.tenant_id, t.pictures.c.sha256 == placement.sha256
-            )
-        )
-        if picture_id is None:  # erased since it was recognised; the next run finds out what its bytes are now
-            continue
-        values = {
-            "picture_id": picture_id, "class_id": placement.class_id, "size": placement.size,
+    hashes = sorted({placement.sha256 for placement in batch.placements})
+    mine = sa.select(t.pictures.c.sha256, t.pictures.c.id).where(t.pictures.c.tenant_id == batch.tenant_id)
+    pictures = {row.sha256: row.id for row in _rows(connection, mine, t.pictures.c.sha256, hashes)}
+    # A picture that is not there was erased since it was recognised; the next run finds out what its bytes are now.
+    now = {
+        placement.place: {
+            "picture_id": pictures[placement.sha256], "class_id": placement.class_id, "size": placement.size,
             "mtime_ns": placement.mtime_ns, "run_id": batch.run_id,
-        }  # fmt: skip
-        here = sa.and_(t.placements.c.source_id == batch.source_id, t.placements.c.place == placement.place)
-        before = connection.execute(t.placements.select().where(here)).one_or_none()
-        if before is None:
-            connection.execute(t.placements.insert().values(source_id=batch.source_id, place=placement.place, **values))
-        else:
-            connection.execute(t.placements.update().where(here).values(**values))
-            if (before.picture_id, before.class_id) != (picture_id, placement.class_id):
-                _drop_unsupported(connection, [before.picture_id])
-                left.append(before.picture_id)
+        }
+        for placement in batch.placements
+        if placement.sha256 in pictures
+    }  # fmt: skip
+    here = t.placements.select().where(t.placements.c.source_id == batch.source_id)
+    before = {row.place: row for row in _rows(connection, here, t.placements.c.place, list(now))}
+    _insert(
+        connection, t.placements,
+        [
+            {"source_id": batch.source_id, "place": place, **values}
+            for place, values in now.items()
+            if place not in before
+        ],
+    )  # fmt: skip
+    if before:
         connection.execute(
-            t.rejections.delete().where(
-                t.rejections.c.source_id == batch.source_id, t.rejections.c.place == placement.place
-            )
+            t.placements.update().where(t.placements.c.id == sa.bindparam("placement")),
+            [{"placement": row.id, **now[place]} for place, row in before.items()],
         )
+    left = [
+        row.picture_id
+        for place, row in before.items()
+        if (row.picture_id, row.class_id) != (now[place]["picture_id"], now[place]["class_id"])
+    ]
+    for part in chunks(left):
+        _drop_unsupported(connection, part)
+    _forget_rejections(connection, batch.source_id, list(now))
     return left
 
 
@@ -475,30 +506,76 @@ def _put_rejections(connection: sa.Connection, batch: Batch) -> list[int]:
     else. What merely can't be read now was not withdrawn, and stays. A link or device where a file was is a file that
     has vanished.
     """
-    left: list[int] = []
-    for rejection in batch.rejections:
-        here = sa.and_(t.rejections.c.source_id == batch.source_id, t.rejections.c.place == rejection.place)
-        connection.execute(t.rejections.delete().where(here))
+    now = {rejection.place: rejection for rejection in batch.rejections}
+    _forget_rejections(connection, batch.source_id, list(now))
+    _insert(
+        connection, t.rejections,
+        [
+            {
+                "source_id": batch.source_id, "place": rejection.place, "size": rejection.size,
+                "mtime_ns": rejection.mtime_ns, "reason": str(rejection.reason), "detail": rejection.detail[:300],
+                "run_id": batch.run_id,
+            }
+            for rejection in now.values()
+        ],
+    )  # fmt: skip
+    stood = (
+        sa.select(
+            t.placements.c.id, t.placements.c.place, t.placements.c.picture_id, t.placements.c.size, t.pictures.c.sha256
+        )
+        .join(t.pictures)
+        .where(t.placements.c.source_id == batch.source_id)
+    )
+    before = [
+        (row, now[row.place])
+        for row in _rows(connection, stood, t.placements.c.place, list(now))
+        if now[row.place].reason not in _NO_LONGER_A_FILE
+    ]
+    others = [row for row, rejection in before if _holds_other_bytes(rejection, row.size, row.sha256)]
+    same = {row.id for row, _ in before} - {row.id for row in others}
+    for part in chunks(sorted(same)):
+        connection.execute(t.placements.update().where(t.placements.c.id.in_(part)).values(run_id=batch.run_id))
+    for part in chunks(others):
+        connection.execute(t.placements.delete().where(t.placements.c.id.in_([row.id for row in part])))
+        _drop_unsupported(connection, [row.picture_id for row in part])
+    return [row.picture_id for row in others]
+
+
+def _holds_other_bytes(rejection: RejectionRow, size: int, sha256: bytes) -> bool:
+    """Whether what is rejected is not the picture of `size` bytes that stood there, as far as it was read."""
+    unread_and_resized = rejection.reason is RejectReason.TOO_LARGE and rejection.size != size
+    return rejection.sha256 not in {None, sha256} or unread_and_resized
+
+
+def _forget_rejections(connection: sa.Connection, source_id: int, places: Sequence[bytes]) -> None:
+    for part in chunks(places):
         connection.execute(
-            t.rejections.insert().values(
-                source_id=batch.source_id, place=rejection.place, size=rejection.size, mtime_ns=rejection.mtime_ns,
-                reason=str(rejection.reason), detail=rejection.detail[:300], run_id=batch.run_id,
-            )
-        )  # fmt: skip
-        stood = sa.and_(t.placements.c.source_id == batch.source_id, t.placements.c.place == rejection.place)
-        before = connection.execute(
-            sa.select(t.placements.c.picture_id, t.placements.c.size, t.pictures.c.sha256).join(t.pictures).where(stood)
-        ).one_or_none()
-        if before is None or rejection.reason in _NO_LONGER_A_FILE:
-            continue
-        too_large = rejection.reason is RejectReason.TOO_LARGE and rejection.size != before.size  # so it was not read
-        if rejection.sha256 in {None, before.sha256} and not too_large:
-            connection.execute(t.placements.update().where(stood).values(run_id=batch.run_id))
-        else:
-            connection.execute(t.placements.delete().where(stood))
-            _drop_unsupported(connection, [before.picture_id])
-            left.append(before.picture_id)
-    return left
+            t.rejections.delete().where(t.rejections.c.source_id == source_id, t.rejections.c.place.in_(part))
+        )
+
+
+def _insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        connection.execute(table.insert(), list(rows))
+
+
+def _ids(connection: sa.Connection, table: sa.Table, uids: Sequence[bytes]) -> dict[bytes, int]:
+    return {row.uid: row.id for row in _rows(connection, sa.select(table.c.uid, table.c.id), table.c.uid, uids)}
+
+
+def _rows(
+    connection: sa.Connection, query: sa.Select[Any], column: sa.Column[Any], values: Sequence[Any]
+) -> Iterator[Any]:
+    """The rows of `query` in which `column` is one of `values`."""
+    for part in chunks(values):
+        yield from connection.execute(query.where(column.in_(part)))
+
+
+def _values(
+    connection: sa.Connection, query: sa.Select[Any], column: sa.Column[Any], values: Sequence[Any]
+) -> Iterator[Any]:
+    """The first column of `_rows`."""
+    return (row[0] for row in _rows(connection, query, column, values))
 
 
 _UNPLACED: Final = (
