@@ -14,7 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countenance.permits import Permit
-from countenance.types import ClassId, DetectedFace, EmbeddingSpace, FaceId, Hit, KeyId, Rejected, Rgb, Vectors
+from countenance.types import (
+    ClassId,
+    CropSpec,
+    DetectedFace,
+    EmbeddingSpace,
+    FaceId,
+    Hit,
+    KeyId,
+    Rejected,
+    Rgb,
+    Vectors,
+)
 
 
 @runtime_checkable
@@ -36,9 +47,10 @@ class Embedder(Protocol):
     """Makes templates. Making one is the legal event, so every call needs a live permit."""
 
     space: EmbeddingSpace
+    crop: CropSpec  # what it wants to see
 
     def embed(self, crops: NDArray[np.uint8], permit: Permit) -> Vectors:
-        """(N, D) float32 unit rows for (N, 112, 112, 3) uint8 RGB aligned crops; N may be 0.
+        """(N, D) float32 unit rows for (N, height, width, 3) uint8 RGB crops, aligned as `crop` says; N may be 0.
 
         Deterministic, and a row does not depend on its neighbours beyond float rounding (cosine >= 0.9999).
         Raises: PermitRefused: no live permit for EMBED, SEARCH, SUBJECT_CHECK or SUPPRESSION_CHECK;

@@ -7,10 +7,11 @@ pictures are (H, W, 3) uint8 RGB. Scores are cosines in [-1, 1].
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -150,6 +151,21 @@ class Quality:
     overall: float  # the one number shown
 
 
+@dataclass(frozen=True, slots=True)
+class CropSpec:
+    """What an embedder wants to see: a crop of that size with the five landmarks at these points."""
+
+    width: int  # pixels
+    height: int
+    points: Landmarks  # in pixels of the crop
+
+
+# Source: Deng et al. 2019, ArcFace, doi:10.1109/CVPR.2019.00482; the same as OpenCV's FaceRecognizerSF::alignCrop.
+ARCFACE: Final = CropSpec(
+    112, 112, ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041))
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class AlignedFace:
     """A detected face with what the embedder and a person need to see of it."""
@@ -158,6 +174,11 @@ class AlignedFace:
     quality: Quality
     crop: Rgb  # (112, 112, 3) aligned to the ArcFace template
     thumbnail: bytes  # JPEG of the square around the face, upright, at most 256 px a side
+    others: Mapping[CropSpec, Rgb] = field(default_factory=dict)  # for embedders that want to see something else
+
+    def crop_for(self, spec: CropSpec) -> Rgb:
+        """(height, width, 3) uint8, aligned as `spec` says. Raises KeyError: the looker was not asked for it."""
+        return self.crop if spec == ARCFACE else self.others[spec]
 
 
 @dataclass(frozen=True, slots=True)

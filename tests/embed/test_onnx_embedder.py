@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from countenance.embed.onnx import OnnxEmbedder
-from countenance.errors import NotFound
 from countenance.permits import Act
 from countenance.protocols import Embedder
 from countenance.testing.embedder import EmbedderContract, synthetic_crops
 from countenance.testing.forged import live
-from countenance.weights.manifest import SFACE, entry
+from countenance.weights.manifest import SFACE, YUNET, entry
+from countenance.weights.store import shipped
 
 
 class TestOnnxEmbedder(EmbedderContract):
@@ -39,6 +39,6 @@ def test_the_space_names_the_weights_that_are_run():
     assert embedder.space.dimension == 128
 
 
-def test_an_unknown_model_is_not_found():
-    with pytest.raises(NotFound, match="buffalo"):
-        OnnxEmbedder("buffalo")
+def test_a_detector_makes_no_templates():
+    with pytest.raises(ValueError, match="makes no templates"):
+        OnnxEmbedder(shipped(YUNET))

@@ -9,35 +9,31 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from countenance.align.similarity import similarity_transform
-from countenance.types import Landmarks, Rgb
+from countenance.types import ARCFACE, CropSpec, Landmarks, Rgb
 
-CROP_PX: Final = 112
-# Where the five points lie in a crop of 112 x 112: viewer's left eye, right eye, nose, left and right mouth corner.
-# Source: Deng et al. 2019, ArcFace, doi:10.1109/CVPR.2019.00482; the same as OpenCV's FaceRecognizerSF::alignCrop.
-TEMPLATE: Final = np.array(
-    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
-)
+CROP_PX: Final = ARCFACE.width
+TEMPLATE: Final = np.array(ARCFACE.points)
 
 
-def scale_of(landmarks: Landmarks) -> float:
+def scale_of(landmarks: Landmarks, spec: CropSpec = ARCFACE) -> float:
     """Crop pixels per picture pixel: above 1 the crop is enlarged, so a picture with more pixels would serve better.
 
     Raises: ValueError: the landmarks coincide.
     """
-    return _scale(similarity_transform(np.array(landmarks), TEMPLATE))
+    return _scale(similarity_transform(np.array(landmarks), np.array(spec.points)))
 
 
-def align_crop(rgb: Rgb, landmarks: Landmarks) -> Rgb:
-    """(112, 112, 3) uint8 RGB with the landmarks on the template; black where the picture ends.
+def align_crop(rgb: Rgb, landmarks: Landmarks, spec: CropSpec = ARCFACE) -> Rgb:
+    """(height, width, 3) uint8 RGB with the landmarks on the spec's points; black where the picture ends.
 
     Args: rgb: (H, W, 3) uint8; landmarks: in its pixels.
     Where the face is more than twice too large it is first reduced by area, so that no detail turns into noise.
     Raises: ValueError: the landmarks coincide.
     """
-    matrix = similarity_transform(np.array(landmarks), TEMPLATE)
+    matrix = similarity_transform(np.array(landmarks), np.array(spec.points))
     to_picture = np.linalg.inv(matrix[:, :2]).astype(np.float64)  # crop pixels -> picture pixels
     origin = -to_picture @ matrix[:, 2]
-    part, corner = _seen(rgb, to_picture, origin)
+    part, corner = _seen(rgb, to_picture, origin, spec)
     picture, factor = Image.fromarray(part), int(1 / _scale(matrix))
     if factor >= 2 and min(picture.size) >= factor:
         picture = picture.reduce(factor)
@@ -50,7 +46,10 @@ def align_crop(rgb: Rgb, landmarks: Landmarks) -> Rgb:
     (a, b), (c, d) = to_picture
     return np.asarray(
         picture.transform(
-            (CROP_PX, CROP_PX), Image.Transform.AFFINE, (a, b, shift[0], c, d, shift[1]), Image.Resampling.BILINEAR
+            (spec.width, spec.height),
+            Image.Transform.AFFINE,
+            (a, b, shift[0], c, d, shift[1]),
+            Image.Resampling.BILINEAR,
         )
     )
 
@@ -59,9 +58,12 @@ def _scale(matrix: NDArray[np.float64]) -> float:
     return float(np.hypot(matrix[0, 0], matrix[1, 0]))
 
 
-def _seen(rgb: Rgb, to_picture: NDArray[np.float64], origin: NDArray[np.float64]) -> tuple[Rgb, NDArray[np.float64]]:
+def _seen(
+    rgb: Rgb, to_picture: NDArray[np.float64], origin: NDArray[np.float64], spec: CropSpec
+) -> tuple[Rgb, NDArray[np.float64]]:
     """The part of the picture that the crop shows, at least one pixel of it, and its upper left pixel."""
-    corners = np.array([[0, 0], [CROP_PX, 0], [0, CROP_PX], [CROP_PX, CROP_PX]]) @ to_picture.T + origin
+    ends = np.array([[0, 0], [spec.width, 0], [0, spec.height], [spec.width, spec.height]])
+    corners = ends @ to_picture.T + origin
     height, width = rgb.shape[:2]
     left, top = np.clip(np.floor(corners.min(axis=0)).astype(int) - 1, 0, [width - 1, height - 1])
     right, bottom = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 2, [left + 1, top + 1], [width, height])

@@ -245,7 +245,7 @@ class Home:
             if source.grant.basis in {"consent", "licence"}
             else None
         )
-        with Looker(workers=worker_count(workers)) as looker:
+        with Looker(workers=worker_count(workers), **parts.looking()) as looker:
             run = Ingest(
                 stores=parts.stores,
                 looker=looker,

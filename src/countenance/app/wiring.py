@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from filelock import FileLock, Timeout
 
@@ -32,7 +32,11 @@ from countenance.pipeline.stores import Stores
 from countenance.policy.gate import Policy
 from countenance.policy.rules import RuleFiles
 from countenance.records.store import RecordStore, open_records
-from countenance.types import HomeKind
+from countenance.types import CropSpec, EmbeddingSpace, HomeKind
+from countenance.weights.manifest import YUNET, entries
+from countenance.weights.model import Model
+from countenance.weights.own import OwnModels
+from countenance.weights.store import shipped
 
 if TYPE_CHECKING:
     from countenance.calibrate.calibration import Calibration
@@ -43,6 +47,13 @@ if TYPE_CHECKING:
 RECORDS, KEYS, LOG = "records.db", "keys.db", "log.db"
 LOCK_WAIT_S = 60.0
 FULL_BYTES = 2**17  # opening three databases takes their shared-memory files, 32 kB each
+
+
+class Looking(TypedDict):
+    """What a `Looker` of this home is made with."""
+
+    detector: Model
+    crops: tuple[CropSpec, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,18 +118,35 @@ class Parts:
     def embedder_of(self, name: str | None) -> Embedder:
         """The embedder called `name`; None: the home's own. Raises: NotFound; WrongUse: that model is no embedder."""
         from countenance.embed.onnx import OnnxEmbedder
-        from countenance.weights.manifest import entry
 
         if name is None or name == self.embedder.space.model:
             return self.embedder
-        if entry(name).task != "embed":
-            raise WrongUse(f"{name} is a detector: it makes no templates", "name an embedder: `countenance status`")
-        return OnnxEmbedder(name, threads=core_count())
+        model = self.model(name)
+        if model.task != "embed":
+            raise WrongUse(f"{name} is a detector: it makes no templates", "name an embedder: `countenance model list`")
+        return OnnxEmbedder(model, threads=core_count())
+
+    def model(self, name: str) -> Model:
+        """The model of that name, shipped or brought; not loaded. Raises: NotFound, StorageFailed."""
+        return shipped(name) if name in entries() else self.models.get(name)
+
+    @cached_property
+    def models(self) -> OwnModels:
+        """The models that somebody brought into this home."""
+        return OwnModels(self.path / "models")
+
+    def detector(self) -> Model:
+        """The detector in use. Raises: NotFound: it was removed by hand."""
+        return self.model(self.models.detector() or YUNET)
+
+    def looking(self) -> Looking:
+        """With which detector pictures are looked at, and which crops the embedders want to see."""
+        return {"detector": self.detector(), "crops": (self.embedder.crop,)}
 
     @cached_property
     def looker(self) -> Looker:
         """One child process for probes, started when first used."""
-        return Looker(workers=1)
+        return Looker(workers=1, **self.looking())
 
     @cached_property
     def live(self) -> LiveIndex:
@@ -133,9 +161,17 @@ class Parts:
     @cached_property
     def calibration(self) -> Calibration:
         """What a score is worth."""
-        from countenance.calibrate.calibration import load
+        return self.calibration_of(self.embedder.space)
 
-        return load(self.embedder.space)
+    def calibration_of(self, space: EmbeddingSpace) -> Calibration:
+        """What a score is worth in `space`: by the calibration that came with its model.
+
+        Raises: NotFound, SpaceMismatch: it has none.
+        """
+        from countenance.calibrate.calibration import Calibration, load
+
+        brought = self.models.calibration(space.model)
+        return load(space) if brought is None else Calibration.from_json(brought)
 
     @cached_property
     def searcher(self) -> Searcher:

@@ -13,10 +13,11 @@ from countenance.cli.base import Command, Session, pass_session, several
 def command(session: Session, picture: str) -> None:
     """Find the faces in PICTURE: boxes, landmarks, quality. Stores nothing, and needs no home."""
     from countenance.app.home import read_picture
+    from countenance.app.models import detector_of
     from countenance.pipeline.look import Looker
     from countenance.pipeline.search import look_at
 
-    with Looker(workers=1) as looker:
+    with Looker(workers=1, detector=detector_of(session.home)) as looker:
         looked = look_at(looker, read_picture(picture))
     faces = [
         {

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "detect": "detect",
     "compare": "compare",
     "erase": "erase",
+    "model": "model",
     "status": "status",
     "doctor": "doctor",
     "log": "log",

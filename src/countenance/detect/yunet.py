@@ -17,6 +17,7 @@ from countenance.types import Rgb
 
 STRIDES: Final = (8, 16, 32)  # pixels a cell of each head
 MULTIPLE: Final = 32  # the network halves five times
+HEADS: Final = tuple(f"{head}_{stride}" for head in ("cls", "obj", "bbox", "kps") for stride in STRIDES)
 VOTER_IOU: Final = 0.5  # a cell whose box overlaps a face's by more sees that face
 MAX_IOU: Final = 0.3  # the same face found twice; OpenCV's default
 
@@ -44,7 +45,6 @@ class YuNet:
         options.enable_mem_pattern = False
         options.enable_cpu_mem_arena = False
         self._session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
-        self._heads = [f"{head}_{stride}" for head in ("cls", "obj", "bbox", "kps") for stride in STRIDES]
 
     def find(self, rgb: Rgb, min_score: float, *, voting: bool = False) -> Found:
         """The faces of (H, W, 3) uint8 RGB that score at least `min_score`, each once.
@@ -56,7 +56,7 @@ class YuNet:
         data = np.zeros((1, 3, tall, wide), np.float32)  # zeros on the right and below
         for plane, channel in enumerate((2, 1, 0)):  # BGR, 0 to 255; a plane at a time is twice as fast as all
             data[0, plane, :height, :width] = rgb[..., channel]
-        heads = self._session.run(self._heads, {"input": data})
+        heads = self._session.run(HEADS, {"input": data})
         classes, objects, boxes, points = (np.concatenate(heads[i : i + 3], axis=1)[0] for i in (0, 3, 6, 9))
         found = _decode(classes, objects, boxes, points, _cells(tall, wide), min_score)
         kept = suppress(found.boxes, found.scores, MAX_IOU)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from countenance.errors import WeightsDamaged
 from countenance.permits import EMBEDDING_ACTS, Permit, require
-from countenance.types import EmbeddingSpace, Vectors
-from countenance.weights.manifest import SFACE, entry
-from countenance.weights.store import load
+from countenance.types import Vectors
+from countenance.weights.manifest import SFACE
+from countenance.weights.model import Model
+from countenance.weights.store import shipped
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -20,53 +22,82 @@ BATCH = 4  # crops a run; measured: 1 to 4 are alike on one thread, 4 is best on
 
 
 class OnnxEmbedder:
-    """An `Embedder` over a model of the manifest; safe to call from several threads.
+    """An `Embedder` over a model, shipped or brought; safe to call from several threads.
 
     The network is loaded at the first call (about 0.15 s), in the process that makes it: a session does not survive
     a fork, so make the first call after forking.
     """
 
-    def __init__(self, name: str = SFACE, *, threads: int = 1) -> None:
-        model = entry(name)
-        self.space = EmbeddingSpace(model.name, model.folded_sha256, model.dimension)
+    def __init__(self, model: Model | None = None, *, threads: int = 1) -> None:
+        """Raises: ValueError: the model makes no templates."""
+        self.model = shipped(SFACE) if model is None else model
+        if self.model.crop is None:
+            raise ValueError(f"{self.model.name} is a {self.model.task} model and makes no templates")
+        self.space = self.model.space
+        self.crop = self.model.crop
         self._threads = threads
         self._lock = threading.Lock()
         self._session: InferenceSession | None = None
 
     def embed(self, crops: NDArray[np.uint8], permit: Permit) -> Vectors:
-        """(N, D) float32 unit rows for (N, 112, 112, 3) uint8 RGB aligned crops; N may be 0.
+        """(N, D) float32 unit rows for (N, height, width, 3) uint8 RGB aligned crops; N may be 0.
 
-        Raises: PermitRefused; ValueError: wrong shape or dtype; WeightsDamaged, StorageFailed: see `weights.store`.
+        Raises: PermitRefused; ValueError: wrong shape or dtype; WeightsDamaged, StorageFailed: see `weights.store`;
+        WeightsDamaged also where a row is no direction (not finite, or zero), which no self-test met.
         """
         require(permit, *EMBEDDING_ACTS)
-        if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != (112, 112, 3):
-            raise ValueError(f"crops must be (N, 112, 112, 3) uint8 RGB, not {crops.shape} {crops.dtype}")
+        wanted = (self.crop.height, self.crop.width, 3)
+        if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != wanted:
+            raise ValueError(
+                f"crops must be (N, {wanted[0]}, {wanted[1]}, 3) uint8 RGB, not {crops.shape} {crops.dtype}"
+            )
         if not len(crops):
             return np.empty((0, self.space.dimension), np.float32)
         session = self._loaded()
         (data,) = session.get_inputs()
-        planes = crops.transpose(0, 3, 1, 2)
         rows = np.concatenate(
             [
-                session.run(None, {data.name: np.ascontiguousarray(planes[start : start + BATCH], np.float32)})[0]
+                session.run(None, {data.name: as_input(self.model, crops[start : start + BATCH])})[0]
                 for start in range(0, len(crops), BATCH)
             ]
         )
-        vectors: Vectors = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        if not (np.isfinite(lengths).all() and lengths.all()):
+            raise WeightsDamaged(
+                f"{self.space.model} gave a template that is not finite, or zero",
+                "this model can't be relied on: go back to the one before with `countenance reindex --roll-back`",
+            )
+        vectors: Vectors = rows / lengths
         return vectors
 
     def _loaded(self) -> InferenceSession:
         """The session, made by the first caller."""
         with self._lock:
             if self._session is None:
-                import onnxruntime
-
-                options = onnxruntime.SessionOptions()
-                options.intra_op_num_threads = self._threads
-                options.inter_op_num_threads = 1
-                options.log_severity_level = 3  # errors only
-                options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the cores are shared
-                self._session = onnxruntime.InferenceSession(
-                    load(self.space.model).data, options, providers=["CPUExecutionProvider"]
-                )
+                self._session = session_of(self.model.read(), self._threads)
             return self._session
+
+
+def as_input(model: Model, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What the network is given for (N, height, width, 3) uint8 RGB crops: its channels, scale and layout."""
+    pixels = crops if model.colour_order == "RGB" else crops[..., ::-1]
+    if model.layout == "NCHW":
+        pixels = pixels.transpose(0, 3, 1, 2)
+    values = np.ascontiguousarray(pixels, np.float32)
+    if any(model.mean) or any(each != 1 for each in model.std):
+        shape = (3, 1, 1) if model.layout == "NCHW" else (3,)
+        values -= np.array(model.mean, np.float32).reshape(shape)
+        values /= np.array(model.std, np.float32).reshape(shape)
+    return values
+
+
+def session_of(onnx: bytes, threads: int) -> InferenceSession:
+    """A session on the CPU that keeps to its threads."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors only
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the cores are shared
+    return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])

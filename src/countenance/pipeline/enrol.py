@@ -228,7 +228,7 @@ class Enroller:
             self.stores.ask(Act.SUBJECT_CHECK), classes=permit.classes,
             record={"source": self.source.uid, "faces": len(open_to_it)},
         )  # fmt: skip
-        crops = np.stack([c.aligned.crop for c in open_to_it])
+        crops = np.stack([c.aligned.crop_for(self.subjects.embedder.crop) for c in open_to_it])
         for candidate, subject in zip(open_to_it, self.subjects.tie(crops, check), strict=True):
             candidate.subject_id = subject
             if subject is None:
@@ -237,7 +237,7 @@ class Enroller:
     def _embed(self, faces: Sequence[AlignedFace], permit: Permit | None) -> Vectors:
         if not faces or permit is None:
             return np.empty((0, self.embedder.space.dimension), np.float32)
-        return self.embedder.embed(np.stack([face.crop for face in faces]), permit)
+        return self.embedder.embed(np.stack([face.crop_for(self.embedder.crop) for face in faces]), permit)
 
 
 def _picture_row(job: Job, looked: Looked, identity: _Identity, faces: Sequence[FaceRow]) -> PictureRow:

@@ -102,7 +102,7 @@ class Registrar:
         """(S, D); a row a subject, made in memory under a permit of its own."""
         if not subjects:
             return np.empty((0, self.embedder.space.dimension), np.float32)
-        crops = np.stack([reference_face(self.looker, line).crop for line in subjects])
+        crops = np.stack([reference_face(self.looker, line).crop_for(self.embedder.crop) for line in subjects])
         permit, _ = self.stores.policy.decide(
             self.stores.ask(Act.SUBJECT_CHECK, brought=True), classes=frozenset({BROUGHT}),
             record={"references": len(subjects)},

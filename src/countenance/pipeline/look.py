@@ -6,17 +6,20 @@ templates of its crops is the parent's, under a permit.
 
 from __future__ import annotations
 
+import json
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, cached_property
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 import numpy as np
 
-from countenance.align.crop import CROP_PX, align_crop, scale_of
+from countenance.align.crop import align_crop, scale_of
 from countenance.align.quality import quality_of
 from countenance.align.thumbnail import jpeg, thumbnail
 from countenance.decode.formats import FORMATS, decode, import_readers
@@ -26,9 +29,22 @@ from countenance.detect.around import around
 from countenance.detect.boxes import iou_with
 from countenance.detect.scales import FINE_PX
 from countenance.protocols import Detector
-from countenance.types import AlignedFace, Box, DetectedFace, Landmarks, Picture, Quality, Rejected, RejectReason
+from countenance.types import (
+    ARCFACE,
+    AlignedFace,
+    Box,
+    CropSpec,
+    DetectedFace,
+    Landmarks,
+    Picture,
+    Quality,
+    Rejected,
+    RejectReason,
+    Rgb,
+)
 from countenance.weights.manifest import YUNET
-from countenance.weights.store import load, model_path
+from countenance.weights.model import Model
+from countenance.weights.store import read_verified, shipped
 
 T = TypeVar("T")
 TARGET: Final = "countenance.pipeline.look:looking"
@@ -36,7 +52,7 @@ ENOUGH_PX: Final = FINE_PX * 9 // 10  # a tenth fewer costs no face, and 12 mega
 AROUND: Final = 3.0  # of the box's longer side, in the closer look
 SAME_IOU: Final = 0.4  # of a face and itself from close by
 MAX_JPEG: Final = 8 * 2**20  # bytes; a thumbnail has some 20 kB, a preview of 1,024 px some 200 kB
-CROP_BYTES: Final = CROP_PX * CROP_PX * 3
+SETTINGS: Final = "LOOKING"  # the child's: which detector, which crops, as JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +70,26 @@ class Looked:
 class Looker:
     """Looks at pictures in child processes, started when first needed. A context manager, for any number of threads."""
 
-    def __init__(self, *, workers: int = 1, bounds: Bounds | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        workers: int = 1,
+        bounds: Bounds | None = None,
+        detector: Model | None = None,
+        crops: Iterable[CropSpec] = (),
+    ) -> None:
+        """`detector`: by default the one shipped; `crops`: what embedders want to see beside the ArcFace crop."""
         self._workers = workers
         self._bounds = bounds
+        self._detector = shipped(YUNET) if detector is None else detector
+        self._crops = tuple(dict.fromkeys(spec for spec in crops if spec != ARCFACE))
 
     @cached_property
     def _sandbox(self) -> Sandbox:
         # A child may write no file, so the weights it reads are folded here, once, before it starts.
-        weights = model_path(YUNET)
-        return Sandbox(
-            TARGET, workers=self._workers, bounds=self._bounds, environment={"COUNTENANCE_CACHE": str(weights.parent)}
-        )
+        told = {"detector": os.fspath(self._detector.path()), "sha256": self._detector.sha256,
+                "crops": [[spec.width, spec.height, spec.points] for spec in self._crops]}  # fmt: skip
+        return Sandbox(TARGET, workers=self._workers, bounds=self._bounds, environment={SETTINGS: json.dumps(told)})
 
     def __enter__(self) -> Self:
         return self
@@ -81,52 +106,63 @@ class Looker:
 
     def look_one(self, data: bytes, *, preview_px: int = 0) -> Looked | Rejected:
         """What is in one picture. Raises SandboxFailed."""
-        return _understood(self._sandbox.run(data, {"preview_px": preview_px}))
+        return _understood(self._sandbox.run(data, {"preview_px": preview_px}), self._crops)
 
     def look_many(self, pictures: Iterable[tuple[T, bytes]]) -> Iterator[tuple[T, Looked | Rejected]]:
         """(token, what is in it) for each (token, data), as they are done; a few in memory at once."""
         for token, answer in self._sandbox.run_many((token, data, {}) for token, data in pictures):
-            yield token, _understood(answer)
+            yield token, _understood(answer, self._crops)
 
 
 # --- in the child ----------------------------------------------------------------------------------------------------
 def looking() -> Callable[[bytes, Mapping[str, Any]], Answer | Rejected]:
     """`look` as the sandbox speaks it, with everything loaded: the child opens no file afterwards."""
     import_readers()
-    detector = _detector()
+    told = json.loads(os.environ[SETTINGS])
+    detector = _detector(told["detector"], told["sha256"])
+    crops = tuple(CropSpec(w, h, tuple(map(tuple, points))) for w, h, points in told["crops"])  # type: ignore[arg-type]  # as the parent wrote them
 
     def look_in_child(data: bytes, options: Mapping[str, Any]) -> Answer | Rejected:
-        looked = look(data, preview_px=int(options.get("preview_px", 0)), detector=detector)
-        return looked if isinstance(looked, Rejected) else _told(looked)
+        looked = look(data, preview_px=int(options.get("preview_px", 0)), detector=detector, crops=crops)
+        return looked if isinstance(looked, Rejected) else _told(looked, crops)
 
     return look_in_child
 
 
-def look(data: bytes, *, preview_px: int = 0, detector: Detector | None = None) -> Looked | Rejected:
+def look(
+    data: bytes, *, preview_px: int = 0, detector: Detector | None = None, crops: Sequence[CropSpec] = ()
+) -> Looked | Rejected:
     """Decode at the size that detection needs, detect, look closer at the small faces, crop from enough pixels."""
     picture = decode(data, enough_px=ENOUGH_PX)
     if isinstance(picture, Rejected):
         return picture
-    detector = detector or _detector()
+    detector = detector or _shipped_detector()
     faces = detector.detect(picture.rgb)
     preview = jpeg(picture.rgb, preview_px) if preview_px else None
-    finer = _finer(data, picture, faces)
+    finer = _finer(data, picture, faces, crops)
     if finer is not picture:
         faces = tuple(_closer(detector, finer, face, finer.scale / picture.scale) for face in faces)
-    aligned = tuple(_aligned(finer, face) for face in faces)
+    aligned = tuple(_aligned(finer, face, crops) for face in faces)
     return Looked(picture.width, picture.height, picture.format, picture.taken_at, aligned, preview)
 
 
 @cache
-def _detector() -> Detector:
+def _shipped_detector() -> Detector:
+    model = shipped(YUNET)
+    return _detector(os.fspath(model.path()), model.sha256)
+
+
+def _detector(path: str, sha256: str) -> Detector:
+    """The detector whose weights lie there. Raises WeightsDamaged: they are others by now."""
     from countenance.detect.yunet_detector import YuNetDetector
 
-    return YuNetDetector(load(YUNET).data)
+    return YuNetDetector(read_verified(Path(path), sha256))
 
 
-def _finer(data: bytes, picture: Picture, faces: Sequence[DetectedFace]) -> Picture:
+def _finer(data: bytes, picture: Picture, faces: Sequence[DetectedFace], crops: Sequence[CropSpec]) -> Picture:
     """The picture at a size at which no crop need be enlarged, as far as it has the pixels."""
-    wanted = min(max((scale_of(face.landmarks) for face in faces), default=0.0), 1.0 / picture.scale)
+    scales = (scale_of(face.landmarks, spec) for face in faces for spec in (ARCFACE, *crops))
+    wanted = min(max(scales, default=0.0), 1.0 / picture.scale)
     if wanted <= 1.0:
         return picture
     height, width = picture.rgb.shape[:2]
@@ -171,15 +207,16 @@ def iou(a: Box, b: Box) -> float:
     return float(iou_with(np.array(a, np.float32), np.array([b], np.float32))[0])
 
 
-def _aligned(picture: Picture, face: DetectedFace) -> AlignedFace:
+def _aligned(picture: Picture, face: DetectedFace, crops: Sequence[CropSpec]) -> AlignedFace:
     """`face` in pixels of `picture.rgb`; what comes out is in pixels of the whole picture."""
     crop = align_crop(picture.rgb, face.landmarks)
     whole = _scaled(face, 1.0 / picture.scale)
-    return AlignedFace(whole, quality_of(whole, crop), crop, thumbnail(picture.rgb, face.box))
+    others = {spec: align_crop(picture.rgb, face.landmarks, spec) for spec in crops}
+    return AlignedFace(whole, quality_of(whole, crop), crop, thumbnail(picture.rgb, face.box), others)
 
 
 # --- over the pipe ---------------------------------------------------------------------------------------------------
-def _told(looked: Looked) -> Answer:
+def _told(looked: Looked, crops: Sequence[CropSpec] = ()) -> Answer:
     header = {
         "width": looked.width,
         "height": looked.height,
@@ -196,47 +233,55 @@ def _told(looked: Looked) -> Answer:
         ],
         "preview": looked.preview is not None,
     }
-    parts = [part for aligned in looked.faces for part in (aligned.crop.tobytes(), aligned.thumbnail)]
+    parts = []
+    for aligned in looked.faces:
+        parts += [aligned.crop.tobytes(), *(aligned.others[spec].tobytes() for spec in crops), aligned.thumbnail]
     return header, parts if looked.preview is None else [*parts, looked.preview]
 
 
-def _understood(answer: Answer | Rejected) -> Looked | Rejected:
+def _understood(answer: Answer | Rejected, crops: Sequence[CropSpec] = ()) -> Looked | Rejected:
     """What a child said, checked: it has seen untrusted bytes, and may be in their power."""
     if isinstance(answer, Rejected):
         return answer
     header, parts = answer
     try:
-        faces = header["faces"]
-        preview = parts[2 * len(faces)] if header["preview"] else None
-        if len(parts) != 2 * len(faces) + bool(header["preview"]):
+        faces, each = header["faces"], 2 + len(crops)
+        preview = parts[each * len(faces)] if header["preview"] else None
+        if len(parts) != each * len(faces) + bool(header["preview"]):
             raise ValueError("parts and faces differ in number")
         return Looked(
             width=_whole(header["width"]),
             height=_whole(header["height"]),
             format=FORMATS[FORMATS.index(header["format"])],
             taken_at=None if header["taken_at"] is None else datetime.fromisoformat(header["taken_at"]).isoformat(),
-            faces=tuple(_face(face, parts[2 * i], parts[2 * i + 1]) for i, face in enumerate(faces)),
+            faces=tuple(_face(face, parts[each * i : each * (i + 1)], crops) for i, face in enumerate(faces)),
             preview=None if preview is None else _jpeg(preview),
         )
     except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         return Rejected(RejectReason.DECODER_DIED, f"it answered with nonsense: {type(error).__name__}")
 
 
-def _face(told: Mapping[str, Any], crop: bytes, thumb: bytes) -> AlignedFace:
+def _face(told: Mapping[str, Any], parts: Sequence[bytes], crops: Sequence[CropSpec]) -> AlignedFace:
+    crop, *others, thumb = parts
     x1, y1, x2, y2 = _numbers(told["box"], 4)
     landmarks: Landmarks = tuple(_numbers(point, 2) for point in told["landmarks"])  # type: ignore[assignment]  # checked next
     (score,) = _numbers([told["score"]], 1)
     width_px, *measures = _numbers(told["quality"], len(Quality.__slots__))
-    if len(landmarks) != 5 or len(crop) != CROP_BYTES or x1 > x2 or y1 > y2:
+    if len(landmarks) != 5 or x1 > x2 or y1 > y2:
         raise ValueError("that is no face")
     if not all(0 <= value <= 1 for value in (score, *measures)):
         raise ValueError("a measure is from 0 to 1")
     return AlignedFace(
         DetectedFace((x1, y1, x2, y2), landmarks, score),
         Quality(width_px, *measures),
-        np.frombuffer(crop, np.uint8).reshape(CROP_PX, CROP_PX, 3),
+        _pixels(crop, ARCFACE),
         _jpeg(thumb),
+        {spec: _pixels(other, spec) for spec, other in zip(crops, others, strict=True)},
     )
+
+
+def _pixels(crop: bytes, spec: CropSpec) -> Rgb:
+    return np.frombuffer(crop, np.uint8).reshape(spec.height, spec.width, 3)  # ValueError: of another size
 
 
 def _jpeg(picture: bytes) -> bytes:

@@ -99,7 +99,7 @@ class Searcher:
         permit, decision = self.stores.policy.decide(ask, record=record)
         if question.case is not None and self.stores.kind is HomeKind.ORGANISATION:
             self._keep_probe(question, probe, permit)
-        template = self.embedder.embed(chosen.crop[None], permit)
+        template = self.embedder.embed(chosen.crop_for(self.embedder.crop)[None], permit)
         embedded = time.perf_counter()
         while (answer := self._leads(template, question, permit, decision)) is None:
             # The policy moved while we searched: an order in force now binds this search too.
@@ -145,7 +145,7 @@ class Searcher:
         ask = self.stores.ask(Act.SEARCH, purpose=question.purpose, has_case=question.case is not None, brought=True)
         record = {"compare": [self.stores.pseudonym("probe", hashlib.sha256(data).digest()) for data in (a, b)]}
         permit, _ = self.stores.policy.decide(ask, classes=frozenset({BROUGHT}), record=record)
-        templates = self.embedder.embed(np.stack([face.crop for face in faces]), permit)
+        templates = self.embedder.embed(np.stack([face.crop_for(self.embedder.crop) for face in faces]), permit)
         score = float(np.clip(templates[0] @ templates[1], -1.0, 1.0))
         self.stores.log.append("compare.shown", {"search": permit.log_entry})
         return round(score, 3), self.calibration.fmr(score), permit.log_entry

@@ -34,7 +34,7 @@ class SubjectMatcher:
     embedder: Embedder
 
     def tie(self, crops: NDArray[np.uint8], permit: Permit) -> list[int | None]:
-        """For each (112, 112, 3) crop the id of the subject that it is tied to, or None."""
+        """For each crop, as the embedder wants to see it, the id of the subject that it is tied to, or None."""
         scores = self.embedder.embed(crops, permit) @ self.templates.T
         best = scores.argmax(axis=1)
         return [self.ids[column] if scores[row, column] >= self.threshold else None for row, column in enumerate(best)]

@@ -37,16 +37,16 @@ THUMBNAIL: Final = b"thumbnail of "  # as the toy looker begins one
 class Eyes(ToyLooker):
     """A `Looker` that has no child processes."""
 
-    def __init__(self, *, workers: int = 1) -> None:
+    def __init__(self, *, workers: int = 1, **looking: Any) -> None:
         super().__init__()
-        del workers
+        del workers, looking
 
     def close(self) -> None:
         """There is nothing to close."""
 
 
-def _embedder(*, threads: int) -> ToyEmbedder:
-    del threads
+def _embedder(model: Any = None, *, threads: int) -> ToyEmbedder:
+    del model, threads
     return ToyEmbedder()
 
 

@@ -32,7 +32,7 @@ def known_faces(people_dir: Path, looker: Looker, embedder: Embedder) -> KnownFa
     files = [(number, file) for number, folder in enumerate(folders) for file in sorted(folder.iterdir())]
     looks = looker.look_many((place, file.read_bytes()) for place, (_, file) in enumerate(files))
     found = {place: looked for place, looked in looks if isinstance(looked, Looked) and looked.faces}
-    crops = np.stack([most_central(found[place]).crop for place in sorted(found)])
+    crops = np.stack([most_central(found[place]).crop_for(embedder.crop) for place in sorted(found)])
     people = np.array([files[place][0] for place in sorted(found)])
     several = sum(len(looked.faces) > 1 for looked in found.values())
     return KnownFaces(embedder.embed(crops, live(Act.EMBED)), people, len(files), several)

@@ -19,6 +19,7 @@ from countenance import permits
 from countenance.permits import EMBEDDING_ACTS, Permit
 from countenance.pipeline.look import Looked
 from countenance.types import (
+    ARCFACE,
     AlignedFace,
     DetectedFace,
     EmbeddingSpace,
@@ -81,6 +82,7 @@ class ToyEmbedder:
     """A direction a name; the same for the same name, and nearly so for it with a `~`."""
 
     space = SPACE
+    crop = ARCFACE
 
     def __init__(self) -> None:
         self.embedded = 0

@@ -24,7 +24,9 @@ from pathlib import Path
 import platformdirs
 
 from countenance.errors import StorageFailed, WeightsDamaged
+from countenance.types import ARCFACE
 from countenance.weights.manifest import ModelEntry, entry
+from countenance.weights.model import EMBED, Model
 
 log = logging.getLogger(__name__)
 _scratch: list[Path] = []  # at most one folder of this process alone, removed when it ends
@@ -48,9 +50,29 @@ def load(name: str) -> Weights:
     return Weights(model, model.folded_sha256, _verified(model)[1])
 
 
+def shipped(name: str) -> Model:
+    """The shipped model called `name`, not loaded yet. Raises: NotFound."""
+    found = entry(name)
+    return Model(
+        name=found.name, task=found.task, sha256=found.folded_sha256, licence=found.licence,
+        colour_order=found.colour_order, mean=found.mean, std=found.std, layout="NCHW", dimension=found.dimension,
+        crop=ARCFACE if found.task == EMBED else None, path=lambda: model_path(name), read=lambda: load(name).data,
+    )  # fmt: skip
+
+
 def model_path(name: str) -> Path:
     """The verified, folded ONNX file called `name`, for programs that need a file. Raises: as `load`."""
     return _verified(entry(name))[0]
+
+
+def read_verified(path: Path, sha256: str, way_out: str = "") -> bytes:
+    """The file's bytes. Raises: WeightsDamaged: it can't be read, or is another file."""
+    try:
+        data = path.read_bytes()
+    except OSError as e:
+        raise WeightsDamaged(f"the weights {path} cannot be read: {e.strerror}", way_out) from e
+    _require_sha256(data, sha256, path, way_out)
+    return data
 
 
 def cache_dir() -> Path:
