@@ -6,8 +6,10 @@ from scipy.stats import beta, genpareto
 
 from countenance.calibrate.histogram import Histogram
 from countenance.calibrate.limits import upper_limit
-from countenance.calibrate.measure import score_pairs, tails
+from countenance.calibrate.measure import check_enough, tails
+from countenance.calibrate.pairs import EveryPair
 from countenance.calibrate.tail import fit_tail, shape
+from countenance.calibrate.tally import distributions
 from countenance.errors import WrongUse
 
 rng = np.random.default_rng(11)
@@ -79,18 +81,33 @@ def test_pairs_are_counted_once_and_the_bootstrap_is_of_people():
     people = np.repeat(np.arange(250), 2)
     vectors = rng.normal(size=(500, 16)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    scores = score_pairs(vectors, people)
-    assert len(scores.genuine) == 250
-    assert len(scores.impostor) == 500 * 499 // 2 - 250
-    assert (scores.first != scores.second).all()
-    tail, replicates = tails(scores, people)
+    pairs = EveryPair(vectors, people, 250)
+    found = distributions(pairs)
+    assert found.genuine.total == 250
+    assert found.impostor.total == 500 * 499 // 2 - 250
+    tail, replicates, _ = tails(pairs, found.impostor)
     starts = [replicate.start for replicate in replicates]
     assert min(starts) < tail.start < max(starts)
-    assert tails(scores, people) == (tail, replicates)  # the seed is fixed
+    assert tails(pairs, found.impostor)[:2] == (tail, replicates)  # the seed is fixed
 
 
-def test_too_few_people_are_refused():
-    vectors = np.eye(10, dtype=np.float32)
-    people = np.arange(10)
-    with pytest.raises(WrongUse, match="45 impostor pairs are too few"):
-        tails(score_pairs(vectors, people), people)
+def test_the_tail_of_all_pairs_is_that_of_their_scores():
+    """The highest pairs, gathered block by block, are all that a fit to every score looks at."""
+    people = np.repeat(np.arange(300), 3)
+    vectors = rng.normal(size=(900, 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    upper = np.triu_indices(900, 1)
+    scores = (vectors @ vectors.T)[upper][people[upper[0]] != people[upper[1]]]
+    pairs = EveryPair(vectors, people, 300)
+    tail, _, found_shape = tails(pairs, distributions(pairs).impostor)
+    whole = fit_tail(scores, np.ones(len(scores)), len(scores))
+    assert (tail.start, tail.rate, tail.scale) == pytest.approx((whole.start, whole.rate, whole.scale))
+    assert found_shape == pytest.approx(shape(scores, whole.start))
+
+
+@pytest.mark.parametrize("counts", [(10, 45, 5), (99, 200_000, 5), (500, 99_999, 5), (500, 200_000, 0)])
+def test_too_few_people_are_refused_with_what_is_needed(counts):
+    with pytest.raises(WrongUse, match=f"{counts[1]:,} impostor and {counts[2]} genuine pairs of {counts[0]}") as said:
+        check_enough(*counts)
+    assert "450 pictures" in said.value.hint
+    check_enough(100, 100_000, 1)

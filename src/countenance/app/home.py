@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,10 @@ from countenance.records.sources import Source
 from countenance.rights.grants import ERASE_WITHIN_DAYS, check_grant
 from countenance.rights.subjects import read_subjects
 from countenance.types import GrantState, HomeKind, Odds, Purpose, SearchResult
+
+if TYPE_CHECKING:
+    from countenance.calibrate.calibration import Calibration
+    from countenance.pipeline.evaluate import Evaluation
 
 PictureLike: TypeAlias = str | os.PathLike[str] | bytes | NDArray[np.uint8]
 OPERATOR = "operator"  # the tenant of a home's own sources; clients bring theirs later
@@ -317,6 +321,39 @@ class Home:
         signer = self.parts.log.signer
         found = verify_log(self.path / LOG, signer.origin, signer.public_key)
         return {"entries": found.entries, "root": found.root.hex(), "verifier_key": signer.verifier_key()}
+
+    # --- how good it is ------------------------------------------------------------------------------------------
+    def evaluate(
+        self,
+        *,
+        people: str | os.PathLike[str] | None = None,
+        pairs: str | os.PathLike[str] | None = None,
+        groups: str | os.PathLike[str] | None = None,
+        model: str | None = None,
+        use: bool = False,
+        purpose: str | None = None,
+        case: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Evaluation:
+        """A model measured on labelled pictures (docs/evaluation.md). Keeps none of them, nor their templates.
+
+        Args: people: a folder that holds a folder a person; or pairs: a list of pairs; groups: a CSV of your own
+        labels; model: by default the home's; use: what is measured becomes that model's calibration in this home;
+        purpose and case: for an organisation; progress: called with (pictures done, of how many).
+        Raises: NotFound, WrongUse: labels that do not fit, too little data; PolicyDenied, LogUnwritable, StorageFailed.
+        """
+        from countenance.app.evaluation import evaluate
+
+        return evaluate(
+            self.parts, people=people, pairs=pairs, groups=groups, model=model, use=use,
+            purpose=_purpose(purpose), case=case, progress=progress,
+        )  # fmt: skip
+
+    def use_shipped_calibration(self, model: str | None = None) -> Calibration | None:
+        """The shipped calibration of the model stands again, if any. Raises NotFound: the home has none of its own."""
+        from countenance.app.evaluation import use_shipped
+
+        return use_shipped(self.parts, model)
 
     # --- out for good --------------------------------------------------------------------------------------------
     def erase(

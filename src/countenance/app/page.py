@@ -96,8 +96,8 @@ def render_search_page(view: SearchView) -> str:
 
     Raises: ValueError: a picture is neither WebP, JPEG nor PNG, or odds are not above 0.
     """
-    css, css_hash = _style()
-    template = _environment().get_template("search.html.jinja")
+    css, css_hash = style("page.css")
+    template = environment().get_template("search.html.jinja")
     page: str = template.render(view=view, result=view.result, css=css, css_hash=css_hash)
     return page
 
@@ -123,14 +123,15 @@ def _frame(box: Box, width: int, height: int) -> dict[str, float]:
 
 
 @cache
-def _style() -> tuple[str, str]:
-    """The style sheet, and its hash as a source expression of CSP level 3."""
-    css = (_TEMPLATES / "page.css").read_text(encoding="utf-8")
+def style(*files: str) -> tuple[str, str]:
+    """The style sheets of these names as one, and its hash as a source expression of CSP level 3."""
+    css = "".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in files)
     return css, "sha256-" + base64.b64encode(hashlib.sha256(css.encode()).digest()).decode("ascii")
 
 
 @cache
-def _environment() -> Any:
+def environment() -> Any:
+    """Templates in which every text is escaped, and nothing hidden in it stays hidden."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -138,7 +139,7 @@ def _environment() -> Any:
         """Every text that is shown is visible; what is markup by our own hand stays as it is."""
         return words.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
-    environment = Environment(
+    made = Environment(
         loader=PackageLoader("countenance.app", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -146,6 +147,6 @@ def _environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["data_uri"] = _data_uri
-    environment.globals.update(words=words, frame=_frame)
-    return environment
+    made.filters["data_uri"] = _data_uri
+    made.globals.update(words=words, frame=_frame)
+    return made

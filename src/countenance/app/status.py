@@ -36,6 +36,7 @@ def status_of(home: Home) -> dict[str, Any]:
         "log_entries": len(parts.stores.log),
         "model": parts.embedder.space.model,
         "calibration": parts.calibration.id,
+        "calibration_own": parts.calibrations.has(parts.embedder.space),
         "runtime": "ONNX Runtime, CPU",
         "disk_bytes": sum(_sizes(home.path)),
     }

@@ -40,11 +40,13 @@ from countenance.weights.store import shipped
 
 if TYPE_CHECKING:
     from countenance.calibrate.calibration import Calibration
+    from countenance.calibrate.kept import KeptCalibrations
     from countenance.embed.onnx import OnnxEmbedder
     from countenance.pipeline.search import Searcher
     from countenance.protocols import Embedder
 
 RECORDS, KEYS, LOG = "records.db", "keys.db", "log.db"
+CALIBRATIONS = "calibrations"
 LOCK_WAIT_S = 60.0
 FULL_BYTES = 2**17  # opening three databases takes their shared-memory files, 32 kB each
 
@@ -159,19 +161,36 @@ class Parts:
         return Eraser(self.stores, self.live)
 
     @cached_property
-    def calibration(self) -> Calibration:
-        """What a score is worth."""
-        return self.calibration_of(self.embedder.space)
+    def calibrations(self) -> KeptCalibrations:
+        """Those that this home has measured for itself."""
+        from countenance.calibrate.kept import KeptCalibrations
+
+        return KeptCalibrations(
+            self.path / CALIBRATIONS, lambda data: self.stores.pseudonym("calibration", data)
+        )  # fmt: skip
 
     def calibration_of(self, space: EmbeddingSpace) -> Calibration:
-        """What a score is worth in `space`: by the calibration that came with its model.
+        """What a score is worth in `space`: by the home's own measurement, else by what came with the model.
 
-        Raises: NotFound, SpaceMismatch: it has none.
+        Raises: NotFound, SpaceMismatch: it has neither; StorageFailed: the home's own is damaged.
         """
         from countenance.calibrate.calibration import Calibration, load
 
+        own = self.calibrations.read(space)
+        if own is not None:
+            return own
         brought = self.models.calibration(space.model)
         return load(space) if brought is None else Calibration.from_json(brought)
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """What a score of the home's own model is worth; another process's change is seen by the next one to open."""
+        return self.calibration_of(self.embedder.space)
+
+    def calibration_changed(self) -> None:
+        """The next search takes the calibration anew."""
+        for name in ("calibration", "searcher"):
+            self.__dict__.pop(name, None)
 
     @cached_property
     def searcher(self) -> Searcher:

@@ -143,13 +143,16 @@ def load(space: EmbeddingSpace) -> Calibration:
     """
     file = files("countenance.calibrate") / "data" / f"{space.model}.json"
     if not file.is_file():
-        raise NotFound(f"no calibration is shipped for {space.model}", "measure one: docs/calibration.md")
+        raise NotFound(
+            f"no calibration is shipped for {space.model}",
+            f"measure one: countenance evaluate --model {space.model} --people DIR --use",
+        )
     calibration = Calibration.from_json(file.read_bytes())
     if calibration.space != space:
         raise SpaceMismatch(
             f"the calibration of {space.model} was measured with weights {calibration.space.weights_sha256[:12]}, "
             f"the templates are from {space.weights_sha256[:12]}; its odds would mean nothing",
-            "measure it again: make calibrate",
+            "measure it again: countenance evaluate --people DIR --use",
         )
     return calibration
 

@@ -19,7 +19,7 @@ def bin_of(score: float) -> int:
 
 @dataclass(frozen=True)
 class Histogram:
-    """Counts of scores. `counts[i]` holds the scores that round to (first_bin + i) / BINS."""
+    """Counts of scores. `counts[i]` holds the scores that round to (first_bin + i) / BINS. May be empty."""
 
     first_bin: int
     counts: tuple[int, ...]
@@ -29,7 +29,16 @@ class Histogram:
         """The histogram of (N,) scores in [-1, 1], N >= 1."""
         bins = np.rint(scores.astype(np.float64) * BINS).astype(np.int64)
         first = int(bins.min())
-        return cls(first, tuple(int(count) for count in np.bincount(bins - first)))
+        return cls.counted(first, np.bincount(bins - first))
+
+    @classmethod
+    def counted(cls, first_bin: int, counts: NDArray[np.int64]) -> Histogram:
+        """The histogram of (B,) counts from `first_bin` on, without empty bins at either end."""
+        filled = np.flatnonzero(counts)
+        if not len(filled):
+            return cls(0, ())
+        first, last = int(filled[0]), int(filled[-1])
+        return cls(first_bin + first, tuple(int(count) for count in counts[first : last + 1]))
 
     @property
     def total(self) -> int:

@@ -2,63 +2,93 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from countenance.calibrate.tail import START_RATE, ExponentialTail, fit_tail
+from countenance.calibrate.calibration import Calibration
+from countenance.calibrate.histogram import BINS, Histogram, bin_of
+from countenance.calibrate.pairs import EveryPair
+from countenance.calibrate.tail import START_RATE, ExponentialTail, fit_tail, shape
+from countenance.calibrate.tally import Distributions, bins_of
 from countenance.errors import WrongUse
-from countenance.types import Vectors
+from countenance.types import EmbeddingSpace
 
-REPLICATES = 500
-MIN_IMPOSTORS = 100_000  # so that at least 100 lie in the tail that is fitted
-SEED = 20260101
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scores:
-    """Every pair of templates once. `first` and `second` are the numbers of the two people of each impostor pair."""
-
-    genuine: NDArray[np.float32]  # (G,) cosines of two pictures of one person
-    impostor: NDArray[np.float32]  # (I,) cosines of pictures of two people
-    first: NDArray[np.int64]  # (I,)
-    second: NDArray[np.int64]  # (I,)
+REPLICATES: Final = 500
+MIN_IMPOSTORS: Final = 100_000  # so that at least 100 lie in the tail that is fitted
+MIN_PEOPLE: Final = 100  # so that the spread over people can be told
+SEED: Final = 20260101
+MAX_KEPT: Final = 2**23  # of the highest impostor pairs, about 170 MB
+METHOD: Final = (
+    "all pairs once; genuine: one person, impostor: two people; tail: censored exponential between FMR 1e-3 and 1e-5, "
+    f"{REPLICATES} draws of the people with replacement (seed {SEED}). docs/calibration.md."
+)
 
 
-def score_pairs(vectors: Vectors, people: NDArray[np.int64]) -> Scores:
-    """The scores of all pairs of (N, D) unit rows; `people` is (N,), the number of each row's person from 0 on."""
-    upper = np.triu_indices(len(vectors), 1)
-    cosines = (vectors @ vectors.T)[upper]
-    first, second = people[upper[0]], people[upper[1]]
-    same = first == second
-    return Scores(cosines[same], cosines[~same], first[~same], second[~same])
+def measured(pairs: EveryPair, found: Distributions, space: EmbeddingSpace, about: Mapping[str, Any]) -> Calibration:
+    """The calibration of `space` by these people; `found` are the distributions of `pairs`.
+
+    Raises: WrongUse: too few people or pairs (`check_enough`).
+    """
+    check_enough(len(np.unique(pairs.people)), found.impostor.total, found.genuine.total)
+    tail, replicates, tail_shape = tails(pairs, found.impostor)
+    told = {
+        **about,
+        "genuine_pairs": found.genuine.total,
+        "impostor_pairs": found.impostor.total,
+        "tail_shape": round(tail_shape, 4),
+    }
+    draft = Calibration("", space, found.impostor, found.genuine, tail, replicates, told)
+    return Calibration.from_json(draft.to_json())  # with its id
 
 
-def tails(scores: Scores, people: NDArray[np.int64]) -> tuple[ExponentialTail, tuple[ExponentialTail, ...]]:
-    """The fitted tail, and its REPLICATES from people drawn again with replacement.
+def check_enough(people: int, impostors: int, genuine: int) -> None:
+    """Raises: WrongUse: these are too few to calibrate with; it says how many are needed."""
+    if people < MIN_PEOPLE or impostors < MIN_IMPOSTORS or not genuine:
+        raise WrongUse(
+            f"{impostors:,} impostor and {genuine:,} genuine pairs of {people:,} people are too few to calibrate with",
+            f"bring pictures of more people: at least {MIN_PEOPLE} people, {MIN_IMPOSTORS:,} impostor pairs (450 "
+            "pictures of as many people have so many), and somebody with two pictures",
+        )
+
+
+def tails(pairs: EveryPair, impostor: Histogram) -> tuple[ExponentialTail, tuple[ExponentialTail, ...], float]:
+    """The fitted tail, its REPLICATES from people drawn again with replacement, and its shape as a check.
 
     A pair counts as often as the product of its two people's draws, so that the spread is that of other people and
     not only of other pairs of the same ones. Source: Owen 2007, The pigeonhole bootstrap, doi:10.1214/07-AOAS122.
-
-    Raises: WrongUse: fewer than MIN_IMPOSTORS impostor pairs.
     """
-    if len(scores.impostor) < MIN_IMPOSTORS:
-        raise WrongUse(
-            f"{len(scores.impostor)} impostor pairs are too few to fit a tail to",
-            f"bring pictures of more people: {MIN_IMPOSTORS} pairs are 450 pictures of 450 people",
-        )
-    keep = max(1, round(20 * START_RATE * len(scores.impostor)))  # enough of the highest for any draw
-    best = np.argsort(scores.impostor)[::-1][:keep]
-    high, first, second = scores.impostor[best], scores.first[best], scores.second[best]
-    pictures = np.bincount(people).astype(np.float64)
+    high, first, second = _highest(pairs, impostor)
+    pictures = np.bincount(pairs.people, minlength=pairs.persons).astype(np.float64)
+    present = np.flatnonzero(pictures)
 
     def fitted(draws: NDArray[Any]) -> ExponentialTail:
         drawn = draws * pictures
         return fit_tail(high, draws[first] * draws[second], float(drawn.sum() ** 2 - (drawn**2).sum()) / 2)
 
+    def drawn_again() -> NDArray[np.int64]:
+        places = generator.integers(0, len(present), len(present))
+        return np.bincount(present[places], minlength=pairs.persons)
+
     generator = np.random.default_rng(SEED)
-    count = len(pictures)
-    again = (np.bincount(generator.integers(0, count, count), minlength=count) for _ in range(REPLICATES))
-    return fitted(np.ones(count)), tuple(fitted(draws) for draws in again)
+    tail = fitted(np.ones(pairs.persons))
+    return tail, tuple(fitted(drawn_again()) for _ in range(REPLICATES)), shape(high, tail.start)
+
+
+def _highest(pairs: EveryPair, impostor: Histogram) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+    """Scores and people of the highest impostor pairs: 20 times what is fitted, which is enough for any draw.
+
+    Of more than 90,000 pictures fewer, to keep within MAX_KEPT; of so many, draws differ less.
+    """
+    wanted = min(20 * START_RATE * impostor.total, max(MAX_KEPT, 2 * START_RATE * impostor.total))
+    lowest = bin_of(impostor.lowest_with_at_most(int(wanted))) - 1  # one bin more, so that it is never too few
+    kept: list[tuple[NDArray[Any], ...]] = []
+    for tile in pairs.tiles():
+        for block in tile:
+            p, q = pairs.people[block.first], pairs.people[block.second]
+            take = (p != q) & (bins_of(block.score) >= max(lowest, -BINS))
+            kept.append((block.score[take], p[take], q[take]))
+    scores, first, second = (np.concatenate(parts) for parts in zip(*kept, strict=True))
+    return scores, first, second

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "search": "search",
     "detect": "detect",
     "compare": "compare",
+    "evaluate": "evaluate",
     "erase": "erase",
     "model": "model",
     "status": "status",

@@ -70,6 +70,7 @@ def toy_eyes() -> Iterator[None]:
             "countenance.embed.onnx.OnnxEmbedder": _embedder,
             "countenance.app.home.Looker": Eyes,
             "countenance.app.wiring.Looker": Eyes,
+            "countenance.app.evaluation.Looker": Eyes,
             "countenance.calibrate.calibration.load": _calibration,
             "countenance.pipeline.ingest.BATCH_FACES": BATCH_FACES,
             "countenance.pipeline.ingest.BATCH_S": 3600.0,

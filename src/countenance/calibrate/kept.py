@@ -1,0 +1,90 @@
+"""The calibrations that a home has measured for itself: a file an embedding space, which stands before the shipped one.
+
+A file is a line with a keyed digest of what follows, and the calibration's JSON. It holds counts of scores and nothing
+of a person. A digest that does not fit is an error and never a silent return to another calibration: thresholds would
+change without anybody's doing.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from countenance.calibrate.calibration import Calibration
+from countenance.errors import StorageFailed, WrongUse
+from countenance.types import EmbeddingSpace
+
+WAY_OUT: Final = "`countenance evaluate --use-shipped` removes it; then measure it again"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCalibrations:
+    """Those in `folder`, which need not be there."""
+
+    folder: Path
+    seal: Callable[[bytes], str]  # a keyed digest, of the home's own key
+
+    def read(self, space: EmbeddingSpace) -> Calibration | None:
+        """The calibration kept for `space`, or None. Raises: StorageFailed: damaged, of another home, or unreadable."""
+        path = self._path(space)
+        try:
+            digest, _, data = path.read_bytes().partition(b"\n")
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StorageFailed(f"{path} can't be read: {error.strerror}", "may this user read the home?") from error
+        if not hmac.compare_digest(digest, self.seal(data).encode()):
+            raise StorageFailed(f"the home's calibration {path} is damaged, or was changed by another hand", WAY_OUT)
+        try:
+            calibration = Calibration.from_json(data)
+        except WrongUse as error:
+            raise StorageFailed(f"the home's calibration {path} is {error.message}", WAY_OUT) from error
+        if calibration.space != space:
+            raise StorageFailed(f"{path} is the calibration of {calibration.space.model}", WAY_OUT)
+        return calibration
+
+    def keep(self, calibration: Calibration) -> None:
+        """It is the one for its space, durably. A crash leaves the one before, or none, and perhaps a `.new` file.
+
+        Raises: StorageFailed: disk full or read-only; the one before stays.
+        """
+        data = calibration.to_json()
+        path = self._path(calibration.space)
+        new = path.with_suffix(f".new.{os.getpid()}")
+        try:
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+            with new.open("wb") as file:
+                file.write(self.seal(data).encode() + b"\n" + data)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(path)
+            self._sync()
+        except OSError as error:
+            new.unlink(missing_ok=True)
+            raise StorageFailed(f"the calibration can't be kept: {error.strerror}", "the one before stays") from error
+
+    def has(self, space: EmbeddingSpace) -> bool:
+        """Something is kept for `space`, whole or damaged."""
+        return self._path(space).exists()
+
+    def remove(self, space: EmbeddingSpace) -> None:
+        """None is kept for `space` any more. Raises: StorageFailed."""
+        try:
+            self._path(space).unlink(missing_ok=True)
+            self._sync()
+        except OSError as error:
+            raise StorageFailed(f"the calibration can't be removed: {error.strerror}") from error
+
+    def _path(self, space: EmbeddingSpace) -> Path:
+        return self.folder / f"{space.weights_sha256}.calibration"  # a model's name is its user's, and may be anything
+
+    def _sync(self) -> None:
+        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,232 @@
+"""`Home.evaluate`: a model measured, its calibration kept and taken back, and the page that shows it."""
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from countenance.app import evaluation_tables
+from countenance.app.evaluation_page import render_report, write_report
+from countenance.app.plots import det_png, scores_png
+from countenance.app.status import status_of
+from countenance.calibrate.evaluation import Lost, measure
+from countenance.calibrate.pairs import EveryPair, Labels
+from countenance.errors import NotFound, StorageFailed, WrongUse
+from countenance.pipeline.evaluate import Evaluation, Excluded
+from countenance.testing import toy
+from countenance.types import EmbeddingSpace
+
+HOSTILE = '"><script src="http://evil.example/x.js">alert(1)</script>\u202e\udcff{{ 7*7 }}'
+HERE = "@300,200,360,280"
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """450 people, one in three with two pictures: enough to calibrate with."""
+    root = tmp_path_factory.mktemp("labelled") / "people"
+    for number in range(450):
+        folder = root / f"p{number:03}"
+        folder.mkdir(parents=True)
+        for name in (f"p{number:03}", f"p{number:03}~")[: 2 if number % 3 == 0 else 1]:
+            (folder / f"{name}.jpg").write_bytes(toy.picture(name + HERE))
+    return root
+
+
+# --- the calibration of a home ---------------------------------------------------------------------------------------
+def test_what_is_measured_becomes_the_homes_calibration_until_it_is_taken_back(toy_home, many, pictures):
+    with toy_home() as home:
+        home.add_source("album", pictures, basis="household", jurisdiction="CA-ON")
+        home.ingest("album")
+        probe = toy.picture("alice@10,20,60,80")
+        shipped = home.search(probe).calibration
+        found = home.evaluate(people=many)
+        assert found.calibration is None
+        assert home.search(probe).calibration == shipped
+        found = home.evaluate(people=many, use=True)
+        assert found.in_use == shipped
+        own = home.search(probe)  # the searcher of this process too
+        assert own.calibration == found.calibration.id != shipped
+        assert own.threshold == found.calibration.threshold(4)[0]
+    with toy_home() as home:  # and every later one
+        assert home.search(probe).calibration == found.calibration.id
+        assert status_of(home)["calibration_own"]
+        assert home.evaluate(people=many).in_use == found.calibration.id
+        left = home.use_shipped_calibration()
+        assert left.id == shipped == home.search(probe).calibration
+        assert not status_of(home)["calibration_own"]
+        with pytest.raises(NotFound, match="no calibration of its own"):
+            home.use_shipped_calibration()
+        kinds = [entry.kind for entry in home.parts.log.entries()]
+        assert kinds.count("calibration.used") == kinds.count("calibration.removed") == 1
+
+
+def test_a_damaged_calibration_stops_searches_and_says_how_to_go_on(toy_home, many, pictures):
+    with toy_home() as home:
+        home.add_source("album", pictures, basis="household", jurisdiction="CA-ON")
+        home.evaluate(people=many, use=True)
+        [path] = (home.path / "calibrations").iterdir()
+        path.write_bytes(path.read_bytes().replace(b"0", b"1"))
+    with toy_home() as home:
+        with pytest.raises(StorageFailed, match="damaged"):
+            home.search(toy.picture("alice@10,20,60,80"))
+        home.use_shipped_calibration()
+        home.search(toy.picture("alice@10,20,60,80"))
+
+
+def test_a_calibration_that_was_refused_changes_nothing(toy_home, many, tmp_path):
+    (tmp_path / "few" / "ada").mkdir(parents=True)
+    for number in range(2):
+        (tmp_path / "few" / "ada" / f"{number}.jpg").write_bytes(toy.picture(f"ada{'~' * number}{HERE}"))
+    with toy_home() as home:
+        kept = home.evaluate(people=many, use=True).calibration
+        with pytest.raises(WrongUse, match="too few to calibrate"):
+            home.evaluate(people=tmp_path / "few", use=True)
+        assert home.parts.calibration == kept
+
+
+def test_labelled_pictures_are_named_in_one_way(toy_home, many):
+    with toy_home() as home:
+        for named in ({}, {"people": many, "pairs": many / "pairs.csv"}):
+            with pytest.raises(WrongUse, match="in one way"):
+                home.evaluate(**named)
+        with pytest.raises(NotFound, match="no model"):
+            home.evaluate(people=many, model="buffalo")
+
+
+# --- what is shown ---------------------------------------------------------------------------------------------------
+def evaluation(people=120, *, listed=False, labels=True, name="age", **kw) -> Evaluation:
+    """Measures of random directions in 8 dimensions, each person's second picture nearby."""
+    generator = np.random.default_rng(3)
+    first = generator.normal(size=(people, 8))
+    rows = np.stack([first, first + 0.4 * generator.normal(size=first.shape)], axis=1).reshape(2 * people, 8)
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    pairs = EveryPair(rows, np.repeat(np.arange(people), 2), people)
+    lost = Lost(np.eye(1, people, dtype=np.int64)[0] * 2, 300, np.eye(1, people, dtype=np.int64)[0])
+    grouping = Labels(name, ("old", name), (pairs.people % 2).astype(np.int64))
+    measures = measure(pairs, lost, [(grouping, {"old": 1})] if labels else ())
+    values = {
+        "space": EmbeddingSpace("toy", "0" * 64, 8), "detector": "yunet", "made_at": "2026-11-02T09:05:00+00:00",
+        "log_entry": "k7Qm2vXe9RtB4pWz", "listed": listed, "people": None if listed else people,
+        "pictures": 2 * people + 1, "without_face": 1, "people_without_face": None if listed else 0, "several": 3,
+        "excluded": (Excluded("the same file again", 7, tuple(f"{n}.jpg" for n in range(7))),), "in_use": None,
+        "measures": measures, "calibration": None,
+    }  # fmt: skip
+    return Evaluation(**{**values, **kw})
+
+
+def text(found, width=120):
+    return "\n".join(
+        line for table in evaluation_tables.tables(found) for line in evaluation_tables.as_text(table, width)
+    )
+
+
+def test_counts_stand_beside_rates_and_what_is_beyond_the_data_is_said():
+    said = re.sub(" +", " ", text(evaluation()))
+    for words in (
+        "120 genuine and 28,560 impostor pairs", "1 in 1,000", "1 in 10,000 not demonstrated",
+        "to show 1 in 10,000 takes 100,000 impostor pairs (10 errors), and there are 28,560", "fewer than 30 errors",
+        "120 people with one picture enrolled, searched 120 times", "FPIR 1.0 %", "1 of 241", "GFNMR",
+    ):  # fmt: skip
+        assert words in said, words
+
+
+def test_groups_are_told_apart_only_where_the_data_do():
+    said = text(evaluation())
+    assert "No two groups differ in FNMR by more than chance explains (95 %, 1 comparison)" in said
+    assert "can't be ruled out" in said
+    grouping = evaluation().measures.groupings[0]
+    clear = replace(grouping.gaps[0], rate="fnmr", low=-0.03, high=-0.011)
+    [sentence] = evaluation_tables.differences(replace(grouping, gaps=(clear,)), "fnmr")
+    assert sentence == (
+        "FNMR is higher for age than for old, by 1.1 percentage points to 3 percentage points (95 %, 1 comparison)."
+    )
+    [sentence] = evaluation_tables.differences(replace(grouping, gaps=()), "fmr")
+    assert "Nothing can be said" in sentence
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_no_line_is_wider_than_the_terminal(width):
+    assert max(map(len, text(evaluation(), width).splitlines())) <= width
+
+
+def test_too_little_data_are_called_so_in_the_summary():
+    assert "No error rate can be demonstrated" in evaluation_tables.summary(evaluation(people=10, labels=False))
+    assert re.search(r"At a threshold of 0\.\d+ about 1 in 1,000 pairs", evaluation_tables.summary(evaluation()))
+
+
+@pytest.mark.parametrize(
+    ("rate", "said"),
+    [(0, "0 %"), (0.0031, "0.31 %"), (0.042, "4.2 %"), (0.5, "50 %"), (0.9954, "99.54 %"), (1, "100 %")],
+)
+def test_percentages_keep_their_figures_at_both_ends(rate, said):
+    assert evaluation_tables.percent(rate) == said
+
+
+def test_a_report_is_four_files_and_its_json_is_the_answer(tmp_path):
+    found = evaluation()
+    assert write_report(found, tmp_path / "a" / "report") == tmp_path / "a" / "report" / "report.html"
+    assert {path.name for path in (tmp_path / "a" / "report").iterdir()} == {
+        "report.html", "report.json", "det.png", "scores.png"
+    }  # fmt: skip
+    assert json.loads((tmp_path / "a" / "report" / "report.json").read_text()) == found.as_dict()
+    for name in ("det.png", "scores.png"):
+        with Image.open(tmp_path / "a" / "report" / name) as image:
+            assert image.size == (960, 660)
+            assert len(np.unique(np.asarray(image.convert("L")))) > 20  # something is drawn
+
+
+def test_a_report_that_can_not_be_written_says_where(tmp_path, monkeypatch):
+    for plot in ("det_png", "scores_png"):
+        monkeypatch.setattr(f"countenance.app.evaluation_page.{plot}", lambda *_: b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageFailed, match="file"):
+        write_report(evaluation(), tmp_path / "file")
+
+
+def test_a_page_fetches_nothing_and_no_name_breaks_out_of_it(tmp_path):
+    found = evaluation(
+        name=HOSTILE, space=EmbeddingSpace(HOSTILE, "0" * 64, 8), log_entry=HOSTILE, detector=HOSTILE,
+        excluded=(Excluded(HOSTILE, 1, (HOSTILE,)),), in_use=HOSTILE,
+    )  # fmt: skip
+    page = write_report(found, tmp_path / "report").read_text(encoding="utf-8")  # the plots take any name too
+    tags = set(re.findall(r"<([a-z0-9]+)", page))
+    assert tags <= {
+        "html", "head", "meta", "title", "style", "body", "a", "header", "div", "p", "svg", "path", "circle", "time",
+        "main", "section", "h1", "h2", "dl", "dt", "dd", "figure", "img", "figcaption", "table", "thead", "tbody", "tr",
+        "th", "td", "ul", "li", "span", "footer",
+    }  # fmt: skip
+    assert all(uri.startswith(("data:image/png;base64,", "#")) for uri in re.findall(r'(?:src|href)="([^"]*)"', page))
+    assert not re.search(r"<[^>]*\s(?:on[a-z]+|style|srcset)=", page)
+    style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)[1]
+    assert "url(" not in style
+    assert "@import" not in style
+    assert "default-src 'none'; img-src data:; style-src 'sha256-" in page
+    assert "&lt;script" in page
+    assert "49" not in re.findall(r"\{\{.*?\}\}|49(?=</)", page)
+    assert "\u202e" not in page
+
+
+@pytest.mark.parametrize("found", [evaluation(), evaluation(listed=True, labels=False), evaluation(people=3)])
+def test_a_page_can_be_read_by_everybody(found):
+    page = render_report(found, b"\x89PNG\r\n\x1a\n", b"\x89PNG\r\n\x1a\n")
+    assert page.startswith('<!doctype html>\n<html lang="en">')
+    assert all('alt="' in image for image in re.findall(r"<img[^>]*>", page))
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'aria-labelledby="([^"]+)"', page)) <= set(ids)
+    assert page.count("<h1") == page.count("<main") == 1
+    for region in re.findall(r'<div class="scroll"[^>]*>', page):  # wider than a phone: reached by keyboard
+        assert 'tabindex="0"' in region
+        assert 'role="region"' in region
+
+
+def test_plots_of_nothing_say_so_and_the_same_data_give_the_same_bytes():
+    alone = EveryPair(np.eye(3, dtype=np.float32), np.arange(3), 3)
+    nothing = measure(alone, Lost(np.zeros(3, np.int64), 0, np.zeros(3, np.int64)))
+    assert det_png(nothing, "a $ title").startswith(b"\x89PNG")
+    assert scores_png(nothing, "x").startswith(b"\x89PNG")
+    measures = evaluation().measures
+    assert det_png(measures, "x") == det_png(measures, "x")
