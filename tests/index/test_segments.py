@@ -82,9 +82,10 @@ def loaded(store):
     """{(class, face): bytes of the row} as a new process would see it."""
     index = store.load().index
     return {
-        (class_id, face): rows._codes[at].tobytes()
+        (class_id, face): block.codes[at].tobytes()
         for class_id, rows in index._classes.items()
-        for at, face in enumerate(rows.faces.tolist())
+        for block in rows.blocks
+        for at, face in enumerate(block.faces.tolist())
     }
 
 

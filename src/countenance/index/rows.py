@@ -1,116 +1,90 @@
-"""The rows of one policy class, together in memory. The only file that imports FAISS.
+"""The rows of one policy class, together in memory, in blocks.
 
-A row is a face id (int64) and its template as IEEE 754 half precision. FAISS scans the codes; this class owns their
-memory, so that what is removed is overwritten with zeros at once, and no stale copy stays behind when rows move.
+A row is a face id (int64) and its template as IEEE 754 half precision. Rows never move when others are added (a block
+has at most 4,096), and what is removed, or moved within its class, is overwritten with zeros where it was.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from countenance.types import Vectors
+from countenance.index.block import Block
+from countenance.types import FaceId
 
+BLOCK_ROWS: Final = 4_096  # 1 MB at 128-d: what one change may copy, and enough that a scan does not feel the seams
 GROWTH: Final = 1.25  # doubling would hold up to half of the memory for nothing, and a face has 400 bytes in all
-SMALLEST: Final = 16  # rows
+SMALLEST: Final = 4  # rows; a class of one face is common where each grant is a person's consent
 
 
 class ClassRows:
-    """Faces and codes in step: `faces[i]` is the face of `codes[i]`, in no order. Its owner keeps threads apart."""
+    """Blocks of rows, in no order; all are full but the last. Its owner keeps threads apart."""
+
+    __slots__ = ("_dimension", "_highest", "blocks")
 
     def __init__(self, dimension: int) -> None:
         self._dimension = dimension
-        self._count = 0
-        self._faces = np.zeros(0, np.int64)
-        self._codes = np.zeros((0, dimension), np.float16)
         self._highest = np.iinfo(np.int64).min  # no face id above it was ever here
-        self._allocate(0)
+        self.blocks: list[Block] = []
 
     def __len__(self) -> int:
         """Rows."""
-        return self._count
-
-    @property
-    def faces(self) -> NDArray[np.int64]:
-        """(N,) int64, a view until the next change."""
-        return self._faces[: self._count]
-
-    def reserve(self, count: int) -> None:
-        """Up to `count` rows fit without moving any."""
-        if count > len(self._faces):
-            self._allocate(count)
+        return (len(self.blocks) - 1) * BLOCK_ROWS + self.blocks[-1].count if self.blocks else 0
 
     def put(self, faces: NDArray[np.int64], codes: NDArray[np.float16]) -> None:
         """The rows are here; a row of the same face is replaced. `faces` holds no id twice."""
         if not len(faces):
             return
-        if self._count and faces.min() <= self._highest:  # else all are new, as ids from a sequence mostly are
-            self.drop(faces)
-        total = self._count + len(faces)
-        if total > len(self._faces):
-            self._allocate(max(total, int(total * GROWTH)))
-        self._faces[self._count : total] = faces
-        self._codes[self._count : total] = codes
-        self._resize(total)
+        if self.blocks and faces.min() <= self._highest:  # else all are new, as ids from a sequence mostly are
+            self.drop(np.sort(faces).tolist())
+        start = 0
+        while start < len(faces):
+            last = self._with_room(len(faces) - start)
+            end = min(len(faces), start + last.capacity - last.count)
+            last.append(faces[start:end], codes[start:end])
+            start = end
         self._highest = max(self._highest, int(faces.max()))
 
-    def drop(self, faces: NDArray[np.int64]) -> None:
-        """No row of these faces is here, and their bytes are zeros. Unknown ids are ignored."""
-        gone = np.isin(self.faces, faces)
-        left = self._count - int(np.count_nonzero(gone))
-        holes = np.flatnonzero(gone[:left])
-        fill = left + np.flatnonzero(~gone[left:])  # as many as there are holes
-        self._faces[holes] = self._faces[fill]
-        self._codes[holes] = self._codes[fill]
-        self._faces[left : self._count] = 0
-        self._codes[left : self._count] = 0
-        self._resize(left)
-        if left * GROWTH * 2 < len(self._faces):
-            self._allocate(left)
+    def drop(self, faces: Sequence[FaceId]) -> None:
+        """No row of these faces is here, and their bytes are zeros. In order of id; unknown ones are ignored."""
+        thinned = [block for block in self.blocks if block.may_hold(faces)]
+        if not thinned:
+            return
+        ids = np.array(faces, np.int64)
+        for block in thinned:
+            block.drop(ids)
+        self.blocks = [block for block in self.blocks if block.count]
+        for block in thinned:
+            if block.count:  # else it is no longer among the blocks, or about to leave them
+                self._refill(block)
+        while self.blocks and not self.blocks[-1].count:
+            self.blocks.pop()
+        if self.blocks and self.blocks[-1].count * GROWTH * 2 < self.blocks[-1].capacity:
+            self._replace_last(self.blocks[-1].count)
 
-    def search(self, probes: Vectors, top: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Scores and faces, each (P, K), best first: the best `top`, and all that tie with the last of them.
+    def _refill(self, block: Block) -> None:
+        """The block is full, with rows that were the last ones; unless it is itself the last that has any."""
+        while block.count < BLOCK_ROWS and (last := self.blocks[-1]) is not block:
+            if last.count:
+                last.give(block, min(BLOCK_ROWS - block.count, last.count))
+            else:
+                self.blocks.pop()
 
-        Scores are inner products of the float32 probe with the float16 row, summed in float32. P >= 1, N >= 1.
-        """
-        wanted = min(top + 1, self._count)
-        while True:
-            scores, rows = self._index.search(probes, wanted)
-            if wanted == self._count or (scores[:, -1] < scores[:, top - 1]).all():
-                return scores, self._faces[rows]
-            wanted = min(2 * wanted, self._count)  # copies of one picture tie, and FAISS drops ties by position
+    def _with_room(self, more: int) -> Block:
+        """The last block, with room for one row at least and for `more` if a block can hold them."""
+        if not self.blocks or self.blocks[-1].count == BLOCK_ROWS:
+            self.blocks.append(Block(self._dimension, min(BLOCK_ROWS, max(SMALLEST, more))))
+        last = self.blocks[-1]
+        if last.capacity < BLOCK_ROWS and last.count + more > last.capacity:
+            self._replace_last(min(BLOCK_ROWS, max(last.count + more, int(last.capacity * GROWTH) + 1)))
+        return self.blocks[-1]
 
-    def _resize(self, count: int) -> None:
-        self._count = count
-        self._index.ntotal = count
-
-    def _allocate(self, count: int) -> None:
-        """Room for `count` rows, the present ones moved there and wiped where they were."""
-        capacity = max(count, SMALLEST)
-        index = faiss.IndexScalarQuantizer(
-            self._dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
-        )  # needs no training
-        index.codes.resize(capacity * index.code_size)
-        # A view of FAISS's own buffer, which lives as long as `index` does: the two are replaced together, nobody
-        # else holds them, and nothing but this method makes the buffer move.
-        codes = faiss.rev_swig_ptr(index.codes.data(), capacity * index.code_size)
-        codes = codes.view(np.float16).reshape(capacity, self._dimension)
-        faces = np.zeros(capacity, np.int64)
-        if self._count:
-            faces[: self._count] = self._faces[: self._count]
-            codes[: self._count] = self._codes[: self._count]
-            self._codes[: self._count] = 0
-        self._index, self._codes, self._faces = index, codes, faces
-        self._resize(self._count)
-
-
-def use_threads(count: int) -> None:
-    """FAISS uses `count` threads in what this thread asks of it next.
-
-    OpenMP keeps the number for each calling thread apart, so it is set before each search and not once. Nothing else
-    in Countenance uses FAISS's OpenMP.
-    """
-    faiss.omp_set_num_threads(count)
+    def _replace_last(self, capacity: int) -> None:
+        """The last block's rows stand in a new one of `capacity` rows, and are zeros where they were."""
+        old = self.blocks[-1]
+        new = Block(self._dimension, max(SMALLEST, capacity))
+        old.give(new, old.count)
+        self.blocks[-1] = new

@@ -171,11 +171,6 @@ class SegmentStore:
 
     def _filled(self, manifest: Manifest) -> FlatIndex:
         index = FlatIndex(self._space)
-        rows: dict[ClassId, int] = {}
-        for segment in manifest.segments:
-            rows[segment.class_id] = rows.get(segment.class_id, 0) + segment.rows
-        for class_id, count in rows.items():
-            index.reserve(class_id, count)
         for segment, faces, codes in self._opened(manifest.segments):
             index.add_codes(segment.class_id, faces, codes)
         return index
@@ -225,8 +220,11 @@ class SegmentStore:
         kept: list[Segment] = []
         pieces: list[tuple[ClassId, Faces, Codes]] = []
         classes = {*added, *changes.removed}
+        held: dict[ClassId, list[Segment]] = {class_id: [] for class_id in classes}
+        for each in manifest.segments:
+            held.get(each.class_id, kept).append(each)
         for class_id in sorted(classes):
-            mine = [each for each in manifest.segments if each.class_id == class_id]
+            mine = held[class_id]
             new = added.get(class_id)
             gone = np.fromiter(changes.removed.get(class_id, ()), np.int64)
             if new is not None:
@@ -234,7 +232,6 @@ class SegmentStore:
             untouched, rows = self._without(mine, np.unique(gone), [] if new is None else _roomy(mine))
             kept += untouched
             pieces += _cut(class_id, rows if new is None else [*rows, new])
-        kept += [each for each in manifest.segments if each.class_id not in classes]
         return Manifest(self._space, changes.seq, tuple(sorted([*kept, *self._written(pieces)], key=_order)))
 
     def _without(
@@ -246,8 +243,10 @@ class SegmentStore:
         """
         first, last = ([getattr(each, end) for each in segments] for end in ("lowest", "highest"))
         may_hold = np.searchsorted(gone, first, "left") < np.searchsorted(gone, last, "right")
-        doubtful = [each for each, may in zip(segments, may_hold, strict=True) if may or each in rewritten]
-        stay = [each for each in segments if each not in doubtful]
+        doubtful: list[Segment] = []
+        stay: list[Segment] = []
+        for segment, may in zip(segments, may_hold, strict=True):
+            (doubtful if may or segment in rewritten else stay).append(segment)
         rows = []
         for segment, faces, codes in self._opened(doubtful):
             left = ~np.isin(faces, gone)

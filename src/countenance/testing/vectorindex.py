@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from countenance.errors import PermitRefused, SpaceMismatch
@@ -106,6 +108,44 @@ class VectorIndexContract(ABC):
     def test_no_probes_no_answers(self, index: VectorIndex) -> None:
         index.add(1, [1], unit_rows(1))
         assert index.search(unit_rows(0), 5, to_search({1})) == []
+
+    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.differing_executors])
+    @given(st.data())
+    def test_any_history_and_any_permit_answer_as_a_plain_scan(self, data: st.DataObject) -> None:
+        index, model = self.make(SPACE), dict[tuple[int, int], Vectors]()
+        pool = unit_rows(400, seed=7)
+        some_faces = st.lists(st.integers(0, 80), max_size=40)
+        for number in range(data.draw(st.integers(1, 8))):
+            class_id = data.draw(st.none() | st.integers(0, 5))
+            faces = data.draw(some_faces)
+            if class_id is None:
+                index.remove(faces)
+                model = {key: row for key, row in model.items() if key[1] not in faces}
+            elif data.draw(st.integers(0, 3)) == 0:
+                index.remove(faces, class_id)
+                model = {key: row for key, row in model.items() if key[0] != class_id or key[1] not in faces}
+            else:
+                rows = pool[[(number * 53 + 3 * at) % 400 for at in range(len(faces))]]  # few rows: ties are common
+                index.add(class_id, faces, rows)
+                model.update({(class_id, face): row for face, row in zip(faces, rows, strict=True)})
+        permitted = data.draw(st.sets(st.integers(0, 6)))
+        top = data.draw(st.integers(1, 60))
+        probes = pool[data.draw(st.lists(st.integers(0, 399), max_size=70))]
+        batch = index.search(probes, top, to_search(permitted))
+        assert batch == [index.search(probe[None], top, to_search(permitted))[0] for probe in probes]
+        allowed = {key: row for key, row in model.items() if key[0] in permitted}
+        assert index.count(permitted) == len(allowed)
+        for probe, hits in zip(probes, batch, strict=True):
+            exact = {key: float(row.astype(np.float64) @ probe) for key, row in allowed.items()}
+            best = sorted(exact.values(), reverse=True)
+            assert len(hits) == min(top, len(best))
+            assert len({(hit.class_id, hit.face) for hit in hits}) == len(hits)
+            order = [(-hit.score, hit.face, hit.class_id) for hit in hits]
+            assert order == sorted(order)
+            for rank, hit in enumerate(hits):
+                assert abs(hit.score - exact[hit.class_id, hit.face]) < HALF
+                if index.exact:
+                    assert hit.score > best[rank] - HALF
 
     # --- changes -----------------------------------------------------------------------------------------------------
     def test_a_removed_face_is_not_found(self, index: VectorIndex) -> None:
