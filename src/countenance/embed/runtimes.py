@@ -1,0 +1,172 @@
+"""What runs an embedder's network: ONNX Runtime unless the operator chose another (ADR 12 has the figures).
+
+Every choice gives the same templates, or is refused: what runs elsewhere than on ONNX Runtime's CPU kernels (lower
+precision on a GPU or on a processor with bfloat16 is the usual cause) is compared with these before its first template.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from countenance.errors import SpaceMismatch, WrongUse
+
+Planes: TypeAlias = NDArray[np.float32]
+Network: TypeAlias = Callable[[Planes], NDArray[np.float32]]  # (N, ...) as the network takes it -> (N, D), any length
+
+DEFAULT: Final = "onnxruntime"
+SAME: Final = 0.9999  # the least cosine between two runtimes' templates of one crop
+BATCH: Final = 4  # crops a run; measured: 1 to 4 are alike, from 8 on the caches overflow
+
+
+def open_network(onnx: bytes, runtime: str, threads: int, sample: Planes) -> Network:
+    """The network, ready to run; safe to call from several threads.
+
+    Args: runtime: "onnxruntime" (its CPU provider), "onnxruntime:NAME" (another of its providers, such as
+    CUDAExecutionProvider), "openvino" or "opencv"; sample: inputs on which it is compared with the default.
+    Raises: WrongUse: no such runtime, or it is not installed, or its provider is not there, or does not start;
+    SpaceMismatch: its templates are not those of the default.
+    """
+    name, _, provider = runtime.partition(":")
+    if runtime == DEFAULT:
+        return _onnxruntime(onnx, threads, CPU)
+    if name == "onnxruntime" and provider:
+        network = _onnxruntime(onnx, threads, provider)
+    elif runtime in _OTHERS:
+        network = _OTHERS[runtime](onnx, threads)
+    else:
+        raise WrongUse(
+            f"COUNTENANCE_RUNTIME names {runtime!r}, and there is no such runtime",
+            f"one of: {', '.join([DEFAULT, *_OTHERS])}, onnxruntime:PROVIDER with one of {', '.join(_providers())}",
+        )
+    _require_same(runtime, network(sample), _onnxruntime(onnx, threads, CPU)(sample))
+    return network
+
+
+def describe(runtime: str) -> dict[str, Any]:
+    """For `status`: what is chosen, and which providers ONNX Runtime finds on this machine."""
+    return {"chosen": runtime, "onnxruntime_providers": list(_providers())}
+
+
+def _require_same(runtime: str, ours: NDArray[np.float32], reference: NDArray[np.float32]) -> None:
+    cosines = (ours * reference).sum(axis=1) / np.linalg.norm(ours, axis=1) / np.linalg.norm(reference, axis=1)
+    worst = float(np.nan_to_num(cosines, nan=-1.0).min())
+    if worst < SAME:
+        raise SpaceMismatch(
+            f"{runtime} gives other templates than ONNX Runtime on the CPU: their cosine is {worst:.6f}, below {SAME}",
+            f"unset COUNTENANCE_RUNTIME, or set it to {DEFAULT}: templates of two precisions can't be compared",
+        )
+
+
+# --- ONNX Runtime ----------------------------------------------------------------------------------------------------
+CPU: Final = "CPUExecutionProvider"
+
+
+def _providers() -> Sequence[str]:
+    """Those that compute on this machine: AzureExecutionProvider would send crops to somebody's service."""
+    import onnxruntime
+
+    return [provider for provider in onnxruntime.get_available_providers() if provider != "AzureExecutionProvider"]
+
+
+def _onnxruntime(onnx: bytes, threads: int, provider: str) -> Network:
+    import onnxruntime
+
+    if provider not in _providers():
+        raise WrongUse(
+            f"ONNX Runtime has no {provider} on this machine; it has {', '.join(_providers())}",
+            "install the onnxruntime package that brings it, or unset COUNTENANCE_RUNTIME",
+        )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = (
+        1  # a batch a thread: on busy cores a batch split over two threads costs a fifth more
+    )
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors only
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the cores are shared
+    session = onnxruntime.InferenceSession(onnx, options, providers=[provider])
+    if session.get_providers()[0] != provider:  # it falls back to the CPU in silence where a library is missing
+        raise WrongUse(
+            f"ONNX Runtime has {provider}, but it does not start here: {session.get_providers()[0]} took its place",
+            "are the libraries and the driver that it needs installed? Else unset COUNTENANCE_RUNTIME",
+        )
+    (data,) = session.get_inputs()
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="embed")
+
+    def one(planes: Planes) -> NDArray[np.float32]:
+        rows: NDArray[np.float32] = session.run(None, {data.name: planes})[0]
+        return rows
+
+    def run(planes: Planes) -> NDArray[np.float32]:
+        batches = [planes[start : start + BATCH] for start in range(0, len(planes), BATCH)]
+        return np.concatenate(list(map(one, batches) if len(batches) == 1 else pool.map(one, batches)))
+
+    return run
+
+
+# --- others ----------------------------------------------------------------------------------------------------------
+def _openvino(onnx: bytes, threads: int) -> Network:
+    """OpenVINO in its throughput form: a stream a thread, a crop a request."""
+    try:
+        import openvino
+    except ImportError as error:
+        raise _not_installed("openvino", "pip install 'countenance[openvino]'") from error
+    core = openvino.Core()
+    model = core.read_model(onnx)
+    shape = model.input(0).partial_shape
+    shape[0] = 1
+    model.reshape(shape)
+    settings = {
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": threads,
+        "INFERENCE_PRECISION_HINT": "f32",  # else bfloat16 where the processor has it: cosines down to 0.990
+        "ENABLE_CPU_PINNING": False,  # the cores are shared
+    }
+    requests = openvino.AsyncInferQueue(core.compile_model(model, "CPU", settings), threads)
+    one_caller = threading.Lock()
+
+    def run(planes: Planes) -> NDArray[np.float32]:
+        rows: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(planes)
+
+        def keep(request: Any, place: int) -> None:
+            rows[place] = request.get_output_tensor(0).data[0].copy()
+
+        with one_caller:
+            requests.set_callback(keep)
+            for place in range(len(planes)):
+                requests.start_async({0: planes[place : place + 1]}, place)
+            requests.wait_all()
+        return np.stack(rows)
+
+    return run
+
+
+def _opencv(onnx: bytes, threads: int) -> Network:
+    """OpenCV's own engine. It uses all of OpenCV's threads, whatever `threads` says."""
+    del threads
+    import cv2
+
+    network = cv2.dnn.readNetFromONNX(np.frombuffer(onnx, np.uint8))
+    one_caller = threading.Lock()
+
+    def run(planes: Planes) -> NDArray[np.float32]:
+        rows = []
+        with one_caller:
+            for place in range(len(planes)):
+                network.setInput(planes[place : place + 1])
+                rows.append(network.forward().reshape(-1).copy())
+        return np.stack(rows)
+
+    return run
+
+
+def _not_installed(name: str, way_out: str) -> WrongUse:
+    return WrongUse(f"COUNTENANCE_RUNTIME names {name}, which is not installed", way_out)
+
+
+_OTHERS: Final[dict[str, Callable[[bytes, int], Network]]] = {"openvino": _openvino, "opencv": _opencv}
