@@ -26,6 +26,11 @@ class Settings:
         return cls(Path(chosen).expanduser().absolute())
 
 
+def runtime_name(env: Mapping[str, str] = os.environ) -> str:
+    """What is to run the embedder (`embed.runtimes`): COUNTENANCE_RUNTIME, else ONNX Runtime on the CPU."""
+    return env.get("COUNTENANCE_RUNTIME") or "onnxruntime"
+
+
 def free_bytes(path: Path) -> int:
     """Space left on the disk that holds `path`."""
     return shutil.disk_usage(path).free

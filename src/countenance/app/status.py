@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from countenance.embed.runtimes import providers
 from countenance.records.sources import Source
 from countenance.types import GrantState
 
@@ -37,7 +38,8 @@ def status_of(home: Home) -> dict[str, Any]:
         "model": parts.embedder.space.model,
         "calibration": parts.calibration.id,
         "calibration_own": parts.calibrations.has(parts.embedder.space),
-        "runtime": "ONNX Runtime, CPU",
+        "runtime": parts.embedder.runtime,
+        "providers": providers(),  # of ONNX Runtime on this machine
         "disk_bytes": sum(_sizes(home.path)),
     }
 

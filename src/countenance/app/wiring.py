@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from countenance.app import manifest as manifests
 from countenance.app.manifest import HomeManifest
-from countenance.app.settings import core_count, free_bytes
+from countenance.app.settings import core_count, free_bytes, runtime_name
 from countenance.auditlog.checkpoint import Signer
 from countenance.auditlog.log import SqliteLog
 from countenance.blobs.files import FileBlobStore
@@ -99,7 +99,8 @@ class Parts:
         def clock() -> datetime:
             return datetime.now(UTC)
 
-        self.embedder: OnnxEmbedder = OnnxEmbedder(threads=core_count())  # loads its weights when first used
+        # It loads its weights when first used.
+        self.embedder: OnnxEmbedder = OnnxEmbedder(threads=core_count(), runtime=runtime_name())
         sources = self._records.sources
         return Stores(
             kind=self._kind,
@@ -126,7 +127,7 @@ class Parts:
         model = self.model(name)
         if model.task != "embed":
             raise WrongUse(f"{name} is a detector: it makes no templates", "name an embedder: `countenance model list`")
-        return OnnxEmbedder(model, threads=core_count())
+        return OnnxEmbedder(model, threads=core_count(), runtime=runtime_name())
 
     def model(self, name: str) -> Model:
         """The model of that name, shipped or brought; not loaded. Raises: NotFound, StorageFailed."""

@@ -29,7 +29,10 @@ def tell(found: dict[str, Any]) -> None:
         f"{several(found['rejected'], 'file')} rejected, {found['disk_bytes'] / 2**20:,.1f} MB"
     )
     whose = "measured in this home" if found["calibration_own"] else "as shipped"
-    click.echo(f"  model {found['model']}, calibration {found['calibration']} ({whose}), {found['runtime']}")
+    click.echo(
+        f"  model {found['model']}, calibration {found['calibration']} ({whose}), run by {found['runtime']} "
+        f"(ONNX Runtime finds {', '.join(found['providers'])})"
+    )
     click.echo(f"  {several(found['log_entries'], 'log entry', 'log entries')}; master key {found['keyfile']}")
     for source in found["sources"]:
         left = "" if source["days_left"] is None else f", {several(max(source['days_left'], 0), 'day')} left"

@@ -1,13 +1,14 @@
-"""Templates by ONNX Runtime on the CPU."""
+"""Templates by an ONNX model."""
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from countenance.embed.runtimes import DEFAULT, Network, open_network
 from countenance.errors import WeightsDamaged
 from countenance.permits import EMBEDDING_ACTS, Permit, require
 from countenance.types import Vectors
@@ -15,10 +16,8 @@ from countenance.weights.manifest import SFACE
 from countenance.weights.model import Model
 from countenance.weights.store import shipped
 
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
-
-BATCH = 4  # crops a run; measured: 1 to 4 are alike on one thread, 4 is best on two, from 8 on the caches overflow
+PART: Final = 64  # crops as float32 at once: 10 MB
+SAMPLED: Final = 4  # crops on which another runtime is compared with the default
 
 
 class OnnxEmbedder:
@@ -28,22 +27,24 @@ class OnnxEmbedder:
     a fork, so make the first call after forking.
     """
 
-    def __init__(self, model: Model | None = None, *, threads: int = 1) -> None:
-        """Raises: ValueError: the model makes no templates."""
+    def __init__(self, model: Model | None = None, *, threads: int = 1, runtime: str = DEFAULT) -> None:
+        """`runtime`: see `embed.runtimes`. Raises: ValueError: the model makes no templates."""
         self.model = shipped(SFACE) if model is None else model
         if self.model.crop is None:
             raise ValueError(f"{self.model.name} is a {self.model.task} model and makes no templates")
         self.space = self.model.space
         self.crop = self.model.crop
         self._threads = threads
+        self.runtime = runtime
         self._lock = threading.Lock()
-        self._session: InferenceSession | None = None
+        self._network: Network | None = None
 
     def embed(self, crops: NDArray[np.uint8], permit: Permit) -> Vectors:
         """(N, D) float32 unit rows for (N, height, width, 3) uint8 RGB aligned crops; N may be 0.
 
-        Raises: PermitRefused; ValueError: wrong shape or dtype; WeightsDamaged, StorageFailed: see `weights.store`;
-        WeightsDamaged also where a row is no direction (not finite, or zero), which no self-test met.
+        Raises: PermitRefused; ValueError: wrong shape or dtype; WrongUse, SpaceMismatch: see `embed.runtimes`;
+        WeightsDamaged, StorageFailed: see `weights.store`; WeightsDamaged also where a row is no direction (not finite,
+        or zero), which no self-test met.
         """
         require(permit, *EMBEDDING_ACTS)
         wanted = (self.crop.height, self.crop.width, 3)
@@ -53,13 +54,9 @@ class OnnxEmbedder:
             )
         if not len(crops):
             return np.empty((0, self.space.dimension), np.float32)
-        session = self._loaded()
-        (data,) = session.get_inputs()
+        network = self._loaded()
         rows = np.concatenate(
-            [
-                session.run(None, {data.name: as_input(self.model, crops[start : start + BATCH])})[0]
-                for start in range(0, len(crops), BATCH)
-            ]
+            [network(as_input(self.model, crops[start : start + PART])) for start in range(0, len(crops), PART)]
         )
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
         if not (np.isfinite(lengths).all() and lengths.all()):
@@ -70,12 +67,14 @@ class OnnxEmbedder:
         vectors: Vectors = rows / lengths
         return vectors
 
-    def _loaded(self) -> InferenceSession:
-        """The session, made by the first caller."""
+    def _loaded(self) -> Network:
+        """The network, opened by the first caller."""
         with self._lock:
-            if self._session is None:
-                self._session = session_of(self.model.read(), self._threads)
-            return self._session
+            if self._network is None:
+                made_up = np.random.default_rng(0).integers(0, 256, (SAMPLED, self.crop.height, self.crop.width, 3))
+                sample = as_input(self.model, made_up.astype(np.uint8))
+                self._network = open_network(self.model.read(), self.runtime, self._threads, sample)
+            return self._network
 
 
 def as_input(model: Model, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -89,15 +88,3 @@ def as_input(model: Model, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         values -= np.array(model.mean, np.float32).reshape(shape)
         values /= np.array(model.std, np.float32).reshape(shape)
     return values
-
-
-def session_of(onnx: bytes, threads: int) -> InferenceSession:
-    """A session on the CPU that keeps to its threads."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors only
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the cores are shared
-    return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])

@@ -9,12 +9,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from countenance.errors import SpaceMismatch, WrongUse
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 Planes: TypeAlias = NDArray[np.float32]
 Network: TypeAlias = Callable[[Planes], NDArray[np.float32]]  # (N, ...) as the network takes it -> (N, D), any length
@@ -42,15 +45,10 @@ def open_network(onnx: bytes, runtime: str, threads: int, sample: Planes) -> Net
     else:
         raise WrongUse(
             f"COUNTENANCE_RUNTIME names {runtime!r}, and there is no such runtime",
-            f"one of: {', '.join([DEFAULT, *_OTHERS])}, onnxruntime:PROVIDER with one of {', '.join(_providers())}",
+            f"one of: {', '.join([DEFAULT, *_OTHERS])}, onnxruntime:PROVIDER with one of {', '.join(providers())}",
         )
     _require_same(runtime, network(sample), _onnxruntime(onnx, threads, CPU)(sample))
     return network
-
-
-def describe(runtime: str) -> dict[str, Any]:
-    """For `status`: what is chosen, and which providers ONNX Runtime finds on this machine."""
-    return {"chosen": runtime, "onnxruntime_providers": list(_providers())}
 
 
 def _require_same(runtime: str, ours: NDArray[np.float32], reference: NDArray[np.float32]) -> None:
@@ -67,29 +65,33 @@ def _require_same(runtime: str, ours: NDArray[np.float32], reference: NDArray[np
 CPU: Final = "CPUExecutionProvider"
 
 
-def _providers() -> Sequence[str]:
-    """Those that compute on this machine: AzureExecutionProvider would send crops to somebody's service."""
+def providers() -> Sequence[str]:
+    """Those of ONNX Runtime that compute on this machine; AzureExecutionProvider would send crops to a service."""
     import onnxruntime
 
     return [provider for provider in onnxruntime.get_available_providers() if provider != "AzureExecutionProvider"]
 
 
-def _onnxruntime(onnx: bytes, threads: int, provider: str) -> Network:
+def session_of(onnx: bytes, provider: str = CPU) -> InferenceSession:
+    """A session of one thread."""
     import onnxruntime
 
-    if provider not in _providers():
-        raise WrongUse(
-            f"ONNX Runtime has no {provider} on this machine; it has {', '.join(_providers())}",
-            "install the onnxruntime package that brings it, or unset COUNTENANCE_RUNTIME",
-        )
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = (
-        1  # a batch a thread: on busy cores a batch split over two threads costs a fifth more
-    )
+    options.intra_op_num_threads = 1  # a batch split over two threads of busy cores costs a fifth more than one
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors only
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the cores are shared
-    session = onnxruntime.InferenceSession(onnx, options, providers=[provider])
+    return onnxruntime.InferenceSession(onnx, options, providers=[provider])
+
+
+def _onnxruntime(onnx: bytes, threads: int, provider: str) -> Network:
+    """A batch a thread."""
+    if provider not in providers():
+        raise WrongUse(
+            f"ONNX Runtime has no {provider} on this machine; it has {', '.join(providers())}",
+            "install the onnxruntime package that brings it, or unset COUNTENANCE_RUNTIME",
+        )
+    session = session_of(onnx, provider)
     if session.get_providers()[0] != provider:  # it falls back to the CPU in silence where a library is missing
         raise WrongUse(
             f"ONNX Runtime has {provider}, but it does not start here: {session.get_providers()[0]} took its place",

@@ -85,12 +85,12 @@ def trying() -> Callable[[bytes, Mapping[str, Any]], Answer | Rejected]:
 
 def _seconds(data: bytes, entry: Mapping[str, Any]) -> float:
     """The time of one run. Raises WrongUse."""
-    from countenance.embed.onnx import session_of
+    from countenance.embed.runtimes import session_of
     from countenance.weights.inspect import inspect
 
     inspect(data)
     try:
-        session = session_of(data, 1)
+        session = session_of(data)
     except Exception as error:
         raise WrongUse(f"ONNX Runtime can't load it: {error}", "does it load elsewhere?") from error
     shape = [(value.name, list(value.shape), value.type) for value in session.get_inputs()]

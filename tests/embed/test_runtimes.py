@@ -1,0 +1,79 @@
+"""Each runtime gives the same templates or is refused, and none takes another's place in silence."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from countenance.embed import runtimes
+from countenance.embed.onnx import OnnxEmbedder
+from countenance.errors import SpaceMismatch, WrongUse
+from countenance.permits import Act
+from countenance.testing.embedder import EmbedderContract, synthetic_crops
+from countenance.testing.forged import live
+
+CROPS = synthetic_crops(9)
+
+
+class TestOpenVino(EmbedderContract):
+    @classmethod
+    def make(cls):
+        return OnnxEmbedder(threads=2, runtime="openvino")
+
+
+class TestOpenCv(EmbedderContract):
+    @classmethod
+    def make(cls):
+        return OnnxEmbedder(runtime="opencv")
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return OnnxEmbedder().embed(CROPS, live(Act.EMBED))
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "opencv", "onnxruntime:CPUExecutionProvider"])
+def test_every_runtime_gives_the_same_templates(runtime, reference):
+    rows = OnnxEmbedder(threads=2, runtime=runtime).embed(CROPS, live(Act.EMBED))
+    assert (rows * reference).sum(axis=1).min() >= 0.9999
+
+
+def test_one_that_gives_other_templates_is_refused(monkeypatch):
+    real = runtimes.session_of
+
+    def rough(onnx, threads):
+        session = real(onnx)
+        return lambda planes: session.run(None, {"data": np.round(planes / 16) * 16})[0]
+
+    monkeypatch.setitem(runtimes._OTHERS, "opencv", rough)
+    with pytest.raises(SpaceMismatch, match="opencv gives other templates"):
+        OnnxEmbedder(runtime="opencv").embed(CROPS, live(Act.EMBED))
+
+
+def test_one_that_gives_no_number_is_refused(monkeypatch):
+    monkeypatch.setitem(runtimes._OTHERS, "opencv", lambda *_: lambda planes: np.full((len(planes), 128), np.nan))
+    with pytest.raises(SpaceMismatch):
+        OnnxEmbedder(runtime="opencv").embed(CROPS, live(Act.EMBED))
+
+
+@pytest.mark.parametrize("runtime", ["tpu", "onnxruntime:", "openvino:GPU", "OpenCV"])
+def test_an_unknown_runtime_is_named_with_those_there_are(runtime):
+    with pytest.raises(WrongUse, match="no such runtime") as caught:
+        OnnxEmbedder(runtime=runtime).embed(CROPS, live(Act.EMBED))
+    assert "openvino" in caught.value.hint
+    assert "CPUExecutionProvider" in caught.value.hint
+
+
+@pytest.mark.parametrize("provider", ["CUDAExecutionProvider", "AzureExecutionProvider", "Nonsense"])
+def test_a_provider_that_is_not_here_is_refused(provider):
+    """Azure's is in ONNX Runtime's wheel, and would send crops to somebody's service."""
+    with pytest.raises(WrongUse, match=provider):
+        OnnxEmbedder(runtime=f"onnxruntime:{provider}").embed(CROPS, live(Act.EMBED))
+
+
+def test_a_provider_that_does_not_start_is_not_replaced_in_silence(monkeypatch):
+    fallen_back = SimpleNamespace(get_providers=lambda: ["CPUExecutionProvider"])
+    monkeypatch.setattr(runtimes, "providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
+    monkeypatch.setattr(runtimes, "session_of", lambda *_: fallen_back)
+    with pytest.raises(WrongUse, match="does not start here: CPUExecutionProvider took its place"):
+        OnnxEmbedder(runtime="onnxruntime:CUDAExecutionProvider").embed(CROPS, live(Act.EMBED))
