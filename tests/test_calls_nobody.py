@@ -39,3 +39,23 @@ def test_telemetry_is_off_wherever_countenance_is_imported(tmp_path, environment
 def test_this_test_would_notice(tmp_path):
     """Without Countenance it is on; if this fails, ONNX Runtime has changed, and the tests here show nothing."""
     assert loaded_in(tmp_path, LOAD.replace("countenance, ", ""))
+
+
+OPENVINO = """
+import sys
+called = []
+calling = ("socket.", "subprocess.", "os.exec")
+sys.addaudithook(lambda event, _: called.append(event) if event.startswith(calling) else None)
+import numpy as np
+from countenance.embed.onnx import OnnxEmbedder
+from countenance.permits import Act
+from countenance.testing.forged import live
+OnnxEmbedder(runtime="openvino").embed(np.zeros((2, 112, 112, 3), np.uint8), live(Act.EMBED))
+assert "openvino_telemetry" in sys.modules, "it is not even loaded any more: this test can go"
+assert called == [], called
+"""
+
+
+def test_openvino_brings_a_reporter_that_is_not_used():
+    done = subprocess.run([sys.executable, "-c", OPENVINO], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -183,7 +183,7 @@ def test_the_model_card_is_that_of_the_manifest(doc, name):
 
 
 @pytest.mark.parametrize(("section", "tables"), [
-    ("To run", [("project", "dependencies"), ("project", "optional-dependencies", "heic")]),
+    ("To run", [("project", "dependencies"), *(("project", "optional-dependencies", e) for e in ("heic", "openvino"))]),
     ("To build", [("dependency-groups", "build")]),
     ("To test", [("dependency-groups", "dev")]),
 ])  # fmt: skip

@@ -45,8 +45,8 @@ class Eyes(ToyLooker):
         """There is nothing to close."""
 
 
-def _embedder(model: Any = None, *, threads: int) -> ToyEmbedder:
-    del model, threads
+def _embedder(model: Any = None, *, threads: int, runtime: str) -> ToyEmbedder:
+    del model, threads, runtime
     return ToyEmbedder()
 
 

@@ -83,6 +83,7 @@ class ToyEmbedder:
 
     space = SPACE
     crop = ARCFACE
+    runtime = "toy"
 
     def __init__(self) -> None:
         self.embedded = 0
