@@ -8,35 +8,30 @@ person but counts of scores. A home's own is measured by `countenance evaluate -
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from countenance.calibrate.measure import measured
+from countenance.app.home import open_home
+from countenance.calibrate.calibration import Calibration
 from countenance.calibrate.table import figures
-from countenance.calibrate.tally import distributions
-from countenance.embed.onnx import OnnxEmbedder
-from countenance.pipeline.evaluate import about_these
-from countenance.pipeline.look import Looker
-from countenance.testing.people import every_pair, known_faces
-from countenance.weights.manifest import YUNET
-from countenance.weights.store import shipped
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = "a part of Labeled Faces in the Wild (Huang, Ramesh, Berg, Learned-Miller 2007)"
 
 
 def main(people_dir: Path) -> None:
-    """The shipped calibration is that of these people."""
-    embedder = OnnxEmbedder(threads=os.cpu_count() or 1)
-    with Looker(workers=os.cpu_count() or 1) as looker:
-        labelled, faces = known_faces(people_dir, looker, embedder)
-    pairs = every_pair(labelled, faces)
-    about = about_these(labelled, faces, shipped(YUNET), DATA, dt.datetime.now(dt.UTC).date())
-    calibration = measured(pairs, distributions(pairs), embedder.space, about)
-    written = ROOT / "src" / "countenance" / "calibrate" / "data" / f"{embedder.space.model}.json"
-    written.write_bytes(calibration.to_json())
+    """The shipped calibration is that of these people, measured in a home that is thrown away."""
+    with TemporaryDirectory() as folder:
+        os.environ["COUNTENANCE_KEYFILE"] = f"{folder}/key"
+        with open_home(f"{folder}/home") as home:
+            measured = home.evaluate(people=people_dir, use=True).calibration
+    assert measured is not None
+    written = ROOT / "src" / "countenance" / "calibrate" / "data" / f"{measured.space.model}.json"
+    written.write_bytes(replace(measured, about={**measured.about, "data": DATA}).to_json())
+    calibration = Calibration.from_json(written.read_bytes())
 
     page = ROOT / "docs" / "calibration.md"
     before, _, rest = page.read_text(encoding="utf-8").partition("<!-- figures -->\n")

@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -34,7 +35,7 @@ def test_a_whole_home(filled, monkeypatch):
     monkeypatch.setattr(doctor, "LOW_DISK_BYTES", 0)
     seen = found(filled)
     assert list(seen) == ["records.db", "keys.db", "log.db", "disk", "master key", "erasures", "log",
-                          "crops and evidence", "data keys", "index", "weights"]  # fmt: skip
+                          "crops and evidence", "data keys", "index", "weights", "calibration"]  # fmt: skip
     assert {finding.state for finding in seen.values()} == {"ok"}
     assert seen["index"].as_dict() == {
         "what": "index", "state": "ok", "said": "4 rows, as the records have them", "do": "",
@@ -134,6 +135,19 @@ def test_an_index_that_lacks_rows(filled, monkeypatch):
 def test_little_room(filled, monkeypatch):
     monkeypatch.setattr(doctor, "free_bytes", lambda _: 10 * 2**20)
     assert found(filled)["disk"].state == "warning"
+
+
+def test_a_damaged_calibration_of_the_homes_own(filled):
+    calibrations = filled.parts.calibrations
+    calibrations.keep(replace(filled.parts.calibration, space=filled.parts.embedder.space))
+    filled.parts.calibration_changed()
+    assert "measured in this home" in found(filled)["calibration"].said
+    [path] = calibrations.folder.iterdir()
+    path.write_bytes(path.read_bytes()[:-9])
+    filled.parts.calibration_changed()
+    seen = found(filled)["calibration"]
+    assert seen.state == "problem"
+    assert "--use-shipped" in seen.do
 
 
 def test_a_look_that_fails_is_a_problem_and_the_next_is_taken(filled, monkeypatch):

@@ -130,6 +130,12 @@ def _disk(home: Home) -> Iterator[Finding]:
     yield Finding("disk", "warning" if low else "ok", f"{free / 2**30:.1f} GB free", "make room" if low else "")
 
 
+def _calibration(home: Home) -> Iterator[Finding]:
+    own = home.parts.calibrations.has(home.parts.embedder.space)
+    whose = "measured in this home" if own else "as it came with the model"
+    yield Finding("calibration", "ok", f"{home.parts.calibration.id}, {whose}")
+
+
 _LOOKS: dict[str, Callable[[Home], Iterator[Finding]]] = {
     "master key": _key_file,
     "erasures": _erasures,
@@ -138,4 +144,5 @@ _LOOKS: dict[str, Callable[[Home], Iterator[Finding]]] = {
     "consistency": _consistency,
     "index": _index,
     "weights": _weights,
+    "calibration": _calibration,
 }

@@ -20,7 +20,9 @@ REPLICATES: Final = 500
 MIN_IMPOSTORS: Final = 100_000  # so that at least 100 lie in the tail that is fitted
 MIN_PEOPLE: Final = 100  # so that the spread over people can be told
 SEED: Final = 20260101
-MAX_KEPT: Final = 2**23  # of the highest impostor pairs, about 170 MB
+KEPT: Final = 20 * START_RATE  # of the impostor pairs, the highest: enough for any draw of any people
+MAX_KEPT: Final = 2**18  # beyond so many only LEAST_KEPT, if that is more: of many people draws differ less
+LEAST_KEPT: Final = 4 * START_RATE
 METHOD: Final = (
     "all pairs once; genuine: one person, impostor: two people; tail: censored exponential between FMR 1e-3 and 1e-5, "
     f"{REPLICATES} draws of the people with replacement (seed {SEED}). docs/calibration.md."
@@ -78,11 +80,8 @@ def tails(pairs: EveryPair, impostor: Histogram) -> tuple[ExponentialTail, tuple
 
 
 def _highest(pairs: EveryPair, impostor: Histogram) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
-    """Scores and people of the highest impostor pairs: 20 times what is fitted, which is enough for any draw.
-
-    Of more than 90,000 pictures fewer, to keep within MAX_KEPT; of so many, draws differ less.
-    """
-    wanted = min(20 * START_RATE * impostor.total, max(MAX_KEPT, 2 * START_RATE * impostor.total))
+    """Scores, rising, and people of the highest impostor pairs, from which every draw's tail can be fitted."""
+    wanted = min(KEPT * impostor.total, max(MAX_KEPT, LEAST_KEPT * impostor.total))
     lowest = bin_of(impostor.lowest_with_at_most(int(wanted))) - 1  # one bin more, so that it is never too few
     kept: list[tuple[NDArray[Any], ...]] = []
     for tile in pairs.tiles():
@@ -91,4 +90,5 @@ def _highest(pairs: EveryPair, impostor: Histogram) -> tuple[NDArray[np.float32]
             take = (p != q) & (bins_of(block.score) >= max(lowest, -BINS))
             kept.append((block.score[take], p[take], q[take]))
     scores, first, second = (np.concatenate(parts) for parts in zip(*kept, strict=True))
-    return scores, first, second
+    order = np.argsort(scores, kind="stable")
+    return scores[order], first[order], second[order]

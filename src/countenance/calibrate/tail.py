@@ -49,7 +49,7 @@ def fit_tail(scores: NDArray[np.floating[Any]], weights: NDArray[np.floating[Any
     Source:  the censored exponential: Lawless 2003, Statistical Models and Methods for Lifetime Data, section 4.1:
              scale = sum of (censored) excesses / number of uncensored ones.
     """
-    order = np.argsort(scores)[::-1]
+    order = np.argsort(scores, kind="stable")[::-1]  # at once where they rise already
     scores, weights = scores[order].astype(np.float64), weights[order].astype(np.float64)
     above = np.cumsum(weights) / total
     start, stop = (scores[int(np.searchsorted(above, rate))] for rate in (START_RATE, STOP_RATE))
