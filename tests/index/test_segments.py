@@ -28,12 +28,22 @@ class MemoryKeys:
 
     def __init__(self):
         self.living = {}
+        self.making = set()
         self.pending = ()
 
-    def create(self, count=1):
+    def create(self, count=1, *, blobs=()):
+        assert not blobs
         made = [secrets.token_bytes(16) for _ in range(count)]
         self.living.update({key: AESGCM(secrets.token_bytes(32)) for key in made})
+        self.making.update(made)
         return made
+
+    def made(self, keys=(), *, blobs=()):
+        assert not blobs
+        self.making.difference_update(keys)
+
+    def in_the_making(self):
+        return sorted(self.making & self.living.keys()), []
 
     def seal(self, key, binding, plaintext):
         nonce = secrets.token_bytes(12)

@@ -279,10 +279,23 @@ def test_a_locked_ring_is_told(ring, path):
 
 def test_a_key_costs_at_most_a_hundred_bytes_on_disk(ring, path):
     for _ in range(50):
-        ring.create(200)
+        ring.made(ring.create(200))
     ring.tidy()
     assert path.stat().st_size / 10_000 <= 100
 
 
 def test_the_chunk_fits_any_sqlite(ring):
     assert ring_module.CHUNK <= 999  # SQLITE_MAX_VARIABLE_NUMBER before 3.32
+
+
+def test_a_ring_of_version_1_is_brought_up_to_date_and_opens_what_it_sealed(ring, path):
+    [key] = ring.create()
+    sealed = ring.seal(key, "b", b"x")
+    for table in ("key_in_the_making", "blob_in_the_making"):
+        ring._connection.execute(f"DROP TABLE {table}")
+    ring._connection.execute("PRAGMA user_version=1")
+    ring.close()
+    again = SqliteKeyRing(path, MASTER, make=False)
+    assert again.open(key, "b", sealed) == b"x"
+    [new] = again.create(blobs=["crop"])
+    assert again.in_the_making() == ([new], ["crop"])

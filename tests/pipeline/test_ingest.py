@@ -7,6 +7,7 @@ import pytest
 
 from countenance.errors import LogUnwritable, NotFound, PolicyDenied, StorageFailed
 from countenance.permits import Act
+from countenance.pipeline.sweep import sweep
 from countenance.testing.toy import picture
 from countenance.types import Rejected, RejectReason
 
@@ -237,12 +238,40 @@ def test_what_a_killed_command_left_is_swept_before_the_next_run(toy, album):
     (album / "a.jpg").write_bytes(picture(ALICE))
     toy.add_source(album)
     toy.ingest()
-    [orphan] = toy.keys.create()
+    assert toy.keys.in_the_making() == ([], [])
+    [orphan] = toy.keys.create(blobs=["left-over"])
     toy.blobs.put_many({"left-over": b"sealed"})
     kept = set(toy.keys.keys) - {orphan}
     toy.ingest()
     assert set(toy.keys.keys) == kept
     assert "left-over" not in toy.blobs.kept
+    assert toy.keys.in_the_making() == ([], [])
+
+
+def test_what_a_row_names_is_not_swept_though_its_note_came_back(toy, album):
+    (album / "a.jpg").write_bytes(picture(ALICE))
+    toy.add_source(album)
+    made = toy.keys.made
+    toy.keys.made = lambda *keys, **blobs: None
+    toy.ingest()
+    assert all(toy.keys.in_the_making())
+    toy.keys.made = made
+    kept = set(toy.keys.keys), dict(toy.blobs.kept)
+    toy.ingest()
+    assert (set(toy.keys.keys), toy.blobs.kept) == kept
+    assert toy.keys.in_the_making() == ([], [])
+
+
+def test_what_no_note_tells_of_is_found_by_a_whole_sweep_alone(toy, album):
+    (album / "a.jpg").write_bytes(picture(ALICE))
+    toy.add_source(album)
+    toy.ingest()
+    kept = set(toy.keys.keys), dict(toy.blobs.kept)
+    toy.keys.made(toy.keys.create())
+    toy.blobs.put_many({"left-over": b"sealed"})
+    assert sweep(toy.stores) == (0, 0)
+    assert sweep(toy.stores, whole=True) == (1, 1)
+    assert (set(toy.keys.keys), toy.blobs.kept) == kept
 
 
 def test_a_name_that_is_no_utf8_and_a_name_with_a_newline_are_taken(toy, album):

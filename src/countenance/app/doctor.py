@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from countenance.app.settings import free_bytes
 from countenance.app.status import erasure_due
 from countenance.app.wiring import check_databases
-from countenance.errors import CountenanceError
+from countenance.errors import CountenanceError, HomeBusy
+from countenance.pipeline.sweep import sweep
 
 if TYPE_CHECKING:
     from countenance.app.home import Home
@@ -66,7 +68,9 @@ def _databases(home: Home) -> Iterator[Finding]:
 
 def _erasures(home: Home) -> Iterator[Finding]:
     finished = home.parts.eraser.resume()
-    home.parts.blobs.sweep()
+    with suppress(HomeBusy), home.parts.ingest_lock():  # else what an ingest has in the making would look left over
+        home.parts.blobs.sweep()
+        sweep(home.parts.stores, whole=True)
     pending = list(home.parts.keys.tidy().pending)
     if not home.parts.stores.records.database.truncate_wal():
         pending.append("records.db-wal is held by a reader")
@@ -103,7 +107,7 @@ def _consistency(home: Home) -> Iterator[Finding]:
             yield Finding(what, "problem", f"{len(missing)} of {len(before)} are missing",
                           "restore the home from a backup")  # fmt: skip
         elif spare:
-            yield Finding(what, "warning", f"{len(spare)} that no record names", "the next ingest removes them")
+            yield Finding(what, "warning", f"{len(spare)} that no record names", "run doctor again when no ingest runs")
         else:
             yield Finding(what, "ok", "every one that the records name is there")
 

@@ -1,7 +1,7 @@
 """Sealed bytes, a file each. What is here opens only with a data key that lies elsewhere.
 
 <root>/3f/<name>        3f: the CRC-32 of the name modulo 256, so that no folder holds more than its share
-<root>/3f/<name>.0123abcd.new       half written; nobody reads it
+<root>/new/<name>.0123abcd          half written; nobody reads it
 <root>/.writers         locked shared by who writes, alone by who sweeps
 """
 
@@ -22,7 +22,7 @@ from countenance.errors import NotFound, StorageFailed
 from countenance.protocols import Gone
 
 _NAME: Final = re.compile(r"[a-z0-9-]{1,64}")
-_UNFINISHED: Final = ".new"
+_UNFINISHED: Final = "new"  # one folder for all, so that a sweep need not look through a million names
 _FOLDERS: Final = "[0-9a-f][0-9a-f]"
 
 
@@ -37,7 +37,7 @@ class FileBlobStore:
         """See `BlobStore.put_many`.
 
         Crash order: each is written and synced under another name, then renamed; then every folder touched is synced
-        once. A crash leaves whole blobs and files that end in `.new`, which `sweep` removes.
+        once. A crash leaves whole blobs and files in `new`, which `sweep` removes.
         """
         paths = {self._path(name): data for name, data in blobs.items()}  # all names are checked before any is written
         if not paths:
@@ -46,9 +46,10 @@ class FileBlobStore:
         try:
             self._make_root()
             with self._writing(fcntl.LOCK_SH):
+                (self._root / _UNFINISHED).mkdir(mode=0o700, exist_ok=True)
                 for path, data in paths.items():
                     path.parent.mkdir(mode=0o700, exist_ok=True)
-                    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(4)}{_UNFINISHED}")
+                    unfinished = self._root / _UNFINISHED / f"{path.name}.{secrets.token_hex(4)}"
                     done.append(unfinished)
                     _write_durably(unfinished, data)
                     unfinished.rename(path)
@@ -101,7 +102,7 @@ class FileBlobStore:
             return 0
         try:
             with self._writing(fcntl.LOCK_EX | fcntl.LOCK_NB):
-                left = list(self._root.glob(f"{_FOLDERS}/*{_UNFINISHED}"))
+                left = list(self._root.glob(f"{_UNFINISHED}/*"))
                 for path in left:
                     path.unlink(missing_ok=True)
                 _sync_folders({path.parent for path in left})

@@ -9,11 +9,12 @@ Segments never change: a writer makes new ones and destroys the old. The order, 
     1. sweep: destroy the key of every segment file that the manifest does not name, then unlink the file
     2. create keys and write the new segments, each file and then their folder synced
     3. replace the manifest
-    4. sweep, which takes what 3 left behind
+    4. sweep, which takes what 3 left behind; the new keys are in the making no more
 
 A crash before 3 leaves the old snapshot, and new files that no manifest names; after 3 the new snapshot, and old files.
 Either way a file's name says which key is to be destroyed, and step 1 of the next writer does it; so a removal that was
-cut short is complete when it is run again. A crash within 2 may leave keys that never sealed anything.
+cut short is complete when it is run again.
+A crash within 2 may leave keys that never sealed anything; the key ring lists them as in the making.
 """
 
 from __future__ import annotations
@@ -278,7 +279,9 @@ class SegmentStore:
 
     def _replace(self, manifest: Manifest) -> Gone:
         manifests.write(self._folder, manifest)
-        return self._sweep(manifest)
+        gone = self._sweep(manifest)
+        self._keys.made(each.key for each in manifest.segments)
+        return gone
 
     def _begin_anew(self) -> Gone:
         (self._folder / manifests.FILE).unlink(missing_ok=True)

@@ -35,7 +35,7 @@ from countenance.keys.sealing import seal, unseal, unwrap, wrap
 from countenance.protocols import Gone
 from countenance.types import KeyId
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2  # 2: what is in the making
 BUSY_TIMEOUT_MS: Final = 10_000  # a writer waits this long for another process's short transaction
 CHECKPOINT_TIMEOUT_MS: Final = 200  # readers of the key store are shorter than that (DESIGN.md section 3)
 CHUNK: Final = 999  # ids in one query: SQLite's oldest limit on variables; a millisecond's read
@@ -45,6 +45,8 @@ _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS data_key (id BLOB PRIMARY KEY, wrapped BLOB NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS secret (name TEXT PRIMARY KEY, wrapped BLOB NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS master (key_id TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS key_in_the_making (id BLOB PRIMARY KEY) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS blob_in_the_making (name TEXT PRIMARY KEY) WITHOUT ROWID",
 )
 
 
@@ -69,14 +71,33 @@ class SqliteKeyRing:
             raise
 
     # --- keys ----------------------------------------------------------------------------------------------------
-    def create(self, count: int = 1) -> list[KeyId]:
-        """See `KeyRing.create`. One commit; a crash before it leaves none, one after it keys that nothing names."""
+    def create(self, count: int = 1, *, blobs: Iterable[str] = ()) -> list[KeyId]:
+        """See `KeyRing.create`. One commit; a crash before it leaves none, one after it what `in_the_making` lists."""
         born = (time.time_ns() // 1_000_000).to_bytes(6, "big")
         keys = sorted(born + secrets.token_bytes(10) for _ in range(count))
         rows = [(key, wrap(self._wrapping_key, _about(key), secrets.token_bytes(32))) for key in keys]
         with self._transaction() as connection:
             connection.executemany("INSERT INTO data_key VALUES (?, ?)", rows)
+            connection.executemany("INSERT INTO key_in_the_making VALUES (?)", ((key,) for key in keys))
+            connection.executemany("INSERT OR IGNORE INTO blob_in_the_making VALUES (?)", ((name,) for name in blobs))
         return keys
+
+    def made(self, keys: Iterable[KeyId] = (), *, blobs: Iterable[str] = ()) -> None:
+        """See `KeyRing.made`. Not synced: a power cut may bring the notes back, and a sweep finds what rows name."""
+        with self._lock:
+            self._connection.execute("PRAGMA synchronous=NORMAL")
+            try:
+                with self._transaction() as connection:
+                    connection.executemany("DELETE FROM key_in_the_making WHERE id = ?", ((key,) for key in keys))
+                    connection.executemany("DELETE FROM blob_in_the_making WHERE name = ?", ((name,) for name in blobs))
+            finally:
+                self._connection.execute("PRAGMA synchronous=FULL")
+
+    def in_the_making(self) -> tuple[list[KeyId], list[str]]:
+        """See `KeyRing.in_the_making`."""
+        keys = self._rows("SELECT id FROM key_in_the_making ORDER BY id")
+        blobs = self._rows("SELECT name FROM blob_in_the_making ORDER BY name")
+        return [key for (key,) in keys], [name for (name,) in blobs]
 
     def seal(self, key: KeyId, binding: str, plaintext: bytes) -> bytes:
         """See `KeyRing.seal`."""
@@ -105,8 +126,10 @@ class SqliteKeyRing:
         write-ahead log is emptied. A crash in between leaves wrapped keys in the log until the next `destroy`, `tidy`
         or last close.
         """
+        gone = [(key,) for key in keys]
         with self._transaction() as connection:
-            connection.executemany("DELETE FROM data_key WHERE id = ?", ((key,) for key in keys))
+            connection.executemany("DELETE FROM data_key WHERE id = ?", gone)
+            connection.executemany("DELETE FROM key_in_the_making WHERE id = ?", gone)
         return self.tidy()
 
     def tidy(self) -> Gone:
@@ -176,9 +199,9 @@ class SqliteKeyRing:
                 f"keys.db has version {version}; this version of Countenance knows up to {SCHEMA_VERSION}",
                 "install the newer version that wrote it: pip install --upgrade countenance",
             )
-        if version == 0:
-            if not make:
-                raise StorageFailed("keys.db holds no keys at all", "restore the home from a backup")
+        if version == 0 and not make:
+            raise StorageFailed("keys.db holds no keys at all", "restore the home from a backup")
+        if version < SCHEMA_VERSION:
             with self._transaction() as connection:
                 for statement in _SCHEMA:
                     connection.execute(statement)

@@ -1,7 +1,7 @@
 """Gate 2: from looked-at pictures to sealed templates, of those faces and no others that may have one.
 
 Nothing is recorded here. What `Enrolled` holds is on the disk as sealed crops and data keys that no row names yet;
-`undo` removes them again, and the next run's sweep does after a crash.
+`undo` removes them again, `recorded` says that rows name them, and after a crash the next run's sweep removes them.
 """
 
 from __future__ import annotations
@@ -137,6 +137,10 @@ class Enroller:
         self.stores.blobs.delete_many(enrolled.blobs)
         self.stores.keys.destroy(enrolled.keys)
 
+    def recorded(self, enrolled: Enrolled) -> None:
+        """Rows name what `enrol` put on the disk; no sweep need look at it."""
+        self.stores.keys.made(enrolled.keys, blobs=enrolled.blobs)
+
     def enrol(self, looked_at: Sequence[tuple[Job, Looked]]) -> Enrolled:
         """Templates of what may be embedded, sealed, with their crops stored; not recorded yet."""
         identities = [_Identity.of(job) for job, _ in looked_at]
@@ -153,7 +157,7 @@ class Enroller:
             self._tie(candidates, permit)
         wanted = [c for c in candidates if c.needs_template]
         vectors = self._embed([c.aligned for c in wanted], permit)
-        keys = self.stores.keys.create(len(wanted)) if wanted else []
+        keys = self.stores.keys.create(len(wanted), blobs=[str(c.uid) for c in wanted]) if wanted else []
         crops: dict[str, bytes] = {}
         for candidate, vector, key in zip(wanted, vectors, keys, strict=True):
             uid = str(candidate.uid)

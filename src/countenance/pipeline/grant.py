@@ -70,6 +70,7 @@ class Registrar:
                 self._seal_subject(blobs, key or b"", line, vector)
                 for line, vector in zip(subjects, templates, strict=True)
             ]
+            self.stores.keys.create(0, blobs=blobs)
             self.stores.blobs.put_many(blobs)
             self.stores.log.append("source.added", self._record(uid, grant_uid, terms, evidence_sha256, sealed))
             source = self.stores.records.sources.add(
@@ -95,6 +96,7 @@ class Registrar:
                 ),
                 subjects=sealed,
             )
+            self.stores.keys.made([key] if key else [], blobs=blobs)
         self.stores.records.sources.ensure_class(source.grant, source.jurisdictions)
         return source
 

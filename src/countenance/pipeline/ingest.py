@@ -400,6 +400,7 @@ class Ingest:
                 raise
             else:
                 break
+        self._enroller.recorded(enrolled)
         self._stores.log.append(
             "ingest.committed",
             {

@@ -165,10 +165,12 @@ class Searcher:
         name = f"probe-{permit.log_entry}"
         sealed = self.stores.keys.seal(case.key_id, probe_binding(permit.log_entry), probe)
         with self.stores.naming_keys():
+            self.stores.keys.create(0, blobs=[name])
             self.stores.blobs.put_many({name: sealed})
             self.stores.records.cases.keep_search(
                 case, log_entry=permit.log_entry, purpose=str(question.purpose), probe_blob=name, at=self.stores.clock()
             )
+            self.stores.keys.made(blobs=[name])
 
     def _case(self, reference: str) -> Case:
         found = self.stores.records.cases.find(reference)
@@ -176,6 +178,8 @@ class Searcher:
             with self.stores.naming_keys():
                 [key] = self.stores.keys.create()
                 found = self.stores.records.cases.open(reference, key, self.stores.clock())
+                if found.key_id == key:  # else another process was faster, and the next sweep takes ours
+                    self.stores.keys.made([key])
         return found
 
     def _leads(

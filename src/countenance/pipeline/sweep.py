@@ -1,7 +1,8 @@
 """Removing what a killed command left behind: of an ingest, a source's evidence, a probe, a segment's key.
 
-Run before every ingest and not only after one that was killed, since the others leave no trace in the records. A second
-for some 100,000 faces.
+Run before every ingest. It looks at what the key ring has as in the making, noted there in the commit that makes a key
+and until a row names it: nothing, but after a crash. `whole` compares everything with everything, a second for some
+100,000 faces; `doctor` does that, if no ingest runs.
 """
 
 from __future__ import annotations
@@ -9,17 +10,22 @@ from __future__ import annotations
 from countenance.pipeline.stores import Stores
 
 
-def sweep(stores: Stores) -> tuple[int, int]:
+def sweep(stores: Stores, *, whole: bool = False) -> tuple[int, int]:
     """(blobs, keys) that no row names are gone. Only under the ingest lock.
 
     Whoever makes a key elsewhere holds `naming_keys` or the segments' lock until a row names it, so that nothing in the
     making is taken for left over.
     """
     with stores.naming_keys(), stores.segments.resting() as segment_keys:
-        named = set(stores.records.gallery.blob_names())
-        blobs = [name for name in stores.blobs.names() if name not in named]
-        needed = {*stores.records.gallery.key_ids(), *segment_keys}
-        keys = [key for key in stores.keys.ids() if key not in needed]
-        stores.blobs.delete_many(blobs)
-        stores.keys.destroy(keys)
-    return len(blobs), len(keys)
+        keys, blobs = stores.keys.in_the_making()
+        left_keys, left_blobs = set(keys), set(blobs)
+        if whole:
+            left_keys.update(stores.keys.ids())
+            left_blobs.update(stores.blobs.names())
+        if left_keys or left_blobs:  # else nothing need be read
+            left_keys.difference_update(stores.records.gallery.key_ids(), segment_keys)
+            left_blobs.difference_update(stores.records.gallery.blob_names())
+            stores.blobs.delete_many(left_blobs)
+            stores.keys.destroy(left_keys)
+            stores.keys.made(keys, blobs=blobs)
+    return len(left_blobs), len(left_keys)

@@ -20,12 +20,27 @@ class MemoryKeyRing:
 
     def __init__(self) -> None:
         self.keys: dict[KeyId, AESGCM] = {}
+        self._keys_in_the_making: dict[KeyId, None] = {}
+        self._blobs_in_the_making: dict[str, None] = {}
 
-    def create(self, count: int = 1) -> list[KeyId]:
+    def create(self, count: int = 1, *, blobs: Iterable[str] = ()) -> list[KeyId]:
         """New keys."""
         made = [os.urandom(16) for _ in range(count)]
         self.keys.update({key: AESGCM(os.urandom(32)) for key in made})
+        self._keys_in_the_making.update(dict.fromkeys(made))
+        self._blobs_in_the_making.update(dict.fromkeys(blobs))
         return made
+
+    def made(self, keys: Iterable[KeyId] = (), *, blobs: Iterable[str] = ()) -> None:
+        """Forgotten."""
+        for key in keys:
+            self._keys_in_the_making.pop(key, None)
+        for name in blobs:
+            self._blobs_in_the_making.pop(name, None)
+
+    def in_the_making(self) -> tuple[list[KeyId], list[str]]:
+        """What is not made."""
+        return list(self._keys_in_the_making), list(self._blobs_in_the_making)
 
     def seal(self, key: KeyId, binding: str, plaintext: bytes) -> bytes:
         """Raises KeyDestroyed."""
@@ -47,6 +62,7 @@ class MemoryKeyRing:
         """Gone at once."""
         for key in keys:
             self.keys.pop(key, None)
+            self._keys_in_the_making.pop(key, None)
         return Gone(physically=True)
 
     def ids(self) -> Iterator[KeyId]:
