@@ -153,6 +153,16 @@ def test_a_damaged_calibration_of_the_homes_own(filled):
     assert "--use-shipped" in seen.do
 
 
+def test_a_calibration_with_another_detector_is_named(filled):
+    parts = filled.parts
+    about = {"detector": {"model": "my-eyes", "weights_sha256": "0" * 64}}
+    parts.calibrations.keep(replace(parts.calibration, space=parts.embedder.space, about=about))
+    parts.calibration_changed()
+    seen = found(filled)["calibration"]
+    assert seen.state == "warning"
+    assert "another detector than yunet-2023mar" in seen.said
+
+
 def test_a_look_that_fails_is_a_problem_and_the_next_is_taken(filled, monkeypatch):
     monkeypatch.setattr(type(filled), "verify_log", _full_disk)
     seen = found(filled)

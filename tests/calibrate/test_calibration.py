@@ -1,5 +1,6 @@
 import dataclasses
 import hashlib
+import json
 import math
 
 import numpy as np
@@ -160,6 +161,18 @@ def test_a_calibration_of_other_weights_is_refused():
 def test_what_is_no_calibration_is_wrong_use(data):
     with pytest.raises(WrongUse, match="not a calibration"):
         Calibration.from_json(data)
+
+
+@pytest.mark.parametrize(("field", "value"), [
+    ("impostor", {"first_bin": 0, "counts": []}), ("impostor", {"first_bin": 0, "counts": [0, 0]}),
+    ("genuine", {"first_bin": 0, "counts": [4, -1]}), ("tail", [0.3, 1e-3, 0]), ("tail", [0.3, 1e-3, -0.02]),
+    ("tail", [math.nan, 1e-3, 0.02]), ("tail", [0.3, 0, 0.02]), ("tail", [0.3, 1e-3]), ("about", "a text"),
+    ("replicates", [[0.3, 1e-3, math.inf]]),
+])  # fmt: skip
+def test_a_calibration_with_numbers_that_can_not_be_is_wrong_use(field, value):
+    fields = json.loads(SHIPPED.to_json()) | {field: value}
+    with pytest.raises(WrongUse, match="not a calibration"):
+        Calibration.from_json(json.dumps(fields).encode())
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Self
@@ -50,9 +50,9 @@ class Calibration:
                 space=EmbeddingSpace(**fields["space"]),
                 impostor=_histogram(fields["impostor"]),
                 genuine=_histogram(fields["genuine"]),
-                tail=ExponentialTail(*fields["tail"]),
-                replicates=tuple(ExponentialTail(*values) for values in fields["replicates"]),
-                about=fields["about"],
+                tail=_tail(fields["tail"]),
+                replicates=tuple(_tail(values) for values in fields["replicates"]),
+                about=dict(fields["about"]),
             )
         except (ValueError, KeyError, TypeError) as e:
             raise WrongUse(f"not a calibration: {e!r}", "measure one with `make calibrate`") from e
@@ -186,7 +186,17 @@ def _up(score: float) -> float:
 
 
 def _histogram(fields: Mapping[str, Any]) -> Histogram:
-    return Histogram(int(fields["first_bin"]), tuple(int(count) for count in fields["counts"]))
+    counts = tuple(int(count) for count in fields["counts"])
+    if min(counts, default=-1) < 0 or not any(counts):
+        raise ValueError("a histogram has counts, none of them below 0")
+    return Histogram(int(fields["first_bin"]), counts)
+
+
+def _tail(values: Sequence[Any]) -> ExponentialTail:
+    tail = ExponentialTail(*map(float, values))
+    if not (math.isfinite(tail.start) and 0 < tail.rate < 1 and 0 < tail.scale < math.inf):
+        raise ValueError("a tail falls from its start")
+    return tail
 
 
 def _numbers(tail: ExponentialTail) -> list[float]:
