@@ -22,9 +22,8 @@ def similarity_transform(src: NDArray[np.floating], dst: NDArray[np.floating]) -
     spread = (src_centred**2).sum() / len(src)
     if spread < np.finfo(np.float32).eps * max(1.0, float(np.abs(src).max())) ** 2:
         raise ValueError("all points coincide; there is no scale in one point")
-    covariance = dst_centred.T @ src_centred / len(src)
-    u, singular, vt = np.linalg.svd(covariance)
-    signs = np.array([1.0, np.sign(np.linalg.det(u) * np.linalg.det(vt)) or 1.0])
-    rotation = u @ np.diag(signs) @ vt
-    scale = (singular * signs).sum() / spread
-    return np.column_stack([scale * rotation, dst_mean - scale * rotation @ src_mean])
+    # In the plane Umeyama's solution is one complex number: it turns and scales, and can't mirror.
+    along = (src_centred * dst_centred).sum() / (spread * len(src))
+    across = (src_centred[:, 0] * dst_centred[:, 1] - src_centred[:, 1] * dst_centred[:, 0]).sum() / (spread * len(src))
+    turned = np.array([[along, -across], [across, along]])
+    return np.column_stack([turned, dst_mean - turned @ src_mean])

@@ -41,9 +41,7 @@ class YuNet:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # errors only
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the cores are shared
-        # Pictures come in any size: arenas and patterns kept for each would grow without end.
-        options.enable_mem_pattern = False
-        options.enable_cpu_mem_arena = False
+        options.enable_mem_pattern = False  # one kept for each size, and pictures come in any
         self._session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
 
     def find(self, rgb: Rgb, min_score: float, *, voting: bool = False) -> Found:
