@@ -36,6 +36,7 @@ class LiveIndex:
         self._stores = stores
         self._space = space
         self._index: VectorIndex | None = None  # not loaded yet: most commands never need it
+        self._space_id: int | None = None
         self._seq = 0
         self._lock = threading.Lock()
 
@@ -45,8 +46,9 @@ class LiveIndex:
             if self._index is None:
                 loaded = self._stores.segments.load()
                 self._index, self._seq = loaded.index, loaded.seq
-            space_id = space_id_of(self._stores, self._space)
-            for seq, steps in changes(self._stores, self._seq, self._space, space_id):
+            if self._space_id is None:  # it never changes
+                self._space_id = space_id_of(self._stores, self._space)
+            for seq, steps in changes(self._stores, self._seq, self._space, self._space_id):
                 for step in steps:
                     if step.vectors is None:
                         self._index.remove(step.faces, step.class_id)
@@ -54,6 +56,11 @@ class LiveIndex:
                         self._index.add(step.class_id, step.faces, step.vectors)
                 self._seq = seq
             return self._index
+
+    @property
+    def exact(self) -> bool:
+        """Whether the index, as last refreshed, misses nothing."""
+        return self._index is None or self._index.exact
 
     def remove(self, faces: Sequence[FaceId]) -> None:
         """The faces are not in this process's memory. Other processes hear of it by the change list."""

@@ -122,7 +122,7 @@ class Searcher:
             face=ProbeFace(looked.faces.index(chosen), chosen.face.box, chosen.quality.overall),
             faces=len(looked.faces),
             searched=searched,
-            exact=self.live.refreshed().exact,
+            exact=self.live.exact,
             threshold=round(threshold, 3),
             extrapolated=extrapolated,
             model=self.embedder.space.model,

@@ -71,31 +71,7 @@ class Gallery:
     def changes_after(self, seq: int, space_id: int) -> tuple[tuple[Change, ...], bool]:
         """The next changes in order, and whether there are more. Templates of another space are left out."""
         with self._db.read() as connection:
-            rows = connection.execute(
-                sa.select(
-                    t.changes,
-                    t.faces.c.uid,
-                    t.faces.c.key_id,
-                    t.faces.c.template,
-                    t.faces.c.space_id,
-                    t.enrolments.c.face_id.label("enrolled"),
-                )
-                .select_from(
-                    t.changes.outerjoin(
-                        t.faces, sa.and_(t.faces.c.id == t.changes.c.face_id, t.faces.c.erasure_id.is_(None))
-                    ).outerjoin(
-                        t.enrolments,
-                        sa.and_(
-                            t.enrolments.c.face_id == t.changes.c.face_id,
-                            t.enrolments.c.class_id == t.changes.c.class_id,
-                            t.enrolments.c.refusal.is_(None),
-                        ),
-                    )
-                )
-                .where(t.changes.c.seq > seq)
-                .order_by(t.changes.c.seq)
-                .limit(CHANGES_A_READ)
-            ).all()
+            rows = connection.execute(_CHANGES, {"seq": seq, "most": CHANGES_A_READ}).all()
         return tuple(
             Change(
                 seq=row.seq,
@@ -120,16 +96,14 @@ class Gallery:
 
         Returns: None where the policy has moved on from version `policy`: decide again.
         """
-        allowed = list(classes)
+        allowed = frozenset(classes)
         found: dict[FaceId, VisibleFace] = {}
         with self._db.read() as connection, connection.begin():
             if policy_version(connection) != policy:
                 return None
             for part in chunks(list(faces)):
-                for allowed_part in chunks(allowed):
-                    for row in connection.execute(
-                        _VISIBLE.where(t.faces.c.id.in_(part), t.policy_classes.c.id.in_(allowed_part))
-                    ):
+                for row in connection.execute(_VISIBLE, {"faces": part}):
+                    if row.class_id in allowed:
                         found.setdefault(row.face_id, _visible_face(row))
         return found
 
@@ -267,7 +241,30 @@ def _as_told(refused: dict[str, int]) -> dict[str, int]:
     return dict(sorted(told.items()))
 
 
-_VISIBLE = (
+# Asked by every search: built once, since building a statement costs more than running it.
+_CHANGES: Final = (
+    sa.select(
+        t.changes, t.faces.c.uid, t.faces.c.key_id, t.faces.c.template, t.faces.c.space_id,
+        t.enrolments.c.face_id.label("enrolled"),
+    )
+    .select_from(
+        t.changes.outerjoin(
+            t.faces, sa.and_(t.faces.c.id == t.changes.c.face_id, t.faces.c.erasure_id.is_(None))
+        ).outerjoin(
+            t.enrolments,
+            sa.and_(
+                t.enrolments.c.face_id == t.changes.c.face_id,
+                t.enrolments.c.class_id == t.changes.c.class_id,
+                t.enrolments.c.refusal.is_(None),
+            ),
+        )
+    )
+    .where(t.changes.c.seq > sa.bindparam("seq"))
+    .order_by(t.changes.c.seq)
+    .limit(sa.bindparam("most"))
+)  # fmt: skip
+
+_VISIBLE: Final = (
     sa.select(
         t.faces.c.id.label("face_id"),
         t.policy_classes.c.id.label("class_id"),
@@ -293,6 +290,7 @@ _VISIBLE = (
         .join(t.policy_classes, t.policy_classes.c.id == t.placements.c.class_id)
         .join(t.grants, t.grants.c.id == t.policy_classes.c.grant_id)
     )
+    .where(t.faces.c.id.in_(sa.bindparam("faces", expanding=True)))
     .where(t.faces.c.erasure_id.is_(None), t.pictures.c.erasure_id.is_(None))
     .where(t.enrolments.c.refusal.is_(None), t.faces.c.template.is_not(None))
     .order_by(t.placements.c.id)

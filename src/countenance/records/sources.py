@@ -78,9 +78,12 @@ def move_policy_version(connection: sa.Connection) -> None:
         connection.execute(t.counters.insert().values(name="policy_version", value=1))
 
 
+_POLICY_VERSION = sa.select(t.counters.c.value).where(t.counters.c.name == "policy_version")
+
+
 def policy_version(connection: sa.Connection) -> int:
     """0 in a new home."""
-    found = connection.scalar(sa.select(t.counters.c.value).where(t.counters.c.name == "policy_version"))
+    found = connection.scalar(_POLICY_VERSION)
     return int(found or 0)
 
 

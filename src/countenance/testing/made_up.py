@@ -25,7 +25,7 @@ from countenance.permits import EMBEDDING_ACTS, Act, Permit
 from countenance.pipeline.ingest import Ingest, IngestReport
 from countenance.pipeline.look import Looked
 from countenance.protocols import Found
-from countenance.types import AlignedFace, DetectedFace, EmbeddingSpace, Quality, Rejected, Vectors
+from countenance.types import ARCFACE, AlignedFace, CropSpec, DetectedFace, EmbeddingSpace, Quality, Rejected, Vectors
 
 T = TypeVar("T")
 EVIDENCE: Final = b"%PDF-1.4 made up"
@@ -162,6 +162,7 @@ class MadeUpEmbedder:
 
     space: EmbeddingSpace
     seed: int
+    crop: CropSpec = ARCFACE
 
     def embed(self, crops: NDArray[np.uint8], permit: Permit) -> Vectors:
         """(N, D). Raises PermitRefused."""
