@@ -87,6 +87,21 @@ def test_a_calibration_that_was_refused_changes_nothing(toy_home, many, tmp_path
         assert home.parts.calibration == kept
 
 
+def test_a_model_that_came_without_a_calibration_gets_one_and_loses_it_again(toy_home, many, tmp_path, monkeypatch):
+    def none(space):
+        raise NotFound(f"no calibration is shipped for {space.model}")
+
+    monkeypatch.setattr("countenance.calibrate.calibration.load", none)
+    (tmp_path / "pairs.csv").write_text(f"a,b,same\n{many}/p000/p000.jpg,{many}/p001/p001.jpg,0\n")
+    with toy_home() as home:
+        assert home.evaluate(pairs=tmp_path / "pairs.csv").in_use is None
+        with pytest.raises(NotFound):
+            home.parts.calibration  # noqa: B018  asks for it
+        made = home.evaluate(people=many, use=True).calibration
+        assert home.parts.calibration == made
+        assert home.use_shipped_calibration() is None
+
+
 def test_labelled_pictures_are_named_in_one_way(toy_home, many):
     with toy_home() as home:
         for named in ({}, {"people": many, "pairs": many / "pairs.csv"}):
@@ -150,6 +165,23 @@ def test_groups_are_told_apart_only_where_the_data_do():
 @pytest.mark.parametrize("width", [40, 80, 120])
 def test_no_line_is_wider_than_the_terminal(width):
     assert max(map(len, text(evaluation(), width).splitlines())) <= width
+
+
+def test_nobody_with_two_pictures_and_no_pair_are_called_so():
+    alone = EveryPair(np.eye(60, dtype=np.float32), np.arange(60), 60)
+    measures = measure(alone, Lost(np.zeros(60, np.int64), 0, np.zeros(60, np.int64)))
+    found = evaluation(measures=measures)
+    assert "Nobody has two pictures" in evaluation_tables.summary(found)
+    assert "no pair" in text(found)
+    assert "no search" in text(found)
+    assert scores_png(measures, "x").startswith(b"\x89PNG")
+
+
+def test_pictures_without_a_label_are_counted_beside_the_groups():
+    found = evaluation()
+    [grouping] = found.measures.groupings
+    changed = replace(found.measures, groupings=(replace(grouping, unlabelled=1234),))
+    assert "1,234 pictures have no label" in text(replace(found, measures=changed))
 
 
 def test_too_little_data_are_called_so_in_the_summary():

@@ -16,21 +16,21 @@ PEOPLE = 200
 NOTHING_LOST = Lost(np.zeros(PEOPLE, np.int64), 0, np.zeros(PEOPLE, np.int64))
 
 
-def known(alike=40, hard=20):
-    """Two pictures of each of 200 people. Genuine pairs score 0.8, those of the first `hard` people 0.2; impostors
-    score 0, but each of `alike` couples (199 and 198, 197 and 196, ...) has first pictures that score 0.6."""
-    axes = np.eye(2 * PEOPLE)
-    first = axes[:PEOPLE].copy()
+def known(alike=40, hard=20, people=PEOPLE):
+    """Two pictures of each of 200 people, or of so many. Genuine pairs score 0.8, those of the first `hard` people 0.2;
+    impostors score 0, but each of `alike` couples (199 and 198, 197 and 196, ...) has first pictures that score 0.6."""
+    axes = np.eye(2 * people)
+    first = axes[:people].copy()
     for couple in range(alike):
-        a, b = PEOPLE - 1 - 2 * couple, PEOPLE - 2 - 2 * couple
+        a, b = people - 1 - 2 * couple, people - 2 - 2 * couple
         first[a] = 0.6 * axes[b] + 0.8 * axes[a]
-    cosine = np.where(np.arange(PEOPLE) < hard, 0.2, 0.8)[:, None]
-    second = cosine * axes[:PEOPLE] + np.sqrt(1 - cosine**2) * axes[PEOPLE:]
+    cosine = np.where(np.arange(people) < hard, 0.2, 0.8)[:, None]
+    second = cosine * axes[:people] + np.sqrt(1 - cosine**2) * axes[people:]
     for couple in range(alike):  # the second picture of `a` stays off the couple's shared axis
-        a = PEOPLE - 1 - 2 * couple
-        second[a] = 0.9 * axes[a] + np.sqrt(1 - 0.81) * axes[PEOPLE + a]
-    vectors = np.stack([first, second], axis=1).reshape(2 * PEOPLE, -1).astype(np.float32)
-    return EveryPair(vectors, np.repeat(np.arange(PEOPLE), 2), PEOPLE)
+        a = people - 1 - 2 * couple
+        second[a] = 0.9 * axes[a] + np.sqrt(1 - 0.81) * axes[people + a]
+    vectors = np.stack([first, second], axis=1).reshape(2 * people, -1).astype(np.float32)
+    return EveryPair(vectors, np.repeat(np.arange(people), 2), people)
 
 
 IMPOSTORS = 400 * 399 // 2 - 200
@@ -122,6 +122,20 @@ def test_searches_of_known_scores():
     assert found.rank_1.trials == 200
     assert found.points == ()
     assert [(beyond.trials, beyond.needed) for beyond in found.beyond] == [(400, 1000), (400, 10_000)]
+
+
+def test_the_threshold_of_an_fpir_is_kept_and_who_is_missed_is_counted():
+    people = 520
+    nothing = Lost(np.zeros(people, np.int64), 0, np.zeros(people, np.int64))
+    lost = Lost(nothing.genuine, 0, np.eye(1, people, dtype=np.int64)[0] * 3)
+    [point] = measure(known(alike=6, hard=25, people=people), lost).identification.points
+    # Strangers of the six couples find somebody: first and first at 0.6 (12 searches), second and first at 0.48 (6).
+    assert (point.wanted, point.threshold) == (1e-2, 0.601)
+    assert (point.fpir.errors, point.fpir.trials) == (0, 1040)
+    assert (point.fnir.errors, point.fnir.trials) == (25, 520)
+    assert (point.gfnir.errors, point.gfnir.trials) == (28, 523)
+    [point] = measure(known(alike=5, hard=25, people=people), nothing).identification.points
+    assert (point.threshold, point.fpir.errors) == (0.481, 10)  # ten of 1,040 are kept, fifteen are not
 
 
 def test_listed_pairs_have_no_searches():

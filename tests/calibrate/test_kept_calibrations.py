@@ -76,6 +76,20 @@ def test_another_homes_file_is_refused(kept):
         KeptCalibrations(kept.folder, lambda data: hashlib.sha256(data).hexdigest()).read(SPACE)
 
 
+def test_a_disk_that_fails_is_no_missing_calibration(kept, monkeypatch):
+    kept.keep(SHIPPED)
+
+    def fails(*_, **__):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(type(kept.folder), "read_bytes", fails)
+    with pytest.raises(StorageFailed, match="can't be read: Input/output error"):
+        kept.read(SPACE)
+    monkeypatch.setattr(type(kept.folder), "unlink", fails)
+    with pytest.raises(StorageFailed, match="can't be removed"):
+        kept.remove(SPACE)
+
+
 def test_a_write_that_fails_leaves_the_one_before(kept, monkeypatch):
     kept.keep(SHIPPED)
 

@@ -126,14 +126,25 @@ def test_a_file_that_goes_away_is_left_out_by_name(toy, some):
     ]  # fmt: skip
 
 
+def test_a_file_with_too_many_bytes_and_a_file_beside_the_people_are_named(toy, some, monkeypatch):
+    (some / "p3" / "0.jpg").write_bytes(b"toy " + b" " * 200)
+    (some / "README").write_text("")
+    monkeypatch.setattr(acquire_module, "MAX_PICTURE_BYTES", 100)
+    found = evaluator(toy).evaluate(read_people(some))
+    assert {each.why: each.names for each in found.excluded} == {
+        "not a usable picture: too large": ("p3/0.jpg",),
+        "a file outside the folders of people": ("README",),
+    }
+
+
 # --- permits and the log ---------------------------------------------------------------------------------------------
 def test_every_batch_is_decided_and_logged_before_it_is_embedded(toy, some, monkeypatch):
-    monkeypatch.setattr(acquire_module, "BATCH", 8)
+    monkeypatch.setattr(acquire_module, "BATCH", 10)  # the last batch is a whole one
     found = evaluator(toy).evaluate(read_people(some))
-    assert kinds(toy) == ["evaluate.begun", *["search.decided"] * 4, "evaluate.ended"]
+    assert kinds(toy) == ["evaluate.begun", *["search.decided"] * 3, "evaluate.ended"]
     begun, _, *batches, ended = toy.log.entries()
     assert begun.record["pictures"] == 20
-    assert [len(batch.record["pictures"]) for batch in batches] == [8, 8, 4]
+    assert [len(batch.record["pictures"]) for batch in batches] == [10, 10]
     assert {batch.record["evaluation"] for batch in batches} == {begun.id} == {found.log_entry}
     assert (ended.record["embedded"], ended.record["evaluation"]) == (20, begun.id)
     assert toy.embedder.embedded == 20

@@ -116,6 +116,8 @@ def test_missing_files_are_named_up_to_ten_with_their_number(tmp_path):
     ("a,b,same\nada/0.jpg,\x00,1\n", "1 of the pictures|NUL"),
     ("a,b,same\nada/0.jpg," + "x" * 5000 + ",0\n", "1 of the pictures"),
     ("10 300\nada 1\n", "line 2: not a pair"),
+    ("10 300\n\nada one 2\n", "line 3: not a pair"),
+    ("a,b,same\n" + "x" * 140_000 + ",b,1\n", "field larger"),
 ])  # fmt: skip
 def test_a_list_that_is_none_is_refused(tmp_path, text, said):
     with pytest.raises(WrongUse, match=said):
@@ -170,6 +172,7 @@ def test_groups_of_pictures(tmp_path):
     ("person,age\nada,old\ndan,old\neva,old\n", "2 of the people.*dan, eva"),
     ("picture,age\nada/9.jpg,old\n", "1 of the pictures.*ada/9.jpg"),
     ("person,age\nada,old\nada,young\n", "more than once: ada"),
+    ("person,age\n" + "x" * 140_000 + ",b\n", "field larger"),
     ("person,age\nada,\n", "'age' of groups.csv has no labels"),
 ])  # fmt: skip
 def test_groups_that_do_not_fit_are_refused(tmp_path, text, said):
@@ -191,3 +194,22 @@ def test_a_list_of_pairs_has_no_people_to_group(tmp_path):
     (tmp_path / "groups.csv").write_text("picture,age\nada/0.jpg,old\n")
     [age] = read_groups(tmp_path / "groups.csv", labelled)
     assert sorted(age.codes.tolist()) == [-1, 0]
+
+
+# --- a disk that fails -----------------------------------------------------------------------------------------------
+def test_a_list_that_is_too_long_or_can_not_be_read_is_refused(tmp_path, monkeypatch):
+    path = listed(tmp_path, "a,b,same\nada/0.jpg,bob/0.jpg,0\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(labels_module, "MAX_TEXT_BYTES", 10)
+        with pytest.raises(WrongUse, match="more than"):
+            read_pairs(path)
+
+    def fails(*_, **__):
+        raise OSError(5, "Input/output error", "somewhere")
+
+    monkeypatch.setattr(type(path), "read_text", fails)
+    with pytest.raises(WrongUse, match="can't be read: Input/output error"):
+        read_pairs(path)
+    monkeypatch.setattr(type(path), "iterdir", fails)
+    with pytest.raises(WrongUse, match="somewhere can't be read"):
+        read_people(tmp_path)

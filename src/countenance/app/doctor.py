@@ -138,10 +138,9 @@ def _calibration(home: Home) -> Iterator[Finding]:
     own = home.parts.calibrations.has(home.parts.embedder.space)
     calibration, detector = home.parts.calibration, home.parts.detector()
     said = f"{calibration.id}, {'measured in this home' if own else 'as it came with the model'}"
-    with_detector = calibration.about.get("detector")
-    if (
-        not isinstance(with_detector, dict) or with_detector.get("weights_sha256") != detector.sha256
-    ):  # another detector places eyes and mouth elsewhere, and scores move with them
+    # Another detector places eyes and mouth elsewhere, and the scores move with them.
+    measured_with = calibration.about.get("detector")
+    if not isinstance(measured_with, dict) or measured_with.get("weights_sha256") != detector.sha256:
         said += f", with another detector than {detector.name}, which finds the faces now: its odds may be off"
         yield Finding("calibration", "warning", said, "measure it again: countenance evaluate --people DIR --use")
     else:
