@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from countenance.index import flat, rows
+from countenance.index import permitted, rows
 from countenance.index.batch import nearest_of_many
 from countenance.index.block import nearest
 from countenance.index.flat import FlatIndex
@@ -190,7 +190,7 @@ def test_many_ties_are_cut_by_face_id_in_a_batch_too(index):
     ids = np.random.default_rng(4).permutation(3_000)
     index.add(1, ids[:1_700], same[:1_700])
     index.add(2, ids[1_700:], same[1_700:])
-    for hits in index.search(same[: flat.BATCH], 50, to_search({1, 2})):
+    for hits in index.search(same[: permitted.BATCH], 50, to_search({1, 2})):
         assert [hit.face for hit in hits] == list(range(50))
 
 

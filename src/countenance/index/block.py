@@ -1,4 +1,4 @@
-"""A block of rows in memory, and the scan of any set of blocks for a probe. The only file that imports FAISS.
+"""A block of rows in memory, and the scan of any set of blocks for a probe. Only this file and `codes.py` know FAISS.
 
 To FAISS a block is an inverted list. A search makes a view of the permitted blocks alone, so it can read no other row,
 and goes through them in one call: about 0.2 microseconds a block, where a call a block would take ten.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import faiss as typed_faiss
 import numpy as np
@@ -20,14 +20,22 @@ faiss: Any = typed_faiss  # its stubs lack half of what is used here
 HALF: Final = np.dtype(np.float16)
 
 
+class Coded(Protocol):
+    """The rows of a block in short."""
+
+    def wipe(self) -> None:
+        """Every byte of it is zero, and nobody uses it any more."""
+
+
 class Block:
     """Up to `capacity` rows: `faces[i]` is the face of `codes[i]`. Whatever lies behind row `count` is zeros."""
 
-    __slots__ = ("_codes", "_faces", "address", "capacity", "count", "highest", "list", "lowest")
+    __slots__ = ("_codes", "_faces", "address", "capacity", "coded", "count", "highest", "list", "lowest")
 
     def __init__(self, dimension: int, capacity: int) -> None:
         self.capacity = capacity
         self.count = 0
+        self.coded: Coded | None = None  # these rows in short, if an approximate index has made it; gone at each change
         self.lowest = int(np.iinfo(np.int64).max)  # no face id below it is here; after removals maybe none at it either
         self.highest = int(np.iinfo(np.int64).min)
         self.list: Any = faiss.ArrayInvertedLists(1, dimension * HALF.itemsize)  # one list
@@ -52,6 +60,7 @@ class Block:
 
     def append(self, faces: NDArray[np.int64], codes: NDArray[np.float16]) -> None:
         """The rows stand behind the present ones. There must be room."""
+        self._changed()
         start, self.count = self.count, self.count + len(faces)
         self.list.resize(0, self.count)  # FAISS writes zeros there, so it comes first
         self._faces[start : self.count] = faces
@@ -83,10 +92,16 @@ class Block:
 
     def _cut(self, count: int) -> None:
         """Only the first `count` rows are left; the others are zeros."""
+        self._changed()
         self._faces[count : self.count] = 0
         self._codes[count : self.count] = 0
         self.list.resize(0, count)
         self.count = count
+
+    def _changed(self) -> None:
+        if self.coded is not None:
+            self.coded.wipe()
+            self.coded = None
 
 
 def nearest(blocks: Sequence[Block], probes: Vectors, wanted: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -98,34 +113,49 @@ def nearest(blocks: Sequence[Block], probes: Vectors, wanted: int) -> tuple[NDAr
     Args: blocks: at least one, with `wanted` rows at least between them; probes: (P, D) float32, contiguous.
     """
     dimension = probes.shape[1]
-    addresses = np.fromiter((block.address for block in blocks), np.int64, len(blocks))
-    pointers = faiss.InvertedListsPtrVector()
-    pointers.resize(len(blocks))
-    faiss.memcpy(pointers.data(), faiss.swig_ptr(addresses), addresses.nbytes)
-    lists = faiss.VStackInvertedLists(len(blocks), pointers.data())
     index = faiss.IndexIVFScalarQuantizer(
         faiss.IndexFlatIP(dimension),
         dimension,
-        len(blocks),
+        1,
         faiss.ScalarQuantizer.QT_fp16,  # needs no training
         faiss.METRIC_INNER_PRODUCT,
         False,  # by_residual: rows are themselves, not differences to a centroid
     )
+    scores, places = scan_lists(index, [block.address for block in blocks], probes, wanted, store_pairs=True)
+    first = np.cumsum([0] + [block.count for block in blocks])
+    return scores, first[places >> 32] + (places & 0xFFFFFFFF)
+
+
+def scan_lists(
+    index: Any, addresses: Sequence[int], probes: Vectors, wanted: int, *, store_pairs: bool
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Scores and labels, each (P, wanted), best first, of all rows in FAISS's inverted lists at these addresses.
+
+    Labels are those in the lists, or with `store_pairs` (number of the list << 32 | row in it). One thread.
+
+    Args: index: an untrained IndexIVF of any kind that needs no training; probes: (P, D) float32, contiguous.
+    """
+    count = len(addresses)
+    at = np.array(addresses, np.int64)
+    pointers = faiss.InvertedListsPtrVector()
+    pointers.resize(count)
+    faiss.memcpy(pointers.data(), faiss.swig_ptr(at), at.nbytes)
+    lists = faiss.VStackInvertedLists(count, pointers.data())
+    index.nlist = count
     index.is_trained = True
     index.replace_invlists(lists, False)  # own: the blocks own their lists
-    every = np.ascontiguousarray(np.broadcast_to(np.arange(len(blocks)), (len(probes), len(blocks))))
+    every = np.ascontiguousarray(np.broadcast_to(np.arange(count), (len(probes), count)))
     unused = np.zeros(every.shape, np.float32)  # distances to centroids, of which there are none
     scores = np.empty((len(probes), wanted), np.float32)
-    places = np.empty((len(probes), wanted), np.int64)
+    labels = np.empty((len(probes), wanted), np.int64)
     # OpenMP keeps the number for each calling thread apart, so it is set before each search and not once.
     faiss.omp_set_num_threads(1)
     index.search_preassigned_c(
         len(probes),
         faiss.swig_ptr(probes),
         wanted,
-        *map(faiss.swig_ptr, (every, unused, scores, places)),
-        True,  # store_pairs: answers are (list << 32 | row in it)
-        faiss.SearchParametersIVF(nprobe=len(blocks)),
+        *map(faiss.swig_ptr, (every, unused, scores, labels)),
+        store_pairs,
+        faiss.SearchParametersIVF(nprobe=count),
     )
-    first = np.cumsum([0] + [block.count for block in blocks])
-    return scores, first[places >> 32] + (places & 0xFFFFFFFF)
+    return scores, labels

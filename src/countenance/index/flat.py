@@ -3,9 +3,6 @@
 The rows of a policy class stand together (`ClassRows`), so a search scans what its permit names and nothing else, and
 costs what it may see. An exact scan has no recall to lose under a narrow permit, as graphs and cells have (DESIGN.md
 section 6).
-
-A scan in float32 finds a few more candidates than were asked for, and float64 orders them. So an answer is the same to
-the last bit whether its probe came alone or among others, and copies of one picture tie exactly.
 """
 
 from __future__ import annotations
@@ -18,16 +15,14 @@ from numpy.typing import NDArray
 
 from countenance import permits
 from countenance.errors import SpaceMismatch
-from countenance.index.batch import PROBES_AT_ONCE, nearest_of_many
-from countenance.index.block import Block, nearest
+from countenance.index.batch import PROBES_AT_ONCE
 from countenance.index.lock import ReadWriteLock
+from countenance.index.permitted import Permitted
 from countenance.index.rows import ClassRows
 from countenance.permits import Act, Permit
 from countenance.protocols import Gone
 from countenance.types import ClassId, EmbeddingSpace, FaceId, Hit, Vectors
 
-SPARE: Final = 8  # candidates more than asked for: enough unless more rows than that tie
-BATCH: Final = 4  # probes from which on products of matrices are faster; measured, with 1 % permitted and with all
 UNIT_TOLERANCE: Final = 1e-3  # half precision (11 bits) moves a length by less than 2**-11 = 4.9e-4
 
 
@@ -61,6 +56,7 @@ class FlatIndex:
         with self._lock.writing():
             if len(faces):
                 self._classes.setdefault(class_id, ClassRows(self.space.dimension)).put(faces, codes)
+                self._changed([class_id])
 
     def remove(self, faces: Iterable[FaceId], class_id: ClassId | None = None) -> Gone:
         """The faces are in no search that starts after this returns, in one class or in all; their bytes are zeros.
@@ -69,11 +65,12 @@ class FlatIndex:
         """
         ids = sorted(set(faces))
         with self._lock.writing():
-            for each in list(self._classes) if class_id is None else [class_id]:
-                if each in self._classes:
-                    self._classes[each].drop(ids)
-                    if not self._classes[each]:
-                        del self._classes[each]
+            touched = [each for each in (self._classes if class_id is None else [class_id]) if each in self._classes]
+            for each in touched:
+                self._classes[each].drop(ids)
+                if not self._classes[each]:
+                    del self._classes[each]
+            self._changed(touched)
         return Gone(physically=True)
 
     def search(self, probes: Vectors, top: int, permit: Permit) -> list[list[Hit]]:
@@ -90,11 +87,11 @@ class FlatIndex:
         if not len(probes):
             return []
         with self._lock.reading():
-            permitted = _Permitted(self._classes, permit.classes)
+            permitted = Permitted.of(self._classes, permit.classes)
             return [
                 hits
                 for start in range(0, len(probes), PROBES_AT_ONCE)
-                for hits in permitted.best(probes[start : start + PROBES_AT_ONCE], top)
+                for hits in self._best(permitted, probes[start : start + PROBES_AT_ONCE], top)
             ]
 
     def count(self, classes: Iterable[ClassId]) -> int:
@@ -107,6 +104,19 @@ class FlatIndex:
         with self._lock.reading():
             return sum(map(len, self._classes.values()))
 
+    def handed_over(self) -> dict[ClassId, ClassRows]:
+        """The rows, for another index to hold; this one is empty."""
+        with self._lock.writing():
+            held, self._classes = self._classes, {}
+        return held
+
+    def _best(self, permitted: Permitted, probes: Vectors, top: int) -> list[list[Hit]]:
+        """For each of at most PROBES_AT_ONCE probes the best `top` rows, best first. Nothing changes meanwhile."""
+        return permitted.best(probes, top)
+
+    def _changed(self, classes: Iterable[ClassId]) -> None:
+        """Rows of these classes came, went or moved; nobody else reads or writes meanwhile."""
+
     def _checked(self, vectors: Vectors) -> Vectors:
         """The same, now known to be (N, D) float32 unit rows."""
         if vectors.ndim != 2 or vectors.shape[1] != self.space.dimension or vectors.dtype != np.float32:
@@ -118,48 +128,3 @@ class FlatIndex:
         if not (np.abs(lengths - 1) <= UNIT_TOLERANCE).all():  # also false for NaN and infinity
             raise ValueError("a vector is not of unit length, or not finite")
         return vectors
-
-
-class _Permitted:
-    """The blocks of the permitted classes, while nothing changes."""
-
-    def __init__(self, classes: dict[ClassId, ClassRows], permitted: Iterable[ClassId]) -> None:
-        held = [class_id for class_id in sorted(permitted) if class_id in classes]  # as they stand in memory, mostly
-        self._blocks: list[Block] = [block for class_id in held for block in classes[class_id].blocks]
-        self._owners = [class_id for class_id in held for _ in classes[class_id].blocks]
-        self._ends = np.cumsum([block.count for block in self._blocks])
-
-    def best(self, probes: Vectors, top: int) -> list[list[Hit]]:
-        """For each of at most PROBES_AT_ONCE probes the best `top` rows."""
-        if not self._blocks:
-            return [[] for _ in probes]
-        total = int(self._ends[-1])
-        # Each of two float32 sums of D products is off by less than D units in the last place.
-        margin = 2 * probes.shape[1] * float(np.finfo(np.float32).eps)
-        answers: list[list[Hit]] = [[] for _ in probes]
-        open_probes, wanted = np.arange(len(probes)), min(top + SPARE, total)
-        while len(open_probes):
-            asked = np.ascontiguousarray(probes[open_probes])
-            scan = nearest_of_many if len(asked) >= BATCH else nearest
-            scores, rows = scan(self._blocks, asked, wanted)
-            # Behind the last candidate there is none that could belong to the best: else more are asked for.
-            settled = scores[:, -1] < scores[:, min(top, wanted) - 1] - margin
-            settled |= wanted == total
-            for at in np.flatnonzero(settled):
-                answers[open_probes[at]] = self._ordered(asked[at], rows[at])[:top]
-            open_probes, wanted = open_probes[~settled], min(2 * wanted, total)
-        return answers
-
-    def _ordered(self, probe: NDArray[np.float32], rows: NDArray[np.int64]) -> list[Hit]:
-        """The rows with their scores in float64: best first, then lowest face id, then lowest class."""
-        holders = np.searchsorted(self._ends, rows, "right").tolist()
-        blocks = [self._blocks[each] for each in holders]
-        places = [int(row - self._ends[each]) for row, each in zip(rows, holders, strict=True)]  # from the end
-        codes = np.stack([block.codes[place] for block, place in zip(blocks, places, strict=True)])
-        scores = np.einsum("ij,j->i", codes, probe, dtype=np.float64).tolist()
-        codes.fill(0)  # templates, some of which may be erased before the memory is used again
-        hits = [
-            Hit(int(block.faces[place]), self._owners[each], score)
-            for block, place, each, score in zip(blocks, places, holders, scores, strict=True)
-        ]
-        return sorted(hits, key=lambda hit: (-hit.score, hit.face, hit.class_id))

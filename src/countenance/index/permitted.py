@@ -1,0 +1,98 @@
+"""The exact scan of what a permit names.
+
+A scan in float32 finds a few more candidates than were asked for, and float64 orders them. So an answer is the same to
+the last bit whether its probe came alone or among others, and copies of one picture tie exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from countenance.index.batch import nearest_of_many
+from countenance.index.block import Block, nearest
+from countenance.index.rows import ClassRows
+from countenance.types import ClassId, FaceId, Hit, Vectors
+
+SPARE: Final = 8  # candidates more than asked for: enough unless more rows than that tie
+BATCH: Final = 8  # probes from which on products of matrices are faster; measured at a million rows
+
+
+class Permitted:
+    """Some blocks, each with the class that it belongs to, while nothing changes."""
+
+    def __init__(self, blocks: Sequence[Block], owners: Sequence[ClassId]) -> None:
+        self.blocks = blocks
+        self.owners = owners
+        self._ends = np.cumsum([block.count for block in blocks])
+
+    @classmethod
+    def of(cls, classes: Mapping[ClassId, ClassRows], permitted: Iterable[ClassId]) -> Permitted:
+        """The blocks of the permitted classes."""
+        held = [class_id for class_id in sorted(permitted) if class_id in classes]  # as they stand in memory, mostly
+        blocks = [block for class_id in held for block in classes[class_id].blocks]
+        return cls(blocks, [class_id for class_id in held for _ in classes[class_id].blocks])
+
+    def __len__(self) -> int:
+        """Rows."""
+        return int(self._ends[-1]) if self.blocks else 0
+
+    def best(self, probes: Vectors, top: int) -> list[list[Hit]]:
+        """For each of at most PROBES_AT_ONCE probes the best `top` rows, exactly."""
+        total = len(self)
+        if not total:
+            return [[] for _ in probes]
+        # Each of two float32 sums of D products is off by less than D units in the last place.
+        margin = 2 * probes.shape[1] * float(np.finfo(np.float32).eps)
+        answers: list[list[Hit]] = [[] for _ in probes]
+        open_probes, wanted = np.arange(len(probes)), min(top + SPARE, total)
+        while len(open_probes):
+            asked = np.ascontiguousarray(probes[open_probes])
+            scan = nearest_of_many if len(asked) >= BATCH else nearest
+            scores, rows = scan(self.blocks, asked, wanted)
+            # Behind the last candidate there is none that could belong to the best: else more are asked for.
+            settled = scores[:, -1] < scores[:, min(top, wanted) - 1] - margin
+            settled |= wanted == total
+            for at in np.flatnonzero(settled):
+                answers[open_probes[at]] = self.ordered(asked[at], rows[at])[:top]
+            open_probes, wanted = open_probes[~settled], min(2 * wanted, total)
+        return answers
+
+    def rows(self, blocks: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The numbers of rows that are given by block and place in it."""
+        starts = self._ends - np.array([block.count for block in self.blocks])
+        numbers: NDArray[np.int64] = starts[blocks] + places
+        return numbers
+
+    def place(self, row: int) -> tuple[FaceId, ClassId]:
+        """The face and the class of a row."""
+        holder = int(np.searchsorted(self._ends, row, "right"))
+        return int(self.blocks[holder].faces[row - self._ends[holder]]), self.owners[holder]
+
+    def vectors(self, rows: NDArray[np.int64]) -> Vectors:
+        """(N, D) float32."""
+        holders = np.searchsorted(self._ends, rows, "right")
+        codes = [self.blocks[at].codes[row - self._ends[at]] for at, row in zip(holders, rows, strict=True)]
+        return np.stack(codes).astype(np.float32)
+
+    def ordered(self, probe: NDArray[np.float32], rows: NDArray[np.int64]) -> list[Hit]:
+        """The rows with their scores in float64: best first, then lowest face id, then lowest class."""
+        holders = np.searchsorted(self._ends, rows, "right").tolist()
+        blocks = [self.blocks[each] for each in holders]
+        places = [int(row - self._ends[each]) for row, each in zip(rows, holders, strict=True)]  # from the end
+        codes = np.stack([block.codes[place] for block, place in zip(blocks, places, strict=True)])
+        scores = np.einsum("ij,j->i", codes, probe, dtype=np.float64).tolist()
+        codes.fill(0)  # templates, some of which may be erased before the memory is used again
+        hits = [
+            Hit(int(block.faces[place]), self.owners[each], score)
+            for block, place, each, score in zip(blocks, places, holders, scores, strict=True)
+        ]
+        return sorted(hits, key=best_first)
+
+
+def best_first(hit: Hit) -> tuple[float, FaceId, ClassId]:
+    """The order of answers: best score, then lowest face id, then lowest class."""
+    return -hit.score, hit.face, hit.class_id
