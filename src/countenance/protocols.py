@@ -22,6 +22,7 @@ from countenance.types import (
     FaceId,
     Hit,
     KeyId,
+    Recall,
     Rejected,
     Rgb,
     Vectors,
@@ -78,6 +79,10 @@ class VectorIndex(Protocol):
 
     space: EmbeddingSpace
     exact: bool
+
+    @property
+    def recall(self) -> Recall | None:
+        """Measured on the gallery as it is, within a quarter of its size; None where `exact`."""
 
     def add(self, class_id: ClassId, faces: Sequence[FaceId], vectors: Vectors) -> None:
         """The rows are found by the next search. Adding a (face, class) that is there replaces it.

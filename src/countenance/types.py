@@ -262,6 +262,15 @@ class Odds:
 
 
 @dataclass(frozen=True, slots=True)
+class Recall:
+    """What part of the exact best ten an approximate index finds, all classes permitted, measured on its own rows."""
+
+    value: float  # in [0, 1]
+    sample: int  # rows of the gallery that were searched for, themselves left out of their answers
+    rows: int  # in the gallery then
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One row that the index returned. Not a lead until the records confirm that its face is visible."""
 
@@ -323,6 +332,7 @@ class SearchResult:
     calibration: str
     log_entry: str
     leads: tuple[Lead, ...]
+    recall: Recall | None = None  # where it is not exact
     notice: str = "Investigative lead, not an identification. The person may not be in this gallery."
     timings_ms: dict[str, float] = field(default_factory=dict, compare=False)
 
@@ -340,6 +350,7 @@ class SearchResult:
             },
             "searched": self.searched,
             "exact": self.exact,
+            **({"recall": {"value": round(self.recall.value, 2), "sample": self.recall.sample}} if self.recall else {}),
             "threshold": self.threshold,
             "extrapolated": self.extrapolated,
             "model": self.model,

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from countenance.app.settings import Settings, core_count, free_bytes, worker_count
+from countenance.app.settings import Settings, approximate_above, core_count, free_bytes, worker_count
+from countenance.errors import WrongUse
 
 
 @pytest.mark.parametrize(
@@ -40,3 +41,14 @@ def test_workers_as_asked_else_one_a_core():
 
 def test_room_on_the_disk(tmp_path):
     assert free_bytes(tmp_path) > 0
+
+
+@pytest.mark.parametrize(("said", "above"), [(None, None), ("", None), ("0", 0), ("5000000", 5_000_000)])
+def test_searches_are_exact_unless_a_number_of_faces_is_given(said, above):
+    assert approximate_above({} if said is None else {"COUNTENANCE_APPROXIMATE": said}) == above
+
+
+@pytest.mark.parametrize("said", ["-1", "many", "1e6", "5_000"])
+def test_what_is_no_number_of_faces_is_refused(said):
+    with pytest.raises(WrongUse, match="COUNTENANCE_APPROXIMATE"):
+        approximate_above({"COUNTENANCE_APPROXIMATE": said})

@@ -245,3 +245,18 @@ def test_an_index_from_segments_gives_the_scores_of_the_first(filled):
     filled.live = LiveIndex(filled.stores, SPACE)
     assert filled.search(ALICE).leads == before.leads
     assert sum(reads) <= 2  # segments, not one by one
+
+
+def test_only_a_gallery_above_the_number_is_searched_approximately_and_the_answer_says_how_well(filled):
+    from countenance.pipeline.refresh import LiveIndex
+    from countenance.testing.toy import SPACE
+
+    exact = filled.search(ALICE)
+    assert exact.exact
+    assert "recall" not in exact.as_dict()
+    for above, approximate in ((10, False), (9, True)):
+        filled.live = LiveIndex(filled.stores, SPACE, approximate_above=above)
+        answer = filled.search(ALICE)
+        assert answer.leads == exact.leads
+        assert answer.exact is not approximate
+        assert answer.as_dict().get("recall") == ({"value": 1.0, "sample": 10} if approximate else None)

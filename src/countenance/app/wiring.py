@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from countenance.app import manifest as manifests
 from countenance.app.manifest import HomeManifest
-from countenance.app.settings import core_count, free_bytes, runtime_name
+from countenance.app.settings import approximate_above, core_count, free_bytes, runtime_name
 from countenance.auditlog.checkpoint import Signer
 from countenance.auditlog.log import SqliteLog
 from countenance.blobs.files import FileBlobStore
@@ -154,7 +154,7 @@ class Parts:
     @cached_property
     def live(self) -> LiveIndex:
         """The index of one process, this one."""
-        return LiveIndex(self.stores, self.embedder.space)
+        return LiveIndex(self.stores, self.embedder.space, approximate_above=approximate_above())
 
     @cached_property
     def eraser(self) -> Eraser:

@@ -8,7 +8,6 @@ are scanned within the permitted classes and nowhere else; smaller blocks are sc
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, cast
 
 import numpy as np
@@ -18,7 +17,7 @@ from countenance.index.codes import BlockCodes, code_book
 from countenance.index.flat import FlatIndex
 from countenance.index.permitted import Permitted
 from countenance.index.rows import ClassRows
-from countenance.types import ClassId, EmbeddingSpace, Hit, Vectors
+from countenance.types import ClassId, EmbeddingSpace, Hit, Recall, Vectors
 
 CODED_ROWS: Final = 256  # in a smaller block the rows are scanned as fast as their codes
 CANDIDATES: Final = 300  # rows looked at, at the least; measured at 1 M: 100 find 95 % of the best ten, 300 find 99 %
@@ -26,15 +25,6 @@ CANDIDATES_PER_LEAD: Final = 12
 SAMPLE: Final = 64  # rows whose neighbours measure the recall
 RECALL_AT: Final = 10
 CHANGED: Final = 1.25  # times as many rows, or as few, as when the recall was measured: it is measured again
-
-
-@dataclass(frozen=True, slots=True)
-class Recall:
-    """What part of the exact best ten the approximate search finds, all classes permitted, measured on this gallery."""
-
-    value: float  # in [0, 1]
-    sample: int  # rows of the gallery that were searched for, themselves left out of their answers
-    rows: int  # in the gallery then
 
 
 class CodedIndex(FlatIndex):

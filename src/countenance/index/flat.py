@@ -21,7 +21,7 @@ from countenance.index.permitted import Permitted
 from countenance.index.rows import ClassRows
 from countenance.permits import Act, Permit
 from countenance.protocols import Gone
-from countenance.types import ClassId, EmbeddingSpace, FaceId, Hit, Vectors
+from countenance.types import ClassId, EmbeddingSpace, FaceId, Hit, Recall, Vectors
 
 UNIT_TOLERANCE: Final = 1e-3  # half precision (11 bits) moves a length by less than 2**-11 = 4.9e-4
 
@@ -35,6 +35,11 @@ class FlatIndex:
         self.space = space
         self._classes: dict[ClassId, ClassRows] = {}
         self._lock = ReadWriteLock()
+
+    @property
+    def recall(self) -> Recall | None:
+        """What an approximate index finds of what is there; None where nothing is missed."""
+        return None
 
     def add(self, class_id: ClassId, faces: Sequence[FaceId] | NDArray[np.int64], vectors: Vectors) -> None:
         """The rows are found by the next search. Adding a (face, class) that is there replaces it.

@@ -10,12 +10,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from countenance.index.coded import CodedIndex
 from countenance.index.segments import Changes
 from countenance.pipeline.sealing import template_binding, unpack_vectors
 from countenance.pipeline.stores import Stores
 from countenance.protocols import VectorIndex
 from countenance.records.gallery import Change
-from countenance.types import ClassId, EmbeddingSpace, FaceId, Vectors
+from countenance.types import ClassId, EmbeddingSpace, FaceId, Recall, Vectors
 
 PORTION: Final = 65_536  # rows gathered at once for a snapshot: 32 MB at 128-d
 
@@ -32,8 +33,10 @@ class Step:
 class LiveIndex:
     """An index with its place in the records' change list. Safe to refresh from several threads."""
 
-    def __init__(self, stores: Stores, space: EmbeddingSpace) -> None:
+    def __init__(self, stores: Stores, space: EmbeddingSpace, *, approximate_above: int | None = None) -> None:
+        """`approximate_above`: rows from which on a newly loaded index is an approximate one; None: never."""
         self._stores = stores
+        self._approximate_above = approximate_above
         self._space = space
         self._index: VectorIndex | None = None  # not loaded yet: most commands never need it
         self._space_id: int | None = None
@@ -46,6 +49,8 @@ class LiveIndex:
             if self._index is None:
                 loaded = self._stores.segments.load()
                 self._index, self._seq = loaded.index, loaded.seq
+                if self._approximate_above is not None and len(loaded.index) > self._approximate_above:
+                    self._index = CodedIndex.over(loaded.index)
             if self._space_id is None:  # it never changes
                 self._space_id = space_id_of(self._stores, self._space)
             for seq, steps in changes(self._stores, self._seq, self._space, self._space_id):
@@ -61,6 +66,11 @@ class LiveIndex:
     def exact(self) -> bool:
         """Whether the index, as last refreshed, misses nothing."""
         return self._index is None or self._index.exact
+
+    @property
+    def recall(self) -> Recall | None:
+        """How much the index, as last refreshed, finds; None where it is exact."""
+        return None if self._index is None else self._index.recall
 
     def remove(self, faces: Sequence[FaceId]) -> None:
         """The faces are not in this process's memory. Other processes hear of it by the change list."""

@@ -123,6 +123,7 @@ class Searcher:
             faces=len(looked.faces),
             searched=searched,
             exact=self.live.exact,
+            recall=self.live.recall,
             threshold=round(threshold, 3),
             extrapolated=extrapolated,
             model=self.embedder.space.model,

@@ -147,6 +147,14 @@ class VectorIndexContract(ABC):
                 if index.exact:
                     assert hit.score > best[rank] - HALF
 
+    def test_only_what_is_approximate_says_how_much_it_finds(self, index: VectorIndex) -> None:
+        index.add(1, range(600), unit_rows(600))
+        recall = index.recall
+        assert (recall is None) == index.exact
+        if recall is not None:
+            assert 0.8 < recall.value <= 1
+            assert 0 < recall.sample <= recall.rows == 600
+
     # --- changes -----------------------------------------------------------------------------------------------------
     def test_a_removed_face_is_not_found(self, index: VectorIndex) -> None:
         rows = unit_rows(20)
