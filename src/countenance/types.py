@@ -108,6 +108,14 @@ class Band(StrEnum):
     WEAK = "weak"
 
 
+class DuplicateLink(StrEnum):
+    """Why two places are said to show one photograph."""
+
+    EXACT = "exact"  # the same bytes
+    NEAR = "near"  # nearly the same picture: recompressed, resized, brightened, marked
+    CROP = "crop"  # another cut: the same face in it, pixel for pixel or nearly so
+
+
 # --- pictures and faces, in the order in which they come to be --------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Rejected:
@@ -291,6 +299,22 @@ class PictureRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A face stacked under a lead: its picture shows the same photograph."""
+
+    face_id: str
+    picture: PictureRef
+    box: Box
+    score: float  # cosine, three decimals
+    band: Band
+    source: str
+    jurisdictions: tuple[str, ...]
+    basis: Basis
+    link: DuplicateLink
+    distance: int  # bits of 256 in which the perceptual hashes differ
+
+
+@dataclass(frozen=True, slots=True)
 class Lead:
     """A candidate with its source, score and odds. Never a match, never an identification."""
 
@@ -306,6 +330,7 @@ class Lead:
     jurisdictions: tuple[str, ...]
     basis: Basis
     quality: float | None = None
+    duplicates: tuple[Duplicate, ...] = ()  # the same photograph again, best first; each may be shown too
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,6 +395,22 @@ class SearchResult:
                     "source": lead.source,
                     "jurisdictions": list(lead.jurisdictions),
                     "basis": str(lead.basis),
+                    "duplicates": [
+                        {
+                            "face_id": copy.face_id,
+                            "picture_id": copy.picture.id,
+                            "uri": copy.picture.uri,
+                            "box": [round(v, 1) for v in copy.box],
+                            "score": copy.score,
+                            "band": str(copy.band),
+                            "source": copy.source,
+                            "jurisdictions": list(copy.jurisdictions),
+                            "basis": str(copy.basis),
+                            "link": str(copy.link),
+                            "distance": copy.distance,
+                        }
+                        for copy in lead.duplicates
+                    ],
                 }
                 for lead in self.leads
             ],

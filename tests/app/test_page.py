@@ -19,6 +19,8 @@ from countenance.app.page import CardView, CopyView, IngestView, NextStep, Searc
 from countenance.types import (
     Band,
     Basis,
+    Duplicate,
+    DuplicateLink,
     FaceRefusal,
     Lead,
     Odds,
@@ -55,6 +57,22 @@ def lead(
         "basis": Basis.HISTORICAL,
     }
     return Lead(**{**values, **kw})
+
+
+def duplicate(number: int, **kw: object) -> Duplicate:
+    values = {
+        "face_id": f"copy-{number}",
+        "picture": PictureRef(f"picture-{number}", f"file:///album/copy%20{number}.jpg", 320, 240),
+        "box": (1.0, 2.0, 30.0, 40.0),
+        "score": 0.7,
+        "band": Band.STRONG,
+        "source": "album",
+        "jurisdictions": ("CA-ON",),
+        "basis": Basis.HISTORICAL,
+        "link": DuplicateLink.NEAR,
+        "distance": 4,
+    }
+    return Duplicate(**{**values, **kw})
 
 
 def result(*leads: Lead, **kw: object) -> SearchResult:
@@ -127,10 +145,11 @@ class Elements(HTMLParser):
 
 def full() -> SearchView:
     """A page with one of everything."""
-    leads = (lead(1, band=Band.STRONG), lead(2), lead(3, band=Band.WEAK), lead(4))
+    copies = (duplicate(1), duplicate(2, link=DuplicateLink.CROP))
+    leads = (lead(1, band=Band.STRONG, duplicates=copies), lead(2, band=Band.WEAK))
     cards = (
-        CardView(leads[0], picture(), picture(), (CopyView(leads[1], picture()), CopyView(leads[3], picture()))),
-        CardView(leads[2], picture(), None),
+        CardView(leads[0], picture(), picture(), tuple(CopyView(copy, picture()) for copy in copies)),
+        CardView(leads[1], picture(), None),
     )
     return view(result(*leads), cards, remark="A remark.")
 
@@ -204,7 +223,9 @@ def test_a_card_says_what_a_person_must_know():
         "Strong lead", "Weak lead", "0.712", "At most 1 false lead expected in 600 searches of this size.",
         "At most 1 stranger in 260,000 scores as high.", "album", "CA-ON, unknown", "Historical",
         "the pictured are dead", "scan 0006.jpg", "in scans", "taken 1984-01-20 10:00:00",
-        "Nearly the same picture, 2 more times", "The whole picture is not shown here", "A remark.",
+        "The same photograph, 2 more times", "nearly the same picture", "cut another way", "copy 2.jpg",
+        "2 more faces of the same photographs are stacked under them.", "The whole picture is not shown here",
+        "A remark.",
     ):  # fmt: skip
         assert said in shown
 
@@ -271,6 +292,8 @@ def test_a_box_lies_within_its_picture():
 
 def test_a_page_never_leaves_out_a_lead_nor_adds_one():
     one, two = lead(1), lead(2)
+    with pytest.raises(ValueError, match="all their duplicates"):
+        view(result(lead(1, duplicates=(duplicate(1),))))
     with pytest.raises(ValueError, match="each once"):
         view(result(one, two), (CardView(one, picture(), None),))
     with pytest.raises(ValueError, match="each once"):

@@ -25,7 +25,7 @@ def test_the_demo_in_json_over_a_folder_of_ones_own(desk, album):
     answer = desk.does("demo", "--out", desk.root / "out", "--pictures", album.root, "--probe", album.probe,
                        "--jurisdiction", "CA-ON")  # fmt: skip
     [search] = answer["searches"]
-    assert len(search["leads"]) == 12
+    assert sum(1 + len(lead["duplicates"]) for lead in search["leads"]) == 12
     said = desk.run("demo", "--out", desk.root / "out", "--pictures", album.root / "portraits", "--probe", album.probe,
                     "--jurisdiction", "CA-ON").ended(0)  # fmt: skip
     assert "A search for probe.jpg\n" in said.out

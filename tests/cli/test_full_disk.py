@@ -71,7 +71,7 @@ def test_an_ingest_that_fills_the_disk(on_a_small_disk, album):
     assert again[0] == 0
     assert again[1]["sources"][0]["rejected"] == {"damaged": 1, "not_a_picture": 2}
     assert twice[1]["sources"][0]["unchanged"] == 25
-    assert len(search[1]["leads"]) == 10
+    assert len(search[1]["leads"]) == 3
     assert doctor[0] == 0, doctor[1]
 
 

@@ -56,7 +56,7 @@ def test_an_unknown_jurisdiction_is_not_indexed(desk, album):
 @pytest.mark.program
 def test_suspended_and_resumed_in_the_very_next_process(mine, album):
     before = mine.does("search", album.probe)
-    assert len(before["leads"]) == 10
+    assert len(before["leads"]) == 3
     mine.run("source", "suspend", "album").ended(0, "in no search")
     error = mine.fails(3, "policy_denied", "search", album.probe)
     assert "suspended" in error["message"]

@@ -58,6 +58,7 @@ def test_every_face_refusal_is_documented(doc):
 def test_every_reason_and_band_has_words_for_people():
     assert set(words.REJECTIONS) == set(types.RejectReason)
     assert set(words.REFUSALS) == set(types.FaceRefusal)
+    assert set(words.LINKS) == set(types.DuplicateLink)
     assert set(words.BANDS) == set(types.Band)
     assert set(words.BASES) == set(types.Basis)
 

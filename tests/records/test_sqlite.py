@@ -61,6 +61,26 @@ def test_a_home_of_each_earlier_schema_opens(tmp_path, revision):
     store.close()
 
 
+def test_a_picture_of_the_first_schema_is_there_after_it_and_lacks_a_hash(tmp_path):
+    at_revision(tmp_path / "records.db", "0001")
+    with sqlite3.connect(tmp_path / "records.db") as connection:
+        connection.execute("INSERT INTO tenants (id, uid, name) VALUES (1, x'01', 'operator')")
+        connection.execute(
+            "INSERT INTO pictures (id, uid, tenant_id, sha256, salt, width, height, format) "
+            "VALUES (7, ?, 1, ?, ?, 64, 48, 'JPEG')", (b"u" * 16, b"h" * 32, b"s" * 16),
+        )  # fmt: skip
+        connection.execute(
+            "INSERT INTO faces (id, uid, picture_id, x1, y1, x2, y2, key_id, template) "
+            "VALUES (9, ?, 7, 1, 2, 30, 40, ?, 'sealed')", (b"f" * 16, b"k" * 16),
+        )  # fmt: skip
+    connection.close()
+    store = open_records(tmp_path / "records.db")
+    known = store.pictures.known_pictures(1, [b"h" * 32])[b"h" * 32]
+    assert known.hashed is False
+    assert (known.faces[0].template, known.faces[0].crop_hash) == ("sealed", None)
+    store.close()
+
+
 def test_an_earlier_schema_is_migrated_in_one_transaction(tmp_path, monkeypatch):
     open_records(tmp_path / "records.db").close()
     with sqlite3.connect(tmp_path / "records.db") as connection:

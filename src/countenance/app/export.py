@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
-from countenance.app.page import CardView, IngestView, NextStep, SearchView, render_search_page
+from countenance.app.page import CardView, CopyView, IngestView, NextStep, SearchView, render_search_page
 from countenance.errors import CountenanceError, StorageFailed
 from countenance.pipeline.look import Looked
 from countenance.types import Lead, Rejected, SearchResult
@@ -36,8 +36,17 @@ def export_search(
 
     A crash leaves some of the files; running it again replaces them. Raises StorageFailed.
     """
-    crops = {lead.face_id: home.crop(lead.face_id) for lead in result.leads}
-    cards = tuple(CardView(lead, crops[lead.face_id], preview_of(home, lead)) for lead in result.leads)
+    faces = (shown for lead in result.leads for shown in (lead.face_id, *(d.face_id for d in lead.duplicates)))
+    crops = {face_id: home.crop(face_id) for face_id in faces}
+    cards = tuple(
+        CardView(
+            lead,
+            crops[lead.face_id],
+            preview_of(home, lead),
+            tuple(CopyView(copy, crops[copy.face_id]) for copy in lead.duplicates),
+        )
+        for lead in result.leads
+    )
     view = SearchView(
         result=result,
         probe_name=probe_name,

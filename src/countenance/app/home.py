@@ -19,6 +19,7 @@ from countenance.app.wiring import LOG, Parts, make_home, open_parts
 from countenance.app.words import visible
 from countenance.collect.folder import FolderCollector
 from countenance.errors import BadPicture, NotFound, WrongUse
+from countenance.pipeline.duplicates import Duplicates, find_duplicates
 from countenance.pipeline.erase import Eraser, ErasureReport
 from countenance.pipeline.grant import Registrar
 from countenance.pipeline.ingest import Ingest, IngestReport, Progress
@@ -309,6 +310,17 @@ class Home:
         """How alike one face of each picture is. Stores nothing but the log entry. Raises: as `search`."""
         question = Question(purpose=_purpose(purpose), case=case)
         return Comparison(*self.parts.searcher.compare(read_picture(a), read_picture(b), question))
+
+    def duplicates(self, *names: str, top: int | None = None) -> Duplicates:
+        """Pictures of these sources (of all, if none is named) that show one photograph, in groups, largest first.
+
+        Args: top: of so many groups the copies are read; None: of all.
+        Raises: NotFound: no such source, or none yet; LogUnwritable, StorageFailed.
+        """
+        chosen = [self.source(name) for name in dict.fromkeys(names)] if names else self.sources()
+        if not chosen:
+            raise NotFound("this home has no source yet", _ADD_ONE)
+        return find_duplicates(self.parts.stores, chosen, top)
 
     def crop(self, face_id: str) -> bytes:
         """The JPEG thumbnail of an indexed face. Raises NotFound, also for a face that may not be shown now."""

@@ -2,7 +2,7 @@
 
 What holds: every text passes `words.visible` and Jinja's autoescape, so that no name can hide or start anything; the
 page's own policy (CSP) forbids every source but `data:` pictures and the one style sheet, by its hash; pictures are
-inlined by their content, never by a name; a lead that the answer holds is on the page, once.
+inlined by their content, never by a name; a lead that the answer holds is on the page, once, and so is each duplicate.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from importlib import resources
 from typing import Any
 
 from countenance.app import words
-from countenance.types import Box, FaceRefusal, Lead, RejectReason, SearchResult
+from countenance.types import Box, Duplicate, FaceRefusal, Lead, RejectReason, SearchResult
 
 _TEMPLATES = resources.files("countenance.app") / "templates"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CopyView:
-    """A lead in a picture that is nearly the same as that of the card it stands on."""
+    """A duplicate of the lead on whose card it stands."""
 
-    lead: Lead
+    duplicate: Duplicate
     crop: bytes  # the face, upright: WebP, JPEG or PNG
 
 
@@ -86,9 +86,9 @@ class SearchView:
     remark: str = ""  # a sentence or two about this search, for instance by the demo
 
     def __post_init__(self) -> None:
-        shown = [lead.face_id for card in self.cards for lead in (card.lead, *(copy.lead for copy in card.copies))]
-        if sorted(shown) != sorted(lead.face_id for lead in self.result.leads):
-            raise ValueError("the cards of a page are the leads of its result, each once")
+        shown = [(card.lead, tuple(copy.duplicate for copy in card.copies)) for card in self.cards]
+        if shown != [(lead, lead.duplicates) for lead in self.result.leads]:
+            raise ValueError("the cards of a page are the leads of its result, each once, with all their duplicates")
 
 
 def render_search_page(view: SearchView) -> str:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
-from countenance.types import Band, Basis, FaceRefusal, Odds, RejectReason
+from countenance.types import Band, Basis, DuplicateLink, FaceRefusal, Odds, RejectReason
 
 BANDS: Mapping[Band, str] = {Band.STRONG: "strong lead", Band.LEAD: "lead", Band.WEAK: "weak lead"}
 
@@ -19,6 +19,12 @@ BASES: Mapping[Basis, str] = {
     Basis.LICENCE: "a contract with releases",
     Basis.STATUTE: "a law covers this source",
     Basis.HISTORICAL: "the pictured are dead, or an archive law allows it",
+}
+
+LINKS: Mapping[DuplicateLink, str] = {
+    DuplicateLink.EXACT: "the same file",
+    DuplicateLink.NEAR: "nearly the same picture",
+    DuplicateLink.CROP: "cut another way",
 }
 
 REJECTIONS: Mapping[RejectReason, str] = {

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "detect": "detect",
     "compare": "compare",
     "evaluate": "evaluate",
+    "duplicates": "duplicates",
     "erase": "erase",
     "model": "model",
     "status": "status",

@@ -13,12 +13,22 @@ if TYPE_CHECKING:
     from countenance.types import Lead, SearchResult
 
 
+MOST_DUPLICATES = 5  # lines of a stack on a terminal
+
+
 @click.command(cls=Command)
 @click.argument("probe", type=click.Path(readable=False))
 @click.option(
     "--face", type=click.IntRange(0), metavar="N", help="Which face, where the probe holds several; 0 is the first."
 )
-@click.option("--top", type=int, default=10, show_default=True, metavar="K", help="At most so many leads.")
+@click.option(
+    "--top",
+    type=int,
+    default=10,
+    show_default=True,
+    metavar="K",
+    help="At most so many leads, each with its duplicates.",
+)
 @click.option("--threshold", type=float, metavar="T", help="The lowest score shown, a cosine from -1 to 1.")
 @click.option("--fpir", type=float, metavar="P",
               help="Or: how often a search for a stranger may show a false lead; 0.01 by default.")  # fmt: skip
@@ -35,7 +45,7 @@ def command(session: Session, /, probe: str, export: str | None, **question: Any
     """Search for the face in PROBE, a picture file.
 
     Leads come with their source, their score and the odds that a stranger would score as much. The list is never
-    padded: below the threshold nothing is shown.
+    padded: below the threshold nothing is shown. Copies and crops of one photograph are stacked under the best of them.
     """
     with session.open() as home:
         result, looked = home.search_and_look(probe, **question)
@@ -79,3 +89,11 @@ def _tell_lead(lead: Lead) -> None:
         f"     {x2 - x1} x {y2 - y1} px at {x1}, {y1}; {lead.source}, {lead.basis}, {', '.join(lead.jurisdictions)}"
     )
     click.echo(click.style(f"     face {lead.face_id}  picture {lead.picture.id}", dim=True))
+    if lead.duplicates:
+        times = several(len(lead.duplicates), "time")
+        click.echo(f"     {click.style('stacked', bold=True)}: the same photograph {times} more")
+    for copy in lead.duplicates[:MOST_DUPLICATES]:
+        where = words.visible(words.path(copy.picture.uri))
+        click.echo(f"       {copy.score:.3f}  {where} ({words.LINKS[copy.link]}; {copy.source})")
+    if len(lead.duplicates) > MOST_DUPLICATES:
+        click.echo(f"       ... and {len(lead.duplicates) - MOST_DUPLICATES:,} more; --json names all")

@@ -15,12 +15,13 @@ from typing import Final
 
 import numpy as np
 
+from countenance.decode.pdq import ENOUGH_QUALITY, pdq
 from countenance.errors import PolicyDenied, StorageFailed
 from countenance.permits import Act, Permit
 from countenance.pipeline.erase import picture_digest
 from countenance.pipeline.look import Looked, iou
 from countenance.pipeline.refresh import space_id_of
-from countenance.pipeline.sealing import crop_binding, pack_vector, template_binding
+from countenance.pipeline.sealing import crop_binding, crop_hash_binding, pack_vector, template_binding
 from countenance.pipeline.stores import Stores, salted_hash
 from countenance.pipeline.subjects import SubjectMatcher
 from countenance.policy.gate import Decision
@@ -89,6 +90,7 @@ class _Candidate:
     subject_id: int | None = None
     key_id: bytes | None = None
     template: bytes | None = None
+    crop_hash: bytes | None = None  # sealed under the face's key
 
     @property
     def refusal(self) -> FaceRefusal | None:
@@ -109,13 +111,14 @@ class _Candidate:
             return FaceRow(
                 uid=self.uid, box=self.known.box, enrolments=enrolments, landmarks=self.known.landmarks,
                 quality=self.known.quality, key_id=self.known.key_id, template=self.known.template,
-                space_id=self.known.space_id,
+                space_id=self.known.space_id, crop_hash=self.crop_hash or self.known.crop_hash,
             )  # fmt: skip
         if self.template is None:
             return FaceRow(uid=self.uid, box=self.aligned.face.box, enrolments=enrolments)
         return FaceRow(
             uid=self.uid, box=self.aligned.face.box, enrolments=enrolments, landmarks=self.aligned.face.landmarks,
             quality=self.aligned.quality, key_id=self.key_id, template=self.template, space_id=space_id,
+            crop_hash=self.crop_hash,
         )  # fmt: skip
 
 
@@ -169,6 +172,7 @@ class Enroller:
         except StorageFailed:
             self.stores.keys.destroy(keys)
             raise
+        self._hash_crops(candidates)
         space_id = space_id_of(self.stores, self.embedder.space)
         rows: dict[int, list[FaceRow]] = {}
         for candidate in candidates:
@@ -238,6 +242,17 @@ class Enroller:
             if subject is None:
                 candidate.outcome = {c: r or FaceRefusal.NOT_A_SUBJECT for c, r in candidate.outcome.items()}
 
+    def _hash_crops(self, candidates: Sequence[_Candidate]) -> None:
+        """Faces with a template get the hash of their crop, sealed under their key. Others must have none."""
+        for candidate in candidates:
+            known = candidate.known
+            key = candidate.key_id or (known.key_id if known is not None and known.crop_hash is None else None)
+            if key is not None:
+                found, quality = pdq(candidate.aligned.crop)
+                if quality >= ENOUGH_QUALITY:
+                    binding = crop_hash_binding(str(candidate.uid))
+                    candidate.crop_hash = self.stores.keys.seal(key, binding, found)
+
     def _embed(self, faces: Sequence[AlignedFace], permit: Permit | None) -> Vectors:
         if not faces or permit is None:
             return np.empty((0, self.embedder.space.dimension), np.float32)
@@ -247,7 +262,7 @@ class Enroller:
 def _picture_row(job: Job, looked: Looked, identity: _Identity, faces: Sequence[FaceRow]) -> PictureRow:
     return PictureRow(
         uid=identity.uid, sha256=job.sha256, salt=identity.salt, width=looked.width, height=looked.height,
-        format=looked.format, taken_at=looked.taken_at, faces=tuple(faces),
+        format=looked.format, taken_at=looked.taken_at, faces=tuple(faces), pdq=looked.pdq,
         known_id=None if job.known is None else job.known.id,
     )  # fmt: skip
 

@@ -80,7 +80,7 @@ class IngestReport:
     unchanged: int
     taken: int  # pictures new to the home
     copies: int  # the same content as a picture that is there
-    again: int  # known pictures looked at again: changed rights, or a face that policy had refused
+    again: int  # known pictures looked at again: changed rights, a face that policy had refused, no hash yet
     rejected: Mapping[str, int]  # by RejectReason
     faces: int  # found in pictures taken or looked at again
     indexed: int  # of these, searchable in a class
@@ -281,7 +281,7 @@ class Ingest:
         same = (before.size, before.mtime_ns) == (found.size, found.mtime_ns)
         if before.reason is not None:
             return same and before.reason not in TRANSIENT
-        return same and before.class_id == class_id
+        return same and before.class_id == class_id and before.hashed
 
     def _new_jobs(self, read: Sequence[tuple[PlacementRow, bytes]]) -> list[tuple[Job, bytes]]:
         """Looks to take: none where the same bytes are known, suppressed or on their way.
@@ -472,8 +472,8 @@ class Ingest:
 
 
 def _settled(known: KnownPicture, class_id: ClassId) -> bool:
-    """Every face of the picture has its answer in this class, and none waits for the policy."""
-    return all(
+    """The picture has its hash, every face of it its answer in this class, and none waits for the policy."""
+    return known.hashed and all(
         any(e.class_id == class_id and e.refusal is not FaceRefusal.NOT_PERMITTED for e in face.enrolments)
         for face in known.faces
     )

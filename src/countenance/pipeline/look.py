@@ -23,6 +23,7 @@ from countenance.align.crop import align_crop, scale_of
 from countenance.align.quality import quality_of
 from countenance.align.thumbnail import jpeg, thumbnail
 from countenance.decode.formats import FORMATS, decode, import_readers
+from countenance.decode.pdq import ENOUGH_QUALITY, HASH_BYTES, pdq
 from countenance.decode.sandbox import Bounds, Sandbox
 from countenance.decode.wire import Answer
 from countenance.detect.around import around
@@ -65,6 +66,7 @@ class Looked:
     taken_at: str | None  # ISO 8601 without zone
     faces: tuple[AlignedFace, ...]  # best detector score first
     preview: bytes | None  # JPEG of the whole picture, upright, if it was asked for
+    pdq: bytes = b""  # perceptual hash of 32 bytes (decode/pdq.py); empty: too little to see
 
 
 class Looker:
@@ -143,7 +145,10 @@ def look(
     if finer is not picture:
         faces = tuple(_closer(detector, finer, face, finer.scale / picture.scale) for face in faces)
     aligned = tuple(_aligned(finer, face, crops) for face in faces)
-    return Looked(picture.width, picture.height, picture.format, picture.taken_at, aligned, preview)
+    likeness, quality = pdq(picture.rgb)
+    if quality < ENOUGH_QUALITY:
+        likeness = b""
+    return Looked(picture.width, picture.height, picture.format, picture.taken_at, aligned, preview, likeness)
 
 
 @cache
@@ -222,6 +227,7 @@ def _told(looked: Looked, crops: Sequence[CropSpec] = ()) -> Answer:
         "height": looked.height,
         "format": looked.format,
         "taken_at": looked.taken_at,
+        "pdq": looked.pdq.hex(),
         "faces": [
             {
                 "box": aligned.face.box,
@@ -256,6 +262,7 @@ def _understood(answer: Answer | Rejected, crops: Sequence[CropSpec] = ()) -> Lo
             taken_at=None if header["taken_at"] is None else datetime.fromisoformat(header["taken_at"]).isoformat(),
             faces=tuple(_face(face, parts[each * i : each * (i + 1)], crops) for i, face in enumerate(faces)),
             preview=None if preview is None else _jpeg(preview),
+            pdq=_hash(header["pdq"]),
         )
     except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         return Rejected(RejectReason.DECODER_DIED, f"it answered with nonsense: {type(error).__name__}")
@@ -282,6 +289,13 @@ def _face(told: Mapping[str, Any], parts: Sequence[bytes], crops: Sequence[CropS
 
 def _pixels(crop: bytes, spec: CropSpec) -> Rgb:
     return np.frombuffer(crop, np.uint8).reshape(spec.height, spec.width, 3)  # ValueError: of another size
+
+
+def _hash(told: Any) -> bytes:
+    found = bytes.fromhex(told)  # TypeError, ValueError: no text, no hexadecimal
+    if len(found) not in {0, HASH_BYTES}:
+        raise ValueError("that is no hash")
+    return found
 
 
 def _jpeg(picture: bytes) -> bytes:

@@ -22,6 +22,11 @@ def crop_binding(face_uid: str) -> str:
     return f"face|{face_uid}|crop"
 
 
+def crop_hash_binding(face_uid: str) -> str:
+    """Of the perceptual hash of a face's aligned crop."""
+    return f"face|{face_uid}|crop hash"
+
+
 def evidence_binding(owner_uid: str) -> str:
     """Of the evidence of a grant or a subject."""
     return f"grant|{owner_uid}|evidence"

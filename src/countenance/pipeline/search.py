@@ -20,6 +20,7 @@ from countenance.permits import Act, Permit
 from countenance.pipeline.look import Looked, Looker
 from countenance.pipeline.refresh import LiveIndex
 from countenance.pipeline.sealing import probe_binding
+from countenance.pipeline.stack import Stack, stacked
 from countenance.pipeline.stores import Stores
 from countenance.policy.facts import BROUGHT
 from countenance.policy.gate import Decision
@@ -28,6 +29,8 @@ from countenance.records.cases import Case
 from countenance.records.gallery import VisibleFace
 from countenance.types import (
     AlignedFace,
+    Duplicate,
+    DuplicateLink,
     HomeKind,
     Lead,
     Odds,
@@ -47,7 +50,7 @@ DEFAULT_FPIR: Final = 0.01  # 1 false lead in 100 searches for strangers
 class Question:
     """What is searched for, besides the probe."""
 
-    top: int = 10
+    top: int = 10  # leads, each with its stack of duplicates
     threshold: float | None = None  # a cosine; None: from `fpir`
     fpir: float | None = None
     face: int | None = None
@@ -113,7 +116,7 @@ class Searcher:
                 "search": permit.log_entry,
                 "searched": counted,  # exact; answers round it up
                 "threshold": f"{threshold:.6f}",
-                "faces": [lead.face_id for lead in leads],
+                "faces": [shown for lead in leads for shown in (lead.face_id, *(d.face_id for d in lead.duplicates))],
             },
         )
         shown = time.perf_counter()
@@ -205,19 +208,20 @@ class Searcher:
             visible = self.stores.records.gallery.visible(list(best), permit.classes, decision.version)
             if visible is None:
                 return None
+            shown = [(visible[face], score) for face, score in best.items() if face in visible]
+            stacks = stacked(self.stores, shown, question.top)
             exhausted = len(hits) < wanted or round(hits[-1].score, 3) < round(threshold, 3)
-            if exhausted or len(visible) >= question.top:
+            if exhausted or len(stacks) >= question.top:
                 break
             wanted *= 4
-        shown = [(visible[face], score) for face, score in best.items() if face in visible][: question.top]
-        return self._as_leads(shown, searched), counted, threshold, extrapolated
+        return self._as_leads(stacks, searched), counted, threshold, extrapolated
 
-    def _as_leads(self, shown: Sequence[tuple[VisibleFace, float]], searched: int) -> tuple[Lead, ...]:
+    def _as_leads(self, stacks: Sequence[Stack], searched: int) -> tuple[Lead, ...]:
         return tuple(
             Lead(
                 rank=rank,
                 face_id=face.uid,
-                picture=PictureRef(face.picture_uid, uri_of(face), face.width, face.height, face.taken_at),
+                picture=_picture_ref(face),
                 box=face.box,
                 score=score,
                 band=self.calibration.band(score, searched),
@@ -227,9 +231,31 @@ class Searcher:
                 jurisdictions=face.jurisdictions,
                 basis=face.basis,
                 quality=face.quality,
+                duplicates=tuple(self._as_duplicate(*other, searched) for other in stack.others),
             )
-            for rank, (face, score) in enumerate(shown, start=1)
+            for rank, stack in enumerate(stacks, start=1)
+            for face, score in (stack.best,)
         )
+
+    def _as_duplicate(
+        self, face: VisibleFace, score: float, link: DuplicateLink, distance: int, searched: int
+    ) -> Duplicate:
+        return Duplicate(
+            face_id=face.uid,
+            picture=_picture_ref(face),
+            box=face.box,
+            score=score,
+            band=self.calibration.band(score, searched),
+            source=face.source,
+            jurisdictions=face.jurisdictions,
+            basis=face.basis,
+            link=link,
+            distance=distance,
+        )
+
+
+def _picture_ref(face: VisibleFace) -> PictureRef:
+    return PictureRef(face.picture_uid, uri_of(face), face.width, face.height, face.taken_at)
 
 
 def look_at(looker: Looker, data: bytes, *, preview_px: int = 0) -> Looked:

@@ -167,7 +167,9 @@ class Erasures:
                         .where(t.faces.c.id == face_id)
                         .values(
                             uid=uuid.uuid4().bytes,
-                            **dict.fromkeys(("landmarks", "quality", "key_id", "template", "space_id", "erasure_id")),
+                            **dict.fromkeys(
+                                ("landmarks", "quality", "key_id", "template", "space_id", "crop_hash", "erasure_id")
+                            ),
                         )
                     )
 

@@ -50,6 +50,8 @@ class VisibleFace:
     basis: Basis
     jurisdictions: tuple[str, ...]
     key_id: bytes
+    pdq: bytes | None  # perceptual hash of the picture; empty: too little to see; None: it has none yet
+    crop_hash: bytes | None  # of the face's crop, sealed under `key_id`
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,8 +272,9 @@ _VISIBLE: Final = (
         t.policy_classes.c.id.label("class_id"),
         t.faces.c.uid.label("face_uid"),
         t.faces.c.x1, t.faces.c.y1, t.faces.c.x2, t.faces.c.y2,
-        t.faces.c.quality, t.faces.c.key_id,
+        t.faces.c.quality, t.faces.c.key_id, t.faces.c.crop_hash,
         t.pictures.c.uid.label("picture_uid"), t.pictures.c.width, t.pictures.c.height, t.pictures.c.taken_at,
+        t.pictures.c.pdq,
         t.placements.c.place,
         t.sources.c.name, t.sources.c.kind, t.sources.c.location,
         t.grants.c.basis,
@@ -304,5 +307,6 @@ def _visible_face(row: Any) -> VisibleFace:
         box=(row.x1, row.y1, row.x2, row.y2), quality=quality, picture_uid=str(uuid.UUID(bytes=row.picture_uid)),
         width=row.width, height=row.height, taken_at=row.taken_at, place=row.place, source=row.name,
         source_kind=row.kind, location=row.location, basis=Basis(row.basis),
-        jurisdictions=tuple(row.jurisdictions), key_id=row.key_id,
+        jurisdictions=tuple(row.jurisdictions), key_id=row.key_id, pdq=row.pdq,
+        crop_hash=row.crop_hash,
     )  # fmt: skip

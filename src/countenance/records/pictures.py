@@ -44,6 +44,7 @@ class FaceRow:
     key_id: bytes | None = None
     template: bytes | None = None  # sealed float16
     space_id: int | None = None
+    crop_hash: bytes | None = None  # sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class PictureRow:
     format: str
     taken_at: str | None
     faces: tuple[FaceRow, ...]
+    pdq: bytes = b""  # perceptual hash of 32 bytes; empty: too little to see
     known_id: int | None = None  # the picture is there already; its faces are replaced by these
 
 
@@ -107,6 +109,7 @@ class KnownPlace:
     class_id: ClassId | None  # None: it was rejected
     reason: RejectReason | None
     sha256: bytes | None = None
+    hashed: bool = True  # False: its picture was taken before there were perceptual hashes
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,7 @@ class KnownPicture:
     salt: bytes
     faces: tuple[FaceRow, ...]
     face_ids: tuple[FaceId, ...]
+    hashed: bool  # False: taken before there were perceptual hashes
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +145,7 @@ class PictureLeaving(Exception):
 
 # Asked for every picture of an ingest: built once, since building a statement costs more than running it.
 _BY_HASH: Final = (
-    sa.select(t.pictures.c.id, t.pictures.c.uid, t.pictures.c.sha256, t.pictures.c.salt)
+    sa.select(t.pictures.c.id, t.pictures.c.uid, t.pictures.c.sha256, t.pictures.c.salt, t.pictures.c.pdq)
     .where(t.pictures.c.tenant_id == sa.bindparam("tenant"), t.pictures.c.erasure_id.is_(None))
     .where(t.pictures.c.sha256.in_(sa.bindparam("hashes", expanding=True)))
 )
@@ -186,13 +190,15 @@ class Pictures:
         with self._db.read() as connection:
             for part in chunks(places):
                 rows = connection.execute(
-                    sa.select(t.placements, t.pictures.c.sha256)
+                    sa.select(t.placements, t.pictures.c.sha256, t.pictures.c.pdq)
                     .join(t.pictures)
                     .where(t.placements.c.source_id == source_id, t.placements.c.place.in_(part))
                     .where(t.pictures.c.erasure_id.is_(None))
                 )
                 for row in rows:
-                    found[row.place] = KnownPlace(row.id, row.size, row.mtime_ns, row.class_id, None, row.sha256)
+                    found[row.place] = KnownPlace(
+                        row.id, row.size, row.mtime_ns, row.class_id, None, row.sha256, row.pdq is not None
+                    )
                 rejected = connection.execute(
                     t.rejections.select().where(t.rejections.c.source_id == source_id, t.rejections.c.place.in_(part))
                 )
@@ -253,6 +259,7 @@ class Pictures:
                         salt=row.salt,
                         faces=tuple(face for _, face in own),
                         face_ids=tuple(face_id for face_id, _ in own),
+                        hashed=row.pdq is not None,
                     )
         return found
 
@@ -388,11 +395,14 @@ def _put_pictures(connection: sa.Connection, batch: Batch) -> None:
             {
                 "uid": picture.uid.bytes, "tenant_id": batch.tenant_id, "sha256": picture.sha256, "salt": picture.salt,
                 "width": picture.width, "height": picture.height, "format": picture.format,
-                "taken_at": picture.taken_at,
+                "taken_at": picture.taken_at, "pdq": picture.pdq,
             }
             for picture in new
         ],
     )  # fmt: skip
+    again = [{"picture": picture.known_id, "pdq": picture.pdq} for picture in pictures if picture.known_id is not None]
+    if again:
+        connection.execute(t.pictures.update().where(t.pictures.c.id == sa.bindparam("picture")), again)
     made = _ids(connection, t.pictures, [picture.uid.bytes for picture in new])
     placed = [(picture.known_id or made[picture.uid.bytes], face) for picture in pictures for face in picture.faces]
     added, ids = _put_faces(connection, placed, sorted(known))
@@ -430,6 +440,7 @@ def _face_values(face: FaceRow) -> dict[str, Any]:
         "key_id": face.key_id,
         "template": face.template,
         "space_id": face.space_id,
+        "crop_hash": face.crop_hash,
     }
 
 
@@ -620,6 +631,7 @@ def _faces_of(connection: sa.Connection, pictures: Sequence[int]) -> Mapping[int
             key_id=row.key_id,
             template=row.template,
             space_id=row.space_id,
+            crop_hash=row.crop_hash,
         )
         found.setdefault(row.picture_id, []).append((row.id, face))
     return found

@@ -4,7 +4,7 @@ Portable SQLAlchemy Core, so that PostgreSQL can follow behind the same code. Id
 uuids (`uid`, 16 bytes) outside: only a uid ever leaves, and only a uid stands in the audit log, so that erasing a row
 leaves the log with a name for nothing.
 
-Sealed columns (`template`) open only with the data key that `key_id` names; its store is another database.
+Sealed columns (`template`, `crop_hash`) open only with the data key that `key_id` names; its store is another database.
 A change here needs a migration (`records/migrations/versions`); a test compares the two.
 """
 
@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-SCHEMA_REVISION: Final = "0001"  # newest in migrations/versions
+SCHEMA_REVISION: Final = "0002"  # newest in migrations/versions
 
 metadata = sa.MetaData(
     naming_convention={
@@ -162,6 +162,8 @@ pictures = sa.Table(
     sa.Column("height", sa.Integer, nullable=False),
     sa.Column("format", sa.String(8), nullable=False),
     sa.Column("taken_at", sa.String(32)),
+    # Perceptual hash of 32 bytes (decode/pdq.py); empty: too little to see; null: taken before there was one.
+    sa.Column("pdq", sa.LargeBinary(32)),
     sa.Column("erasure_id", sa.ForeignKey("erasures.id"), index=True),  # set: hidden at once, gone when it is done
     sa.UniqueConstraint("tenant_id", "sha256"),
 )
@@ -195,6 +197,7 @@ faces = sa.Table(
     sa.Column("quality", sa.LargeBinary(24)),  # 6 little-endian float32, in the order of types.Quality
     sa.Column("key_id", sa.LargeBinary(16)),
     sa.Column("template", sa.LargeBinary),  # sealed float16
+    sa.Column("crop_hash", sa.LargeBinary),  # sealed perceptual hash of the aligned crop; null: too little to see
     sa.Column("space_id", sa.ForeignKey("spaces.id")),
     sa.Column("erasure_id", sa.ForeignKey("erasures.id"), index=True),
     sqlite_autoincrement=True,  # an id is never used twice: an index that lags must not show another's face

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from countenance.records.cases import Cases
 from countenance.records.database import Database, open_sqlite
+from countenance.records.duplicates import DuplicateReads
 from countenance.records.erasures import Erasures
 from countenance.records.gallery import Gallery
 from countenance.records.pictures import Pictures
@@ -23,6 +24,7 @@ class RecordStore:
     gallery: Gallery
     erasures: Erasures
     cases: Cases
+    duplicates: DuplicateReads
 
     def close(self) -> None:
         """No connection is left open."""
@@ -32,7 +34,13 @@ class RecordStore:
 def record_store(database: Database) -> RecordStore:
     """The store over an open database."""
     return RecordStore(
-        database, Sources(database), Pictures(database), Gallery(database), Erasures(database), Cases(database)
+        database,
+        Sources(database),
+        Pictures(database),
+        Gallery(database),
+        Erasures(database),
+        Cases(database),
+        DuplicateReads(database),
     )
 
 

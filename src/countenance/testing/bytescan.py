@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from countenance.keys import master as masters
 from countenance.keys.sealing import NONCE_BYTES, SEAL_VERSION, WRAPPED_BYTES
 from countenance.pipeline.sealing import pack_vector
-from countenance.testing.toy import picture, vector
+from countenance.testing.toy import picture, seen, vector
 
 ID_BYTES: Final = 16
 PIECE_BYTES: Final = 16  # of a long needle: no chance of meeting them by accident
@@ -103,6 +103,7 @@ def picture_needles(place: str, *faces: str) -> dict[str, bytes]:
         f"{place}: sha256": sha256.digest(),
         f"{place}: sha256 in hex": sha256.hexdigest().encode(),
         f"{place}: place": place.encode(),
+        f"{place}: perceptual hash": seen(data),
     }
 
 

@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 def picture(*faces: str) -> bytes:
-    """The bytes of a toy picture."""
+    """The bytes of a toy picture. A last word `#garden` is what it shows, `#garden+3` the same but for 3 bits."""
     return ("toy " + " ".join(faces)).encode()
 
 
@@ -59,12 +59,20 @@ class ToyLooker:
         words = data.decode("utf-8", "replace").split()
         if not words or words[0] != "toy":
             return Rejected(RejectReason.NOT_A_PICTURE)
-        return Looked(640, 480, "JPEG", None, tuple(_face(word) for word in words[1:]), None)
+        faces = tuple(_face(word) for word in words[1:] if not word.startswith("#"))
+        return Looked(640, 480, "JPEG", None, faces, None, seen(data))
 
     def look_many(self, pictures: Iterable[tuple[T, bytes]]) -> Iterator[tuple[T, Looked | Rejected]]:
         """One after the other."""
         for token, data in pictures:
             yield token, self.look_one(data)
+
+
+def seen(data: bytes) -> bytes:
+    """The perceptual hash of a toy picture, of its view or else its content: half of its bits are another's."""
+    view, _, bits = data.decode().rpartition(" ")[2].partition("+")
+    view = view if view.startswith("#") else repr(data)
+    return (int.from_bytes(hashlib.sha256(view.encode()).digest()) ^ (1 << int(bits or 0)) - 1).to_bytes(32)
 
 
 def _face(word: str) -> AlignedFace:

@@ -1,0 +1,128 @@
+"""What a listing of duplicates reads: perceptual hashes, and the places of the pictures that turned out to be near."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from countenance.records import schema as t
+from countenance.records.database import Database
+from countenance.records.gallery import CHANGES_A_READ
+from countenance.records.pictures import chunks
+from countenance.types import ClassId
+
+
+@dataclass(frozen=True, slots=True)
+class HashedPicture:
+    """A picture that stands somewhere in the scope. `pdq` None: it has no hash yet; empty: too little to see."""
+
+    id: int
+    pdq: bytes | None
+    places: int
+
+
+@dataclass(frozen=True, slots=True)
+class HashedCrop:
+    """An indexed face's sealed crop hash."""
+
+    picture_id: int
+    face_uid: str
+    key_id: bytes
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One place where a picture stands."""
+
+    picture_id: int
+    picture_uid: str
+    width: int
+    height: int
+    source: str
+    location: bytes
+    place: bytes
+    size: int
+
+
+class DuplicateReads:
+    """Reads only, a page at a time: no reader holds a snapshot for long. Nothing that is being erased is given."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def pictures(self, classes: Collection[ClassId], sources: Collection[int]) -> Iterator[HashedPicture]:
+        """Every picture that stands in one of these sources in one of these classes."""
+        last = 0
+        while True:
+            with self._db.read() as connection:
+                rows = connection.execute(
+                    sa.select(t.pictures.c.id, t.pictures.c.pdq, sa.func.count().label("places"))
+                    .join(t.placements, t.placements.c.picture_id == t.pictures.c.id)
+                    .where(t.pictures.c.id > last, t.pictures.c.erasure_id.is_(None), _within(classes, sources))
+                    .group_by(t.pictures.c.id)
+                    .order_by(t.pictures.c.id)
+                    .limit(CHANGES_A_READ)
+                ).all()
+            if not rows:
+                return
+            yield from (HashedPicture(row.id, row.pdq, row.places) for row in rows)
+            last = rows[-1].id
+
+    def crops(self, classes: Collection[ClassId], sources: Collection[int]) -> Iterator[tuple[HashedCrop, ...]]:
+        """The crop hashes of faces that are searchable in one of these classes, of such pictures; in pages."""
+        stands = sa.exists().where(t.placements.c.picture_id == t.faces.c.picture_id, _within(classes, sources))
+        searchable = sa.exists().where(
+            t.enrolments.c.face_id == t.faces.c.id,
+            t.enrolments.c.class_id.in_(list(classes)),
+            t.enrolments.c.refusal.is_(None),
+        )
+        last = 0
+        while True:
+            with self._db.read() as connection:
+                rows = connection.execute(
+                    sa.select(t.faces.c.id, t.faces.c.picture_id, t.faces.c.uid, t.faces.c.key_id, t.faces.c.crop_hash)
+                    .join(t.pictures)
+                    .where(t.faces.c.id > last, t.faces.c.crop_hash.is_not(None), t.faces.c.erasure_id.is_(None))
+                    .where(t.pictures.c.erasure_id.is_(None), stands, searchable)
+                    .order_by(t.faces.c.id)
+                    .limit(CHANGES_A_READ)
+                ).all()
+            if not rows:
+                return
+            yield tuple(
+                HashedCrop(row.picture_id, str(uuid.UUID(bytes=row.uid)), row.key_id, row.crop_hash) for row in rows
+            )
+            last = rows[-1].id
+
+    def places(
+        self, pictures: Sequence[int], classes: Collection[ClassId], sources: Collection[int]
+    ) -> dict[int, list[Place]]:
+        """Where each of these pictures stands, within the same scope."""
+        found: dict[int, list[Place]] = {}
+        with self._db.read() as connection:
+            for part in chunks(pictures):
+                rows = connection.execute(
+                    sa.select(
+                        t.pictures.c.id, t.pictures.c.uid, t.pictures.c.width, t.pictures.c.height,
+                        t.sources.c.name, t.sources.c.location, t.placements.c.place, t.placements.c.size,
+                    )
+                    .select_from(t.pictures.join(t.placements).join(t.sources))
+                    .where(t.pictures.c.id.in_(part), t.pictures.c.erasure_id.is_(None), _within(classes, sources))
+                    .order_by(t.placements.c.id)
+                )  # fmt: skip
+                for row in rows:
+                    found.setdefault(row.id, []).append(
+                        Place(
+                            row.id, str(uuid.UUID(bytes=row.uid)), row.width, row.height, row.name, row.location,
+                            row.place, row.size,
+                        )
+                    )  # fmt: skip
+        return found
+
+
+def _within(classes: Collection[ClassId], sources: Collection[int]) -> sa.ColumnElement[bool]:
+    return sa.and_(t.placements.c.class_id.in_(list(classes)), t.placements.c.source_id.in_(list(sources)))
