@@ -4,7 +4,7 @@ Recompressing, scaling, brightening and small marks change few of its bits; crop
 pictures that have nothing in common differ in 128 bits, give or take 8. Its makers call 31 bits or fewer the same.
 Source: Meta Platforms 2019, "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm", and its
 reference code, github.com/facebook/ThreatExchange, pdq/cpp (BSD). Written anew in numpy: the package `pdqhash` has no
-wheels, and its compiler would be asked of everybody who installs this (docs/adr/0014).
+wheels, and its compiler would be asked of everybody who installs this (docs/adr/0016).
 """
 
 from __future__ import annotations
