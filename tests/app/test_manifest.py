@@ -20,9 +20,15 @@ def test_what_was_written_is_read(tmp_path):
 def test_a_killed_init_goes_on_with_the_same_identity(tmp_path):
     first = manifest.draft(tmp_path, HomeKind.HOUSEHOLD)
     (tmp_path / "home.toml.new.999").write_text("half a li")  # of one that was killed while it wrote
-    again = manifest.draft(tmp_path, HomeKind.ORGANISATION)
-    assert again.id == first.id
-    assert again.kind == "organisation", "nothing was fixed yet"
+    assert manifest.draft(tmp_path, HomeKind.HOUSEHOLD) == first
+
+
+def test_a_killed_init_does_not_go_on_as_the_other_kind(tmp_path):
+    begun = manifest.draft(tmp_path / "home", HomeKind.ORGANISATION)
+    with pytest.raises(WrongUse, match="begun as one of kind organisation") as refused:
+        manifest.draft(tmp_path / "home", HomeKind.HOUSEHOLD)
+    assert "init --kind organisation" in refused.value.hint
+    assert manifest.draft(tmp_path / "home", HomeKind.ORGANISATION) == begun
 
 
 def test_no_home(tmp_path):

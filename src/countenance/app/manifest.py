@@ -59,7 +59,8 @@ def new(kind: HomeKind) -> HomeManifest:
 def draft(home: Path, kind: HomeKind) -> HomeManifest:
     """The identity of a home in the making: kept in `home.toml.new`, so that a killed `init` goes on with the same key.
 
-    Raises: WrongUse: the folder holds something else; StorageFailed: it can't be written.
+    Raises: WrongUse: the folder holds something else, or a home begun as the other kind; StorageFailed: it can't be
+    written.
     """
     begun = home / f"{FILE}.new"
     try:
@@ -71,6 +72,12 @@ def draft(home: Path, kind: HomeKind) -> HomeManifest:
             _write(mine, new(kind))
             mine.rename(begun)  # of two processes that make one home at once, the later draft is taken by both
         fields = tomllib.loads(begun.read_text(encoding="utf-8"))
+        begun_as = HomeKind(fields["kind"])
+        if begun_as is not kind:  # its log may say so already
+            raise WrongUse(
+                f"the home {home} was begun as one of kind {begun_as} and never finished",
+                f"finish it: `countenance init --kind {begun_as}`; or name another folder for one of kind {kind}",
+            )
         return HomeManifest(str(uuid.UUID(fields["id"])), kind, str(fields["made_at"]))
     except (NotADirectoryError, FileExistsError) as error:
         raise _no_folder(home) from error

@@ -62,8 +62,8 @@ def decode(data: bytes, *, enough_px: int | None = None, limits: Limits = LIMITS
                 return _over_limits(image, limits) or _decoded(image, kind, enough_px)
         except MemoryError:
             return Rejected(RejectReason.TOO_MANY_PIXELS, "it does not fit in the decoder's memory")
-        except Exception as error:  # noqa: BLE001  # what readers raise on malformed bytes is an open list
-            return Rejected(RejectReason.DAMAGED, f"its {kind} reader stopped: {type(error).__name__}")
+        except Exception:  # noqa: BLE001  # what readers raise on malformed bytes is an open list
+            return Rejected(RejectReason.DAMAGED, f"a {kind} that is spoilt, or breaks off before its end")
 
 
 def _kind(data: bytes) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from countenance.auditlog.kinds import FIELDS, KINDS
 from countenance.errors import LogUnwritable
 from countenance.protocols import LogEntry
 
@@ -19,10 +20,12 @@ class MemoryLog:
         self.broken = False
 
     def append(self, kind: str, record: Mapping[str, Any], *, detail: bytes | None = None) -> LogEntry:
-        """Raises LogUnwritable: `broken` is set."""
+        """Raises LogUnwritable: `broken` is set; ValueError: as the real log, an unknown kind or a field missing."""
         del detail
         if self.broken:
             raise LogUnwritable("the log can't be written")
+        if missing := FIELDS[kind] - record.keys() if kind in KINDS else {"a known kind"}:
+            raise ValueError(f"a {kind} record lacks {', '.join(sorted(missing))}")
         at = datetime.now(UTC).isoformat()
         self.kept.append(LogEntry(len(self.kept), uuid.uuid4().hex, at, kind, dict(record)))
         return self.kept[-1]
