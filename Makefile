@@ -35,9 +35,9 @@ format: $(VENV)/made-dev
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format --quiet .
 
-# What the main acts cost, as JSON; ../shared/faces is used where it is there.
+# What the main acts cost, into docs/benchmarks.json and its page: make bench [PARTS="program ingest search homes"] [SCRATCH=DIR]
 bench: $(VENV)/made-run
-	@$(BIN)/python tools/bench.py
+	@PYTHONPATH=tools $(BIN)/python -m bench $(PARTS) $(if $(SCRATCH),--scratch "$(SCRATCH)")
 
 # The calibration shipped with the model, measured anew: make calibrate PEOPLE=DIR (a folder a person).
 calibrate: $(VENV)/made-dev

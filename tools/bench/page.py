@@ -1,0 +1,233 @@
+"""docs/benchmarks.md and its plots, rendered from docs/benchmarks.json and nothing else; a test renders them again."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bench.machine import ROOT
+
+JSON = ROOT / "docs" / "benchmarks.json"
+PAGE = ROOT / "docs" / "benchmarks.md"
+PLOT = ROOT / "docs" / "images" / "growth.svg"
+
+HEAD = """# Benchmarks
+
+`make bench` measures, writes `docs/benchmarks.json`, and renders this page and its plots from it; a test compares.
+`make bench PARTS="homes"` measures one part (`program`, `ingest`, `search`, `homes`) and leaves the others as they
+were: each says which commit it is of, when it ran and how busy the machine was. Ratios are of one run on one machine;
+absolute times are that machine's. Nothing here is a test: a timed test fails on a busy day.
+"""
+
+
+def render() -> None:
+    """The page and the plots stand beside the figures."""
+    figures = json.loads(JSON.read_text("utf-8"))
+    PAGE.write_text(page(figures), "utf-8")
+    if "homes" in figures:
+        PLOT.parent.mkdir(exist_ok=True)
+        PLOT.write_text(plot(figures["homes"]), "utf-8")
+
+
+def page(figures: dict[str, Any]) -> str:
+    """The text of docs/benchmarks.md."""
+    parts: dict[str, Callable[[dict[str, Any]], str]] = {
+        "program": _program, "ingest": _ingest, "search": _search, "homes": _homes,
+    }  # fmt: skip
+    return "\n".join([HEAD, *(write(figures[name]) for name, write in parts.items() if name in figures)])
+
+
+def _run(run: dict[str, Any]) -> str:
+    busy = max(run["load_before"], run["load_after"])
+    others = "" if busy <= run["cores"] else " **The machine was busy with other work: wall times are too long.**"
+    return _prose(
+        f"Commit `{run['commit']}`, {run['at']}, {run['cores']} cores ({run['machine']}), Python {run['python']}, load",
+        f"{run['load_before']} before and {run['load_after']} after.{others}",
+    )
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
+
+
+def _prose(*lines: str) -> str:
+    """One paragraph, wrapped as the other pages are."""
+    return textwrap.fill(" ".join(lines), 120, break_long_words=False, break_on_hyphens=False) + "\n"
+
+
+def _program(part: dict[str, Any]) -> str:
+    rows = [
+        ("`countenance --help`", f"{part['help_s']:.2f} s", "0.3 s"),
+        (f"`countenance search` of {part['faces']:,} faces", f"{part['search_s']:.2f} s", "2 s (1,000 faces)"),
+    ]
+    return "## The program\n\nFrom start to end, with a warm page cache, median of 5.\n\n" + "\n".join(
+        [_run(part["run"]), _table(("what", "figure", "to be reached"), rows)]
+    )
+
+
+def _ingest(part: dict[str, Any]) -> str:
+    rows = []
+    for name, told, wanted in (("small", "250 x 250 pixels", 1.25), ("twelve_megapixels", "12 megapixels", 2.0)):
+        one = part[name]
+        rows.append((
+            f"{one['pictures']:,} pictures of {told}", f"{one['faces_a_second']:.1f}",
+            f"{one['loop_faces_a_second']:.1f}",
+            f"{one['ratio']:.2f}", f"{wanted:.2f}",
+        ))  # fmt: skip
+    small = part["small"]
+    known = part["face_recognition"]
+    other = known if isinstance(known, str) else f"{known['faces_a_second']:.1f} faces a second"
+    return "\n".join([
+        "## Ingest\n",
+        _prose(
+            "End to end into a new home, against the plain loop that one would write with OpenCV and the same weights",
+            "(FaceDetectorYN at full size, alignCrop, FaceRecognizerSF), which keeps nothing and asks nobody. Faces a",
+            "second; both sides warmed, taking turns, medians of three.",
+        ),
+        _run(part["run"]),
+        _table(("pictures", "ours", "the loop", "ratio", "to be reached"), rows),
+        _prose(
+            f"Over the bare time of the two models: {100 * small['over_the_models']:.0f} % (to be reached: at most",
+            f"15 %). A face costs {small['ingest_cpu_ms_a_face']:.1f} ms of one core, all told; YuNet's passes take",
+            f"{small['bare_yunet_cpu_ms_a_face']:.1f} and SFace {small['bare_sface_cpu_ms_a_face']:.1f} of them.",
+        ),
+        f"`face_recognition`: {other}. `deepface`: {part['deepface']}.\n",
+    ])  # fmt: skip
+
+
+WANTED = {(1.0, 1): "0.6", (0.01, 1): "0.025", (0.01, 1000): "0.1"}  # (share, classes): of numpy, at most
+
+
+def _search(part: dict[str, Any]) -> str:
+    rows = [
+        (
+            f"{100 * one['share']:.0f} % in {one['classes']:,}", f"{one['one_ms']:.3g}", f"{one['of_numpy']:.3f}",
+            WANTED.get((one["share"], one["classes"]), ""), f"{one['batch_of_64_gain']:.1f}",
+            "" if one["recall_at_10"] is None else f"{one['recall_at_10']:.3f}",
+        )
+        for gallery in part["exact"].values()
+        for one in gallery["permitted"]
+    ]  # fmt: skip
+    text = [
+        "## Searching the index\n",
+        _prose(
+            f"{part['rows']:,} made-up faces of {part['dimension']}-d, one thread; {part['clock']}, beside a scan of",
+            f"float32 by numpy in the same run ({part['numpy_float32_ms']:.1f} ms). Recall is against float64, up to",
+            "ties at half precision.",
+        ),
+        _run(part["run"]),
+        _table(
+            ("permitted, in classes", "ms", "of numpy's", "to be reached", "gain in batches of 64", "recall@10"), rows
+        ),
+    ]
+    approximate = part.get("approximate")
+    if approximate:
+        found = [
+            (f"{100 * one['share']:.0f} %", f"{one['one_ms']:.3g}", f"{one['of_numpy']:.3f}",
+             f"{one['recall_at_10_against_exact']:.3f}")
+            for one in approximate["permitted"]
+        ]  # fmt: skip
+        text += [
+            _prose(
+                f"The approximate index, {approximate['extra_bytes_a_face']} bytes a face more; its recall as it",
+                f"measures it itself: {approximate['recall']['value']:.3f}.",
+            ),
+            _table(("permitted", "ms", "of numpy's", "recall@10 against exact"), found),
+        ]
+    return "\n".join(text)
+
+
+FLAT = (  # what, unit, figure of one size
+    ("ingest beside the models", "ms of CPU a face", lambda one: one["ingest_ms_a_face"]["cpu"]),
+    ("refresh of another process", "ms of CPU a face", lambda one: one["refresh_ms_a_face"]["cpu"]),
+    ("one erasure", "ms of CPU", lambda one: one["erase_ms"]["cpu"]),
+    ("a scan", "ns a face", lambda one: one["scan_ns_a_face"]),
+)
+
+
+def _homes(part: dict[str, Any]) -> str:
+    sizes = part["sizes"]
+    newest = sizes[-1]
+
+    def line(what: str, figure: Callable[[dict[str, Any]], str], wanted: str = "") -> tuple[str, ...]:
+        return (what, *(figure(one) for one in sizes), wanted)
+
+    rows = [
+        line("memory a face, steady", lambda o: f"{o['memory_bytes_a_face']:,.0f} bytes", "400 bytes"),
+        line("memory a face, peak", lambda o: f"{o['peak_bytes_a_face']:,.0f} bytes", "600 bytes"),
+        line(
+            "disk a face without crops", lambda o: f"{o['disk_bytes_a_face_without_crops']:,.0f} bytes", "1,500 bytes"
+        ),
+        line("a crop on disk", lambda o: f"{o['disk_bytes_a_face']['blobs']:,.0f} bytes"),
+        line("opening the index in a new process", lambda o: f"{o['open_s']:.2f} s"),
+        line("first answer of the program, warm", lambda o: f"{o['program_search_warm_s']:.2f} s", "3 s"),
+        line("the same, page cache dropped", lambda o: _seconds(o["program_search_cold_s"])),
+        line("a scan of all, one thread", lambda o: _both(o["scan_ms"], 2) + " ms"),
+        line(
+            "permit, log and show beside it", lambda o: _both(o["permit_log_show_ms"], 1) + " ms", "5 ms; fsync apart"
+        ),
+        line("keeping an organisation's probe", lambda o: _both(o["keep_probe_ms"], 1) + " ms"),
+        line("before each ingest: what crashes left", lambda o: f"{o['before_an_ingest_ms']['cpu']:.1f} ms of CPU"),
+        line("ingest beside the models", lambda o: _both(o["ingest_ms_a_face"], 2) + " ms a face", "flat"),
+        line("refresh of another process", lambda o: _both(o["refresh_ms_a_face"], 3) + " ms a face", "flat"),
+        line("one erasure, acknowledged", lambda o: _both(o["erase_ms"], 0) + " ms", "1 s"),
+        line(
+            "the slowest of them", lambda o: f"{o['erase_ms']['worst_wall']:.0f} ms ({o['erase_ms']['count']})", "1 s"
+        ),
+    ]
+    disk = ", ".join(f"{name} {size:,.0f}" for name, size in newest["disk_bytes_a_face"].items())
+    return "\n".join([
+        "## Large homes\n",
+        _prose(
+            "One face a picture, three sources in nine policy classes, written through the pipeline's own path: gates,",
+            "log, keys, seals, crops, records, change list, segments. Only pictures, crops and templates are made up",
+            "(`src/countenance/testing/made_up.py`). Where two figures stand, they are CPU and wall time; the second",
+            "waits for fsync, and for others on the machine.",
+        ),
+        _run(part["run"]),
+        _table(("what", *(f"{one['faces']:,} faces" for one in sizes), "to be reached"), rows),
+        f"Bytes a face on disk at {newest['faces']:,}: {disk}.\n",
+        "![Cost a face against the size of the home](images/growth.svg)\n",
+        "Costs that are to be flat within 20 %, but for a scan, whose fixed half millisecond a small home feels:\n",
+        _table(
+            ("what", *(f"{one['faces']:,} faces" for one in sizes)),
+            [(f"{what}, {unit}", *(f"{figure(one):.3g}" for one in sizes)) for what, unit, figure in FLAT],
+        ),
+    ])  # fmt: skip
+
+
+def _both(cost: dict[str, float], digits: int) -> str:
+    return f"{cost['cpu']:.{digits}f} / {cost['wall']:.{digits}f}"
+
+
+def _seconds(value: float | None) -> str:
+    return "not permitted here" if value is None else f"{value:.2f} s"
+
+
+def plot(part: dict[str, Any]) -> str:
+    """The growth as SVG, the same for the same figures."""
+    import io
+
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    with mpl.rc_context({"svg.hashsalt": "countenance", "svg.fonttype": "path", "font.family": "DejaVu Sans"}):
+        figure, axes = plt.subplots(figsize=(7.5, 4))
+        faces = [one["faces"] for one in part["sizes"]]
+        for what, _, cost in FLAT:
+            costs = [cost(one) for one in part["sizes"]]
+            axes.plot(faces, [each / costs[0] for each in costs], marker="o", label=what)
+        axes.axhspan(0.8, 1.2, color="0.9", label="flat within 20 %")
+        axes.set(xscale="log", xlabel="faces in the home", ylabel="cost against the smallest home", ylim=(0, None))
+        axes.legend(frameon=False)
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        out = io.StringIO()
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+        plt.close(figure)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
