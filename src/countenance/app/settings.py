@@ -36,7 +36,7 @@ def runtime_name(env: Mapping[str, str] = os.environ) -> str:
 def approximate_above(env: Mapping[str, str] = os.environ) -> int | None:
     """Faces from which on a process answers approximately: COUNTENANCE_APPROXIMATE, else None, which is never.
 
-    Never, because coding ten million rows takes a process 20 s and saves it 0.1 s a search: worth it for one that
+    Never, because coding ten million rows takes a process 10 s and saves it 0.1 s a search: worth it for one that
     answers hundreds, which only its operator knows. Raises: WrongUse.
     """
     said = env.get("COUNTENANCE_APPROXIMATE")

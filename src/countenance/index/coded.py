@@ -42,7 +42,7 @@ class CodedIndex(FlatIndex):
 
     @classmethod
     def over(cls, index: FlatIndex) -> CodedIndex:
-        """The same rows, now coded: 2 s a million. `index` must not be used any more."""
+        """The same rows, now coded: 1 s a million. `index` must not be used any more."""
         return cls(index.space, index.handed_over())
 
     @property

@@ -35,6 +35,7 @@ class FlatIndex:
         self.space = space
         self._classes: dict[ClassId, ClassRows] = {}
         self._lock = ReadWriteLock()
+        self._last: tuple[frozenset[ClassId], Permitted] | None = None  # of the last search, until a change
 
     @property
     def recall(self) -> Recall | None:
@@ -59,6 +60,7 @@ class FlatIndex:
     def add_codes(self, class_id: ClassId, faces: NDArray[np.int64], codes: NDArray[np.float16]) -> None:
         """Like `add`, for rows that an index has checked before: (N,) int64 without repeats, (N, D) float16."""
         with self._lock.writing():
+            self._last = None
             if len(faces):
                 self._classes.setdefault(class_id, ClassRows(self.space.dimension)).put(faces, codes)
                 self._changed([class_id])
@@ -70,6 +72,7 @@ class FlatIndex:
         """
         ids = sorted(set(faces))
         with self._lock.writing():
+            self._last = None
             touched = [each for each in (self._classes if class_id is None else [class_id]) if each in self._classes]
             for each in touched:
                 self._classes[each].drop(ids)
@@ -92,7 +95,7 @@ class FlatIndex:
         if not len(probes):
             return []
         with self._lock.reading():
-            permitted = Permitted.of(self._classes, permit.classes)
+            permitted = self._permitted(permit.classes)
             return [
                 hits
                 for start in range(0, len(probes), PROBES_AT_ONCE)
@@ -112,8 +115,16 @@ class FlatIndex:
     def handed_over(self) -> dict[ClassId, ClassRows]:
         """The rows, for another index to hold; this one is empty."""
         with self._lock.writing():
+            self._last = None
             held, self._classes = self._classes, {}
         return held
+
+    def _permitted(self, classes: frozenset[ClassId]) -> Permitted:
+        """The blocks of these classes. Found again only after a change: it takes longer than to scan a small class."""
+        last = self._last
+        if last is None or last[0] != classes:
+            last = self._last = (classes, Permitted.of(self._classes, classes))
+        return last[1]
 
     def _best(self, permitted: Permitted, probes: Vectors, top: int) -> list[list[Hit]]:
         """For each of at most PROBES_AT_ONCE probes the best `top` rows, best first. Nothing changes meanwhile."""
