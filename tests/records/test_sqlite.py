@@ -2,7 +2,9 @@
 
 import shutil
 import sqlite3
-from contextlib import suppress
+import uuid
+from contextlib import closing, suppress
+from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
@@ -10,6 +12,7 @@ import sqlalchemy as sa
 from countenance.errors import HomeTooNew, StorageFailed
 from countenance.records import migrate, schema
 from countenance.records.database import open_sqlite
+from countenance.records.reindexes import Second
 from countenance.records.store import open_records
 from countenance.testing.records import RecordStoreContract
 
@@ -78,6 +81,24 @@ def test_a_picture_of_the_first_schema_is_there_after_it_and_lacks_a_hash(tmp_pa
     known = store.pictures.known_pictures(1, [b"h" * 32])[b"h" * 32]
     assert known.hashed is False
     assert (known.faces[0].template, known.faces[0].crop_hash) == ("sealed", None)
+    store.close()
+
+
+def test_a_home_of_the_first_schema_keeps_its_rows_and_may_be_reindexed(tmp_path):
+    path = tmp_path / "records.db"
+    at_revision(path, "0001")
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("INSERT INTO tenants VALUES (1, x'01', 'operator')")
+        raw.execute("INSERT INTO spaces VALUES (1, 'old', 'a', 2), (2, 'new', 'b', 3)")
+        raw.execute("INSERT INTO pictures VALUES (1, x'02', 1, x'03', x'04', 9, 9, 'JPEG', NULL, NULL)")
+        raw.execute("INSERT INTO faces VALUES (1, ?, 1, 0, 0, 5, 5, NULL, NULL, x'05', x'06', 1, NULL)", (bytes(16),))
+        raw.commit()
+    store = open_records(path)
+    assert store.reindexes.newest() is None
+    begun = store.reindexes.begin(uuid.uuid4(), 1, 2, datetime.now(UTC))
+    assert (begun.active, store.reindexes.newest()) == (1, begun)
+    assert store.reindexes.add(2, [Second(1, b"key", b"sealed")], store.sources.policy_version()) == {1}
+    assert set(store.gallery.key_ids()) == {b"\x05", b"key"}
     store.close()
 
 

@@ -230,6 +230,7 @@ class Home:
         skipped: list[tuple[str, str]] = []
         now = self.parts.stores.clock()
         with self.parts.ingest_lock():
+            self.parts.followed()
             self.parts.blobs.sweep()
             sweep(self.parts.stores)
             for source in chosen:
@@ -298,7 +299,7 @@ class Home:
         asked = Question(purpose=_purpose(purpose), **question)
         if not self.sources():
             raise NotFound("there is nothing to search: this home has no source yet", _ADD_ONE)
-        return self.parts.searcher.search(read_picture(picture), asked)
+        return self.parts.followed().searcher.search(read_picture(picture), asked)
 
     def detect(self, picture: PictureLike) -> Looked:
         """Every face of a picture, with box and quality. Stores nothing. Raises BadPicture."""
@@ -309,7 +310,7 @@ class Home:
     ) -> Comparison:
         """How alike one face of each picture is. Stores nothing but the log entry. Raises: as `search`."""
         question = Question(purpose=_purpose(purpose), case=case)
-        return Comparison(*self.parts.searcher.compare(read_picture(a), read_picture(b), question))
+        return Comparison(*self.parts.followed().searcher.compare(read_picture(a), read_picture(b), question))
 
     def duplicates(self, *names: str, top: int | None = None) -> Duplicates:
         """Pictures of these sources (of all, if none is named) that show one photograph, in groups, largest first.
@@ -372,6 +373,7 @@ class Home:
         self, *, face: str | None = None, picture: str | None = None, source: str | None = None, dry_run: bool = False
     ) -> ErasureReport:
         """One face, picture or source is gone from everything that the home keeps. Raises NotFound, WrongUse."""
+        self.parts.followed()
         named = {"face": face, "picture": picture, "source": source}
         chosen = [(what, value) for what, value in named.items() if value is not None]
         if len(chosen) != 1:
@@ -382,8 +384,9 @@ class Home:
         eraser: Eraser = self.parts.eraser
         return (eraser.face if what == "face" else eraser.picture)(value, dry_run=dry_run)
 
-    @cached_property
+    @property
     def _registrar(self) -> Registrar:
+        self.parts.followed()
         return Registrar(self.parts.stores, self.parts.looker, self.parts.embedder, OPERATOR)
 
 

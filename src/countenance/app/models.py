@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from countenance.app.settings import Settings
 from countenance.calibrate.calibration import Calibration
 from countenance.errors import HomeBusy, NotFound, SpaceMismatch, WrongUse
+from countenance.records.reindexes import State
 from countenance.weights.manifest import YUNET, entries, entry
 from countenance.weights.model import DETECT, EMBED, Model
 from countenance.weights.own import OwnEntry, OwnModels, parse_entry, read_onnx
@@ -94,7 +95,7 @@ def remove_model(home: Home, name: str) -> None:
         use = in_use(home, model)
         if use:
             raise WrongUse(f"{name} is at work: {use}", "choose another detector with `countenance model use`"
-                           if model.task == DETECT else "change the home's model first: docs/models.md")  # fmt: skip
+                           if model.task == DETECT else "change the home's model first: docs/reindex.md")  # fmt: skip
         home.parts.log.append("model.removed", {"model": name, "sha256": model.sha256})
         home.parts.models.remove(name)
 
@@ -105,7 +106,7 @@ def use_detector(home: Home, name: str) -> dict[str, Any]:
     if model.task != DETECT:
         raise WrongUse(
             f"{name} makes templates, and those of two models can't be compared",
-            "`countenance model use` is for detectors; docs/models.md says how a home changes its embedder",
+            "`countenance model use` is for detectors; `countenance reindex --model` changes the embedder",
         )
     with _changing(home):
         home.parts.log.append("model.chosen", {"model": name, "sha256": model.sha256})
@@ -161,7 +162,14 @@ def in_use(home: Home, model: Model) -> str:
     """For what the home uses it now; empty: for nothing."""
     if model.task == DETECT:
         return "finds faces" if home.parts.detector().name == model.name else ""
-    return "searches" if home.parts.embedder.space == model.space else ""
+    if home.parts.followed().embedder.space == model.space:
+        return "searches"
+    newest = home.parts.stores.records.reindexes.newest()
+    if newest is None or newest.state is State.DONE:
+        return ""
+    spaces = home.parts.stores.records.sources.spaces()
+    both = {spaces[newest.from_space][:2], spaces[newest.to_space][:2]}
+    return "a reindex" if (model.name, model.sha256) in both else ""
 
 
 class _changing:  # noqa: N801  a with statement reads it

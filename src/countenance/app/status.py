@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from countenance.app.reindex import status as reindex_status
 from countenance.embed.runtimes import providers
 from countenance.records.sources import Source
 from countenance.types import GrantState
@@ -35,7 +36,10 @@ def status_of(home: Home) -> dict[str, Any]:
         "due": [duty for source in sources if (duty := erasure_due(source, now)) is not None],
         "unfinished_erasures": len(records.erasures.unfinished()),
         "log_entries": len(parts.stores.log),
-        "model": parts.embedder.space.model,
+        "model": parts.followed().embedder.space.model,
+        "space": parts.embedder.space.weights_sha256,
+        "detector": parts.detector().name,
+        "reindex": reindex_status(home),
         "calibration": parts.calibration.id,
         "calibration_own": parts.calibrations.has(parts.embedder.space),
         "runtime": parts.embedder.runtime,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Self, TypedDict
 
 from filelock import FileLock, Timeout
 
@@ -20,8 +21,8 @@ from countenance.app.settings import approximate_above, core_count, free_bytes, 
 from countenance.auditlog.checkpoint import Signer
 from countenance.auditlog.log import SqliteLog
 from countenance.blobs.files import FileBlobStore
-from countenance.errors import HomeBusy, NotFound, StorageFailed, WrongUse
-from countenance.index.segments import SegmentStore
+from countenance.errors import HomeBusy, NotFound, SealBroken, StorageFailed, WrongUse
+from countenance.index.snapshots import Snapshots
 from countenance.keys import master as masters
 from countenance.keys.ring import SqliteKeyRing
 from countenance.pipeline.erase import Eraser
@@ -69,7 +70,13 @@ class Crops:
         found = self.stores.records.gallery.face(face_id)
         if found is None or found.key_id is None:
             raise NotFound(f"there is no face {face_id}", "leads name the faces there are")
-        return self.stores.keys.open(found.key_id, crop_binding(face_id), self.stores.blobs.get(face_id))
+        sealed = self.stores.blobs.get(face_id)
+        try:
+            return self.stores.keys.open(found.key_id, crop_binding(face_id), sealed)
+        except SealBroken:
+            if found.second_key is None:
+                raise
+            return self.stores.keys.open(found.second_key, crop_binding(face_id), sealed)
 
 
 class Parts:
@@ -89,18 +96,19 @@ class Parts:
         self._naming = FileLock(path / "naming.lock", timeout=LOCK_WAIT_S, mode=0o600)
         self._erasing = FileLock(path / "erasing.lock", timeout=LOCK_WAIT_S, mode=0o600)
         self._ingesting = FileLock(path / "ingest.lock", timeout=0, mode=0o600)
+        self._reindexing = FileLock(path / "reindex.lock", timeout=0, mode=0o600)
+        self._following = threading.Lock()
+        self._retired: list[Looker] = []
+        self.models = OwnModels(path / "models")
         self._kind = manifest.kind
         self.stores = self._stores()
         self.crops = Crops(self.stores)
 
     def _stores(self) -> Stores:
-        from countenance.embed.onnx import OnnxEmbedder
-
         def clock() -> datetime:
             return datetime.now(UTC)
 
-        # It loads its weights when first used.
-        self.embedder: OnnxEmbedder = OnnxEmbedder(threads=core_count(), runtime=runtime_name())
+        self.embedder: OnnxEmbedder = self._embedder()
         sources = self._records.sources
         return Stores(
             kind=self._kind,
@@ -108,7 +116,7 @@ class Parts:
             keys=self.keys,
             blobs=self.blobs,
             log=self.log,
-            segments=SegmentStore(self.path / "index", self.keys, self.embedder.space),
+            segments=Snapshots(self.path / "index", self.keys),
             policy=Policy(
                 RuleFiles(self.path / "rules"), self.log, sources.policy_facts, sources.policy_version, clock
             ),
@@ -117,6 +125,32 @@ class Parts:
             naming_keys=lambda: _held(self._naming),
             erasing=lambda: _held(self._erasing),
         )
+
+    def _embedder(self) -> OnnxEmbedder:
+        """Of the model that the home is searched with; loads its weights when first used."""
+        from countenance.embed.onnx import OnnxEmbedder
+
+        space = self.active_space()
+        return OnnxEmbedder(
+            None if space is None else self.model(space.model), threads=core_count(), runtime=runtime_name()
+        )
+
+    def active_space(self) -> EmbeddingSpace | None:
+        """The space that a reindex has chosen; None: that of the model shipped."""
+        newest = self._records.reindexes.newest()
+        return None if newest is None else EmbeddingSpace(*self._records.sources.spaces()[newest.active])
+
+    def followed(self) -> Self:
+        """The same, now with the model that the home is searched with at this moment: another process may switch."""
+        active = self.active_space()
+        if active is not None and active != self.embedder.space:
+            with self._following:
+                self.embedder = self._embedder()
+                if "looker" in self.__dict__:
+                    self._retired.append(self.looker)  # a search in another thread may still use it
+                for name in ("looker", "live", "eraser", "calibration", "searcher"):
+                    self.__dict__.pop(name, None)
+        return self
 
     def embedder_of(self, name: str | None) -> Embedder:
         """The embedder called `name`; None: the home's own. Raises: NotFound; WrongUse: that model is no embedder."""
@@ -132,11 +166,6 @@ class Parts:
     def model(self, name: str) -> Model:
         """The model of that name, shipped or brought; not loaded. Raises: NotFound, StorageFailed."""
         return shipped(name) if name in entries() else self.models.get(name)
-
-    @cached_property
-    def models(self) -> OwnModels:
-        """The models that somebody brought into this home."""
-        return OwnModels(self.path / "models")
 
     def detector(self) -> Model:
         """The detector in use. Raises: NotFound: it was removed by hand."""
@@ -211,8 +240,21 @@ class Parts:
                 "another ingest of this home is running", "let it end, or interrupt it; then run this again"
             ) from error
 
+    @contextmanager
+    def reindex_lock(self) -> Iterator[None]:
+        """One process works on a reindex. Raises HomeBusy at once."""
+        try:
+            with self._reindexing:
+                yield
+        except Timeout as error:
+            raise HomeBusy(
+                "another process is reindexing this home", "let it end, or interrupt it: it goes on where it was"
+            ) from error
+
     def close(self) -> None:
         """Databases are closed and child processes gone."""
+        for looker in self._retired:
+            looker.close()
         if "looker" in self.__dict__:
             self.looker.close()
         self._records.close()

@@ -42,21 +42,23 @@ class FileBlobStore:
         paths = {self._path(name): data for name, data in blobs.items()}  # all names are checked before any is written
         if not paths:
             return
-        done: list[Path] = []
+        written: dict[Path, Path] = {}
+        new: list[Path] = []
         try:
             self._make_root()
             with self._writing(fcntl.LOCK_SH):
                 (self._root / _UNFINISHED).mkdir(mode=0o700, exist_ok=True)
-                for path, data in paths.items():
+                for path, data in paths.items():  # all of them before the first is renamed: one may replace another
                     path.parent.mkdir(mode=0o700, exist_ok=True)
-                    unfinished = self._root / _UNFINISHED / f"{path.name}.{secrets.token_hex(4)}"
-                    done.append(unfinished)
-                    _write_durably(unfinished, data)
+                    written[path] = self._root / _UNFINISHED / f"{path.name}.{secrets.token_hex(4)}"
+                    _write_durably(written[path], data)
+                for path, unfinished in written.items():
+                    if not path.exists():
+                        new.append(path)
                     unfinished.rename(path)
-                    done[-1] = path
                 _sync_folders({*(path.parent for path in paths), self._root})
         except OSError as error:
-            for path in done:
+            for path in (*written.values(), *new):
                 with contextlib.suppress(OSError):
                     path.unlink(missing_ok=True)
             raise StorageFailed(f"a crop or document can't be written: {error.strerror}", _way_out(error)) from error

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "duplicates": "duplicates",
     "erase": "erase",
     "model": "model",
+    "reindex": "reindex",
     "status": "status",
     "doctor": "doctor",
     "log": "log",

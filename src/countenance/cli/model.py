@@ -33,7 +33,9 @@ def add(session: Session, entry: str) -> None:
             if about["task"] == "detect":
                 click.echo(f"Next: countenance model use {about['name']}")
             elif about["calibration"] is None:
-                click.echo("  It has no calibration yet: without one no threshold can be given.")
+                click.echo(f"Next: countenance evaluate --model {about['name']} --people DIR --use")
+            else:
+                click.echo(f"Next: countenance reindex --model {about['name']}")
 
         session.answer(about, text)
 

@@ -33,6 +33,10 @@ def tell(found: dict[str, Any]) -> None:
         f"  model {found['model']}, calibration {found['calibration']} ({whose}), run by {found['runtime']} "
         f"(ONNX Runtime finds {', '.join(found['providers'])})"
     )
+    if found["reindex"] is not None:
+        from countenance.cli.reindex import line
+
+        click.echo(f"  {line(found['reindex'])}")
     click.echo(f"  {several(found['log_entries'], 'log entry', 'log entries')}; master key {found['keyfile']}")
     for source in found["sources"]:
         left = "" if source["days_left"] is None else f", {several(max(source['days_left'], 0), 'day')} left"

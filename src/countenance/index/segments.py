@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 from numpy.typing import NDArray
 
 from countenance.errors import HomeBusy, KeyDestroyed, SealBroken, SpaceMismatch, StorageFailed
@@ -70,12 +70,19 @@ class SegmentStore:
     """The snapshot in one folder. `keys` seals; nothing is made on disk before the first write."""
 
     def __init__(
-        self, folder: Path, keys: KeyRing, space: EmbeddingSpace, *, lock_timeout_s: float = LOCK_TIMEOUT_S
+        self,
+        folder: Path,
+        keys: KeyRing,
+        space: EmbeddingSpace,
+        *,
+        lock_timeout_s: float = LOCK_TIMEOUT_S,
+        lock: BaseFileLock | None = None,
     ) -> None:
-        self._folder = folder
+        """`lock`: one that snapshots of several spaces share; by default one in the folder."""
+        self.folder = self._folder = folder
         self._keys = keys
         self._space = space
-        self._lock = FileLock(folder / "lock", timeout=lock_timeout_s, mode=0o600)
+        self._lock = lock or FileLock(folder / "lock", timeout=lock_timeout_s, mode=0o600)
 
     def load(self) -> Loaded:
         """A new index that holds the snapshot's rows; an empty one, and why, if the snapshot is not whole.
@@ -202,7 +209,7 @@ class SegmentStore:
     def _writing(self) -> Iterator[tuple[Manifest, Gone]]:
         """Only this process writes inside. The usable manifest, and what became of all that it does not name."""
         try:
-            self._folder.mkdir(mode=0o700, exist_ok=True)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._lock:
                 manifest, reason = self._manifest()
                 swept = self._begin_anew() if reason else self._sweep(manifest or self._empty())

@@ -154,7 +154,7 @@ class Eraser:
         self.live.remove([face.id for face in faces])
         pending = set(self.stores.segments.remove(by_class).pending)
         pending.update(self.stores.blobs.delete_many([face.uid for face in faces if face.key_id]).pending)
-        pending.update(self.stores.keys.destroy([face.key_id for face in faces if face.key_id]).pending)
+        pending.update(self.stores.keys.destroy([key for face in faces for key in face.keys]).pending)
         return pending
 
 

@@ -47,7 +47,7 @@ class LiveIndex:
         """The index, with every face in it that was enrolled before this call and none that was erased before it."""
         with self._lock:
             if self._index is None:
-                loaded = self._stores.segments.load()
+                loaded = self._stores.segments.of(self._space).load()
                 self._index, self._seq = loaded.index, loaded.seq
                 if self._approximate_above is not None and len(loaded.index) > self._approximate_above:
                     self._index = CodedIndex.over(loaded.index)
@@ -156,4 +156,4 @@ def snapshot(stores: Stores, space: EmbeddingSpace) -> None:
                 vectors.append(vector)
         return Changes(seq, {c: (faces, np.stack(vectors)) for c, (faces, vectors) in added.items()}, removed)
 
-    stores.segments.save(gather)
+    stores.segments.of(space).save(gather)

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
-from countenance.index.segments import SegmentStore
+from countenance.index.snapshots import Snapshots
 from countenance.permits import Act
 from countenance.policy.facts import Ask
 from countenance.policy.gate import Policy
@@ -27,7 +27,7 @@ class Stores:
     keys: KeyRing
     blobs: BlobStore
     log: AuditLog
-    segments: SegmentStore
+    segments: Snapshots
     policy: Policy
     pseudonym_key: bytes  # 32 bytes, kept in keys.db
     clock: Callable[[], datetime]

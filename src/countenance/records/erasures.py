@@ -38,6 +38,12 @@ class HiddenFace:
     uid: str
     key_id: bytes | None
     classes: tuple[ClassId, ...]
+    second_key: bytes | None = None  # of its template in a second embedding space
+
+    @property
+    def keys(self) -> list[bytes]:
+        """Every data key that is the face's alone."""
+        return [key for key in (self.key_id, self.second_key) if key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +129,8 @@ class Erasures:
         while True:
             with self._db.read() as connection:
                 rows = connection.execute(
-                    sa.select(t.faces.c.id, t.faces.c.uid, t.faces.c.key_id)
+                    sa.select(t.faces.c.id, t.faces.c.uid, t.faces.c.key_id, t.face_templates.c.key_id.label("second"))
+                    .select_from(t.faces.outerjoin(t.face_templates))
                     .where(t.faces.c.erasure_id == erasure.id)
                     .order_by(t.faces.c.id)
                     .limit(FACES_A_STEP)
@@ -139,7 +146,9 @@ class Erasures:
             if not rows:
                 return
             yield tuple(
-                HiddenFace(row.id, str(uuid.UUID(bytes=row.uid)), row.key_id, tuple(classes.get(row.id, ())))
+                HiddenFace(
+                    row.id, str(uuid.UUID(bytes=row.uid)), row.key_id, tuple(classes.get(row.id, ())), row.second
+                )
                 for row in rows
             )
 
@@ -153,6 +162,7 @@ class Erasures:
                         sa.select(t.faces.c.id).where(t.faces.c.id.in_(part), t.faces.c.picture_id.in_(whole))
                     )
                 )
+                connection.execute(t.face_templates.delete().where(t.face_templates.c.face_id.in_(part)))
                 connection.execute(t.enrolments.delete().where(t.enrolments.c.face_id.in_(going)))
                 connection.execute(t.faces.delete().where(t.faces.c.id.in_(going)))
                 if erasure.scope == "face":

@@ -62,6 +62,7 @@ class FacePlace:
     uid: str
     picture_id: int
     key_id: bytes | None
+    second_key: bytes | None = None  # of its template in a second space; seals its crop where a reindex was cut short
 
 
 class Gallery:
@@ -73,15 +74,19 @@ class Gallery:
     def changes_after(self, seq: int, space_id: int) -> tuple[tuple[Change, ...], bool]:
         """The next changes in order, and whether there are more. Templates of another space are left out."""
         with self._db.read() as connection:
-            rows = connection.execute(_CHANGES, {"seq": seq, "most": CHANGES_A_READ}).all()
+            rows = connection.execute(_CHANGES, {"seq": seq, "most": CHANGES_A_READ, "space": space_id}).all()
         return tuple(
             Change(
                 seq=row.seq,
                 face=row.face_id,
                 class_id=row.class_id,
                 face_uid="" if row.uid is None else str(uuid.UUID(bytes=row.uid)),
-                key_id=row.key_id,
-                sealed=row.template if row.added and row.enrolled is not None and row.space_id == space_id else None,
+                key_id=row.key_id if row.space_id == space_id else row.second_key,
+                sealed=None
+                if not row.added or row.enrolled is None
+                else row.template
+                if row.space_id == space_id
+                else row.second,
             )
             for row in rows
         ), len(rows) == CHANGES_A_READ
@@ -113,11 +118,13 @@ class Gallery:
         """A face that is not being erased, by its public id."""
         with self._db.read() as connection:
             row = connection.execute(
-                sa.select(t.faces.c.id, t.faces.c.picture_id, t.faces.c.key_id).where(
-                    t.faces.c.uid == uuid.UUID(uid).bytes, t.faces.c.erasure_id.is_(None)
+                sa.select(
+                    t.faces.c.id, t.faces.c.picture_id, t.faces.c.key_id, t.face_templates.c.key_id.label("second")
                 )
+                .select_from(t.faces.outerjoin(t.face_templates))
+                .where(t.faces.c.uid == uuid.UUID(uid).bytes, t.faces.c.erasure_id.is_(None))
             ).one_or_none()
-        return None if row is None else FacePlace(row.id, uid, row.picture_id, row.key_id)
+        return None if row is None else FacePlace(row.id, uid, row.picture_id, row.key_id, row.second)
 
     def picture(self, uid: str) -> int | None:
         """The id of a picture that is not being erased, by its public id."""
@@ -142,6 +149,16 @@ class Gallery:
             for table in (t.grants, t.cases):
                 yield from connection.scalars(sa.select(table.c.key_id).where(table.c.key_id.is_not(None))).all()
         yield from self._of_indexed_faces(t.faces.c.key_id)
+        last = 0
+        while rows := self._second_keys(last):
+            yield from (row.key_id for row in rows)
+            last = rows[-1].face_id
+
+    def _second_keys(self, after: FaceId) -> Sequence[Any]:
+        columns = (t.face_templates.c.face_id, t.face_templates.c.key_id)
+        query = sa.select(*columns).where(t.face_templates.c.face_id > after).order_by(t.face_templates.c.face_id)
+        with self._db.read() as connection:
+            return connection.execute(query.limit(CHANGES_A_READ)).all()
 
     def _of_indexed_faces(self, column: sa.Column[bytes]) -> Iterator[bytes]:
         """One column of every face that has a key, a page at a time: no reader holds a snapshot for long."""
@@ -247,6 +264,7 @@ def _as_told(refused: dict[str, int]) -> dict[str, int]:
 _CHANGES: Final = (
     sa.select(
         t.changes, t.faces.c.uid, t.faces.c.key_id, t.faces.c.template, t.faces.c.space_id,
+        t.face_templates.c.key_id.label("second_key"), t.face_templates.c.template.label("second"),
         t.enrolments.c.face_id.label("enrolled"),
     )
     .select_from(
@@ -258,6 +276,11 @@ _CHANGES: Final = (
                 t.enrolments.c.face_id == t.changes.c.face_id,
                 t.enrolments.c.class_id == t.changes.c.class_id,
                 t.enrolments.c.refusal.is_(None),
+            ),
+        ).outerjoin(
+            t.face_templates,
+            sa.and_(
+                t.face_templates.c.face_id == t.faces.c.id, t.face_templates.c.space_id == sa.bindparam("space")
             ),
         )
     )

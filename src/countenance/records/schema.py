@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-SCHEMA_REVISION: Final = "0002"  # newest in migrations/versions
+SCHEMA_REVISION: Final = "0003"  # newest in migrations/versions
 
 metadata = sa.MetaData(
     naming_convention={
@@ -201,6 +201,30 @@ faces = sa.Table(
     sa.Column("space_id", sa.ForeignKey("spaces.id")),
     sa.Column("erasure_id", sa.ForeignKey("erasures.id"), index=True),
     sqlite_autoincrement=True,  # an id is never used twice: an index that lags must not show another's face
+)
+
+# The template of a face in a second embedding space, while a home changes its model: empty at all other times.
+face_templates = sa.Table(
+    "face_templates",
+    metadata,
+    sa.Column("face_id", sa.ForeignKey("faces.id"), primary_key=True),
+    sa.Column("space_id", sa.ForeignKey("spaces.id"), nullable=False),
+    sa.Column("key_id", sa.LargeBinary(16), nullable=False),  # its own, so that each can be destroyed alone
+    sa.Column("template", sa.LargeBinary, nullable=False),  # sealed float16
+)
+
+# A change of the model. The newest row says in which space the home is searched; without one, in the shipped model's.
+reindexes = sa.Table(
+    "reindexes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _uid(),
+    sa.Column("from_space_id", sa.ForeignKey("spaces.id"), nullable=False),
+    sa.Column("to_space_id", sa.ForeignKey("spaces.id"), nullable=False),
+    sa.Column("active_space_id", sa.ForeignKey("spaces.id"), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),  # building, switched, finishing, rolling_back, done
+    sa.Column("begun_at", UtcTime, nullable=False),
+    sa.Column("done_at", UtcTime),
 )
 
 enrolments = sa.Table(

@@ -11,6 +11,7 @@ from countenance.records.duplicates import DuplicateReads
 from countenance.records.erasures import Erasures
 from countenance.records.gallery import Gallery
 from countenance.records.pictures import Pictures
+from countenance.records.reindexes import Reindexes
 from countenance.records.sources import Sources
 
 
@@ -25,6 +26,7 @@ class RecordStore:
     erasures: Erasures
     cases: Cases
     duplicates: DuplicateReads
+    reindexes: Reindexes
 
     def close(self) -> None:
         """No connection is left open."""
@@ -41,6 +43,7 @@ def record_store(database: Database) -> RecordStore:
         Erasures(database),
         Cases(database),
         DuplicateReads(database),
+        Reindexes(database),
     )
 
 

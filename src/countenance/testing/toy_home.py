@@ -12,7 +12,7 @@ from typing import Any
 
 from countenance.calibrate.calibration import Calibration
 from countenance.collect.folder import FolderCollector
-from countenance.index.segments import SegmentStore
+from countenance.index.snapshots import Snapshots
 from countenance.pipeline.erase import Eraser
 from countenance.pipeline.grant import Registrar
 from countenance.pipeline.ingest import Ingest, IngestReport
@@ -53,7 +53,7 @@ class ToyHome:
             keys=self.keys,
             blobs=self.blobs,
             log=self.log,
-            segments=SegmentStore(folder / "index", self.keys, SPACE),
+            segments=Snapshots(folder / "index", self.keys),
             policy=Policy(
                 RuleFiles(folder / "rules"), self.log, self.records.sources.policy_facts,
                 self.records.sources.policy_version, self.clock,

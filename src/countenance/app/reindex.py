@@ -1,0 +1,232 @@
+"""`countenance reindex`: the steps of changing a home's model, each of which may be interrupted and run again."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from countenance.app.settings import free_bytes, worker_count
+from countenance.app.words import visible
+from countenance.collect.folder import FolderCollector
+from countenance.errors import NotFound, SpaceMismatch, StorageFailed, WrongUse
+from countenance.pipeline.look import Looker
+from countenance.pipeline.refresh import space_id_of
+from countenance.pipeline.reindex import Built, Reindexer
+from countenance.protocols import Embedder
+from countenance.records.reindexes import Reindex, State
+from countenance.types import EmbeddingSpace
+
+if TYPE_CHECKING:
+    from countenance.app.home import Home
+
+Progress = Callable[[int, int], None]
+FACE_BYTES = 1_500  # of the records, keys, change list and segments that a face's second template takes
+SPARE_BYTES = 64 * 2**20
+
+
+def begin_or_go_on(home: Home, model: str | None, *, progress: Progress | None = None) -> dict[str, Any]:
+    """Every face that can have one has a template of `model` too; searches stay as they are.
+
+    Without `model` whatever was begun goes on, to its end: also a finish or a roll-back that was interrupted.
+    Raises: WrongUse: nothing to go on with, or another model is under way; HomeBusy; NotFound; StorageFailed.
+    """
+    with home.parts.reindex_lock():
+        reindex = _under_way(home)
+        if reindex is None:
+            if model is None:
+                raise WrongUse("no reindex is under way", "begin one: countenance reindex --model NAME")
+            reindex = _begin(home, model)
+        elif model is not None and model != _space(home, reindex.to_space).model:
+            to = _space(home, reindex.to_space).model
+            raise WrongUse(f"a reindex to {to} is under way", "end it first: --finish, or --roll-back")
+        if reindex.state in {State.FINISHING, State.ROLLING_BACK}:
+            return _end(home, reindex, accept_loss=True, progress=progress)
+        return _told(home, reindex, _build(home, reindex, reindex.to_space, progress))
+
+
+def switch(home: Home, *, accept_loss: bool = False) -> dict[str, Any]:
+    """Searches use the new model with their next one.
+
+    Raises: WrongUse: faces would be lost, or it has no calibration; HomeBusy: an ingest or a reindex is running.
+    """
+    with home.parts.reindex_lock(), home.parts.ingest_lock():
+        reindex = _needed(home, State.BUILDING)
+        space = _space(home, reindex.to_space)
+        try:
+            home.parts.calibration_of(space)
+        except (NotFound, SpaceMismatch) as error:
+            raise WrongUse(
+                f"{space.model} has no calibration, so no threshold or odds could be given after the switch",
+                "measure it on your own labelled pictures, or add the model with its calibration: docs/reindex.md",
+            ) from error
+        _check_loss(home, reindex, reindex.to_space, accept_loss=accept_loss)
+        reindex = _reindexer(home).switch(reindex)
+        home.parts.followed()
+        return _told(home, reindex)
+
+
+def roll_back(home: Home, *, accept_loss: bool = False, progress: Progress | None = None) -> dict[str, Any]:
+    """Searches use the old model again at once, and all that the new one made is destroyed.
+
+    Faces that came in after the switch get a template of the old model first.
+    """
+    with home.parts.reindex_lock(), home.parts.ingest_lock():
+        reindex = _needed(home, State.BUILDING, State.SWITCHED, State.ROLLING_BACK)
+        if reindex.state is not State.ROLLING_BACK:
+            reindex = _reindexer(home).roll_back(reindex)
+        home.parts.followed()
+        return _end(home, reindex, accept_loss=accept_loss, progress=progress, locked=True)
+
+
+def finish(home: Home, *, accept_loss: bool = False, progress: Progress | None = None) -> dict[str, Any]:
+    """All that the old model made is destroyed: templates, keys, segments. There is no way back."""
+    with home.parts.reindex_lock(), home.parts.ingest_lock():
+        reindex = _needed(home, State.SWITCHED, State.FINISHING)
+        if reindex.state is State.SWITCHED:
+            _check_loss(home, reindex, reindex.to_space, accept_loss=accept_loss)
+            reindex = _reindexer(home).begin_finish(reindex)
+        return _end(home, reindex, accept_loss=True, progress=progress, locked=True)
+
+
+def status(home: Home) -> dict[str, Any] | None:
+    """Where a reindex stands; None: none is under way."""
+    reindex = _under_way(home)
+    return None if reindex is None else _told(home, reindex)
+
+
+# --- inside ----------------------------------------------------------------------------------------------------------
+def _begin(home: Home, model: str) -> Reindex:
+    embedder = home.parts.embedder_of(model)
+    old = home.parts.followed().embedder.space
+    if embedder.space == old:
+        raise WrongUse(f"the home is searched with {model} already", "`countenance model list` names the others")
+    stores = home.parts.stores
+    to, fro = space_id_of(stores, embedder.space), space_id_of(stores, old)
+    needed = stores.records.reindexes.count_lacking(to) * FACE_BYTES + SPARE_BYTES
+    if free_bytes(home.path) < needed:
+        raise StorageFailed(
+            f"both models' templates side by side need {needed / 2**20:,.0f} MB more than are free",
+            "free some space; nothing was begun",
+        )
+    uid = uuid.uuid4()
+    stores.log.append(
+        "reindex.begun",
+        {"reindex": str(uid), "from": [old.model, old.weights_sha256],
+         "to": [embedder.space.model, embedder.space.weights_sha256]},
+    )  # fmt: skip
+    return stores.records.reindexes.begin(uid, fro, to, stores.clock())
+
+
+def _build(home: Home, reindex: Reindex, space_id: int, progress: Progress | None) -> Built:
+    embedder = _embedder(home, _space(home, space_id))
+    looking = {**home.parts.looking(), "crops": (embedder.crop,)}
+    with Looker(workers=worker_count(None), **looking) as looker:  # type: ignore[arg-type]  # Looking with other crops
+        return _reindexer(home).build(
+            reindex, space_id, embedder, looker, lambda s: FolderCollector(Path(os.fsdecode(s.location))), progress
+        )
+
+
+def _end(
+    home: Home, reindex: Reindex, *, accept_loss: bool, progress: Progress | None, locked: bool = False
+) -> dict[str, Any]:
+    """What is not in the active space is destroyed."""
+    if not locked:
+        with home.parts.ingest_lock():
+            return _end(home, reindex, accept_loss=accept_loss, progress=progress, locked=True)
+    home.parts.eraser.resume()
+    kept = _space(home, reindex.active)
+    if home.parts.stores.records.reindexes.count_lacking(reindex.active):
+        built = _build(home, reindex, reindex.active, progress)
+        if built.lacking and not accept_loss:
+            _refuse_loss(home, reindex.active, built.lacking, built)
+    pending = _reindexer(home).finish(reindex, kept)
+    return {"state": str(State.DONE), "model": kept.model, "pending": list(pending)}
+
+
+def _check_loss(home: Home, reindex: Reindex, space_id: int, *, accept_loss: bool) -> None:
+    """Raises WrongUse: something would be lost, and nobody has accepted it."""
+    del reindex
+    lacking = home.parts.stores.records.reindexes.count_lacking(space_id)
+    if accept_loss:
+        return
+    if lacking:
+        _refuse_loss(home, space_id, lacking, None)
+    sources = home.parts.stores.records.sources
+    tied = [s.name for s in sources.all() if any(x.space_id != space_id for x in sources.subjects(s.grant.id))]
+    if tied:
+        raise WrongUse(
+            f"the references of the subjects of {', '.join(tied)} were not kept, so they have no template of the new "
+            "model: after this no new face of theirs can be tied to a subject",
+            "--accept-loss, and add those sources anew under the same grant before their next ingest",
+        )
+
+
+def _refuse_loss(home: Home, space_id: int, lacking: int, built: Built | None) -> None:
+    where = "" if built is None else "".join(
+        f"; {source}/{visible(os.fsdecode(place))}: {why}" for source, place, why in built.why[:5]
+    )  # fmt: skip
+    raise WrongUse(
+        f"{lacking} faces have no template of {_space(home, space_id).model}, and would be lost{where}",
+        "`countenance reindex` tries again and names them; --accept-loss goes on without them",
+    )
+
+
+def _embedder(home: Home, space: EmbeddingSpace) -> Embedder:
+    embedder = home.parts.embedder_of(space.model)
+    if embedder.space != space:
+        raise SpaceMismatch(
+            f"the model {space.model} has other weights than when the reindex began",
+            "bring back the model with the sha256 " + space.weights_sha256,
+        )
+    return embedder
+
+
+def _reindexer(home: Home) -> Reindexer:
+    return Reindexer(home.parts.stores, home.parts.followed().eraser)
+
+
+def _space(home: Home, space_id: int) -> EmbeddingSpace:
+    return EmbeddingSpace(*home.parts.stores.records.sources.spaces()[space_id])
+
+
+def _under_way(home: Home) -> Reindex | None:
+    newest = home.parts.stores.records.reindexes.newest()
+    return None if newest is None or newest.state is State.DONE else newest
+
+
+def _needed(home: Home, *states: State) -> Reindex:
+    reindex = _under_way(home)
+    if reindex is None:
+        raise WrongUse("no reindex is under way", "begin one: countenance reindex --model NAME")
+    if reindex.state not in states:
+        raise WrongUse(
+            f"the reindex is {reindex.state.replace('_', ' ')}, so this can't be done now",
+            {State.BUILDING: "first --switch", State.SWITCHED: "--finish, or --roll-back"}.get(
+                reindex.state, "`countenance reindex` goes on with it"
+            ),
+        )
+    return reindex
+
+
+def _told(home: Home, reindex: Reindex, built: Built | None = None) -> dict[str, Any]:
+    lacking = home.parts.stores.records.reindexes.count_lacking(reindex.to_space)
+    indexed = home.parts.stores.records.gallery.counts()["indexed"]
+    calibration = None
+    with suppress(NotFound, SpaceMismatch):
+        calibration = home.parts.calibration_of(_space(home, reindex.to_space)).id
+    return {
+        "state": str(reindex.state),
+        "from": _space(home, reindex.from_space).model,
+        "to": _space(home, reindex.to_space).model,
+        "model": _space(home, reindex.active).model,
+        "lacking": lacking,
+        "percent": 100 if not lacking else int(100 * max(0, indexed - lacking) / max(1, indexed)),
+        "calibration": calibration,
+        **({} if built is None else {"made": built.made, "why": [
+            {"source": source, "place": visible(os.fsdecode(place)), "why": why} for source, place, why in built.why
+        ]}),
+    }  # fmt: skip
