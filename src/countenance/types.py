@@ -127,12 +127,11 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A decoded picture, upright. `rgb` may be smaller than the picture: `scale` = rgb width / picture width <= 1."""
+    """A decoded picture, upright."""
 
     rgb: Rgb
     width: int  # of the whole picture as displayed, pixels
     height: int
-    scale: float
     format: str  # "JPEG", "PNG", ... as Pillow names it
     taken_at: str | None = None  # EXIF DateTimeOriginal as ISO 8601 without zone, where it parses
     frames: int = 1

@@ -78,7 +78,7 @@ def png(width, height, *chunks):
 @pytest.mark.parametrize("kind", FORMATS)
 def test_every_format_is_read(kind):
     picture = decoded(saved(Image.fromarray(QUARTERS), kind))
-    assert (picture.width, picture.height, picture.scale) == (90, 60, 1.0)
+    assert (picture.width, picture.height) == (90, 60)
     assert picture.format == {"HEIF": "HEIC"}.get(kind, kind)
     assert np.abs(picture.rgb.astype(int) - QUARTERS).mean() < 8
 
@@ -91,17 +91,6 @@ def test_all_eight_orientations_come_upright(kind, orientation):
     assert picture.rgb.shape == (60, 90, 3)
     assert (picture.width, picture.height) == (90, 60)
     assert np.abs(picture.rgb.astype(int) - QUARTERS).mean() < 8
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_jpeg_decoded_small_comes_upright_too(orientation):
-    large = np.repeat(np.repeat(QUARTERS, 10, axis=0), 10, axis=1)
-    stored = Image.fromarray(np.ascontiguousarray(STORED[orientation](large)))
-    picture = decoded(saved(stored, "JPEG", exif=exif(orientation)), enough_px=20_000)
-    assert (picture.width, picture.height) == (900, 600)
-    assert picture.rgb.shape == (150, 225, 3)
-    assert picture.scale == pytest.approx(0.25)
-    assert np.abs(picture.rgb[::10, ::10].astype(int) - large[::40, ::40]).mean() < 12
 
 
 @given(st.sampled_from(sorted(STORED)), st.integers(1, 40), st.integers(1, 40))
@@ -135,31 +124,6 @@ def test_a_camera_s_second_picture_in_one_file_is_ignored():
     picture = decoded(mpo)
     assert picture.format == "JPEG"
     assert np.abs(picture.rgb.astype(int) - QUARTERS).mean() < 8
-
-
-# --- how large -------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    ("enough", "scale"),
-    [(None, 1), (1, 1 / 8), (7500, 1 / 8), (7501, 1 / 4), (120_000, 1 / 2), (480_000, 1), (10**9, 1)],
-)
-def test_a_jpeg_is_decoded_no_larger_than_is_enough(enough, scale):
-    picture = decoded(saved(Image.new("RGB", (800, 600)), "JPEG"), enough_px=enough)
-    assert picture.scale == scale
-    assert (picture.width, picture.height) == (800, 600)
-
-
-@given(st.integers(12, 700), st.integers(12, 700), st.integers(1, 500_000))
-@settings(max_examples=40)
-def test_there_are_as_many_pixels_as_were_wanted_if_the_picture_has_them(width, height, enough):
-    picture = decoded(saved(Image.new("L", (width, height)), "JPEG"), enough_px=enough)
-    got = picture.rgb.shape[0] * picture.rgb.shape[1]
-    assert got >= min(enough, width * height)
-    assert picture.scale == picture.rgb.shape[1] / width
-    assert (picture.width, picture.height) == (width, height)
-
-
-def test_other_formats_come_whole():
-    assert decoded(saved(Image.new("RGB", (800, 600)), "PNG"), enough_px=100).scale == 1.0
 
 
 # --- modes -----------------------------------------------------------------------------------------------------------

@@ -15,14 +15,6 @@ CROP_PX: Final = ARCFACE.width
 TEMPLATE: Final = np.array(ARCFACE.points)
 
 
-def scale_of(landmarks: Landmarks, spec: CropSpec = ARCFACE) -> float:
-    """Crop pixels per picture pixel: above 1 the crop is enlarged, so a picture with more pixels would serve better.
-
-    Raises: ValueError: the landmarks coincide.
-    """
-    return _scale(similarity_transform(np.array(landmarks), np.array(spec.points)))
-
-
 def align_crop(rgb: Rgb, landmarks: Landmarks, spec: CropSpec = ARCFACE) -> Rgb:
     """(height, width, 3) uint8 RGB with the landmarks on the spec's points; black where the picture ends.
 

@@ -19,16 +19,14 @@ from typing import Any, Final, Self, TypeVar
 
 import numpy as np
 
-from countenance.align.crop import align_crop, scale_of
+from countenance.align.crop import align_crop
 from countenance.align.quality import quality_of
 from countenance.align.thumbnail import jpeg, thumbnail
 from countenance.decode.formats import FORMATS, decode, import_readers
 from countenance.decode.pdq import ENOUGH_QUALITY, HASH_BYTES, pdq
 from countenance.decode.sandbox import Bounds, Sandbox
 from countenance.decode.wire import Answer
-from countenance.detect.around import around
 from countenance.detect.boxes import iou_with
-from countenance.detect.scales import FINE_PX
 from countenance.protocols import Detector
 from countenance.types import (
     ARCFACE,
@@ -49,9 +47,6 @@ from countenance.weights.store import read_verified, shipped
 
 T = TypeVar("T")
 TARGET: Final = "countenance.pipeline.look:looking"
-ENOUGH_PX: Final = FINE_PX * 9 // 10  # a tenth fewer costs no face, and 12 megapixels come at a quarter
-AROUND: Final = 3.0  # of the box's longer side, in the closer look
-SAME_IOU: Final = 0.4  # of a face and itself from close by
 MAX_JPEG: Final = 8 * 2**20  # bytes; a thumbnail has some 20 kB, a preview of 1,024 px some 200 kB
 SETTINGS: Final = "LOOKING"  # the child's: which detector, which crops, as JSON
 
@@ -134,17 +129,14 @@ def looking() -> Callable[[bytes, Mapping[str, Any]], Answer | Rejected]:
 def look(
     data: bytes, *, preview_px: int = 0, detector: Detector | None = None, crops: Sequence[CropSpec] = ()
 ) -> Looked | Rejected:
-    """Decode at the size that detection needs, detect, look closer at the small faces, crop from enough pixels."""
-    picture = decode(data, enough_px=ENOUGH_PX)
+    """Decode, detect, align; cropped also as `crops` say."""
+    picture = decode(data)
     if isinstance(picture, Rejected):
         return picture
     detector = detector or _shipped_detector()
     faces = detector.detect(picture.rgb)
     preview = jpeg(picture.rgb, preview_px) if preview_px else None
-    finer = _finer(data, picture, faces, crops)
-    if finer is not picture:
-        faces = tuple(_closer(detector, finer, face, finer.scale / picture.scale) for face in faces)
-    aligned = tuple(_aligned(finer, face, crops) for face in faces)
+    aligned = tuple(_aligned(picture, face, crops) for face in faces)
     likeness, quality = pdq(picture.rgb)
     if quality < ENOUGH_QUALITY:
         likeness = b""
@@ -164,60 +156,15 @@ def _detector(path: str, sha256: str) -> Detector:
     return YuNetDetector(read_verified(Path(path), sha256))
 
 
-def _finer(data: bytes, picture: Picture, faces: Sequence[DetectedFace], crops: Sequence[CropSpec]) -> Picture:
-    """The picture at a size at which no crop need be enlarged, as far as it has the pixels."""
-    scales = (scale_of(face.landmarks, spec) for face in faces for spec in (ARCFACE, *crops))
-    wanted = min(max(scales, default=0.0), 1.0 / picture.scale)
-    if wanted <= 1.0:
-        return picture
-    height, width = picture.rgb.shape[:2]
-    finer = decode(data, enough_px=round(width * height * wanted**2))
-    return picture if isinstance(finer, Rejected) else finer
-
-
-def _closer(detector: Detector, picture: Picture, face: DetectedFace, factor: float) -> DetectedFace:
-    """A face found in a picture `factor` times smaller, as seen in this one: closer, if it had lacked pixels there.
-
-    The landmarks of a face found at 16 px are 8 % of its width off, from close by 3 %; the cosine of its template with
-    that of a well placed crop rises from 0.73 to 0.94, at 24 px from 0.88 to 0.94, at 48 px from 0.93 to 0.94.
-    """
-    scaled = _scaled(face, factor)
-    if scale_of(face.landmarks) <= 1.0:
-        return scaled
-    part, left, top = around(picture.rgb, scaled.box, AROUND)
-    if not part.size:
-        return scaled
-    narrowest = (scaled.box[2] - scaled.box[0]) / 2
-    found = [_moved(one, left, top) for one in detector.detect(part, min_face_px=narrowest)]
-    best = max(found, key=lambda one: iou(one.box, scaled.box), default=scaled)
-    return best if iou(best.box, scaled.box) > SAME_IOU else scaled
-
-
-def _scaled(face: DetectedFace, factor: float) -> DetectedFace:
-    if factor == 1.0:
-        return face
-    x1, y1, x2, y2 = (value * factor for value in face.box)
-    a, b, c, d, e = ((x * factor, y * factor) for x, y in face.landmarks)
-    return DetectedFace((x1, y1, x2, y2), (a, b, c, d, e), face.score)
-
-
-def _moved(face: DetectedFace, right: float, down: float) -> DetectedFace:
-    x1, y1, x2, y2 = face.box
-    a, b, c, d, e = ((x + right, y + down) for x, y in face.landmarks)
-    return DetectedFace((x1 + right, y1 + down, x2 + right, y2 + down), (a, b, c, d, e), face.score)
-
-
 def iou(a: Box, b: Box) -> float:
     """Intersection over union of two boxes, in [0, 1]."""
     return float(iou_with(np.array(a, np.float32), np.array([b], np.float32))[0])
 
 
 def _aligned(picture: Picture, face: DetectedFace, crops: Sequence[CropSpec]) -> AlignedFace:
-    """`face` in pixels of `picture.rgb`; what comes out is in pixels of the whole picture."""
     crop = align_crop(picture.rgb, face.landmarks)
-    whole = _scaled(face, 1.0 / picture.scale)
     others = {spec: align_crop(picture.rgb, face.landmarks, spec) for spec in crops}
-    return AlignedFace(whole, quality_of(whole, crop), crop, thumbnail(picture.rgb, face.box), others)
+    return AlignedFace(face, quality_of(face, crop), crop, thumbnail(picture.rgb, face.box), others)
 
 
 # --- over the pipe ---------------------------------------------------------------------------------------------------
