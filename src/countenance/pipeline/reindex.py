@@ -23,7 +23,7 @@ from countenance.permits import Act
 from countenance.pipeline.erase import Eraser
 from countenance.pipeline.look import Looked, Looker, iou
 from countenance.pipeline.refresh import snapshot
-from countenance.pipeline.sealing import crop_binding, pack_vector, template_binding
+from countenance.pipeline.sealing import crop_binding, crop_hash_binding, pack_vector, template_binding
 from countenance.pipeline.stores import Stores, salted_hash
 from countenance.pipeline.sweep import sweep
 from countenance.protocols import Collector, Embedder, Found
@@ -208,7 +208,7 @@ class Reindexer:
                 still = [pair for pair in pairs if self._still(pair)]
                 crops = {pair.uid: crop for pair in still if (crop := self._crop(pair, reindex.active)) is not None}
                 self.stores.blobs.put_many(crops)
-                records.keep_one(still, reindex.active)
+                records.keep_one(still, reindex.active, self._crop_hashes(still, reindex.active))
                 old = [p.key_id if p.second_space == reindex.active else p.second.key_id for p in still]
                 pending.update(self.stores.keys.destroy(old).pending)
         self.eraser.due(Due(faces=records.give_up(reindex.active)), "replaced")
@@ -219,6 +219,16 @@ class Reindexer:
         self.stores.log.append("reindex.finished", {"reindex": reindex.uid, "pending": sorted(pending)})
         records.move(reindex, State.DONE, active=reindex.active, done_at=self.stores.clock())
         return tuple(sorted(pending))
+
+    def _crop_hashes(self, pairs: Sequence[Pair], active: int) -> dict[int, bytes]:
+        """The perceptual hashes of crops, by face, sealed under the keys that stay."""
+        mine = [pair for pair in pairs if pair.second_space == active and pair.crop_hash is not None]
+        opened = self.stores.keys.open_many([(p.key_id, crop_hash_binding(p.uid), p.crop_hash or b"") for p in mine])
+        return {
+            pair.face: self.stores.keys.seal(pair.second.key_id, crop_hash_binding(pair.uid), plain)
+            for pair, plain in zip(mine, opened, strict=True)
+            if plain is not None
+        }
 
     def _still(self, pair: Pair) -> bool:
         """It has not been erased meanwhile."""

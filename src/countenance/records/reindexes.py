@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -84,6 +84,7 @@ class Pair:
     key_id: bytes
     second: Second
     second_space: int
+    crop_hash: bytes | None = None  # sealed under `key_id`
 
 
 class Reindexes:
@@ -208,7 +209,7 @@ class Reindexes:
         with self._db.read() as connection:
             rows = connection.execute(
                 sa.select(
-                    t.faces.c.id, t.faces.c.uid, t.faces.c.key_id, t.face_templates.c.space_id,
+                    t.faces.c.id, t.faces.c.uid, t.faces.c.key_id, t.faces.c.crop_hash, t.face_templates.c.space_id,
                     t.face_templates.c.key_id.label("second_key"), t.face_templates.c.template,
                 )
                 .join(t.face_templates)
@@ -218,19 +219,24 @@ class Reindexes:
             ).all()  # fmt: skip
         return tuple(
             Pair(row.id, str(uuid.UUID(bytes=row.uid)), row.key_id, Second(row.id, row.second_key, row.template),
-                 row.space_id)
+                 row.space_id, row.crop_hash)
             for row in rows
         )  # fmt: skip
 
-    def keep_one(self, pairs: Sequence[Pair], space_id: int) -> None:
-        """Of each pair the template in `space_id` is left."""
+    def keep_one(self, pairs: Sequence[Pair], space_id: int, crop_hashes: Mapping[FaceId, bytes]) -> None:
+        """Of each pair the template in `space_id` is left; `crop_hashes`: sealed anew under the key that stays."""
         with self._db.write() as connection:
             for pair in pairs:
                 if pair.second_space == space_id:
                     connection.execute(
                         t.faces.update()
                         .where(t.faces.c.id == pair.face)
-                        .values(key_id=pair.second.key_id, template=pair.second.template, space_id=space_id)
+                        .values(
+                            key_id=pair.second.key_id,
+                            template=pair.second.template,
+                            space_id=space_id,
+                            crop_hash=crop_hashes.get(pair.face),
+                        )
                     )
             connection.execute(
                 t.face_templates.delete().where(t.face_templates.c.face_id.in_([pair.face for pair in pairs]))
