@@ -20,10 +20,10 @@ def command(session: Session, model: str | None, step: str | None, accept_loss: 
     """Change the model that the home is searched with.
 
     \b
-    countenance reindex --model NAME    reads the pictures again; searches stay as they are
-    countenance reindex --switch        searches use the new model; the old one stays beside it
-    countenance reindex --finish        the old model's templates and keys are destroyed
-    countenance reindex --roll-back     back to the old model; the new one's are destroyed
+    countenance reindex --model NAME   reads the pictures; searches stay as is
+    countenance reindex --switch       searches use it; the old one stays too
+    countenance reindex --finish       what the old model made is destroyed
+    countenance reindex --roll-back    back to the old one; the new is destroyed
 
     Interrupt any of them when you like: `countenance reindex` goes on from there.
     """

@@ -29,10 +29,8 @@ def tell(found: dict[str, Any]) -> None:
         f"{several(found['rejected'], 'file')} rejected, {found['disk_bytes'] / 2**20:,.1f} MB"
     )
     whose = "measured in this home" if found["calibration_own"] else "as shipped"
-    click.echo(
-        f"  model {found['model']}, calibration {found['calibration']} ({whose}), run by {found['runtime']} "
-        f"(ONNX Runtime finds {', '.join(found['providers'])})"
-    )
+    click.echo(f"  model {found['model']}, calibration {found['calibration']} ({whose})")
+    click.echo(f"  run by {found['runtime']}; ONNX Runtime finds {', '.join(found['providers'])} here")
     if found["reindex"] is not None:
         from countenance.cli.reindex import line
 
