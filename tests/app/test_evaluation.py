@@ -91,9 +91,10 @@ def test_a_model_that_came_without_a_calibration_gets_one_and_loses_it_again(toy
     def none(space):
         raise NotFound(f"no calibration is shipped for {space.model}")
 
-    monkeypatch.setattr("countenance.calibrate.calibration.load", none)
     (tmp_path / "pairs.csv").write_text(f"a,b,same\n{many}/p000/p000.jpg,{many}/p001/p001.jpg,0\n")
-    with toy_home() as home:
+    # Undone here: at the end of the test it would put back what `toy_home` had put there, for all tests that follow.
+    with monkeypatch.context() as patched, toy_home() as home:
+        patched.setattr("countenance.calibrate.calibration.load", none)
         assert home.evaluate(pairs=tmp_path / "pairs.csv").in_use is None
         with pytest.raises(NotFound):
             home.parts.calibration  # noqa: B018  asks for it
