@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -239,6 +240,40 @@ class Home:
                     skipped.append((source.name, f"its grant is {state.replace('_', ' ')}"))
                     continue
                 reports.append(self._ingest_one(source, workers, prune, progress))
+        return self.ingested(reports, skipped)
+
+    def watch(
+        self,
+        *names: str,
+        workers: int | None = None,
+        prune: bool = False,
+        stop: threading.Event | None = None,
+        progress: Callable[[str, Progress], None] | None = None,
+        notice: Callable[[str], None] | None = None,
+        settle_s: float | None = None,
+    ) -> Iterator[Ingested]:
+        """`ingest`, and again whenever a folder of these sources (of all, also later ones) has changed and rested.
+
+        Yields the first round, then each that did something or found a source that can't be collected: `skipped` names
+        it once, and it is taken again when it can be. Ends when `stop` is set.
+        Args: as `ingest`; progress: of the first round; notice: told in a sentence what it waits for; settle_s: the
+        rest, by default 1 s.
+        Raises: NotFound: no such source, or none yet; LogUnwritable, StorageFailed.
+        """
+        from countenance.app.watch import SETTLE_S, Watcher
+
+        for name in names:
+            self.source(name)
+        if not self.sources():
+            raise NotFound("this home has no source yet", _ADD_ONE)
+        watcher = Watcher(
+            self, names, workers=workers, prune=prune, stop=stop or threading.Event(), progress=progress,
+            notice=notice or (lambda _: None), settle_s=SETTLE_S if settle_s is None else settle_s,
+        )  # fmt: skip
+        return watcher.rounds()
+
+    def ingested(self, reports: Sequence[IngestReport], skipped: Sequence[tuple[str, str]]) -> Ingested:
+        """These reports, with what their sources' records hold as rejected."""
         done = [report.source for report in reports]
         return Ingested(tuple(reports), tuple(skipped), lambda: self._rejected(done))
 

@@ -23,6 +23,7 @@ class Session:
 
     home: str | None = None
     json: bool = False
+    lines: bool = False  # JSON Lines: the command gives several documents, and an error is the last of them
 
     def open(self, *, kind: str | None = None) -> Home:
         """The home that is meant."""
@@ -33,17 +34,17 @@ class Session:
     def answer(self, document: Mapping[str, Any], text: Callable[[], None]) -> None:
         """One JSON document on standard output, or what `text` prints."""
         if self.json:
-            print_json(document)
+            print_json(document, line=self.lines)
         else:
             text()
 
 
-def print_json(document: Mapping[str, Any]) -> None:
+def print_json(document: Mapping[str, Any], *, line: bool = False) -> None:
     """The document on standard output, in UTF-8 whatever the locale.
 
     A byte of a file name that was no UTF-8 (surrogateescape) is written as JSON's own escape, \\udc80 to \\udcff.
     """
-    text = json.dumps(document, ensure_ascii=False, indent=2, default=str)
+    text = json.dumps(document, ensure_ascii=False, indent=None if line else 2, default=str)
     click.echo(text.encode("utf-8", "backslashreplace"))
 
 

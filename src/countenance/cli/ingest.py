@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +13,7 @@ import click
 from countenance.cli.base import Command, Session, note, pass_session, several
 
 if TYPE_CHECKING:
-    from countenance.app.home import Ingested
+    from countenance.app.home import Home, Ingested
     from countenance.pipeline.ingest import IngestReport, Progress
 
 SHOWN_REJECTED = 10  # more are in --json and `source show`
@@ -24,17 +25,54 @@ SHOWN_REJECTED = 10  # more are in --json and `source show`
     "--workers", type=click.IntRange(1, 64), metavar="N", help="Child processes that decode; by default one a core."
 )
 @click.option("--prune", is_flag=True, help="Erase what has vanished from the folders since the last run.")
+@click.option("--watch", is_flag=True, help="Go on: take what changes in the folders, until Ctrl-C.")
 @pass_session
-def command(session: Session, names: tuple[str, ...], workers: int | None, prune: bool) -> None:
+def command(session: Session, names: tuple[str, ...], workers: int | None, prune: bool, watch: bool) -> None:
     """Take the pictures of these sources (of all, if none is named) and index their faces.
 
     Interrupt it when you like: running it again goes on from there, takes nothing twice and loses nothing. A changed
     file is taken anew.
+
+    With --watch a line tells of each later round that did something; with --json each round is a document on a line of
+    its own (JSON Lines), the first one included.
     """
     with session.open() as home:
+        if watch:
+            _watch(session, home, names, workers=workers, prune=prune)
+            return
         with progress_bar(quiet=session.json) as progress:
             done = home.ingest(*names, workers=workers, prune=prune, progress=progress)
         session.answer(done.as_dict() if session.json else {}, lambda: tell(done))
+
+
+def _watch(session: Session, home: Home, names: tuple[str, ...], *, workers: int | None, prune: bool) -> None:
+    """Until it is interrupted. The first round is told in full."""
+    session.lines = True
+    with progress_bar(quiet=session.json) as progress:
+        rounds = home.watch(*names, workers=workers, prune=prune, progress=progress, notice=note)
+        first = next(rounds)
+    session.answer(first.as_dict() if session.json else {}, lambda: tell(first))
+    note("watching; Ctrl-C ends it")
+    for done in rounds:
+        session.answer(done.as_dict() if session.json else {}, partial(_tell_round, done))
+
+
+def _tell_round(done: Ingested) -> None:
+    """A line a source."""
+    for report in done.reports:
+        parts = [
+            (report.taken, "taken"),
+            (report.copies, "known from another place"),
+            (report.again, "looked at again"),
+            (report.erased, "erased"),
+            (sum(report.rejected.values()), "rejected"),
+            (report.vanished, "vanished"),
+        ]
+        told = ", ".join(f"{n:,} {what}" for n, what in parts if n) or "as before"
+        faces = f"; {several(report.faces, 'face')}, {report.indexed:,} indexed" if report.faces else ""
+        click.echo(f"{click.style(report.source, bold=True)}: {told}{faces}")
+    for source, why in done.skipped:
+        click.echo(f"{source}: skipped, {why}")
 
 
 @contextmanager

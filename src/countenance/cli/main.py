@@ -134,7 +134,7 @@ def _tell(session: Session, error: dict[str, Any], status: int, raised: Countena
     """The error, where it belongs; on standard error too where standard output can't take it."""
     if session.json:
         try:
-            print_json({"error": error})
+            print_json({"error": error}, line=session.lines)
         except OSError:
             _drop_output()
         else:
