@@ -470,6 +470,30 @@ def test_a_picture_that_can_only_not_be_read_or_decoded_now_stays(toy, album, mo
     assert len(toy.search(ALICE).leads) == 1
 
 
+@pytest.mark.parametrize("why", [RejectReason.UNREADABLE, RejectReason.LINK])
+def test_prune_spares_what_lies_below_a_folder_that_can_not_be_read(toy, album, monkeypatch, why):
+    """Nothing is behind a link, and so it has vanished; a disk that was pulled out has not."""
+    from countenance.collect.folder import FolderCollector
+
+    for place in ("a.jpg", "far/b.jpg", "far/off/c.jpg", "farther/d.jpg"):
+        (album / place).parent.mkdir(parents=True, exist_ok=True)
+        (album / place).write_bytes(picture(f"{place[-5]}@1,1,50,50"))
+    toy.add_source(album)
+    toy.ingest()
+    (album / "farther" / "d.jpg").unlink()
+    walk = FolderCollector.walk
+
+    def walked(self, permit):
+        found = walk(self, permit)
+        yield from (item for item in found if isinstance(item, tuple) or not item.place.startswith("far/"))
+        yield "far", Rejected(why)
+
+    monkeypatch.setattr(FolderCollector, "walk", walked)
+    report = toy.ingest(prune=True)
+    gone = 1 if why is RejectReason.UNREADABLE else 3
+    assert (report.vanished, report.erased, report.rejected) == (gone, gone, {why: 1})
+
+
 def test_a_file_that_grew_beyond_the_limit_is_no_longer_the_picture_it_was(toy, album, monkeypatch):
     (album / "a.jpg").write_bytes(picture(ALICE))
     toy.add_source(album)

@@ -163,6 +163,7 @@ class Ingest:
         self._in_flight: dict[bytes, Job] = {}
         self._ready: list[tuple[Job, Looked | Rejected]] = []
         self._copies: list[PlacementRow] = []
+        self._unread: set[bytes] = set()  # places that the walk could not read: folders, perhaps
         self._rejections: list[RejectionRow] = []
         self._recording: Future[_Recorded] | None = None
         self._being_recorded: set[bytes] = set()
@@ -229,6 +230,8 @@ class Ingest:
             if isinstance(item, tuple):
                 place, rejected = item
                 self._reject(place, 0, 0, rejected)
+                if rejected.reason is RejectReason.UNREADABLE:
+                    self._unread.add(_encode(place))
                 self._flush_if_due()
                 continue
             window.append(item)
@@ -439,8 +442,13 @@ class Ingest:
 
     # --- the end of a run ----------------------------------------------------------------------------------------
     def _prune(self, *, prune: bool) -> int:
-        """Places that vanished are counted and, if asked, gone with what rested on them alone."""
-        vanished = [placement for placement, _ in self._stores.records.pictures.vanished(self._source.id, self._run_id)]
+        """Places that vanished are counted and, if asked, gone with what rested on them alone.
+
+        What lies below a folder that could not be read has not vanished: a disk that is pulled out in the middle of a
+        walk leaves such folders behind.
+        """
+        unseen = self._stores.records.pictures.vanished(self._source.id, self._run_id)
+        vanished = [placement for placement, place in unseen if self._unread.isdisjoint(_folders_above(place))]
         if vanished and prune:
             if self._tally.files == 0:
                 raise StorageFailed(
@@ -483,6 +491,14 @@ def _not_permitted(placement: PlacementRow) -> RejectionRow:
     return RejectionRow(
         placement.place, placement.size, placement.mtime_ns, RejectReason.NOT_PERMITTED, "", placement.sha256
     )
+
+
+def _folders_above(place: bytes) -> Iterator[bytes]:
+    """b"a" and b"a/b" for b"a/b/c"."""
+    end = place.find(b"/")
+    while end >= 0:
+        yield place[:end]
+        end = place.find(b"/", end + 1)
 
 
 def _encode(place: str) -> bytes:
