@@ -44,10 +44,10 @@ def begun(desk, many):
     return begin
 
 
-@pytest.mark.parametrize("options", [(), ("--json",)])
-def test_interrupted_it_ends_with_130_and_goes_on_from_there(begun, options):
+@pytest.mark.parametrize(("options", "told"), [((), signal.SIGINT), (("--json",), signal.SIGTERM)])
+def test_interrupted_it_ends_with_130_and_goes_on_from_there(begun, options, told):
     desk, process = begun(*options)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: children hear it too
+    os.killpg(process.pid, told)  # as a terminal or a service manager does: children hear it too
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
     assert "Traceback" not in err

@@ -7,6 +7,7 @@ import importlib
 import io
 import itertools
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,6 +87,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = list(sys.argv[1:] if argv is None else argv)
     # Known before anything is parsed: an error in the options is a JSON document too.
     session = Session(json="--json" in itertools.takewhile(lambda arg: arg != "--", args))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's wish to end is a Ctrl-C
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name that this terminal has no letters for breaks nothing
     sys.exit(_run(session, args))
