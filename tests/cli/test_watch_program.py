@@ -99,7 +99,7 @@ def test_for_people_a_round_is_a_line(desk, folder, album, watching):
     desk.quick.run("source", "suspend", "album").ended(0)
     assert answers.next() == "album: skipped, its grant is suspended\n"
     assert notices.next().startswith("none of the sources can be collected now")
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, signal.SIGTERM)
     assert process.wait(DEADLINE_S) == 130
     told = "".join(notices.rest())
     assert "interrupted; what was recorded stays" in told

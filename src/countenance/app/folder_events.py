@@ -2,7 +2,7 @@
 
 An event is only a reason to walk that folder again: what has changed is found by the walk. So an event that comes
 twice, late or under an old name costs a walk and spoils nothing; one that is lost waits for the next full round.
-`watchdog` and not `watchfiles`: the latter follows links out of a source, and ends at a file name that is no UTF-8.
+Why `watchdog`, and what is made up for here: docs/adr/0019-events-are-only-a-reason-to-walk.md.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -38,6 +39,7 @@ class _Folder:
     first_s: float | None = None
     last_s: float = 0.0
     ended: bool = False  # it was removed; another that has its place, and maybe its inode, is not watched
+    stirred: bool = False  # folders were made, moved or removed in it: some may be watched by no one
 
 
 class FolderEvents:
@@ -71,6 +73,8 @@ class FolderEvents:
 
         Each must be there; one that goes away in this moment is followed when it is asked for again.
         """
+        if self._has_died():
+            self.renew()
         found = {name: identity(path) for name, path in folders.items()}
         for name, known in list(self._folders.items()):
             if known.ended or folders.get(name) != known.path or found[name] != known.identity:
@@ -99,7 +103,15 @@ class FolderEvents:
             )
 
     def taken(self, name: str) -> None:
-        """Whatever changed so far is about to be walked; what changes from here on is a new change."""
+        """Whatever changed so far is about to be walked; what changes from here on is a new change.
+
+        The library loses folders that are moved out and in again, or while they are being registered. So where folders
+        came or went all of them are registered anew, before the walk that finds what changed in between.
+        """
+        with self._lock:
+            stirred = name in self._folders and self._folders[name].stirred
+        if stirred:
+            self._watch_anew(name)
         with self._lock:
             if name in self._folders:
                 self._folders[name].first_s = None
@@ -134,8 +146,17 @@ class FolderEvents:
     def _stop(self) -> None:
         observer, self._observer = self._observer, None
         if observer is not None:
+            for emitter in list(observer.emitters):
+                _unschedule(observer, emitter.watch)
             observer.stop()
             observer.join()
+
+    def _has_died(self) -> bool:
+        """Whether a thread of the library has met an error of its own: it tells nobody, and no more events come."""
+        if self._observer is None:
+            return False
+        reader = getattr(self._observer, "_inotify_fd", None)  # of inotify alone, and its only name
+        return not all(thread.is_alive() for thread in (self._observer, *self._observer.emitters, reader) if thread)
 
     def _begin(self, name: str, path: Path, found: Identity) -> None:
         """It is due at once, since nobody knows what changed before."""
@@ -156,7 +177,7 @@ class FolderEvents:
             if isinstance(event, events.DirDeletedEvent) and os.fsdecode(event.src_path) == folder:
                 self._ended(name)
             elif not self._is_own(event):
-                self.changed([name])
+                self._changed(name, stirred=event.is_directory)
 
         class Changed(events.FileSystemEventHandler):
             """Of this source."""
@@ -173,6 +194,23 @@ class FolderEvents:
             ],
         )  # fmt: skip
 
+    def _changed(self, name: str, *, stirred: bool) -> None:
+        with self._lock:
+            if stirred and name in self._folders:
+                self._folders[name].stirred = True
+        self.changed([name])
+
+    def _watch_anew(self, name: str) -> None:
+        """It, and each source that shares its watch, is registered from the start, and due."""
+        with self._lock:
+            watch = self._folders[name].watch
+            sharing = [(each, folder) for each, folder in self._folders.items() if folder.watch == watch]
+        for each, _ in sharing:
+            self._leave(each)
+        for each, folder in sharing:
+            self._begin(each, folder.path, folder.identity)
+        self._check_limit()
+
     def _ended(self, name: str) -> None:
         with self._lock:
             if name in self._folders:
@@ -183,7 +221,7 @@ class FolderEvents:
             gone = self._folders.pop(name)
             shared = any(folder.watch == gone.watch for folder in self._folders.values())
         if self._observer is not None and gone.watch is not None and not shared:
-            self._observer.unschedule(gone.watch)
+            _unschedule(self._observer, gone.watch)
 
     def _is_own(self, event: FileSystemEvent) -> bool:
         return all(_below(os.fsdecode(path), self._ignored) for path in (event.src_path, event.dest_path) if path)
@@ -195,7 +233,7 @@ class FolderEvents:
         if self._observer is None:
             return
         try:
-            one_more = self._observer.schedule(events.FileSystemEventHandler(), self._ignored)
+            one_more = self._observer.schedule(events.FileSystemEventHandler(), os.sep)
         except OSError:
             self._tell_limit()
         else:
@@ -208,6 +246,12 @@ class FolderEvents:
                 "the system can watch no more folders, so some changes are seen by the full rounds alone; "
                 "raise fs.inotify.max_user_watches (or max_user_instances)"
             )
+
+
+def _unschedule(observer: BaseObserver, watch: ObservedWatch) -> None:
+    """No more of its events come. The library's books err once a folder left and another took its name and went."""
+    with suppress(KeyError):  # one idle thread is left behind, which ends with the process
+        observer.unschedule(watch)
 
 
 class _Lost(logging.Handler):

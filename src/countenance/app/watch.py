@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from countenance.app.folder_events import FolderEvents, identity
-from countenance.errors import HomeBusy, LogUnwritable, NotFound, PolicyDenied, StorageFailed
+from countenance.errors import HomeBusy, LogUnwritable, NotFound, PolicyDenied, StorageFailed, WrongUse
 from countenance.pipeline.ingest import IngestReport, Progress
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ TICK_S: Final = 0.2  # how soon a stop and a rest are noticed
 LOOK_S: Final = 1.0  # how often folders and grants are looked at: a stat and a query
 BUSY_S: Final = 2.0  # between two tries while another ingest runs
 # Events are lost where the kernel's queue overflows, on network disks that others write, and beyond the system's number
-# of watches. Walking 10,000 unchanged files takes 0.25 s (docs/ingest.md), so for a million this is some hundredths of
+# of watches. Walking 10,000 unchanged files takes 0.3 s (docs/ingest.md), so for a million this is some hundredths of
 # a core.
 FULL_ROUND_S: Final = 600.0
 
@@ -75,12 +75,13 @@ class Watcher:
                     looked_at, full_at = float("-inf"), now + FULL_ROUND_S
                 if now - looked_at >= LOOK_S:
                     standing = self._standing()
-                    events.follow({name: _folder(source) for name, (source, why) in standing.items() if why is None})
+                    folders = {name: _folder(source) for name, (source, why) in standing.items() if why is None}
+                    events.follow(folders)
                     looked_at = now
                 reports: list[IngestReport] = []
                 if now >= try_at:
                     due = events.due(quiet_s=self._settle_s, most_s=max(MOST_WAIT_S, self._settle_s))
-                    if not self._round(due, events, reports):
+                    if not self._round(due, events, folders, reports):
                         try_at = time.monotonic() + BUSY_S
                 skipped = self._newly_skipped(standing)
                 news = [report for report in reports if self._is_news(report)]
@@ -105,8 +106,13 @@ class Watcher:
                 standing[source.name] = source, None
         return standing
 
-    def _round(self, due: Sequence[str], events: FolderEvents, reports: list[IngestReport]) -> bool:
-        """The due sources are ingested into `reports`. False: another ingest runs, and what is left stays due."""
+    def _round(
+        self, due: Sequence[str], events: FolderEvents, folders: Mapping[str, Path], reports: list[IngestReport]
+    ) -> bool:
+        """The due sources are ingested into `reports`. False: another ingest runs, and what is left stays due.
+
+        One that is refused, has been erased, or whose folder or manifest can't be read is left alone until it changes.
+        """
         for number, name in enumerate(due):
             if self._stop.is_set():
                 break
@@ -119,15 +125,12 @@ class Watcher:
                     self._busy_told = True
                     self._notice(f"{error.message}; waiting for it")
                 return False
-            except PolicyDenied as error:
-                self._refused[name] = error.message
             except LogUnwritable:
                 raise
-            except (NotFound, StorageFailed) as error:
-                why = _trouble(_folder(self._home.source(name)))
-                if why is None:
-                    raise  # it is the home's disk, or its log: nothing can go on
-                self._refused[name] = f"{why} ({error.message})"
+            except (PolicyDenied, NotFound, WrongUse, StorageFailed) as error:
+                if isinstance(error, StorageFailed) and _is_readable(folders[name]):
+                    raise  # it is the home's disk: nothing can go on
+                self._refused[name] = error.message
             else:
                 self._refused.pop(name, None)
                 reports.extend(done.reports)
@@ -161,10 +164,10 @@ def _folder(source: Source) -> Path:
     return Path(os.fsdecode(source.location))
 
 
-def _trouble(folder: Path) -> str | None:
-    """What is the matter with a source's folder, if it is the folder: an unmounted disk leaves an empty one."""
+def _is_readable(folder: Path) -> bool:
+    """Whether a source's folder is there, and not empty as that of an unmounted disk is."""
     try:
         with os.scandir(folder) as entries:
-            return None if any(entries) else "its folder is empty"
+            return any(entries)
     except OSError:
-        return "its folder is not there, or can't be read"
+        return False
