@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from countenance.index import permitted, rows
+from countenance.index import batch, permitted, rows
 from countenance.index.batch import nearest_of_many
 from countenance.index.block import nearest
 from countenance.index.flat import FlatIndex
@@ -167,6 +167,14 @@ def test_a_scan_is_exact_to_the_precision_of_a_float(index, scan):
     exact = probes.astype(np.float64) @ some.astype(np.float16).astype(np.float64).T
     assert np.abs(np.take_along_axis(exact, at, axis=1) - scores).max() < 1e-6
     assert (np.sort(at, axis=1) == np.arange(300)).all()
+
+
+@pytest.mark.parametrize(("rows_", "wanted"), [(5, 5), (40, 3), (319, 19), (320, 20), (2_048, 18), (2_048, 300)])
+def test_the_first_guess_of_what_is_good_enough_lets_the_best_through(rows_, wanted):
+    scores = np.random.default_rng(rows_).integers(0, 50, (rows_, 7)).astype(np.float32)  # with ties
+    floor = batch._floor_of(scores, wanted)
+    assert (floor <= np.sort(scores, axis=0)[-wanted]).all()
+    assert (scores >= floor).sum() <= 5 * 7 * max(wanted, 20)
 
 
 def test_products_of_matrices_leave_no_template_in_their_scratch(index, monkeypatch):

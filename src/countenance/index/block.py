@@ -58,6 +58,10 @@ class Block:
         """(count, D) float16 unit rows, a view until the next change."""
         return self._codes[: self.count]
 
+    def row(self, place: int) -> tuple[np.int64, NDArray[np.float16]]:
+        """One row: its face, and a view of its codes until the next change."""
+        return self._faces[place], self._codes[place]
+
     def append(self, faces: NDArray[np.int64], codes: NDArray[np.float16]) -> None:
         """The rows stand behind the present ones. There must be room."""
         self._changed()

@@ -15,7 +15,7 @@ import numpy as np
 from countenance.index.batch import PROBES_AT_ONCE
 from countenance.index.codes import BlockCodes, code_book
 from countenance.index.flat import FlatIndex
-from countenance.index.permitted import Permitted
+from countenance.index.permitted import Permitted, best_first
 from countenance.index.rows import ClassRows
 from countenance.types import ClassId, EmbeddingSpace, Hit, Recall, Vectors
 
@@ -93,9 +93,6 @@ class CodedIndex(FlatIndex):
             wanted = min(max(CANDIDATES, CANDIDATES_PER_LEAD * top), len(short))
             codes = [cast("BlockCodes", block.coded) for block, _ in in_short]
             blocks, places = self._book.nearest(codes, probes, wanted)
-            for at, probe in enumerate(probes):
-                ranked = short.ordered(probe, short.rows(blocks[at], places[at]))[:top]
-                answers[at] = sorted([*answers[at], *ranked], key=lambda hit: (-hit.score, hit.face, hit.class_id))[
-                    :top
-                ]
+            for at, ranked in enumerate(short.ordered(probes, short.rows(blocks, places), top)):
+                answers[at] = sorted([*answers[at], *ranked], key=best_first)[:top]
         return answers

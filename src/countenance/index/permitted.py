@@ -19,6 +19,7 @@ from countenance.types import ClassId, FaceId, Hit, Vectors
 
 SPARE: Final = 8  # candidates more than asked for: enough unless more rows than that tie
 BATCH: Final = 8  # probes from which on products of matrices are faster; measured at a million rows
+ORDERED_ROWS: Final = 4_096  # put in order at once: 4 MB at 128-d
 
 
 class Permitted:
@@ -27,7 +28,9 @@ class Permitted:
     def __init__(self, blocks: Sequence[Block], owners: Sequence[ClassId]) -> None:
         self.blocks = blocks
         self.owners = owners
-        self._ends = np.cumsum([block.count for block in blocks])
+        counts = np.array([block.count for block in blocks], np.int64)
+        self._ends = np.cumsum(counts)
+        self._starts = self._ends - counts
 
     @classmethod
     def of(cls, classes: Mapping[ClassId, ClassRows], permitted: Iterable[ClassId]) -> Permitted:
@@ -56,15 +59,15 @@ class Permitted:
             # Behind the last candidate there is none that could belong to the best: else more are asked for.
             settled = scores[:, -1] < scores[:, min(top, wanted) - 1] - margin
             settled |= wanted == total
-            for at in np.flatnonzero(settled):
-                answers[open_probes[at]] = self.ordered(asked[at], rows[at])[:top]
+            done = np.flatnonzero(settled)
+            for at, hits in zip(open_probes[done], self.ordered(asked[done], rows[done], top), strict=True):
+                answers[at] = hits
             open_probes, wanted = open_probes[~settled], min(2 * wanted, total)
         return answers
 
     def rows(self, blocks: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
         """The numbers of rows that are given by block and place in it."""
-        starts = self._ends - np.array([block.count for block in self.blocks])
-        numbers: NDArray[np.int64] = starts[blocks] + places
+        numbers: NDArray[np.int64] = self._starts[blocks] + places
         return numbers
 
     def place(self, row: int) -> tuple[FaceId, ClassId]:
@@ -78,19 +81,36 @@ class Permitted:
         codes = [self.blocks[at].codes[row - self._ends[at]] for at, row in zip(holders, rows, strict=True)]
         return np.stack(codes).astype(np.float32)
 
-    def ordered(self, probe: NDArray[np.float32], rows: NDArray[np.int64]) -> list[Hit]:
-        """The rows with their scores in float64: best first, then lowest face id, then lowest class."""
-        holders = np.searchsorted(self._ends, rows, "right").tolist()
-        blocks = [self.blocks[each] for each in holders]
-        places = [int(row - self._ends[each]) for row, each in zip(rows, holders, strict=True)]  # from the end
-        codes = np.stack([block.codes[place] for block, place in zip(blocks, places, strict=True)])
-        scores = np.einsum("ij,j->i", codes, probe, dtype=np.float64).tolist()
-        codes.fill(0)  # templates, some of which may be erased before the memory is used again
-        hits = [
-            Hit(int(block.faces[place]), self.owners[each], score)
-            for block, place, each, score in zip(blocks, places, holders, scores, strict=True)
+    def ordered(self, probes: Vectors, rows: NDArray[np.int64], top: int) -> list[list[Hit]]:
+        """Of each probe's rows the best `top`, with scores in float64: best first, then lowest face id, then class.
+
+        Args: probes: (P, D); rows: (P, W) numbers, no row twice for one probe.
+        """
+        together = max(1, ORDERED_ROWS // rows.shape[1])
+        return [
+            hits
+            for start in range(0, len(probes), together)
+            for hits in self._ordered(probes[start : start + together], rows[start : start + together], top)
         ]
-        return sorted(hits, key=best_first)
+
+    def _ordered(self, probes: Vectors, rows: NDArray[np.int64], top: int) -> list[list[Hit]]:
+        numbers = rows.ravel()
+        holders = np.searchsorted(self._ends, numbers, "right")
+        held, places = holders.tolist(), (numbers - self._starts[holders]).tolist()
+        found = [self.blocks[each].row(place) for each, place in zip(held, places, strict=True)]
+        faces = [int(face) for face, _ in found]
+        owners = [self.owners[each] for each in held]
+        # In float64 from here on, so that nothing is converted in portions: a row's sum is the same in any company.
+        codes = np.concatenate([row for _, row in found], dtype=np.float64)
+        scores = np.einsum("pij,pj->pi", codes.reshape(*rows.shape, -1), probes.astype(np.float64))
+        codes.fill(0)  # templates, some of which may be erased before the memory is used again
+        of_face, of_class = (np.array(each, np.int64).reshape(rows.shape) for each in (faces, owners))
+        best = np.lexsort((of_class, of_face, -scores))[:, :top]
+        at = best + np.arange(0, len(numbers), rows.shape[1])[:, None]
+        return [
+            [Hit(faces[i], owners[i], score) for i, score in zip(each, told, strict=True)]
+            for each, told in zip(at.tolist(), np.take_along_axis(scores, best, 1).tolist(), strict=True)
+        ]
 
 
 def best_first(hit: Hit) -> tuple[float, FaceId, ClassId]:

@@ -210,11 +210,14 @@ class Pictures:
 
     def refused_by_policy(self, source_id: int) -> frozenset[ClassId]:
         """Classes of a source in which a face waits because policy refused it: worth another look if it now permits."""
+        waits = sa.exists().where(  # asked once a class: a join would read the enrolments of every face
+            t.enrolments.c.class_id == t.policy_classes.c.id,
+            t.enrolments.c.refusal == str(FaceRefusal.NOT_PERMITTED),
+        )
         query = (
-            sa.select(t.enrolments.c.class_id)
-            .distinct()
-            .select_from(t.enrolments.join(t.policy_classes).join(t.grants))
-            .where(t.grants.c.source_id == source_id, t.enrolments.c.refusal == str(FaceRefusal.NOT_PERMITTED))
+            sa.select(t.policy_classes.c.id)
+            .select_from(t.policy_classes.join(t.grants))
+            .where(t.grants.c.source_id == source_id, waits)
         )
         with self._db.read() as connection:
             return frozenset(connection.scalars(query))
