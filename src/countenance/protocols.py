@@ -152,6 +152,9 @@ class KeyRing(Protocol):
     def seal(self, key: KeyId, binding: str, plaintext: bytes) -> bytes:
         """Raises: KeyDestroyed: no such key."""
 
+    def seal_many(self, items: Sequence[tuple[KeyId, str, bytes]]) -> list[bytes]:
+        """Like `seal` in one pass. Raises: KeyDestroyed: one of the keys does not exist, and nothing is sealed."""
+
     def open(self, key: KeyId, binding: str, sealed: bytes) -> bytes:
         """Raises: KeyDestroyed; SealBroken: damaged, or bound to something else."""
 

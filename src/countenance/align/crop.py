@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -23,40 +25,28 @@ def align_crop(rgb: Rgb, landmarks: Landmarks, spec: CropSpec = ARCFACE) -> Rgb:
     Raises: ValueError: the landmarks coincide.
     """
     matrix = similarity_transform(np.array(landmarks), np.array(spec.points))
-    to_picture = np.linalg.inv(matrix[:, :2]).astype(np.float64)  # crop pixels -> picture pixels
-    origin = -to_picture @ matrix[:, 2]
-    part, corner = _seen(rgb, to_picture, origin, spec)
-    picture, factor = Image.fromarray(part), int(1 / _scale(matrix))
-    if factor >= 2 and min(picture.size) >= factor:
-        picture = picture.reduce(factor)
-        # Pixel p of the reduced picture is the mean of those around factor * p + (factor - 1) / 2.
-        to_picture, corner = to_picture / factor, corner + (factor - 1) / 2
+    part, corner = _seen(rgb, matrix, spec)
+    factor = int(1 / np.hypot(matrix[0, 0], matrix[1, 0]))
+    if factor >= 2 and min(part.shape[:2]) >= factor:
+        part = np.asarray(Image.fromarray(part).reduce(factor))
     else:
         factor = 1
-    # Pillow's points are corners of pixels, half a pixel from the centres that landmarks and template count.
-    shift = (origin - corner) / factor + 0.5 - to_picture @ np.array([0.5, 0.5])
-    (a, b), (c, d) = to_picture
-    return np.asarray(
-        picture.transform(
-            (spec.width, spec.height),
-            Image.Transform.AFFINE,
-            (a, b, shift[0], c, d, shift[1]),
-            Image.Resampling.BILINEAR,
-        )
-    )
+    # Pixel p of the reduced part is the mean of those around factor * p + (factor - 1) / 2, from its corner on.
+    shift = matrix[:, :2] @ (corner + (factor - 1) / 2) + matrix[:, 2]
+    crop: Rgb = cv2.warpAffine(part, np.column_stack([matrix[:, :2] * factor, shift]), (spec.width, spec.height))
+    return crop
 
 
-def _scale(matrix: NDArray[np.float64]) -> float:
-    return float(np.hypot(matrix[0, 0], matrix[1, 0]))
-
-
-def _seen(
-    rgb: Rgb, to_picture: NDArray[np.float64], origin: NDArray[np.float64], spec: CropSpec
-) -> tuple[Rgb, NDArray[np.float64]]:
+def _seen(rgb: Rgb, matrix: NDArray[np.float64], spec: CropSpec) -> tuple[Rgb, NDArray[np.float64]]:
     """The part of the picture that the crop shows, at least one pixel of it, and its upper left pixel."""
-    ends = np.array([[0, 0], [spec.width, 0], [0, spec.height], [spec.width, spec.height]])
-    corners = ends @ to_picture.T + origin
-    height, width = rgb.shape[:2]
-    left, top = np.clip(np.floor(corners.min(axis=0)).astype(int) - 1, 0, [width - 1, height - 1])
-    right, bottom = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 2, [left + 1, top + 1], [width, height])
-    return rgb[top:bottom, left:right], np.array([left, top], np.float64)
+    turned, (height, width) = matrix[:, :2], rgb.shape[:2]
+    back = turned.T / (turned[0] @ turned[0])  # the inverse of a rotation with a scale
+    middle = back @ (np.array([spec.width, spec.height]) / 2 - matrix[:, 2])
+    half_x, half_y = np.abs(back) @ (spec.width, spec.height) / 2
+    left, top = _within(middle[0] - half_x - 1, width - 1), _within(middle[1] - half_y - 1, height - 1)
+    right, bottom = _within(middle[0] + half_x + 2, width), _within(middle[1] + half_y + 2, height)
+    return rgb[top : max(top + 1, bottom), left : max(left + 1, right)], np.array([left, top], np.float64)
+
+
+def _within(value: float, end: int) -> int:
+    return min(max(math.floor(value), 0), end)

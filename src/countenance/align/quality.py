@@ -6,6 +6,7 @@ their simplest form; they are heuristics for showing and for a very low bar, not
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,8 @@ from countenance.types import DetectedFace, Quality, Rgb
 
 FULL_WIDTH_PX: Final = 112.0  # from this width on the crop is not enlarged
 SHARP: Final = 200.0  # variance of the Laplacian of an ordinary sharp crop; a strong blur has below 20
+
+_LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def quality_of(face: DetectedFace, crop: Rgb) -> Quality:
@@ -28,21 +31,20 @@ def quality_of(face: DetectedFace, crop: Rgb) -> Quality:
     grey = _grey(crop)
     sharpness, exposure = _sharpness(grey), _exposure(grey)
     pose = _pose(face)
-    parts = np.array([size, sharpness, pose, exposure, face.score])
-    overall = float(np.exp(np.log(np.maximum(parts, 1e-3)).mean()))
+    parts = (size, sharpness, pose, exposure, face.score)
+    overall = math.prod(max(part, 1e-3) for part in parts) ** (1 / len(parts))
     return Quality(
         width_px=float(width_px), sharpness=sharpness, pose=pose, exposure=exposure, detector=float(face.score),
         overall=overall,
     )  # fmt: skip
 
 
-def _grey(crop: Rgb) -> NDArray[np.float64]:
+def _grey(crop: Rgb) -> NDArray[np.float32]:
     """(80, 80) luma, 0 to 255, of the middle of the crop: the face without hair and background. ITU-R BT.601."""
-    luma: NDArray[np.float64] = crop[16:96, 16:96] @ np.array([0.299, 0.587, 0.114])
-    return luma
+    return crop[16:96, 16:96].astype(np.float32) @ _LUMA
 
 
-def _sharpness(grey: NDArray[np.float64]) -> float:
+def _sharpness(grey: NDArray[np.float32]) -> float:
     """Standard deviation of the Laplacian, saturating where its variance is SHARP.
 
     Source: Pech-Pacheco et al. 2000, ICPR, doi:10.1109/ICPR.2000.903548.
@@ -52,7 +54,7 @@ def _sharpness(grey: NDArray[np.float64]) -> float:
     return min(1.0, float(np.sqrt(laplacian.var() / SHARP)))
 
 
-def _exposure(grey: NDArray[np.float64]) -> float:
+def _exposure(grey: NDArray[np.float32]) -> float:
     """How much of it is neither black nor white, times how far its mean is from both."""
     usable = float(((grey > 8) & (grey < 248)).mean())
     mean = float(grey.mean()) / 255.0
@@ -65,17 +67,12 @@ def _pose(face: DetectedFace) -> float:
     The nose's offset from the middle of the eyes, measured along the line of the eyes in units of their distance, is
     about tan(yaw) / 2 for an average head; likewise for pitch between eyes and mouth.
     """
-    left_eye, right_eye, nose, left_mouth, right_mouth = (np.array(point) for point in face.landmarks)
+    left_eye, right_eye, nose, left_mouth, right_mouth = (complex(*point) for point in face.landmarks)
     across = right_eye - left_eye
-    distance = float(np.hypot(*across))
-    if distance < 1e-6:
+    eyes = (left_eye + right_eye) / 2
+    down = (left_mouth + right_mouth) / 2 - eyes
+    if abs(across) < 1e-6 or abs(down) < 1e-6:
         return 0.0
-    along = across / distance
-    eyes, mouth = (left_eye + right_eye) / 2, (left_mouth + right_mouth) / 2
-    yaw = abs(float((nose - eyes) @ along)) / distance
-    down = mouth - eyes
-    height = float(np.hypot(*down))
-    if height < 1e-6:
-        return 0.0
-    pitch = abs(float((nose - eyes) @ down) / height**2 - 0.5)
+    yaw = abs(((nose - eyes) / across).real)
+    pitch = abs(((nose - eyes) / down).real - 0.5)
     return max(0.0, 1.0 - 1.6 * yaw) * max(0.0, 1.0 - 1.2 * pitch)

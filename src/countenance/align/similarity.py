@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
+
+_COMPLEX: Final = np.array([1, 1j])
 
 
 def similarity_transform(src: NDArray[np.floating], dst: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -17,13 +21,13 @@ def similarity_transform(src: NDArray[np.floating], dst: NDArray[np.floating]) -
     src, dst = np.asarray(src, np.float64), np.asarray(dst, np.float64)
     if src.shape != dst.shape or src.ndim != 2 or src.shape[1] != 2 or len(src) < 2:
         raise ValueError(f"two sets of at least two points are needed, not {src.shape} and {dst.shape}")
-    src_mean, dst_mean = src.mean(axis=0), dst.mean(axis=0)
-    src_centred, dst_centred = src - src_mean, dst - dst_mean
-    spread = (src_centred**2).sum() / len(src)
-    if spread < np.finfo(np.float32).eps * max(1.0, float(np.abs(src).max())) ** 2:
-        raise ValueError("all points coincide; there is no scale in one point")
     # In the plane Umeyama's solution is one complex number: it turns and scales, and can't mirror.
-    along = (src_centred * dst_centred).sum() / (spread * len(src))
-    across = (src_centred[:, 0] * dst_centred[:, 1] - src_centred[:, 1] * dst_centred[:, 0]).sum() / (spread * len(src))
-    turned = np.array([[along, -across], [across, along]])
-    return np.column_stack([turned, dst_mean - turned @ src_mean])
+    here, there = src @ _COMPLEX, dst @ _COMPLEX
+    here_mean, there_mean = here.mean(), there.mean()
+    centred = here - here_mean
+    spread = np.vdot(centred, centred).real
+    if spread < len(src) * np.finfo(np.float32).eps * max(1.0, float(np.abs(src).max())) ** 2:
+        raise ValueError("all points coincide; there is no scale in one point")
+    turn = np.vdot(centred, there - there_mean) / spread
+    shift = there_mean - turn * here_mean
+    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])

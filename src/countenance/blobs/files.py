@@ -39,28 +39,30 @@ class FileBlobStore:
         Crash order: each is written and synced under another name, then renamed; then every folder touched is synced
         once. A crash leaves whole blobs and files in `new`, which `sweep` removes.
         """
-        paths = {self._path(name): data for name, data in blobs.items()}  # all names are checked before any is written
-        if not paths:
+        places = [_place(name) for name in blobs]  # all names are checked before any is written
+        if not places:
             return
-        written: dict[Path, Path] = {}
-        new: list[Path] = []
+        # Strings where there is one for each blob: a Path would cost more than what is done with it.
+        root, written, new = os.fspath(self._root), dict[str, str](), list[str]()
         try:
             self._make_root()
             with self._writing(fcntl.LOCK_SH):
-                (self._root / _UNFINISHED).mkdir(mode=0o700, exist_ok=True)
-                for path, data in paths.items():  # all of them before the first is renamed: one may replace another
-                    path.parent.mkdir(mode=0o700, exist_ok=True)
-                    written[path] = self._root / _UNFINISHED / f"{path.name}.{secrets.token_hex(4)}"
-                    _write_durably(written[path], data)
-                for path, unfinished in written.items():
-                    if not path.exists():
+                folders = [self._root / folder for folder in {folder for folder, _ in places}]
+                for folder in (self._root / _UNFINISHED, *folders):
+                    folder.mkdir(mode=0o700, exist_ok=True)
+                for (parent, name), data in zip(places, blobs.values(), strict=True):
+                    unfinished = f"{root}/{_UNFINISHED}/{name}.{secrets.token_hex(4)}"
+                    written[f"{root}/{parent}/{name}"] = unfinished
+                    _write_durably(unfinished, data)
+                for path, unfinished in written.items():  # not before all are written: one may replace another
+                    if not os.path.lexists(path):
                         new.append(path)
-                    unfinished.rename(path)
-                _sync_folders({*(path.parent for path in paths), self._root})
+                    os.rename(unfinished, path)  # noqa: PTH104  # strings, see above
+                _sync_folders({*folders, self._root})
         except OSError as error:
             for path in (*written.values(), *new):
                 with contextlib.suppress(OSError):
-                    path.unlink(missing_ok=True)
+                    os.unlink(path)  # noqa: PTH108  # strings, see above
             raise StorageFailed(f"a crop or document can't be written: {error.strerror}", _way_out(error)) from error
 
     def get(self, name: str) -> bytes:
@@ -115,9 +117,7 @@ class FileBlobStore:
         return len(left)
 
     def _path(self, name: str) -> Path:
-        if not _NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is no name of a blob: 1 to 64 of a-z, 0-9 and -")
-        return self._root / f"{zlib.crc32(name.encode()) % 256:02x}" / name
+        return self._root.joinpath(*_place(name))
 
     def _make_root(self) -> None:
         if not self._root.is_dir():
@@ -135,12 +135,20 @@ class FileBlobStore:
             os.close(descriptor)
 
 
-def _write_durably(path: Path, data: bytes) -> None:
+def _place(name: str) -> tuple[str, str]:
+    """Folder and file. Raises ValueError."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a blob: 1 to 64 of a-z, 0-9 and -")
+    return f"{zlib.crc32(name.encode()) % 256:02x}", name
+
+
+def _write_durably(path: str, data: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    with os.fdopen(descriptor, "wb", buffering=0) as file:
+        left = memoryview(data)
+        while left:
+            left = left[file.write(left) :]
+        os.fsync(descriptor)
 
 
 def _sync_folders(folders: Iterable[Path]) -> None:

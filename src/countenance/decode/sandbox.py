@@ -22,7 +22,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -110,6 +110,7 @@ class Sandbox:
         """
         source, exhausted = iter(items), False
         under_way: dict[Future[Answer | Rejected], tuple[T, int]] = {}
+        done: queue.SimpleQueue[Future[Answer | Rejected]] = queue.SimpleQueue()
         executor = ThreadPoolExecutor(self._workers, thread_name_prefix="sandbox")
         try:
             while under_way or not exhausted:
@@ -120,10 +121,12 @@ class Sandbox:
                         exhausted = True
                         continue
                     token, data, options = item
-                    under_way[executor.submit(self.run, data, options)] = (token, len(data))
+                    future = executor.submit(self.run, data, options)
+                    under_way[future] = (token, len(data))
+                    future.add_done_callback(done.put)
                     del item, data
-                done, _ = wait(under_way, timeout=0 if room else None, return_when=FIRST_COMPLETED)
-                for future in done:
+                if not room or not done.empty():
+                    future = done.get()
                     yield under_way.pop(future)[0], future.result()
         except BaseException:  # also GeneratorExit and Ctrl-C: what is under way has nobody to go to
             executor.shutdown(wait=False, cancel_futures=True)

@@ -1,10 +1,11 @@
-"""Messages over a pipe: a JSON object and some byte strings, each with its length before it.
+"""Messages over a pipe: all lengths, a JSON object, some byte strings.
 
 Nothing is ever unpickled.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import select
@@ -15,7 +16,6 @@ from typing import Any, Final, TypeAlias
 
 Answer: TypeAlias = tuple[dict[str, Any], list[bytes]]  # a JSON object, and the byte strings that it speaks of
 _LENGTHS: Final = struct.Struct("<QI")  # bytes of the JSON header, number of byte strings
-_LENGTH: Final = struct.Struct("<Q")
 _MAX_HEADER: Final = 16 * 2**20
 _MAX_PARTS: Final = 100_000
 _MAX_BYTES: Final = 2**29  # of all strings: the largest picture that is read (`Limits.max_bytes`) fits
@@ -25,10 +25,9 @@ _CHUNK: Final = 2**20
 def message(header: Mapping[str, Any], parts: Sequence[bytes]) -> Iterator[bytes]:
     """What goes into the pipe, in pieces."""
     encoded = json.dumps(header).encode()
-    yield _LENGTHS.pack(len(encoded), len(parts)) + encoded
-    for part in parts:
-        yield _LENGTH.pack(len(part))
-        yield part
+    lengths = struct.pack(f"<{len(parts)}Q", *map(len, parts))
+    yield _LENGTHS.pack(len(encoded), len(parts)) + lengths + encoded
+    yield from parts
 
 
 def received(exactly: Callable[[int], bytes]) -> Answer:
@@ -39,17 +38,13 @@ def received(exactly: Callable[[int], bytes]) -> Answer:
     header_bytes, count = _LENGTHS.unpack(exactly(_LENGTHS.size))
     if header_bytes > _MAX_HEADER or count > _MAX_PARTS:
         raise ValueError("no message")
-    header = json.loads(exactly(header_bytes))
-    if not isinstance(header, dict):
-        raise ValueError("no message")  # noqa: TRY004  # what came over the pipe has no type to speak of
-    parts, left = [], _MAX_BYTES
-    for _ in range(count):
-        (length,) = _LENGTH.unpack(exactly(_LENGTH.size))
-        left -= length
-        if left < 0:
-            raise ValueError("no message")
-        parts.append(exactly(length))
-    return header, parts
+    start = exactly(8 * count + header_bytes)
+    header = json.loads(start[8 * count :])
+    ends = list(itertools.accumulate(struct.unpack_from(f"<{count}Q", start), initial=0))
+    if not isinstance(header, dict) or ends[-1] > _MAX_BYTES:
+        raise ValueError("no message")
+    data = exactly(ends[-1])
+    return header, [data[begin:end] for begin, end in itertools.pairwise(ends)]
 
 
 def read_by(descriptor: int, count: int, deadline: float) -> bytes:

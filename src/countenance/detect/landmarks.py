@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,7 +46,7 @@ def _in_mirror(network: YuNet, rgb: Rgb, box: NDArray[np.float32]) -> NDArray[np
     if not part.size:
         return None
     seen, ratio = resized(part, min(CLOSE_PX / (x2 - x1), LONGEST_PX / max(part.shape)))
-    found = network.find(seen[:, ::-1], ANY_SCORE, voting=True)
+    found = network.find(cv2.flip(seen, 1), ANY_SCORE, voting=True)
     last = seen.shape[1] - 1  # of the columns of pixels, which are counted at their centres
     corner = np.array([left, top], np.float32)
     here = (box.reshape(2, 2) - corner) * ratio

@@ -71,8 +71,8 @@ def _parts(side: int, core: float, rim: float) -> list[tuple[int, int, float, fl
     ]
 
 
-def is_flat(rgb: Rgb) -> bool:
-    """Whether no cell of (H, W, 3) `rgb`, as the network sees it, holds enough contrast to be part of a face."""
+def is_flat(rgb: Rgb | NDArray[np.float32]) -> bool:
+    """Whether no cell of (H, W, 3) `rgb`, from 0 to 255, as the network sees it, holds enough contrast for a face."""
     sampled = rgb[::SAMPLED, ::SAMPLED, 1]  # green has most of the brightness
     step = CELL_PX // SAMPLED
     rows, columns = (side - side % step for side in sampled.shape)

@@ -6,9 +6,11 @@ its heads is that of OpenCV's FaceDetectorYN (modules/objdetect/src/face_detect.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,19 +46,17 @@ class YuNet:
         options.enable_mem_pattern = False  # one kept for each size, and pictures come in any
         self._session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
 
-    def find(self, rgb: Rgb, min_score: float, *, voting: bool = False) -> Found:
-        """The faces of (H, W, 3) uint8 RGB that score at least `min_score`, each once.
+    def find(self, rgb: Rgb | NDArray[np.float32], min_score: float, *, voting: bool = False) -> Found:
+        """The faces of (H, W, 3) RGB, uint8 or float32 from 0 to 255, that score at least `min_score`, each once.
 
         `voting`: landmarks are the means, weighted by score, over all cells that see the face, not the surest cell's.
         """
         height, width = rgb.shape[:2]
         tall, wide = -(-height // MULTIPLE) * MULTIPLE, -(-width // MULTIPLE) * MULTIPLE
         data = np.zeros((1, 3, tall, wide), np.float32)  # zeros on the right and below
-        for plane, channel in enumerate((2, 1, 0)):  # BGR, 0 to 255; a plane at a time is twice as fast as all
-            data[0, plane, :height, :width] = rgb[..., channel]
-        heads = self._session.run(HEADS, {"input": data})
-        classes, objects, boxes, points = (np.concatenate(heads[i : i + 3], axis=1)[0] for i in (0, 3, 6, 9))
-        found = _decode(classes, objects, boxes, points, _cells(tall, wide), min_score)
+        for plane, channel in zip((2, 1, 0), cv2.split(rgb), strict=True):  # BGR
+            data[0, plane, :height, :width] = channel
+        found = _decoded(self._session.run(HEADS, {"input": data}), _cells(tall, wide), min_score)
         kept = suppress(found.boxes, found.scores, MAX_IOU)
         faces = Found(*(part[kept] for part in found))
         return faces._replace(landmarks=_voted(found, faces)) if voting else faces
@@ -68,9 +68,10 @@ def _voted(cells: Found, faces: Found) -> NDArray[np.float32]:
     Source: for boxes, Gidaris and Komodakis 2015, section 5 (box voting), doi:10.1109/ICCV.2015.135.
     """
     means = np.empty_like(faces.landmarks)
+    every = cells.landmarks.reshape(-1, 10)
     for i, box in enumerate(faces.boxes):
         votes = cells.scores * (iou_with(box, cells.boxes) > VOTER_IOU)
-        means[i] = np.tensordot(votes / votes.sum(), cells.landmarks, 1)
+        means[i] = (votes @ every / votes.sum()).reshape(5, 2)
     return means
 
 
@@ -89,19 +90,18 @@ def _cells(height: int, width: int) -> _Cells:
     return _Cells(np.concatenate(corners), np.concatenate(strides))
 
 
-def _decode(
-    classes: NDArray[np.float32],  # (cells, 1) how much like a face
-    objects: NDArray[np.float32],  # (cells, 1) how well the box would fit
-    boxes: NDArray[np.float32],  # (cells, 4) centre offset in strides, log of size in strides
-    points: NDArray[np.float32],  # (cells, 10) five x, y offsets in strides
-    cells: _Cells,
-    min_score: float,
-) -> Found:
-    """The cells that score at least `min_score`, in pixels."""
-    scores = np.sqrt(np.clip(classes[:, 0], 0, 1) * np.clip(objects[:, 0], 0, 1))
-    (good,) = np.nonzero(scores >= min_score)
+def _decoded(heads: Sequence[NDArray[np.float32]], cells: _Cells, min_score: float) -> Found:
+    """The cells that score at least `min_score`, in pixels.
+
+    Args: heads: as `HEADS` names them, (1, cells of the head, n) each: how much like a face (n = 1), how well the box
+    would fit (1), centre offset and log of size in strides (4), five x, y offsets in strides (10).
+    """
+    classes, objects = (np.concatenate(heads[i : i + 3], axis=1).ravel() for i in (0, 3))
+    scores = np.sqrt(np.clip(classes, 0, 1) * np.clip(objects, 0, 1))
+    good = np.flatnonzero(scores >= min_score)
+    boxes, points = (np.concatenate(heads[i : i + 3], axis=1)[0, good] for i in (6, 9))
     cell, stride = cells.corners[good], cells.strides[good]
-    centre = (cell + boxes[good, :2]) * stride
-    half = np.exp(boxes[good, 2:]) * stride / 2
-    landmarks = (cell[:, None] + points[good].reshape(-1, 5, 2)) * stride[:, None]
-    return Found(np.hstack([centre - half, centre + half]), landmarks, scores[good])
+    centre = (cell + boxes[:, :2]) * stride
+    half = np.exp(boxes[:, 2:]) * stride / 2
+    landmarks = (cell[:, None] + points.reshape(-1, 5, 2)) * stride[:, None]
+    return Found(np.concatenate([centre - half, centre + half], axis=1), landmarks, scores[good])

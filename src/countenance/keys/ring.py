@@ -103,6 +103,18 @@ class SqliteKeyRing:
         """See `KeyRing.seal`."""
         return seal(self._data_key(key), binding, plaintext)
 
+    def seal_many(self, items: Sequence[tuple[KeyId, str, bytes]]) -> list[bytes]:
+        """See `KeyRing.seal_many`. Holds the data keys of one chunk at a time."""
+        sealed: list[bytes] = []
+        for start in range(0, len(items), CHUNK):
+            chunk = items[start : start + CHUNK]
+            keys = self._data_keys({key for key, _, _ in chunk})
+            for key, binding, plaintext in chunk:
+                if key not in keys:
+                    raise _destroyed(key)
+                sealed.append(seal(keys[key], binding, plaintext))
+        return sealed
+
     def open(self, key: KeyId, binding: str, sealed: bytes) -> bytes:
         """See `KeyRing.open`."""
         return unseal(self._data_key(key), binding, sealed)
@@ -174,10 +186,7 @@ class SqliteKeyRing:
     def _data_key(self, key: KeyId) -> AESGCM:
         found = self._rows("SELECT wrapped FROM data_key WHERE id = ?", (key,))
         if not found:
-            raise KeyDestroyed(
-                f"the key {key.hex()} was destroyed, and what it sealed is gone for good",
-                "erased data does not come back, from a backup least of all",
-            )
+            raise _destroyed(key)
         return AESGCM(unwrap(self._wrapping_key, _about(key), found[0][0]))
 
     def _data_keys(self, keys: set[KeyId]) -> dict[KeyId, AESGCM]:
@@ -251,6 +260,13 @@ class SqliteKeyRing:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _destroyed(key: KeyId) -> KeyDestroyed:
+    return KeyDestroyed(
+        f"the key {key.hex()} was destroyed, and what it sealed is gone for good",
+        "erased data does not come back, from a backup least of all",
+    )
 
 
 def _about(key: KeyId) -> bytes:

@@ -28,7 +28,7 @@ from countenance.policy.gate import Decision
 from countenance.protocols import Embedder
 from countenance.records.pictures import Enrolment, FaceRow, KnownPicture, PictureRow, PlacementRow
 from countenance.records.sources import Source
-from countenance.types import AlignedFace, Box, ClassId, FaceRefusal, Vectors
+from countenance.types import AlignedFace, Box, ClassId, FaceRefusal, KeyId, Vectors
 
 SAME_BOX_IOU: Final = 0.5
 MIN_FACE_PX: Final = 16.0  # below, recall of detection itself falls under 0.95 (DESIGN.md section 5)
@@ -161,12 +161,13 @@ class Enroller:
         wanted = [c for c in candidates if c.needs_template]
         vectors = self._embed([c.aligned for c in wanted], permit)
         keys = self.stores.keys.create(len(wanted), blobs=[str(c.uid) for c in wanted]) if wanted else []
-        crops: dict[str, bytes] = {}
-        for candidate, vector, key in zip(wanted, vectors, keys, strict=True):
-            uid = str(candidate.uid)
-            candidate.key_id = key
-            candidate.template = self.stores.keys.seal(key, template_binding(uid), pack_vector(vector))
-            crops[uid] = self.stores.keys.seal(key, crop_binding(uid), candidate.aligned.thumbnail)
+        uids = [str(candidate.uid) for candidate in wanted]
+        templates = zip(keys, map(template_binding, uids), map(pack_vector, vectors), strict=True)
+        thumbnails = zip(keys, map(crop_binding, uids), (c.aligned.thumbnail for c in wanted), strict=True)
+        sealed = self.stores.keys.seal_many([*templates, *thumbnails])
+        for candidate, key, template in zip(wanted, keys, sealed[: len(wanted)], strict=True):
+            candidate.key_id, candidate.template = key, template
+        crops = dict(zip(uids, sealed[len(wanted) :], strict=True))
         try:
             self.stores.blobs.put_many(crops)
         except StorageFailed:
@@ -244,14 +245,18 @@ class Enroller:
 
     def _hash_crops(self, candidates: Sequence[_Candidate]) -> None:
         """Faces with a template get the hash of their crop, sealed under their key. Others must have none."""
+        hashed: list[_Candidate] = []
+        items: list[tuple[KeyId, str, bytes]] = []
         for candidate in candidates:
             known = candidate.known
             key = candidate.key_id or (known.key_id if known is not None and known.crop_hash is None else None)
             if key is not None:
                 found, quality = pdq(candidate.aligned.crop)
                 if quality >= ENOUGH_QUALITY:
-                    binding = crop_hash_binding(str(candidate.uid))
-                    candidate.crop_hash = self.stores.keys.seal(key, binding, found)
+                    hashed.append(candidate)
+                    items.append((key, crop_hash_binding(str(candidate.uid)), found))
+        for candidate, sealed in zip(hashed, self.stores.keys.seal_many(items), strict=True):
+            candidate.crop_hash = sealed
 
     def _embed(self, faces: Sequence[AlignedFace], permit: Permit | None) -> Vectors:
         if not faces or permit is None:

@@ -162,6 +162,7 @@ class Ingest:
         self._classes: dict[frozenset[str], ClassId] = {}
         self._in_flight: dict[bytes, Job] = {}
         self._ready: list[tuple[Job, Looked | Rejected]] = []
+        self._ready_faces = 0
         self._copies: list[PlacementRow] = []
         self._unread: set[bytes] = set()  # places that the walk could not read: folders, perhaps
         self._rejections: list[RejectionRow] = []
@@ -188,6 +189,7 @@ class Ingest:
         with ThreadPoolExecutor(1, "record") as self._recorder:  # templates of one batch while the next is looked at
             for job, looked in self._looker.look_many(self._jobs(standing)):
                 self._ready.append((job, looked))
+                self._ready_faces += len(looked.faces) if isinstance(looked, Looked) else 0
                 self._flush_if_due()
             self._flush()
             self._await_recording()
@@ -318,7 +320,7 @@ class Ingest:
 
     # --- a batch -------------------------------------------------------------------------------------------------
     def _flush_if_due(self) -> None:
-        faces = sum(len(looked.faces) for _, looked in self._ready if isinstance(looked, Looked))
+        faces = self._ready_faces
         waiting = len(self._ready) + len(self._copies) + len(self._rejections)
         due = faces >= BATCH_FACES or (waiting and time.monotonic() - self._flushed_at > BATCH_S)
         busy = self._recording is not None and not self._recording.done()
@@ -328,7 +330,7 @@ class Ingest:
 
     def _flush(self) -> None:
         """Everything looked at so far is recorded."""
-        ready, self._ready = self._ready, []
+        ready, self._ready, self._ready_faces = self._ready, [], 0
         copies, self._copies = self._copies, []
         rejections, self._rejections = self._rejections, []
         looked_at = []

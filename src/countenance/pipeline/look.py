@@ -253,9 +253,9 @@ def _jpeg(picture: bytes) -> bytes:
 
 
 def _numbers(values: Any, count: int) -> tuple[float, ...]:
-    if not isinstance(values, list | tuple) or any(type(value) not in {int, float} for value in values):
+    if not isinstance(values, list) or not {int, float}.issuperset(map(type, values)):
         raise ValueError("numbers are needed")
-    found = tuple(float(value) for value in values)
+    found = tuple(map(float, values))
     if len(found) != count or not all(map(math.isfinite, found)):
         raise ValueError("finite numbers are needed")
     return found

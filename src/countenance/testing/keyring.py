@@ -117,6 +117,18 @@ class KeyRingContract(ABC):
         assert ring.open_many(items) == expected
         assert ring.open_many([]) == []
 
+    def test_sealing_many_is_as_sealing_each(self, ring: KeyRing) -> None:
+        keys = ring.create(1_100)  # more than a query's worth
+        items = [(key, f"t|{n}|crop", str(n).encode()) for n, key in enumerate([*keys, *keys[:3]])]
+        sealed = [(key, binding, box) for (key, binding, _), box in zip(items, ring.seal_many(items), strict=True)]
+        plain = [plaintext for _, _, plaintext in items]
+        assert [ring.open(*each) for each in sealed[-9:]] == plain[-9:]
+        assert ring.open_many(sealed) == plain
+        assert ring.seal_many([]) == []
+        ring.destroy(keys[5:6])
+        with pytest.raises(KeyDestroyed):
+            ring.seal_many(items)
+
     def test_opening_many_notices_the_broken_one(self, ring: KeyRing) -> None:
         keys = ring.create(3)
         items = [(key, "b", ring.seal(key, "b", b"x")) for key in keys]
