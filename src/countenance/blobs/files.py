@@ -39,7 +39,7 @@ class FileBlobStore:
         Crash order: each is written and synced under another name, then renamed; then every folder touched is synced
         once. A crash leaves whole blobs and files in `new`, which `sweep` removes.
         """
-        places = [_place(name) for name in blobs]  # all names are checked before any is written
+        places = [(_folder_of(name), name) for name in blobs]  # all names are checked before any is written
         if not places:
             return
         # Strings where there is one for each blob: a Path would cost more than what is done with it.
@@ -117,7 +117,7 @@ class FileBlobStore:
         return len(left)
 
     def _path(self, name: str) -> Path:
-        return self._root.joinpath(*_place(name))
+        return self._root / _folder_of(name) / name
 
     def _make_root(self) -> None:
         if not self._root.is_dir():
@@ -135,11 +135,11 @@ class FileBlobStore:
             os.close(descriptor)
 
 
-def _place(name: str) -> tuple[str, str]:
-    """Folder and file. Raises ValueError."""
+def _folder_of(name: str) -> str:
+    """Raises ValueError: that is no name of a blob."""
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} is no name of a blob: 1 to 64 of a-z, 0-9 and -")
-    return f"{zlib.crc32(name.encode()) % 256:02x}", name
+    return f"{zlib.crc32(name.encode()) % 256:02x}"
 
 
 def _write_durably(path: str, data: bytes) -> None:
