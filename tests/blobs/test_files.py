@@ -31,6 +31,17 @@ def test_only_the_owner_may_read(tmp_path):
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
 
+def test_the_size_is_exact_and_of_very_many_an_estimate(tmp_path, monkeypatch):
+    store = FileBlobStore(tmp_path / "blobs")
+    assert store.size() == (0, True)
+    store.put_many({f"b{n}": b"x" * (50 + n % 3) for n in range(3_000)})
+    assert store.size() == (153_000, True)
+    monkeypatch.setattr(files, "ENOUGH_ASKED", 100)
+    estimate, exact = store.size()
+    assert not exact
+    assert abs(estimate - 153_000) < 30_000
+
+
 @pytest.mark.parametrize(("number", "said"), [(errno.ENOSPC, "free some space"), (errno.EROFS, "write to")])
 def test_a_disk_that_fills_leaves_none_of_the_call(tmp_path, monkeypatch, number, said):
     store = FileBlobStore(tmp_path / "blobs")

@@ -24,6 +24,8 @@ from countenance.protocols import Gone
 _NAME: Final = re.compile(r"[a-z0-9-]{1,64}")
 _UNFINISHED: Final = "new"  # one folder for all, so that a sweep need not look through a million names
 _FOLDERS: Final = "[0-9a-f][0-9a-f]"
+ASKED_OF_FOLDERS: Final = 16  # one folder in so many, for the size of a large store
+ENOUGH_ASKED: Final = 4_096
 
 
 class FileBlobStore:
@@ -97,6 +99,19 @@ class FileBlobStore:
                 found = [item.name for item in items if _NAME.fullmatch(item.name)]
             yield from found
 
+    def size(self) -> tuple[int, bool]:
+        """(bytes, whether they are exact). To ask a million files takes 5 s, so of many a sixteenth is asked.
+
+        The CRC-32 spreads names evenly: with 4,096 crops asked the sum is off by a few per cent.
+        """
+        folders = sorted(self._root.glob(_FOLDERS))
+        some = folders[::ASKED_OF_FOLDERS]
+        sizes = [size for folder in some for size in _sizes(folder)]
+        if len(sizes) >= ENOUGH_ASKED:
+            return sum(sizes) * len(folders) // len(some), False
+        rest = (size for folder in folders if folder not in some for size in _sizes(folder))
+        return sum(sizes) + sum(rest), True
+
     def sweep(self) -> int:
         """What crashes left half-written is gone; how many files that was. 0 while somebody writes: try another day.
 
@@ -140,6 +155,14 @@ def _folder_of(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} is no name of a blob: 1 to 64 of a-z, 0-9 and -")
     return f"{zlib.crc32(name.encode()) % 256:02x}"
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    """Bytes of each file; of one that another process removes meanwhile, none."""
+    with os.scandir(folder) as items:
+        for item in items:
+            with contextlib.suppress(FileNotFoundError):
+                yield item.stat(follow_symlinks=False).st_size
 
 
 def _write_durably(path: str, data: bytes) -> None:

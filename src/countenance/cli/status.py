@@ -26,7 +26,8 @@ def tell(found: dict[str, Any]) -> None:
     click.echo(
         f"  {several(found['pictures'], 'picture')}, {several(found['faces'], 'face')}, "
         f"{found['indexed']:,} indexed, "
-        f"{several(found['rejected'], 'file')} rejected, {found['disk_bytes'] / 2**20:,.1f} MB"
+        f"{several(found['rejected'], 'file')} rejected, "
+        f"{'' if found['disk_bytes_exact'] else 'about '}{found['disk_bytes'] / 2**20:,.1f} MB"
     )
     whose = "measured in this home" if found["calibration_own"] else "as shipped"
     click.echo(f"  model {found['model']}, calibration {found['calibration']} ({whose})")
