@@ -306,7 +306,7 @@ def test_a_snapshot_of_another_space_is_dropped_and_destroyed_by_the_next_save(s
 
 
 def test_a_disk_that_forgets_what_is_written_is_an_error_not_a_loop(store, keys, monkeypatch):
-    monkeypatch.setattr(segments, "write_file", lambda path, content: path.write_bytes(b""))
+    monkeypatch.setattr(segments, "write_unsynced", lambda path, content: path.write_bytes(b""))
     with pytest.raises(StorageFailed):
         store.save(lambda done: Changes(done + 1, {1: ([1], VECTORS[:1])}))
 
@@ -425,7 +425,8 @@ class Killed(BaseException):
 
 
 STEPS = (
-    (segments, "write_file"),
+    (segments, "write_unsynced"),
+    (segments, "sync_file"),
     (segments, "sync_folder"),
     (segments.manifests, "write_file"),
     (segments.manifests, "sync_folder"),
@@ -446,7 +447,7 @@ def killed_at(monkeypatch, number, act):
             nonlocal count
             count += 1
             if count == number:
-                if original.__name__ == "write_file":  # torn
+                if original.__name__ in {"write_file", "write_unsynced"}:  # torn
                     args[0].write_bytes(args[1][: len(args[1]) // 2])
                 raise Killed
             return original(*args, **kwargs)
@@ -497,6 +498,25 @@ def test_a_removal_killed_at_any_step_is_complete_when_it_is_run_again(tmp_path,
     assert number > 10
 
 
+def test_every_segment_is_synced_after_it_is_written_and_before_the_manifest_names_it(store, monkeypatch):
+    done = []
+
+    def noted(owner, name):
+        original = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda path, *more: (original(path, *more), done.append((name, path)))[0])
+
+    for name in ("write_unsynced", "sync_file", "sync_folder"):
+        noted(segments, name)
+    noted(segments.manifests, "write_file")
+    store.save(once(1, {class_id: [class_id] for class_id in range(5)}))
+    written = [path for name, path in done if name == "write_unsynced"]
+    assert {path.stem for path in written} == files(store)
+    assert done == [
+        *(("write_unsynced", path) for path in written), *(("sync_file", path) for path in written),
+        ("sync_folder", store._folder), ("write_file", store._folder / "manifest.json.new"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("number", range(1, 8))
 def test_a_full_disk_leaves_the_old_snapshot_and_no_new_file_or_key(store, keys, small_segments, monkeypatch, number):
     store.save(once(1, {1: range(25)}))
@@ -510,8 +530,8 @@ def test_a_full_disk_leaves_the_old_snapshot_and_no_new_file_or_key(store, keys,
             raise OSError(28, "No space left on device")
         original(path, content)
 
-    original = segments.write_file
-    monkeypatch.setattr(segments, "write_file", full)
+    original = segments.write_unsynced
+    monkeypatch.setattr(segments, "write_unsynced", full)
     with pytest.raises(StorageFailed, match="No space left"):
         store.save(once(2, {1: range(25, 100)}))
     assert files(store) == named == {key.hex() for key in keys.ids()}

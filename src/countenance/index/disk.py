@@ -11,11 +11,28 @@ def write_file(path: Path, content: bytes) -> None:
 
     A crash leaves nothing, a part or the whole under that name. Raises: OSError.
     """
+    write_unsynced(path, content)
+    sync_file(path)
+
+
+def write_unsynced(path: Path, content: bytes) -> None:
+    """As `write_file`, but durable only after `sync_file`.
+
+    For many files: to write all of them and then sync each takes a quarter of the time (ext4), since the first sync
+    takes the others along. Raises: OSError.
+    """
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "wb") as file:
         file.write(content)
-        file.flush()
+
+
+def sync_file(path: Path) -> None:
+    """What was written to the file is durable. Raises: OSError: also where writing it failed after it was closed."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
         os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def sync_folder(folder: Path) -> None:

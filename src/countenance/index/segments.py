@@ -7,7 +7,7 @@ A segment is at most 4,096 rows of one class, sealed under a data key of its own
 Segments never change: a writer makes new ones and destroys the old. The order, at every line of which a crash is safe:
 
     1. sweep: destroy the key of every segment file that the manifest does not name, then unlink the file
-    2. create keys and write the new segments, each file and then their folder synced
+    2. create keys and write the new segments; when all are written, each file is synced and then their folder
     3. replace the manifest
     4. sweep, which takes what 3 left behind; the new keys are in the making no more
 
@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from countenance.errors import HomeBusy, KeyDestroyed, SealBroken, SpaceMismatch, StorageFailed
 from countenance.index import manifest as manifests
-from countenance.index.disk import sync_folder, write_file
+from countenance.index.disk import sync_file, sync_folder, write_unsynced
 from countenance.index.flat import FlatIndex
 from countenance.index.manifest import SEGMENT_ID, Manifest, Segment
 from countenance.protocols import Gone, KeyRing
@@ -274,8 +274,10 @@ class SegmentStore:
             for key, (class_id, faces, codes) in zip(keys, pieces, strict=True):
                 plain = faces.astype("<i8").tobytes() + codes.astype("<f2").tobytes()
                 segment = Segment(key.hex(), class_id, len(faces), int(faces[0]), int(faces[-1]))
-                write_file(self._file(segment.id), self._keys.seal(key, _binding(segment.id), plain))
+                write_unsynced(self._file(segment.id), self._keys.seal(key, _binding(segment.id), plain))
                 segments.append(segment)
+            for segment in segments:
+                sync_file(self._file(segment.id))
             sync_folder(self._folder)
         except OSError:
             self._keys.destroy(keys)
