@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -44,6 +44,7 @@ READ_AHEAD: Final = 16  # files read and looked up together: one query for all
 READ_AHEAD_BYTES: Final = 32 * 2**20
 BATCH_FACES: Final = 64
 MOST_FACES: Final = 2 * BATCH_FACES
+RECORDINGS: Final = 2  # batches at once: the crops of one are written and synced while the next gets its templates
 BATCH_S: Final = 0.5  # others see new faces within a second
 MAX_BYTES: Final = 512 * 2**20  # one file
 # Worth another try though the file has not changed: the machine or the policy may have.
@@ -166,8 +167,7 @@ class Ingest:
         self._copies: list[PlacementRow] = []
         self._unread: set[bytes] = set()  # places that the walk could not read: folders, perhaps
         self._rejections: list[RejectionRow] = []
-        self._recording: Future[_Recorded] | None = None
-        self._being_recorded: set[bytes] = set()
+        self._recordings: deque[tuple[Future[_Recorded], frozenset[bytes]]] = deque()  # oldest first; with contents
         self._flushed_at = time.monotonic()
         self._run_id = 0
 
@@ -186,13 +186,13 @@ class Ingest:
             self._erase_due_of_killed_run()
         if self._progress is not None:
             self._total = sum(1 for _ in self._collector.walk(standing.permit()))
-        with ThreadPoolExecutor(1, "record") as self._recorder:  # templates of one batch while the next is looked at
+        with ThreadPoolExecutor(RECORDINGS, "record") as self._recorder:
             for job, looked in self._looker.look_many(self._jobs(standing)):
                 self._ready.append((job, looked))
                 self._ready_faces += len(looked.faces) if isinstance(looked, Looked) else 0
                 self._flush_if_due()
             self._flush()
-            self._await_recording()
+            self._await_recordings()
             self._report_progress()
         vanished = self._prune(prune=prune)
         self._stores.records.pictures.end_run(self._source.id, self._run_id, self._stores.clock())
@@ -293,8 +293,8 @@ class Ingest:
 
         All of `read` is asked for at once. Nothing is handed over to be recorded meanwhile, so that the answers hold.
         """
-        if any(placement.sha256 in self._being_recorded for placement, _ in read):
-            self._await_recording()  # then they are known
+        if any(placement.sha256 in contents for _, contents in self._recordings for placement, _ in read):
+            self._await_recordings()  # then they are known
         hashes = list({placement.sha256 for placement, _ in read} - self._in_flight.keys())
         known, suppressed = self._known(hashes), self._suppressed(hashes)
         jobs = []
@@ -323,8 +323,8 @@ class Ingest:
         faces = self._ready_faces
         waiting = len(self._ready) + len(self._copies) + len(self._rejections)
         due = faces >= BATCH_FACES or (waiting and time.monotonic() - self._flushed_at > BATCH_S)
-        busy = self._recording is not None and not self._recording.done()
-        # While a batch is recorded the next may grow: to wait for it would leave the children without pictures.
+        busy = len(self._recordings) == RECORDINGS and not self._recordings[0][0].done()
+        # While batches are recorded the next may grow: to wait for one would leave the children without pictures.
         if waiting >= WINDOW or faces >= MOST_FACES or (due and not busy):
             self._flush()
 
@@ -345,20 +345,19 @@ class Ingest:
             else:
                 looked_at.append((job, looked))
         self._tally.copies += len(copies)
-        self._await_recording()
+        self._await_recordings(but=RECORDINGS - 1)
         if looked_at or copies or rejections:
-            self._being_recorded = {job.sha256 for job, _ in looked_at}
-            self._recording = self._recorder.submit(self._record, looked_at, copies, rejections)
+            recording = self._recorder.submit(self._record, looked_at, copies, rejections)
+            self._recordings.append((recording, frozenset(job.sha256 for job, _ in looked_at)))
         self._flushed_at = time.monotonic()
         self._report_progress()
 
-    def _await_recording(self) -> None:
-        """The batch that was handed over is recorded and counted. Raises what recording it raised."""
-        recording, self._recording = self._recording, None
-        self._being_recorded = set()
-        if recording is None:
-            return
-        recorded = recording.result()
+    def _await_recordings(self, *, but: int = 0) -> None:
+        """The batches that were handed over, `but` so many, are recorded and counted. Raises what recording raised."""
+        while len(self._recordings) > but:
+            self._count(self._recordings.popleft()[0].result())
+
+    def _count(self, recorded: _Recorded) -> None:
         self._tally.taken += recorded.taken
         self._tally.again += recorded.again
         self._tally.copies += recorded.copies
@@ -368,7 +367,7 @@ class Ingest:
         self._tally.refused.update(recorded.enrolled.refused)
         self._tally.rejected[RejectReason.NOT_PERMITTED] += recorded.suppressed
 
-    # In the recording thread, one batch at a time; it touches nothing of this object that changes.
+    # In the recording threads; it touches nothing of this object that changes.
     def _record(
         self,
         looked_at: Sequence[tuple[Job, Looked]],
