@@ -141,7 +141,7 @@ def test_a_killed_making_is_completed(tmp_path):
         connection.execute("DROP TABLE tenants")
     connection.close()
     store = open_records(tmp_path / "records.db")
-    assert store.gallery.newest_change() == 0
+    assert store.changes.newest() == 0
     store.close()
 
 

@@ -197,6 +197,7 @@ class Ingest:
         vanished = self._prune(prune=prune)
         self._stores.records.pictures.end_run(self._source.id, self._run_id, self._stores.clock())
         snapshot(self._stores, self._enroller.embedder.space)
+        self._stores.records.changes.compact_if_due()
         report = self._report(vanished, time.monotonic() - started)
         self._stores.log.append(
             "ingest.ended",

@@ -1,9 +1,13 @@
-"""Keeping an index in step with the records: from sealed segments, then by the change list, never by a full reload."""
+"""Keeping an index in step with the records: from sealed segments, then by the change list.
+
+Everything is loaded anew only where a process stands before what the list still tells (`records/changes.py`).
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countenance.index.coded import CodedIndex
+from countenance.index.flat import FlatIndex
 from countenance.index.segments import Changes
 from countenance.pipeline.sealing import template_binding, unpack_vectors
 from countenance.pipeline.stores import Stores
 from countenance.protocols import VectorIndex
-from countenance.records.gallery import Change
+from countenance.records.changes import Change, ChangesForgotten
 from countenance.types import ClassId, EmbeddingSpace, FaceId, Recall, Vectors
 
 PORTION: Final = 65_536  # rows gathered at once for a snapshot: 32 MB at 128-d
@@ -46,21 +51,35 @@ class LiveIndex:
     def refreshed(self) -> VectorIndex:
         """The index, with every face in it that was enrolled before this call and none that was erased before it."""
         with self._lock:
-            if self._index is None:
-                loaded = self._stores.segments.of(self._space).load()
-                self._index, self._seq = loaded.index, loaded.seq
-                if self._approximate_above is not None and len(loaded.index) > self._approximate_above:
-                    self._index = CodedIndex.over(loaded.index)
             if self._space_id is None:  # it never changes
                 self._space_id = space_id_of(self._stores, self._space)
-            for seq, steps in changes(self._stores, self._seq, self._space, self._space_id):
-                for step in steps:
-                    if step.vectors is None:
-                        self._index.remove(step.faces, step.class_id)
-                    else:
-                        self._index.add(step.class_id, step.faces, step.vectors)
-                self._seq = seq
-            return self._index
+            if self._index is not None:
+                with suppress(ChangesForgotten):  # what this process holds is older than what the list still tells
+                    return self._caught_up(self._index, self._space_id)
+            self._index, self._seq = self._loaded()
+            with suppress(ChangesForgotten):  # so is the snapshot
+                return self._caught_up(self._index, self._space_id)
+            while True:
+                self._index, self._seq = FlatIndex(self._space), 0
+                with suppress(ChangesForgotten):  # the list was compacted meanwhile
+                    return self._caught_up(self._index, self._space_id)
+
+    def _loaded(self) -> tuple[VectorIndex, int]:
+        loaded = self._stores.segments.of(self._space).load()
+        if self._approximate_above is not None and len(loaded.index) > self._approximate_above:
+            return CodedIndex.over(loaded.index), loaded.seq
+        return loaded.index, loaded.seq
+
+    def _caught_up(self, index: VectorIndex, space_id: int) -> VectorIndex:
+        """The index as the records have it. Raises: ChangesForgotten: it must be loaded anew."""
+        for seq, steps in changes(self._stores, self._seq, self._space, space_id):
+            for step in steps:
+                if step.vectors is None:
+                    index.remove(step.faces, step.class_id)
+                else:
+                    index.add(step.class_id, step.faces, step.vectors)
+            self._seq = seq
+        return index
 
     @property
     def exact(self) -> bool:
@@ -84,11 +103,19 @@ def space_id_of(stores: Stores, space: EmbeddingSpace) -> int:
     return stores.records.sources.ensure_space(space.model, space.weights_sha256, space.dimension)
 
 
-def changes(stores: Stores, after: int, space: EmbeddingSpace, space_id: int) -> Iterator[tuple[int, tuple[Step, ...]]]:
-    """(seq reached, steps in order) of the change list after `after`, a few thousand rows at a time."""
+def changes(
+    stores: Stores, after: int, space: EmbeddingSpace, space_id: int, *, since: int | None = None
+) -> Iterator[tuple[int, tuple[Step, ...]]]:
+    """(seq reached, steps in order) of the change list after `after`, a few thousand rows at a time.
+
+    Args: since: as of `ChangeList.after`, where an earlier call began from nothing.
+    Raises: ChangesForgotten.
+    """
+    if since is None:
+        since = 0 if after else stores.records.changes.forgotten()
     more = True
     while more:
-        rows, more = stores.records.gallery.changes_after(after, space_id)
+        rows, more = stores.records.changes.after(after, space_id, since=since)
         if not rows:
             return
         after = rows[-1].seq
@@ -133,12 +160,16 @@ def snapshot(stores: Stores, space: EmbeddingSpace) -> None:
     snapshot before, or a part of the way to the new one; both are caught up with by the change list.
     """
     space_id = space_id_of(stores, space)
+    since = 0
 
     def gather(after: int) -> Changes:
         """What one segment portion after `after` comes to: the last word on each (class, face)."""
+        nonlocal since
+        if not after:
+            since = stores.records.changes.forgotten()
         last: dict[tuple[ClassId, FaceId], NDArray[np.float32] | None] = {}
         seq = after
-        for reached, steps in changes(stores, after, space, space_id):
+        for reached, steps in changes(stores, after, space, space_id, since=since):
             seq = reached
             for step in steps:
                 for row, face in enumerate(step.faces):
@@ -156,4 +187,9 @@ def snapshot(stores: Stores, space: EmbeddingSpace) -> None:
                 vectors.append(vector)
         return Changes(seq, {c: (faces, np.stack(vectors)) for c, (faces, vectors) in added.items()}, removed)
 
-    stores.segments.of(space).save(gather)
+    segments = stores.segments.of(space)
+    try:
+        segments.save(gather)
+    except ChangesForgotten:  # of a space that was left aside, or of a rebuilding that was killed
+        segments.destroy()
+        segments.save(gather)

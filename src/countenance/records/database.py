@@ -30,9 +30,18 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """A short snapshot for reading. Raises StorageFailed."""
+        """For reading; each statement sees what is committed when it begins. Raises StorageFailed."""
         with self._told(), self.engine.connect() as connection:
             yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[sa.Connection]:
+        """For reading: whatever is read inside is of one moment; in `read` each statement is of its own."""
+        with self._told(), self.engine.connect() as connection:
+            if self.engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN")  # SQLAlchemy's begin() begins nothing on this driver
+            yield connection
+            connection.commit()
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from countenance.records import schema as t
+from countenance.records.changes import ROWS_A_READ
 from countenance.records.database import Database
-from countenance.records.gallery import CHANGES_A_READ
 from countenance.records.pictures import chunks
 from countenance.types import ClassId
 
@@ -65,7 +65,7 @@ class DuplicateReads:
                     .where(t.pictures.c.id > last, t.pictures.c.erasure_id.is_(None), _within(classes, sources))
                     .group_by(t.pictures.c.id)
                     .order_by(t.pictures.c.id)
-                    .limit(CHANGES_A_READ)
+                    .limit(ROWS_A_READ)
                 ).all()
             if not rows:
                 return
@@ -89,7 +89,7 @@ class DuplicateReads:
                     .where(t.faces.c.id > last, t.faces.c.crop_hash.is_not(None), t.faces.c.erasure_id.is_(None))
                     .where(t.pictures.c.erasure_id.is_(None), stands, searchable)
                     .order_by(t.faces.c.id)
-                    .limit(CHANGES_A_READ)
+                    .limit(ROWS_A_READ)
                 ).all()
             if not rows:
                 return

@@ -11,8 +11,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from countenance.records import schema as t
+from countenance.records.changes import note_changes
 from countenance.records.database import Database
-from countenance.records.pictures import chunks, drop_placements, note_changes
+from countenance.records.pictures import chunks, drop_placements
 from countenance.records.sources import move_policy_version
 from countenance.types import Box, ClassId, FaceId, FaceRefusal
 

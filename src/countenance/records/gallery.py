@@ -1,4 +1,4 @@
-"""What a search reads: the index's change list, sealed templates, and whether a face is still visible."""
+"""What a search reads: whether a face is still visible, and where it stands; and what a home holds."""
 
 from __future__ import annotations
 
@@ -10,24 +10,11 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from countenance.records import schema as t
+from countenance.records.changes import ROWS_A_READ
 from countenance.records.database import Database
 from countenance.records.pictures import chunks, unpack_quality
 from countenance.records.sources import policy_version
 from countenance.types import Basis, Box, ClassId, FaceId, FaceRefusal
-
-CHANGES_A_READ: Final = 4096  # so that a snapshot of the records is held for well under 200 ms
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One step of the index's change list. `sealed` None: the row left, or its face has gone since."""
-
-    seq: int
-    face: FaceId
-    class_id: ClassId
-    face_uid: str
-    key_id: bytes | None
-    sealed: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,31 +58,6 @@ class Gallery:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def changes_after(self, seq: int, space_id: int) -> tuple[tuple[Change, ...], bool]:
-        """The next changes in order, and whether there are more. Templates of another space are left out."""
-        with self._db.read() as connection:
-            rows = connection.execute(_CHANGES, {"seq": seq, "most": CHANGES_A_READ, "space": space_id}).all()
-        return tuple(
-            Change(
-                seq=row.seq,
-                face=row.face_id,
-                class_id=row.class_id,
-                face_uid="" if row.uid is None else str(uuid.UUID(bytes=row.uid)),
-                key_id=row.key_id if row.space_id == space_id else row.second_key,
-                sealed=None
-                if not row.added or row.enrolled is None
-                else row.template
-                if row.space_id == space_id
-                else row.second,
-            )
-            for row in rows
-        ), len(rows) == CHANGES_A_READ
-
-    def newest_change(self) -> int:
-        """0 where nothing was ever enrolled."""
-        with self._db.read() as connection:
-            return int(connection.scalar(sa.select(sa.func.max(t.changes.c.seq))) or 0)
-
     def visible(
         self, faces: Sequence[FaceId], classes: Iterable[ClassId], policy: int
     ) -> dict[FaceId, VisibleFace] | None:
@@ -105,7 +67,7 @@ class Gallery:
         """
         allowed = frozenset(classes)
         found: dict[FaceId, VisibleFace] = {}
-        with self._db.read() as connection, connection.begin():
+        with self._db.snapshot() as connection:
             if policy_version(connection) != policy:
                 return None
             for part in chunks(list(faces)):
@@ -158,7 +120,7 @@ class Gallery:
         columns = (t.face_templates.c.face_id, t.face_templates.c.key_id)
         query = sa.select(*columns).where(t.face_templates.c.face_id > after).order_by(t.face_templates.c.face_id)
         with self._db.read() as connection:
-            return connection.execute(query.limit(CHANGES_A_READ)).all()
+            return connection.execute(query.limit(ROWS_A_READ)).all()
 
     def _of_indexed_faces(self, column: sa.Column[bytes]) -> Iterator[bytes]:
         """One column of every face that has a key, a page at a time: no reader holds a snapshot for long."""
@@ -169,7 +131,7 @@ class Gallery:
                     sa.select(t.faces.c.id, column)
                     .where(t.faces.c.id > last, t.faces.c.key_id.is_not(None))
                     .order_by(t.faces.c.id)
-                    .limit(CHANGES_A_READ)
+                    .limit(ROWS_A_READ)
                 ).all()
             if not rows:
                 return
@@ -243,7 +205,7 @@ class Gallery:
                     sa.select(t.rejections.c.place, t.rejections.c.reason, t.rejections.c.detail)
                     .where(t.rejections.c.source_id == source_id, t.rejections.c.place > after)
                     .order_by(t.rejections.c.place)
-                    .limit(CHANGES_A_READ)
+                    .limit(ROWS_A_READ)
                 ).all()
             if not rows:
                 return
@@ -261,34 +223,6 @@ def _as_told(refused: dict[str, int]) -> dict[str, int]:
 
 
 # Asked by every search: built once, since building a statement costs more than running it.
-_CHANGES: Final = (
-    sa.select(
-        t.changes, t.faces.c.uid, t.faces.c.key_id, t.faces.c.template, t.faces.c.space_id,
-        t.face_templates.c.key_id.label("second_key"), t.face_templates.c.template.label("second"),
-        t.enrolments.c.face_id.label("enrolled"),
-    )
-    .select_from(
-        t.changes.outerjoin(
-            t.faces, sa.and_(t.faces.c.id == t.changes.c.face_id, t.faces.c.erasure_id.is_(None))
-        ).outerjoin(
-            t.enrolments,
-            sa.and_(
-                t.enrolments.c.face_id == t.changes.c.face_id,
-                t.enrolments.c.class_id == t.changes.c.class_id,
-                t.enrolments.c.refusal.is_(None),
-            ),
-        ).outerjoin(
-            t.face_templates,
-            sa.and_(
-                t.face_templates.c.face_id == t.faces.c.id, t.face_templates.c.space_id == sa.bindparam("space")
-            ),
-        )
-    )
-    .where(t.changes.c.seq > sa.bindparam("seq"))
-    .order_by(t.changes.c.seq)
-    .limit(sa.bindparam("most"))
-)  # fmt: skip
-
 _VISIBLE: Final = (
     sa.select(
         t.faces.c.id.label("face_id"),

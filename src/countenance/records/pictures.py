@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 import sqlalchemy as sa
 
 from countenance.records import schema as t
+from countenance.records.changes import note_changes
 from countenance.records.database import Database
 from countenance.records.sources import policy_version
 from countenance.types import Box, ClassId, FaceId, FaceRefusal, Landmarks, Quality, RejectReason
@@ -368,14 +369,6 @@ def _drop_unsupported(connection: sa.Connection, pictures: Sequence[int]) -> Non
             t.enrolments.delete().where(t.enrolments.c.face_id == row.face_id, t.enrolments.c.class_id == row.class_id)
         )
     note_changes(connection, [(row.face_id, row.class_id) for row in rows if row.refusal is None], added=False)
-
-
-def note_changes(connection: sa.Connection, rows: Sequence[tuple[FaceId, ClassId]], *, added: bool) -> None:
-    """The index of every process hears of these rows, in this order."""
-    if rows:
-        connection.execute(
-            t.changes.insert(), [{"face_id": face, "class_id": class_id, "added": added} for face, class_id in rows]
-        )
 
 
 def _put_pictures(connection: sa.Connection, batch: Batch) -> None:

@@ -101,7 +101,7 @@ class Sources:
 
     def policy_facts(self) -> tuple[int, tuple[PolicyClass, ...], tuple[Order, ...]]:
         """One snapshot of everything that a decision depends on: version, classes with their grants, live orders."""
-        with self._db.read() as connection, connection.begin():
+        with self._db.snapshot() as connection:
             version = policy_version(connection)
             rows = connection.execute(
                 sa.select(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from countenance.records.cases import Cases
+from countenance.records.changes import ChangeList
 from countenance.records.database import Database, open_sqlite
 from countenance.records.duplicates import DuplicateReads
 from countenance.records.erasures import Erasures
@@ -23,6 +24,7 @@ class RecordStore:
     sources: Sources
     pictures: Pictures
     gallery: Gallery
+    changes: ChangeList
     erasures: Erasures
     cases: Cases
     duplicates: DuplicateReads
@@ -40,6 +42,7 @@ def record_store(database: Database) -> RecordStore:
         Sources(database),
         Pictures(database),
         Gallery(database),
+        ChangeList(database),
         Erasures(database),
         Cases(database),
         DuplicateReads(database),

@@ -151,16 +151,16 @@ class RecordStoreContract:
         self.enrol(records, source, class_id, place=b"b.jpg", sha=b"\2" * 32, refusal=FaceRefusal.TOO_SMALL)
         third = self.enrol(records, source, class_id, place=b"c.jpg", sha=b"\3" * 32)
         space = records.sources.ensure_space("toy", "0" * 64, 4)
-        changes, more = records.gallery.changes_after(0, space)
+        changes, more = records.changes.after(0, space)
         assert not more
         assert [change.face_uid for change in changes] == [str(first), str(third)]
         assert all(change.sealed == b"sealed" for change in changes)
-        assert records.gallery.changes_after(0, space + 1)[0][0].sealed is None  # another space's
-        assert records.gallery.changes_after(changes[0].seq, space)[0] == changes[1:]
+        assert records.changes.after(0, space + 1)[0][0].sealed is None  # another space's
+        assert records.changes.after(changes[0].seq, space)[0] == changes[1:]
         face = records.gallery.face(str(first))
         assert face is not None
         records.erasures.hide(uid=uuid.uuid4(), scope="face", at=NOW, faces=[face.id])
-        later, _ = records.gallery.changes_after(0, space)
+        later, _ = records.changes.after(0, space)
         assert [change.sealed is None for change in later] == [True, False, True]
 
     def test_visible_is_what_is_placed_permitted_and_not_hidden(self, records: RecordStore) -> None:

@@ -1,0 +1,194 @@
+"""The change list: what the index of every process follows, in the order of the commits.
+
+A row says only that a face's place in a policy class is to be looked at again; whoever reads it takes the state of the
+records as they are then. So of two rows of one (face, class) the first may go, and whoever reads to the end of the list
+comes to the same. A row of what is no longer enrolled may go too, but whoever has not read it by then would keep what
+has left: `forgotten` is the highest such row that may be gone, and who stands before it must begin anew.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from countenance.records import schema as t
+from countenance.records.database import Database
+from countenance.types import ClassId, FaceId
+
+ROWS_A_READ: Final = 4096  # so that a snapshot of the records is held for well under 200 ms
+KEPT: Final = 100_000  # of the newest rows none is dropped, so that few processes ever begin anew
+WORTH_IT: Final = 4  # the list is gone through when a fourth of it has not been: a constant cost a row
+_FORGOTTEN: Final = "changes_forgotten"
+
+
+class ChangesForgotten(Exception):
+    """The reader has fallen behind what the list still tells: what it holds is to be loaded anew, from nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step of the index's change list. `sealed` None: the row left, or its face has gone since."""
+
+    seq: int
+    face: FaceId
+    class_id: ClassId
+    face_uid: str
+    key_id: bytes | None
+    sealed: bytes | None
+
+
+def note_changes(connection: sa.Connection, rows: Sequence[tuple[FaceId, ClassId]], *, added: bool) -> None:
+    """The index of every process hears of these rows, in this order."""
+    if rows:
+        connection.execute(
+            t.changes.insert(), [{"face_id": face, "class_id": class_id, "added": added} for face, class_id in rows]
+        )
+
+
+class ChangeList:
+    """Reads of the list, and its compaction. It is written by `note_changes`, in the commit that changes a face."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def after(self, seq: int, space_id: int, *, since: int = 0) -> tuple[tuple[Change, ...], bool]:
+        """The next changes in order, and whether there are more. Templates of another space are left out.
+
+        Args: since: what was `forgotten` before a reader that began from nothing read its first row; what went up to
+        there it never held.
+        Raises: ChangesForgotten: what would remove a row from an index that stands at `seq` may be gone.
+        """
+        with self._db.snapshot() as connection:
+            if max(seq, since) < int(connection.scalar(_FLOOR) or 0):
+                raise ChangesForgotten
+            rows = connection.execute(_CHANGES, {"seq": seq, "most": ROWS_A_READ, "space": space_id}).all()
+        return tuple(
+            Change(
+                seq=row.seq,
+                face=row.face_id,
+                class_id=row.class_id,
+                face_uid="" if row.uid is None else str(uuid.UUID(bytes=row.uid)),
+                key_id=row.key_id if row.space_id == space_id else row.second_key,
+                sealed=None
+                if not row.added or row.enrolled is None
+                else row.template
+                if row.space_id == space_id
+                else row.second,
+            )
+            for row in rows
+        ), len(rows) == ROWS_A_READ
+
+    def newest(self) -> int:
+        """0 where nothing was ever enrolled."""
+        with self._db.read() as connection:
+            return int(connection.scalar(sa.select(sa.func.max(t.changes.c.seq))) or 0)
+
+    def forgotten(self) -> int:
+        """The highest change that may be gone without one that says more; 0: none."""
+        with self._db.read() as connection:
+            return int(connection.scalar(_FLOOR) or 0)
+
+    def compact_if_due(self, *, kept: int = KEPT) -> int:
+        """Rows that tell nothing any more are gone, but for the newest `kept`; how many went.
+
+        Only now and then, so that it costs the same a change in a home of any size. `forgotten` is committed first,
+        then rows go a page at a time: a crash leaves some of them for the next time.
+        """
+        newest, forgotten = self.newest(), self.forgotten()
+        grown = newest - forgotten
+        if grown < 2 * kept or grown * WORTH_IT < self._count():
+            return 0
+        upto = newest - kept
+        seqs, superseded = self._listed(upto)
+        with self._db.write() as connection:
+            if not connection.execute(_MOVE_FLOOR, {"upto": upto}).rowcount:
+                connection.execute(t.counters.insert().values(name=_FORGOTTEN, value=upto))
+        gone = 0
+        for start in range(0, len(seqs), ROWS_A_READ):
+            page = slice(start, start + ROWS_A_READ)
+            doubles = [{"one": seq} for seq in seqs[page][superseded[page]].tolist()]
+            with self._db.write() as connection:
+                if doubles:
+                    gone += connection.execute(
+                        t.changes.delete().where(t.changes.c.seq == sa.bindparam("one")), doubles
+                    ).rowcount
+                gone += connection.execute(
+                    _DROP_LEFT, {"first": int(seqs[page][0]), "last": int(seqs[page][-1])}
+                ).rowcount
+        return gone
+
+    def _count(self) -> int:
+        with self._db.read() as connection:
+            return int(connection.scalar(sa.select(sa.func.count()).select_from(t.changes)) or 0)
+
+    def _listed(self, upto: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """(N,) the seqs up to `upto`, in order, and whether a later one of them is of the same face and class."""
+        parts = [np.array(rows, np.int64) for rows in self._pages(upto)]
+        seqs, faces, classes = np.concatenate([np.empty((0, 3), np.int64), *parts]).T
+        order = np.lexsort((seqs, classes, faces))
+        same = (np.diff(faces[order]) == 0) & (np.diff(classes[order]) == 0)
+        superseded = np.zeros(len(seqs), np.bool_)
+        superseded[order[:-1][same]] = True
+        return seqs, superseded
+
+    def _pages(self, upto: int) -> Iterator[Sequence[tuple[int, FaceId, ClassId]]]:
+        last = 0
+        while True:
+            with self._db.read() as connection:
+                rows = connection.execute(_LISTED, {"seq": last, "upto": upto, "most": ROWS_A_READ}).all()
+            if not rows:
+                return
+            yield [tuple(row) for row in rows]
+            last = rows[-1].seq
+
+
+_FLOOR: Final = sa.select(t.counters.c.value).where(t.counters.c.name == _FORGOTTEN)
+_MOVE_FLOOR: Final = t.counters.update().where(t.counters.c.name == _FORGOTTEN).values(value=sa.bindparam("upto"))
+_LISTED: Final = (
+    sa.select(t.changes.c.seq, t.changes.c.face_id, t.changes.c.class_id)
+    .where(t.changes.c.seq > sa.bindparam("seq"), t.changes.c.seq <= sa.bindparam("upto"))
+    .order_by(t.changes.c.seq)
+    .limit(sa.bindparam("most"))
+)
+_DROP_LEFT: Final = t.changes.delete().where(
+    t.changes.c.seq.between(sa.bindparam("first"), sa.bindparam("last")),
+    ~sa.exists()
+    .where(t.enrolments.c.face_id == t.changes.c.face_id, t.enrolments.c.class_id == t.changes.c.class_id)
+    .where(t.enrolments.c.refusal.is_(None))
+    .where(t.faces.c.id == t.changes.c.face_id, t.faces.c.erasure_id.is_(None)),
+)
+
+# Asked by every search: built once, since building a statement costs more than running it.
+_CHANGES: Final = (
+    sa.select(
+        t.changes, t.faces.c.uid, t.faces.c.key_id, t.faces.c.template, t.faces.c.space_id,
+        t.face_templates.c.key_id.label("second_key"), t.face_templates.c.template.label("second"),
+        t.enrolments.c.face_id.label("enrolled"),
+    )
+    .select_from(
+        t.changes.outerjoin(
+            t.faces, sa.and_(t.faces.c.id == t.changes.c.face_id, t.faces.c.erasure_id.is_(None))
+        ).outerjoin(
+            t.enrolments,
+            sa.and_(
+                t.enrolments.c.face_id == t.changes.c.face_id,
+                t.enrolments.c.class_id == t.changes.c.class_id,
+                t.enrolments.c.refusal.is_(None),
+            ),
+        ).outerjoin(
+            t.face_templates,
+            sa.and_(
+                t.face_templates.c.face_id == t.faces.c.id, t.face_templates.c.space_id == sa.bindparam("space")
+            ),
+        )
+    )
+    .where(t.changes.c.seq > sa.bindparam("seq"))
+    .order_by(t.changes.c.seq)
+    .limit(sa.bindparam("most"))
+)  # fmt: skip
