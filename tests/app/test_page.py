@@ -26,6 +26,7 @@ from countenance.types import (
     Odds,
     PictureRef,
     ProbeFace,
+    Recall,
     RejectReason,
     SearchResult,
 )
@@ -341,3 +342,15 @@ def test_every_text_colour_can_be_read_on_its_ground(scheme: str):
     for text, grounds in TEXT_ON.items():
         for ground in grounds:
             assert contrast(colours[text], colours[ground]) >= 4.5, (scheme, text, ground)
+
+
+def test_an_approximate_answer_says_what_it_may_lack_on_the_page_in_the_terminal_and_as_json(capsys):
+    from countenance.cli.search import tell
+
+    answer = result(lead(1), exact=False, recall=Recall(0.983, 64, 1_000_000))
+    said = "Approximate: about 98 of 100 faces that an exact search lists are found (64 tried)."
+    assert said in " ".join(Elements(render_search_page(view(answer))).text)
+    tell(answer)
+    assert said in capsys.readouterr().out
+    assert answer.as_dict()["recall"] == {"value": 0.98, "sample": 64}
+    assert "pproximate" not in render_search_page(view(result(lead(1))))

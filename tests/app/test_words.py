@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from countenance.app import words
-from countenance.types import Band, Basis, FaceRefusal, Odds, RejectReason
+from countenance.types import Band, Basis, FaceRefusal, Odds, Recall, RejectReason
 
 
 @pytest.mark.parametrize(
@@ -115,3 +115,8 @@ def test_a_file_keeps_the_name_that_a_person_gave_it():
 )
 def test_only_files_and_the_web_are_linked(uri: str, href: str | None):
     assert words.link(uri) == href
+
+
+def test_a_recall_is_rounded_down():
+    said = "approximate: about 98 of 100 faces that an exact search lists are found (64 tried)"
+    assert words.recall(Recall(0.9899, 64, 1_000_000)) == said

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
-from countenance.types import Band, Basis, DuplicateLink, FaceRefusal, Odds, RejectReason
+from countenance.types import Band, Basis, DuplicateLink, FaceRefusal, Odds, Recall, RejectReason
 
 BANDS: Mapping[Band, str] = {Band.STRONG: "strong lead", Band.LEAD: "lead", Band.WEAK: "weak lead"}
 
@@ -175,3 +175,10 @@ def _up(value: float) -> str:
     whole = math.ceil(value * (1 - 1e-9))
     unit = 10 ** max(0, len(str(whole)) - 2)
     return number(-(-whole // unit) * unit)
+
+
+def recall(measured: Recall) -> str:
+    """How much an approximate answer may lack; rounded to the cautious side."""
+    found = math.floor(measured.value * 100)
+    tried = number(measured.sample)
+    return f"approximate: about {found} of 100 faces that an exact search lists are found ({tried} tried)"

@@ -68,6 +68,10 @@ def tell(result: SearchResult, *, most: int | None = None) -> None:
         )
     else:
         click.echo(f"{several(len(result.leads), 'lead')} among about {several(result.searched, 'face')} ({how})")
+    if result.recall is not None:
+        from countenance.app import words
+
+        click.echo(words.sentence(words.recall(result.recall)) + ".")
     shown = result.leads if most is None else result.leads[:most]
     for lead in shown:
         _tell_lead(lead)

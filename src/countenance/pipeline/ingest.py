@@ -211,7 +211,8 @@ class Ingest:
     # --- gate 1: collect -----------------------------------------------------------------------------------------
     def _decide_collect(self) -> Permit:
         household = self._source.grant.basis is Basis.HOUSEHOLD
-        full = household and self._stores.records.pictures.household_pictures() >= HOUSEHOLD_LIMIT
+        pictures = self._stores.records.pictures
+        full = household and pictures.household_pictures(at_least=HOUSEHOLD_LIMIT) >= HOUSEHOLD_LIMIT
         permit, _ = self._stores.policy.decide(
             self._stores.ask(Act.COLLECT, household_full=full),
             classes=frozenset({self._class_of(self._source.jurisdictions)}),

@@ -267,15 +267,19 @@ class Pictures:
                     )
         return found
 
-    def household_pictures(self) -> int:
-        """Pictures that stand in a source under the household basis (limited to 500,000 in a home)."""
+    def household_pictures(self, *, at_least: int = 0) -> int:
+        """Pictures that stand in a source under the household basis (limited to 500,000 in a home).
+
+        Below `at_least` it may be more than there are: a home that never had so many pictures is not counted through.
+        """
         query = (
             sa.select(sa.func.count(sa.distinct(t.placements.c.picture_id)))
             .select_from(t.placements.join(t.policy_classes).join(t.grants))
             .where(t.grants.c.basis == "household")
         )
         with self._db.read() as connection:
-            return int(connection.scalar(query) or 0)
+            highest = int(connection.scalar(sa.select(sa.func.max(t.pictures.c.id))) or 0)  # no id stands twice
+            return highest if highest < at_least else int(connection.scalar(query) or 0)
 
     def vanished(self, source_id: int, run_id: int) -> Iterator[tuple[int, bytes]]:
         """(placement id, place) of what an earlier run saw and this one did not."""
