@@ -253,7 +253,7 @@ def _jpeg(picture: bytes) -> bytes:
 
 
 def _numbers(values: Any, count: int) -> tuple[float, ...]:
-    if not isinstance(values, list) or not {int, float}.issuperset(map(type, values)):
+    if not isinstance(values, list | tuple) or not {int, float}.issuperset(map(type, values)):
         raise ValueError("numbers are needed")
     found = tuple(map(float, values))
     if len(found) != count or not all(map(math.isfinite, found)):
