@@ -32,6 +32,17 @@ def entry(tmp_path_factory):
     return write_entry(folder, NAME, data, 96, calibration="c.json")
 
 
+@pytest.fixture
+def people(album, tmp_path):
+    """Two people, of one of whom there are two pictures."""
+    for name, place in (("hopper/1", "portraits/Grace Hopper, 1984.jpg"), ("hopper/2", "scans/scan 0002.jpg"),
+                        ("claudet/1", "portraits/Antoine Claudet.png")):  # fmt: skip
+        file = tmp_path / "people" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(album.root / place, file)
+    return tmp_path / "people"
+
+
 def found(desk, probe):
     answer = desk.does("search", probe)
     return answer["model"], [lead["picture_id"] for lead in answer["leads"]]
@@ -66,7 +77,7 @@ def stolen(desk, name):
 
 
 @pytest.mark.program
-def test_a_model_is_changed_killed_on_the_way_and_the_old_templates_are_gone(mine, album, entry, monkeypatch):
+def test_a_model_is_changed_killed_on_the_way_and_the_old_templates_are_gone(mine, album, entry, people, monkeypatch):
     quick = mine.quick
     before = found(quick, album.probe)
     assert before[0] == SFACE
@@ -88,6 +99,12 @@ def test_a_model_is_changed_killed_on_the_way_and_the_old_templates_are_gone(min
     assert (built["state"], built["lacking"], built["percent"], built["model"]) == ("building", 0, 100, SFACE)
     assert found(quick, album.probe) == before
     assert quick.fails(2, "wrong_use", "model", "remove", NAME)["message"].endswith("a reindex")
+    assert "not held against" in quick.fails(2, "wrong_use", "reindex", "--switch")["message"]
+    said = mine.run("reindex", "--people", people).ended(0, "Both models on your own pictures", "not demonstrated")
+    assert "3 labelled pictures of 2 people" in said.out
+    assert NAME in said.out
+    assert said.out in quick.run("reindex").ended(0, "Next: countenance reindex --switch").out  # kept
+    assert "measured" in quick.run("status").ended(0).out
     with open_home(mine.home) as other:  # another process, open all the while
         monkeypatch.setenv("COUNTENANCE_KEYFILE", str(mine.keyfile))
         assert other.search(album.probe).model == SFACE
@@ -121,8 +138,9 @@ def test_going_back_after_the_switch_leaves_the_old_answers(mine, album, entry):
     before = found(quick, album.probe)
     quick.does("model", "add", entry)
     quick.does("reindex", "--model", NAME)
-    assert "Next: countenance reindex --switch" in quick.run("reindex").ended(0).out
-    quick.does("reindex", "--switch")
+    quick.run("reindex").ended(0, "Next: countenance reindex --people DIR, then --switch")
+    assert "not measured here" in quick.run("status").ended(0).out
+    quick.does("reindex", "--switch", "--unmeasured")
     quick.fails(2, "wrong_use", "reindex", "--switch")
     assert quick.does("reindex", "--roll-back")["model"] == SFACE
     assert found(quick, album.probe) == before
@@ -141,11 +159,12 @@ def test_without_a_calibration_or_with_faces_lacking_there_is_no_switch(mine, en
     assert quick.does("reindex", "--roll-back")["model"] == SFACE
     quick.does("model", "add", entry)
     quick.does("reindex", "--model", NAME)
-    assert "would be lost" in quick.fails(2, "wrong_use", "reindex", "--switch")["message"]
-    quick.does("reindex", "--switch", "--accept-loss")
+    assert "would be lost" in quick.fails(2, "wrong_use", "reindex", "--switch", "--unmeasured")["message"]
+    quick.does("reindex", "--switch", "--accept-loss", "--unmeasured")
     quick.fails(2, "wrong_use", "reindex", "--finish")
     quick.does("reindex", "--roll-back")
     quick.does("source", "resume", "album")
     quick.fails(2, "wrong_use", "reindex", "--model", SFACE)
     quick.fails(4, "not_found", "reindex", "--model", "nobody")
     quick.fails(2, "wrong_use", "reindex", "--model", NAME, "--switch")
+    quick.fails(2, "wrong_use", "reindex", "--people", mine.root, "--switch")

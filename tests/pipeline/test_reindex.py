@@ -17,21 +17,7 @@ from countenance.pipeline.reindex import Reindexer
 from countenance.pipeline.search import Question, Searcher
 from countenance.records.reindexes import State
 from countenance.testing import forged
-from countenance.testing.toy import SPACE, ToyEmbedder, picture
-from countenance.types import EmbeddingSpace
-
-OTHER = EmbeddingSpace("turned-toy", "1" * 64, 48)
-TURN = np.linalg.qr(np.random.RandomState(2).standard_normal((64, 64)))[0][:, :48]
-
-
-class TurnedEmbedder(ToyEmbedder):
-    """The toy's directions, projected: another space."""
-
-    space = OTHER
-
-    def embed(self, crops, permit):
-        rows = super().embed(crops, permit) @ TURN
-        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+from countenance.testing.toy import SPACE, TURNED, ToyEmbedder, TurnedEmbedder, picture
 
 
 class Change:
@@ -43,7 +29,7 @@ class Change:
         self.reindexer = Reindexer(toy.stores, toy.eraser)
         self.records = toy.records.reindexes
         self.old = space_id_of(toy.stores, SPACE)
-        self.new = space_id_of(toy.stores, OTHER)
+        self.new = space_id_of(toy.stores, TURNED)
 
     def begin(self):
         return self.records.begin(uuid.uuid4(), self.old, self.new, self.toy.clock())
@@ -55,7 +41,7 @@ class Change:
         )  # fmt: skip
 
     def search(self, *faces, **question):
-        live = LiveIndex(self.toy.stores, OTHER)
+        live = LiveIndex(self.toy.stores, TURNED)
         searcher = Searcher(self.toy.stores, self.toy.looker, self.embedder, live, self.toy.calibration)
         return searcher.search(picture(*faces), Question(**question))[0]
 
@@ -89,7 +75,7 @@ def test_the_old_space_answers_until_the_switch_and_the_new_one_after_it(change)
     assert toy.search("alice@1,1,50,50").leads == before.leads
     assert change.records.newest().active == change.old
     assert names(change.search("alice@1,1,50,50")) == ["a.jpg"]
-    switched = change.reindexer.switch(change.records.newest())
+    switched = change.reindexer.switch(change.records.newest(), measured=True)
     assert (switched.state, switched.active) == (State.SWITCHED, change.new)
     assert change.records.newest() == switched
     assert change.build().made == 0
@@ -99,7 +85,7 @@ def test_a_probe_of_one_space_meets_no_row_of_the_other(change):
     change.begin()
     change.build()
     permit = forged.live(Act.SEARCH, [c.id for c in change.toy.records.sources.policy_facts()[1]])
-    live = LiveIndex(change.toy.stores, OTHER).refreshed()
+    live = LiveIndex(change.toy.stores, TURNED).refreshed()
     with pytest.raises(SpaceMismatch):
         live.search(np.eye(1, 64, dtype=np.float32), 1, permit)
 
@@ -110,12 +96,12 @@ def test_finish_leaves_one_template_a_face_one_key_and_the_crop(change):
     uid = toy.search("alice@1,1,50,50").leads[0].face_id
     change.begin()
     change.build()
-    change.reindexer.switch(change.records.newest())
-    assert change.reindexer.finish(change.records.newest(), OTHER) == ()
+    change.reindexer.switch(change.records.newest(), measured=True)
+    assert change.reindexer.finish(change.records.newest(), TURNED) == ()
     assert change.records.newest().state is State.DONE
     assert not old_keys & set(toy.keys.keys)
     assert needless_keys(toy) == set()
-    assert change.rows(OTHER) == 3
+    assert change.rows(TURNED) == 3
     assert change.rows(SPACE) == 0
     assert names(change.search("alice@1,1,50,50")) == ["a.jpg"]
     assert Crops(toy.stores).crop(uid) == b"thumbnail of alice"
@@ -131,12 +117,12 @@ def test_going_back_before_the_switch_or_after_it_leaves_the_home_as_it_was(chan
         change.begin()
         change.build()
         if switched:
-            change.reindexer.switch(change.records.newest())
+            change.reindexer.switch(change.records.newest(), measured=True)
         back = change.reindexer.roll_back(change.records.newest())
         assert back.active == change.old
         change.reindexer.finish(back, SPACE)
         assert toy.search("alice@1,1,50,50").leads == before.leads
-        assert change.rows(OTHER) == 0
+        assert change.rows(TURNED) == 0
         assert needless_keys(toy) == set()
 
 
@@ -162,8 +148,8 @@ def test_the_lost_are_erased_by_finish_and_taken_again_when_their_file_is_read_a
     (album / "c.jpg").rename(album / "elsewhere.bin.tmp")
     change.begin()
     change.build()
-    change.reindexer.switch(change.records.newest())
-    change.reindexer.finish(change.records.newest(), OTHER)
+    change.reindexer.switch(change.records.newest(), measured=True)
+    change.reindexer.finish(change.records.newest(), TURNED)
     assert change.search("carol@1,1,50,50").leads == ()
     assert needless_keys(toy) == set()
     assert toy.records.gallery.enrolled_rows() == 2
@@ -213,7 +199,7 @@ def test_faces_that_came_in_after_the_switch_are_there_after_going_back(change, 
     toy = change.toy
     change.begin()
     change.build()
-    change.reindexer.switch(change.records.newest())
+    change.reindexer.switch(change.records.newest(), measured=True)
     (album / "d.jpg").write_bytes(picture("dave@10,20,60,80"))
     toy.embedder = change.embedder
     toy.ingest()
@@ -233,15 +219,15 @@ def test_erasing_a_face_during_it_removes_both_templates(change, when):
     change.begin()
     change.build()
     if when == "switched":
-        change.reindexer.switch(change.records.newest())
+        change.reindexer.switch(change.records.newest(), measured=True)
     place = toy.records.gallery.face(uid)
     toy.eraser.face(uid)
     assert {place.key_id, place.second_key}.isdisjoint(toy.keys.keys)
-    assert (change.rows(SPACE), change.rows(OTHER)) == (2, 2)
+    assert (change.rows(SPACE), change.rows(TURNED)) == (2, 2)
     assert change.build().made == 0  # it does not come back
     assert change.search("alice@1,1,50,50").leads == ()
     toy.eraser.source(toy.records.sources.get("album"))
-    assert (change.rows(SPACE), change.rows(OTHER)) == (0, 0)
+    assert (change.rows(SPACE), change.rows(TURNED)) == (0, 0)
     assert needless_keys(toy) == set()
 
 
@@ -272,7 +258,7 @@ def test_a_finish_cut_short_goes_on(change, monkeypatch, what):
     toy = change.toy
     change.begin()
     change.build()
-    change.reindexer.switch(change.records.newest())
+    change.reindexer.switch(change.records.newest(), measured=True)
     uid = toy.search("alice@1,1,50,50").leads[0].face_id
 
     def die(*_, **__):
@@ -281,13 +267,13 @@ def test_a_finish_cut_short_goes_on(change, monkeypatch, what):
     with monkeypatch.context() as patched:
         patched.setattr(type(change.records), what, die)
         with pytest.raises(KeyboardInterrupt):
-            change.reindexer.finish(change.records.newest(), OTHER)
+            change.reindexer.finish(change.records.newest(), TURNED)
     assert Crops(toy.stores).crop(uid) == b"thumbnail of alice"  # also between two keys
     assert names(change.search("alice@1,1,50,50")) == ["a.jpg"]
-    change.reindexer.finish(change.records.newest(), OTHER)
+    change.reindexer.finish(change.records.newest(), TURNED)
     assert Crops(toy.stores).crop(uid) == b"thumbnail of alice"
     assert needless_keys(toy) == set()
-    assert change.rows(OTHER) == 3
+    assert change.rows(TURNED) == 3
 
 
 def test_a_full_disk_leaves_no_key_and_no_template(change, monkeypatch):

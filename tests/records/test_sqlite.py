@@ -102,6 +102,35 @@ def test_a_home_of_the_first_schema_keeps_its_rows_and_may_be_reindexed(tmp_path
     store.close()
 
 
+def test_a_home_that_changes_its_model_at_the_third_schema_goes_on_after_it(tmp_path):
+    path = tmp_path / "records.db"
+    at_revision(path, "0003")
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("INSERT INTO tenants VALUES (1, x'01', 'operator')")
+        raw.execute("INSERT INTO spaces VALUES (1, 'old', 'a', 2), (2, 'new', 'b', 3)")
+        raw.execute("INSERT INTO sources (id, uid, tenant_id, name, kind, location, jurisdictions, added_at) "
+                    "VALUES (1, x'02', 1, 'event', 'folder', x'2f', '[]', '2026-01-01T00:00:00+00:00')")  # fmt: skip
+        raw.execute("INSERT INTO grants (id, uid, source_id, basis, jurisdictions, purposes, terms, starts_at, "
+                    "erase_within_days) VALUES (1, x'03', 1, 'consent', '[]', '[]', '[]', "
+                    "'2026-01-01T00:00:00+00:00', 30)")  # fmt: skip
+        raw.execute("INSERT INTO subjects VALUES (1, ?, 1, x'04', 'hash', 'blob', x'05', 1)", (bytes(16),))
+        raw.execute("INSERT INTO reindexes VALUES (1, ?, 1, 2, 1, 'building', '2026-01-01T00:00:00+00:00', NULL)",
+                    (bytes(16),))  # fmt: skip
+        raw.commit()
+    store = open_records(path)
+    under_way = store.reindexes.newest()
+    assert (under_way.state, under_way.report) == ("building", None)
+    store.reindexes.add_references(under_way, {1: (2, b"new")})
+    [subject] = store.sources.subjects(1)
+    assert (subject.reference_in(1), subject.reference_in(2), subject.reference_in(3)) == (b"\x05", b"new", None)
+    store.reindexes.keep_report(under_way, "{}")
+    assert store.reindexes.newest().report == "{}"
+    store.reindexes.keep_references(2)
+    [subject] = store.sources.subjects(1)
+    assert (subject.template, subject.space_id, subject.second_space) == (b"new", 2, None)
+    store.close()
+
+
 def test_an_earlier_schema_is_migrated_in_one_transaction(tmp_path, monkeypatch):
     open_records(tmp_path / "records.db").close()
     with sqlite3.connect(tmp_path / "records.db") as connection:

@@ -10,7 +10,7 @@ from countenance.app.settings import worker_count
 from countenance.errors import NotFound, SpaceMismatch, WrongUse
 from countenance.pipeline.acquire import Progress
 from countenance.pipeline.evaluate import Evaluation, Evaluator
-from countenance.pipeline.labels import read_groups, read_pairs, read_people
+from countenance.pipeline.labels import Labelled, read_groups, read_pairs, read_people
 from countenance.pipeline.look import Looker
 from countenance.types import EmbeddingSpace, Purpose
 
@@ -36,14 +36,12 @@ def evaluate(
     Log first, then the file: a crash between the two leaves the calibration of before, and an entry that says what was
     about to come. Raises: as `Home.evaluate`.
     """
-    if (people is None) == (pairs is None):
-        raise WrongUse("the labelled pictures are named in one way", "--people DIR, a folder a person, or --pairs FILE")
-    labelled = read_people(Path(people).expanduser()) if people is not None else read_pairs(_path(pairs))
+    labelled = labelled_by(people, pairs)
     groupings = () if groups is None else read_groups(_path(groups), labelled)
     embedder = parts.embedder_of(model)
     detector = parts.detector()
     with Looker(workers=worker_count(None), detector=detector, crops=(embedder.crop,)) as looker:
-        found = Evaluator(parts.stores, looker, embedder, detector, _in_use(parts, embedder.space)).evaluate(
+        found = Evaluator(parts.stores, looker, embedder, detector, in_use(parts, embedder.space)).evaluate(
             labelled, groupings, calibrate=use, purpose=purpose, case=case, progress=progress
         )
     if found.calibration is not None:
@@ -61,6 +59,13 @@ def evaluate(
     return found
 
 
+def labelled_by(people: str | os.PathLike[str] | None, pairs: str | os.PathLike[str] | None) -> Labelled:
+    """The labelled pictures, named in one of two ways. Raises: WrongUse, NotFound: as `pipeline.labels`."""
+    if (people is None) == (pairs is None):
+        raise WrongUse("the labelled pictures are named in one way", "--people DIR, a folder a person, or --pairs FILE")
+    return read_people(Path(people).expanduser()) if people is not None else read_pairs(_path(pairs))
+
+
 def use_shipped(parts: Parts, model: str | None) -> Calibration | None:
     """The home's own calibration of a model is gone; what stands now: the shipped one, or None.
 
@@ -75,10 +80,10 @@ def use_shipped(parts: Parts, model: str | None) -> Calibration | None:
     parts.stores.log.append("calibration.removed", {"model": space.model, "weights_sha256": space.weights_sha256})
     parts.calibrations.remove(space)
     parts.calibration_changed()
-    return _in_use(parts, space)
+    return in_use(parts, space)
 
 
-def _in_use(parts: Parts, space: EmbeddingSpace) -> Calibration | None:
+def in_use(parts: Parts, space: EmbeddingSpace) -> Calibration | None:
     """The calibration of a space; a model that has none yet can be measured all the same: that is how it gets one."""
     try:
         return parts.calibration_of(space)

@@ -93,7 +93,7 @@ def _acquisition(found: Evaluation) -> Table:
 def _verification(found: Evaluation) -> Table:
     points = [point for point in found.measures.points if not point.promised]
     rows = [_verified(point) for point in points]
-    rows += [(_one_in(each.wanted), NOT_SHOWN, "", "", "", "", "") for each in found.measures.beyond]
+    rows += [(one_in(each.wanted), NOT_SHOWN, "", "", "", "", "") for each in found.measures.beyond]
     after = [_needed(each, "impostor pairs") for each in found.measures.beyond[:1]]
     return Table(
         "Verification, 1:1",
@@ -117,7 +117,7 @@ def _calibrated(found: Evaluation) -> Table:
 
 def _verified(point: Point) -> tuple[str, ...]:
     return (
-        _one_in(point.wanted),
+        one_in(point.wanted),
         f"{point.threshold:.3f}",
         words.number(point.fmr.errors),
         _rate(point.fmr, small),
@@ -172,7 +172,7 @@ def _groups(grouping: Grouping) -> Table:
         )
         for group in grouping.groups
     )
-    before = [f"At a threshold of {grouping.threshold:.3f}, for an FMR of {_one_in(grouping.wanted)} over everybody."]
+    before = [f"At a threshold of {grouping.threshold:.3f}, for an FMR of {one_in(grouping.wanted)} over everybody."]
     if grouping.unlabelled:
         before.append(f"{words.number(grouping.unlabelled)} pictures have no label and are not in this table.")
     after = [sentence for rate in ("fnmr", "fmr") for sentence in differences(grouping, rate)]
@@ -245,7 +245,8 @@ def small(rate: float | None) -> str:
     return "0" if rate == 0 else f"{rate:.2g}" if rate >= 0.1 else f"{rate:.1e}"
 
 
-def _one_in(rate: float) -> str:
+def one_in(rate: float) -> str:
+    """Such as 1 in 1,000."""
     return f"1 in {words.number(round(1 / rate))}"
 
 
@@ -258,7 +259,7 @@ def _rate(rate: Rate, say: Callable[[float | None], str]) -> str:
     if rate.value is None:
         return "no pair"
     low, high = rate.interval()
-    return f"{say(rate.value)}{FEW_MARK if _few(rate) else ''} ({_span(say(low), say(high))})"
+    return f"{say(rate.value)}{FEW_MARK if _few(rate) else ''} ({span(say(low), say(high))})"
 
 
 def _found(missed: Rate) -> str:
@@ -267,10 +268,10 @@ def _found(missed: Rate) -> str:
         return "no search"
     low, high = missed.interval()
     mark = FEW_MARK if _few(missed) else ""
-    return f"{percent(1 - missed.value)}{mark} ({_span(percent(1 - high), percent(1 - low))})"
+    return f"{percent(1 - missed.value)}{mark} ({span(percent(1 - high), percent(1 - low))})"
 
 
-def _span(low: str, high: str) -> str:
+def span(low: str, high: str) -> str:
     """0.1 to 0.9 %: a shared unit is said once."""
     return f"{low.removesuffix(' %')} to {high}"
 
@@ -298,7 +299,7 @@ def _footnote(rates: Iterable[Rate]) -> tuple[str, ...]:
 
 def _needed(beyond: Beyond, what: str) -> str:
     return (
-        f"{NOT_SHOWN.capitalize()}: to show {_one_in(beyond.wanted)} takes {words.number(beyond.needed)} {what} "
+        f"{NOT_SHOWN.capitalize()}: to show {one_in(beyond.wanted)} takes {words.number(beyond.needed)} {what} "
         f"({SHOWN_FROM} errors), and there are {words.number(beyond.trials)}."
     )
 

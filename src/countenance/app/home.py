@@ -331,7 +331,7 @@ class Home:
         self, picture: PictureLike, *, purpose: str | None = None, **question: Any
     ) -> tuple[SearchResult, Looked]:
         """`search`, with what was seen in the probe, for pages that show it."""
-        asked = Question(purpose=_purpose(purpose), **question)
+        asked = Question(purpose=purpose_of(purpose), **question)
         if not self.sources():
             raise NotFound("there is nothing to search: this home has no source yet", _ADD_ONE)
         return self.parts.followed().searcher.search(read_picture(picture), asked)
@@ -344,7 +344,7 @@ class Home:
         self, a: PictureLike, b: PictureLike, *, purpose: str | None = None, case: str | None = None
     ) -> Comparison:
         """How alike one face of each picture is. Stores nothing but the log entry. Raises: as `search`."""
-        question = Question(purpose=_purpose(purpose), case=case)
+        question = Question(purpose=purpose_of(purpose), case=case)
         return Comparison(*self.parts.followed().searcher.compare(read_picture(a), read_picture(b), question))
 
     def duplicates(self, *names: str, top: int | None = None) -> Duplicates:
@@ -394,7 +394,7 @@ class Home:
 
         return evaluate(
             self.parts, people=people, pairs=pairs, groups=groups, model=model, use=use,
-            purpose=_purpose(purpose), case=case, progress=progress,
+            purpose=purpose_of(purpose), case=case, progress=progress,
         )  # fmt: skip
 
     def use_shipped_calibration(self, model: str | None = None) -> Calibration | None:
@@ -507,7 +507,8 @@ def _name(text: str) -> str:
     return text.strip()
 
 
-def _purpose(text: str | None) -> Purpose | None:
+def purpose_of(text: str | None) -> Purpose | None:
+    """The purpose of that name; None stays None. Raises: WrongUse: there is no such purpose."""
     if text is None:
         return None
     try:

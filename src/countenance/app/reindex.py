@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
 from collections.abc import Callable
@@ -16,9 +17,10 @@ from countenance.errors import NotFound, SpaceMismatch, StorageFailed, WrongUse
 from countenance.pipeline.look import Looker
 from countenance.pipeline.refresh import space_id_of
 from countenance.pipeline.reindex import Built, Reindexer
+from countenance.pipeline.subjects import some_names, without_reference
 from countenance.protocols import Embedder
 from countenance.records.reindexes import Reindex, State
-from countenance.types import EmbeddingSpace
+from countenance.types import EmbeddingSpace, GrantState
 
 if TYPE_CHECKING:
     from countenance.app.home import Home
@@ -35,27 +37,29 @@ def begin_or_go_on(home: Home, model: str | None, *, progress: Progress | None =
     Raises: WrongUse: nothing to go on with, or another model is under way; HomeBusy; NotFound; StorageFailed.
     """
     with home.parts.reindex_lock():
-        reindex = _under_way(home)
+        reindex = under_way(home)
         if reindex is None:
             if model is None:
                 raise WrongUse("no reindex is under way", "begin one: countenance reindex --model NAME")
             reindex = _begin(home, model)
-        elif model is not None and model != _space(home, reindex.to_space).model:
-            to = _space(home, reindex.to_space).model
+        elif model is not None and model != space_of(home, reindex.to_space).model:
+            to = space_of(home, reindex.to_space).model
             raise WrongUse(f"a reindex to {to} is under way", "end it first: --finish, or --roll-back")
         if reindex.state in {State.FINISHING, State.ROLLING_BACK}:
             return _end(home, reindex, accept_loss=True, progress=progress)
         return _told(home, reindex, _build(home, reindex, reindex.to_space, progress))
 
 
-def switch(home: Home, *, accept_loss: bool = False) -> dict[str, Any]:
+def switch(home: Home, *, accept_loss: bool = False, unmeasured: bool = False) -> dict[str, Any]:
     """Searches use the new model with their next one.
 
-    Raises: WrongUse: faces would be lost, or it has no calibration; HomeBusy: an ingest or a reindex is running.
+    Args: unmeasured: there need be no report that holds the two models against the operator's own labels.
+    Raises: WrongUse: it has no calibration, nobody measured it, or faces or references would be lost; HomeBusy: an
+    ingest or a reindex is running.
     """
     with home.parts.reindex_lock(), home.parts.ingest_lock():
         reindex = _needed(home, State.BUILDING)
-        space = _space(home, reindex.to_space)
+        space = space_of(home, reindex.to_space)
         try:
             home.parts.calibration_of(space)
         except (NotFound, SpaceMismatch) as error:
@@ -63,8 +67,16 @@ def switch(home: Home, *, accept_loss: bool = False) -> dict[str, Any]:
                 f"{space.model} has no calibration, so no threshold or odds could be given after the switch",
                 "measure it on your own labelled pictures, or add the model with its calibration: docs/reindex.md",
             ) from error
-        _check_loss(home, reindex, reindex.to_space, accept_loss=accept_loss)
-        reindex = _reindexer(home).switch(reindex)
+        measured = report_in_force(home, reindex) is not None
+        if not (measured or unmeasured):
+            raise WrongUse(
+                f"{space.model} was not held against {space_of(home, reindex.from_space).model} on labelled pictures "
+                + ("of your own" if reindex.report is None else "since a calibration or the detector changed"),
+                "`countenance reindex --people DIR` reports how both do; --unmeasured switches without knowing",
+            )
+        if not accept_loss:
+            _refuse_loss(home, reindex.from_space, reindex.to_space)
+        reindex = _reindexer(home).switch(reindex, measured=measured)
         home.parts.followed()
         return _told(home, reindex)
 
@@ -76,6 +88,8 @@ def roll_back(home: Home, *, accept_loss: bool = False, progress: Progress | Non
     """
     with home.parts.reindex_lock(), home.parts.ingest_lock():
         reindex = _needed(home, State.BUILDING, State.SWITCHED, State.ROLLING_BACK)
+        if reindex.state is State.SWITCHED and not accept_loss:
+            _refuse_lost_references(home, reindex.to_space, reindex.from_space)
         if reindex.state is not State.ROLLING_BACK:
             reindex = _reindexer(home).roll_back(reindex)
         home.parts.followed()
@@ -87,14 +101,15 @@ def finish(home: Home, *, accept_loss: bool = False, progress: Progress | None =
     with home.parts.reindex_lock(), home.parts.ingest_lock():
         reindex = _needed(home, State.SWITCHED, State.FINISHING)
         if reindex.state is State.SWITCHED:
-            _check_loss(home, reindex, reindex.to_space, accept_loss=accept_loss)
+            if not accept_loss:
+                _refuse_loss(home, reindex.from_space, reindex.to_space)
             reindex = _reindexer(home).begin_finish(reindex)
         return _end(home, reindex, accept_loss=True, progress=progress, locked=True)
 
 
 def status(home: Home) -> dict[str, Any] | None:
     """Where a reindex stands; None: none is under way."""
-    reindex = _under_way(home)
+    reindex = under_way(home)
     return None if reindex is None else _told(home, reindex)
 
 
@@ -122,7 +137,7 @@ def _begin(home: Home, model: str) -> Reindex:
 
 
 def _build(home: Home, reindex: Reindex, space_id: int, progress: Progress | None) -> Built:
-    embedder = _embedder(home, _space(home, space_id))
+    embedder = embedder_in(home, space_of(home, space_id))
     looking = {**home.parts.looking(), "crops": (embedder.crop,)}
     with Looker(workers=worker_count(None), **looking) as looker:  # type: ignore[arg-type]  # Looking with other crops
         return _reindexer(home).build(
@@ -138,44 +153,64 @@ def _end(
         with home.parts.ingest_lock():
             return _end(home, reindex, accept_loss=accept_loss, progress=progress, locked=True)
     home.parts.eraser.resume()
-    kept = _space(home, reindex.active)
+    kept = space_of(home, reindex.active)
     if home.parts.stores.records.reindexes.count_lacking(reindex.active):
         built = _build(home, reindex, reindex.active, progress)
         if built.lacking and not accept_loss:
-            _refuse_loss(home, reindex.active, built.lacking, built)
+            raise _lost_faces(home, reindex.active, built.lacking, built)
     pending = _reindexer(home).finish(reindex, kept)
     return {"state": str(State.DONE), "model": kept.model, "pending": list(pending)}
 
 
-def _check_loss(home: Home, reindex: Reindex, space_id: int, *, accept_loss: bool) -> None:
-    """Raises WrongUse: something would be lost, and nobody has accepted it."""
-    del reindex
-    lacking = home.parts.stores.records.reindexes.count_lacking(space_id)
-    if accept_loss:
-        return
+def _refuse_loss(home: Home, leaving: int, staying: int) -> None:
+    """Raises WrongUse: faces or references would be lost."""
+    lacking = home.parts.stores.records.reindexes.count_lacking(staying)
     if lacking:
-        _refuse_loss(home, space_id, lacking, None)
-    sources = home.parts.stores.records.sources
-    tied = [s.name for s in sources.all() if any(x.space_id != space_id for x in sources.subjects(s.grant.id))]
-    if tied:
-        raise WrongUse(
-            f"the references of the subjects of {', '.join(tied)} were not kept, so they have no template of the new "
-            "model: after this no new face of theirs can be tied to a subject",
-            "--accept-loss, and add those sources anew under the same grant before their next ingest",
-        )
+        raise _lost_faces(home, staying, lacking, None)
+    _refuse_lost_references(home, leaving, staying)
 
 
-def _refuse_loss(home: Home, space_id: int, lacking: int, built: Built | None) -> None:
+def _lost_faces(home: Home, staying: int, lacking: int, built: Built | None) -> WrongUse:
     where = "" if built is None else "".join(
         f"; {source}/{visible(os.fsdecode(place))}: {why}" for source, place, why in built.why[:5]
     )  # fmt: skip
-    raise WrongUse(
-        f"{lacking} faces have no template of {_space(home, space_id).model}, and would be lost{where}",
+    return WrongUse(
+        f"{lacking} faces have no template of {space_of(home, staying).model}, and would be lost{where}",
         "`countenance reindex` tries again and names them; --accept-loss goes on without them",
     )
 
 
-def _embedder(home: Home, space: EmbeddingSpace) -> Embedder:
+def _refuse_lost_references(home: Home, leaving: int, staying: int) -> None:
+    """Raises WrongUse: subjects have a reference in the one space and none in the other."""
+    lost = lost_references(home, leaving, staying)
+    if lost:
+        raise WrongUse(
+            f"reference pictures are not kept, so these subjects have no reference of {space_of(home, staying).model}: "
+            + "; ".join(f"{some_names(names)} (source {source})" for source, names in lost.items())
+            + ". No new face could be tied to them",
+            f"enrol them from the same list: countenance source references {next(iter(lost))} LIST.csv; "
+            "--accept-loss goes on without them",
+        )
+
+
+def lost_references(home: Home, leaving: int, staying: int) -> dict[str, tuple[str, ...]]:
+    """By source, the names of subjects who have a reference in the space that is left and none in the one that stays.
+
+    Without those of grants that are over: no face is tied under them any more.
+    """
+    stores = home.parts.stores
+    found = {}
+    for source in stores.records.sources.all():
+        if source.grant.state(stores.clock()) in {GrantState.IN_FORCE, GrantState.SUSPENDED}:
+            never = without_reference(stores, source, leaving)
+            lost = tuple(name for name in without_reference(stores, source, staying) if name not in never)
+            if lost:
+                found[source.name] = lost
+    return found
+
+
+def embedder_in(home: Home, space: EmbeddingSpace) -> Embedder:
+    """The embedder of a space that templates were made in. Raises: NotFound; SpaceMismatch: it has other weights."""
     embedder = home.parts.embedder_of(space.model)
     if embedder.space != space:
         raise SpaceMismatch(
@@ -189,17 +224,19 @@ def _reindexer(home: Home) -> Reindexer:
     return Reindexer(home.parts.stores, home.parts.followed().eraser)
 
 
-def _space(home: Home, space_id: int) -> EmbeddingSpace:
+def space_of(home: Home, space_id: int) -> EmbeddingSpace:
+    """The space of that id in the records."""
     return EmbeddingSpace(*home.parts.stores.records.sources.spaces()[space_id])
 
 
-def _under_way(home: Home) -> Reindex | None:
+def under_way(home: Home) -> Reindex | None:
+    """The reindex that is not done yet."""
     newest = home.parts.stores.records.reindexes.newest()
     return None if newest is None or newest.state is State.DONE else newest
 
 
 def _needed(home: Home, *states: State) -> Reindex:
-    reindex = _under_way(home)
+    reindex = under_way(home)
     if reindex is None:
         raise WrongUse("no reindex is under way", "begin one: countenance reindex --model NAME")
     if reindex.state not in states:
@@ -212,20 +249,43 @@ def _needed(home: Home, *states: State) -> Reindex:
     return reindex
 
 
+def stands_on(home: Home, reindex: Reindex) -> dict[str, str | None]:
+    """What a report holds for: both calibrations and the detector, as they are now."""
+    return {
+        "calibration_from": _calibration_id(home, space_of(home, reindex.from_space)),
+        "calibration_to": _calibration_id(home, space_of(home, reindex.to_space)),
+        "detector": home.parts.detector().sha256,
+    }
+
+
+def report_in_force(home: Home, reindex: Reindex) -> dict[str, Any] | None:
+    """How both models did on labelled pictures (`app.reindex_report`); None: nobody measured, or it has changed."""
+    report: dict[str, Any] | None = None if reindex.report is None else json.loads(reindex.report)
+    return report if report is not None and report["stands_on"] == stands_on(home, reindex) else None
+
+
+def _calibration_id(home: Home, space: EmbeddingSpace) -> str | None:
+    with suppress(NotFound, SpaceMismatch):
+        return home.parts.calibration_of(space).id
+    return None
+
+
 def _told(home: Home, reindex: Reindex, built: Built | None = None) -> dict[str, Any]:
     lacking = home.parts.stores.records.reindexes.count_lacking(reindex.to_space)
     indexed = home.parts.stores.records.gallery.counts()["indexed"]
-    calibration = None
-    with suppress(NotFound, SpaceMismatch):
-        calibration = home.parts.calibration_of(_space(home, reindex.to_space)).id
+    leaving = reindex.to_space if reindex.state is State.ROLLING_BACK else reindex.from_space
+    staying = reindex.from_space if reindex.state is State.ROLLING_BACK else reindex.to_space
+    lost = lost_references(home, leaving, staying)
     return {
         "state": str(reindex.state),
-        "from": _space(home, reindex.from_space).model,
-        "to": _space(home, reindex.to_space).model,
-        "model": _space(home, reindex.active).model,
+        "from": space_of(home, reindex.from_space).model,
+        "to": space_of(home, reindex.to_space).model,
+        "model": space_of(home, reindex.active).model,
         "lacking": lacking,
         "percent": 100 if not lacking else int(100 * max(0, indexed - lacking) / max(1, indexed)),
-        "calibration": calibration,
+        "references_lacking": [{"source": name, "subjects": list(lost[name])} for name in lost],
+        "calibration": _calibration_id(home, space_of(home, reindex.to_space)),
+        "report": report_in_force(home, reindex),
         **({} if built is None else {"made": built.made, "why": [
             {"source": source, "place": visible(os.fsdecode(place)), "why": why} for source, place, why in built.why
         ]}),

@@ -100,7 +100,7 @@ class Calibration:
 
         Raises: ValueError: searched < 0; WrongUse: fpir is not between 0 and 1.
         """
-        fmr = _fmr_for(searched, fpir)
+        fmr = fmr_for(searched, fpir)
         allowed = math.floor(fmr * self.impostor.total + 1e-6)  # 99.99999999 pairs are 100
         if allowed >= SHOWN_FROM:
             return self.impostor.lowest_with_at_most(allowed), False
@@ -114,7 +114,7 @@ class Calibration:
         """
         if not self.threshold(searched, fpir)[1]:
             return None
-        fmr = _fmr_for(searched, fpir)
+        fmr = fmr_for(searched, fpir)
         low, high = np.quantile([tail.score_at(fmr) for tail in self.replicates], (0.025, 0.975))
         return _up(min(float(low), 1.0)), _up(min(float(high), 1.0))
 
@@ -167,8 +167,11 @@ def round_up_searched(searched: int) -> int:
     return -(-searched // unit) * unit
 
 
-def _fmr_for(searched: int, fpir: float) -> float:
-    """The false-match rate with which `searched` comparisons give a false lead with probability `fpir`."""
+def fmr_for(searched: int, fpir: float) -> float:
+    """The false-match rate with which `searched` comparisons give a false lead with probability `fpir`.
+
+    Raises: ValueError: searched < 0; WrongUse: fpir is not between 0 and 1.
+    """
     _require_count(searched)
     if not 0 < fpir < 1:
         raise WrongUse(f"fpir must lie between 0 and 1, not {fpir}", "0.01 is one false lead in 100 searches")

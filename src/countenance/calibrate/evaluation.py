@@ -178,17 +178,18 @@ def measure(
     lost: Lost,
     groupings: Sequence[tuple[Labels, Mapping[str, int]]] = (),
     in_use: Calibration | None = None,
+    promises: Sequence[float] = PROMISES,
 ) -> Measures:
     """The measures of these pairs.
 
     Args: groupings: labels of the rows, each with its pictures without a face by label; in_use: the calibration whose
-    thresholds are held against the data.
+    thresholds are held against the data, those for the FMRs of `promises`.
     """
     found = distributions(pairs)
     shown, beyond = thresholds(found.impostor)
     cuts = [(wanted, False, score) for wanted, score in shown]
     if in_use is not None:
-        cuts += [(wanted, True, in_use.threshold(1, wanted)[0]) for wanted in PROMISES]
+        cuts += [(wanted, True, in_use.threshold(1, wanted)[0]) for wanted in promises]
     everybody, *grouped = tally(
         pairs, [score for _, _, score in cuts], [Labels.none(len(pairs.people)), *(labels for labels, _ in groupings)]
     )

@@ -15,6 +15,7 @@ from countenance.cli.base import Command, Session, note, pass_session
 from countenance.errors import WrongUse
 
 if TYPE_CHECKING:
+    from countenance.app.evaluation_tables import Table
     from countenance.pipeline.evaluate import Evaluation
 
 PATH = click.Path(readable=False)
@@ -96,14 +97,11 @@ def tell(found: Evaluation) -> None:
     from countenance.app import evaluation_tables
     from countenance.app.words import number, visible
 
-    width = min(shutil.get_terminal_size((120, 24)).columns, 120)
     click.echo(click.style(visible(evaluation_tables.title(found)), bold=True))
     click.echo(evaluation_tables.summary(found))
     for table in evaluation_tables.tables(found):
         click.echo()
-        click.echo(click.style(visible(table.title), bold=True))
-        for line in evaluation_tables.as_text(table, width):
-            click.echo(visible(line))
+        tell_table(table)
     for why, count, names, more in evaluation_tables.excluded(found):
         click.echo()
         click.echo(f"Left out, {number(count)}: {visible(why)}")
@@ -118,3 +116,13 @@ def tell(found: Evaluation) -> None:
         )
         click.echo("are extrapolated and say so. `countenance evaluate --use-shipped` goes back.")
     click.echo(f"log entry {found.log_entry}")
+
+
+def tell_table(table: Table) -> None:
+    """A table, as wide as the terminal."""
+    from countenance.app.evaluation_tables import as_text
+    from countenance.app.words import visible
+
+    click.echo(click.style(visible(table.title), bold=True))
+    for line in as_text(table, min(shutil.get_terminal_size((120, 24)).columns, 120)):
+        click.echo(visible(line))

@@ -198,6 +198,28 @@ def suspend(session: Session, name: str) -> None:
     _act(session, name, "suspend", "{name} is suspended: its faces are in no search from now on. `resume` ends that.")
 
 
+@command.command(short_help="Enrol the references of its subjects again, for another model.")
+@click.argument("name")
+@click.argument("subjects", metavar="FILE", type=click.Path(readable=False))
+@pass_session
+def references(session: Session, name: str, subjects: str) -> None:
+    """Enrol the reference pictures of a source's subjects again, from the list with which it was added.
+
+    Their pictures are not kept, so a change of the model (`countenance reindex`) needs them once more.
+    """
+    from countenance.app.references import add_references
+
+    with session.open() as home:
+        told = add_references(home, name, subjects)
+
+        def text() -> None:
+            click.echo(f"{several(told['enrolled'], 'reference')} of {name} enrolled.")
+            if told["lacking"]:
+                click.echo(f"  still lacking: {', '.join(told['lacking'])}")
+
+        session.answer(told, text)
+
+
 @command.command()
 @click.argument("name")
 @pass_session

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countenance.calibrate.calibration import Calibration
-from countenance.calibrate.evaluation import Lost, Measures, measure
+from countenance.calibrate.evaluation import PROMISES, Lost, Measures, measure
 from countenance.calibrate.measure import METHOD, check_enough, measured
 from countenance.calibrate.pairs import EveryPair, GivenPairs, Labels, Pairs
 from countenance.cases.reference import check_reference
@@ -97,6 +97,7 @@ class Evaluator:
     embedder: Embedder
     detector: Model  # with which `looker` looks
     in_use: Calibration | None  # of the embedder's space; None: it has none yet
+    promises: tuple[float, ...] = PROMISES  # FMRs whose thresholds, by that calibration, are held against the data
 
     def evaluate(
         self,
@@ -122,7 +123,7 @@ class Evaluator:
                 f"{len(used.pairs.people) or 'no'} labelled pictures show a usable face; at least two are needed",
                 "see `countenance detect` on one of them",
             )
-        measures = measure(used.pairs, used.lost, used.groupings, self.in_use)
+        measures = measure(used.pairs, used.lost, used.groupings, self.in_use, self.promises)
         calibration = None
         if calibrate and isinstance(used.pairs, EveryPair):
             whose, date = "labelled pictures of this home's operator", self.stores.clock().date()

@@ -58,7 +58,7 @@ class Registrar:
         Raises: GrantInvalid, WrongUse (the name is taken), LogUnwritable, StorageFailed.
         """
         uid, grant_uid = uuid.uuid4(), uuid.uuid4()
-        templates = self._subject_templates(subjects)
+        templates = reference_templates(self.stores, self.looker, self.embedder, subjects)
         with self.stores.naming_keys():
             key = self.stores.keys.create()[0] if evidence is not None or subjects else None
             blobs: dict[str, bytes] = {}
@@ -100,17 +100,6 @@ class Registrar:
         self.stores.records.sources.ensure_class(source.grant, source.jurisdictions)
         return source
 
-    def _subject_templates(self, subjects: Sequence[SubjectLine]) -> Vectors:
-        """(S, D); a row a subject, made in memory under a permit of its own."""
-        if not subjects:
-            return np.empty((0, self.embedder.space.dimension), np.float32)
-        crops = np.stack([reference_face(self.looker, line).crop_for(self.embedder.crop) for line in subjects])
-        permit, _ = self.stores.policy.decide(
-            self.stores.ask(Act.SUBJECT_CHECK, brought=True), classes=frozenset({BROUGHT}),
-            record={"references": len(subjects)},
-        )  # fmt: skip
-        return self.embedder.embed(crops, permit)
-
     def _seal_subject(
         self, blobs: dict[str, bytes], key: bytes, line: SubjectLine, vector: np.typing.NDArray[np.float32]
     ) -> SealedSubject:
@@ -146,6 +135,18 @@ class Registrar:
             "evidence_sha256": evidence,
             "subjects": [{"subject": s.uid, "evidence_sha256": s.evidence_sha256} for s in subjects],
         }
+
+
+def reference_templates(stores: Stores, looker: Looker, embedder: Embedder, subjects: Sequence[SubjectLine]) -> Vectors:
+    """(S, D); a row a subject, made in memory under a permit of its own. Raises: GrantInvalid: names the line."""
+    if not subjects:
+        return np.empty((0, embedder.space.dimension), np.float32)
+    crops = np.stack([reference_face(looker, line).crop_for(embedder.crop) for line in subjects])
+    permit, _ = stores.policy.decide(
+        stores.ask(Act.SUBJECT_CHECK, brought=True), classes=frozenset({BROUGHT}),
+        record={"references": len(subjects)},
+    )  # fmt: skip
+    return embedder.embed(crops, permit)
 
 
 def read_evidence(path: Path) -> bytes:

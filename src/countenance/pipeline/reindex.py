@@ -180,9 +180,12 @@ class Reindexer:
         return 0
 
     # --- the switch, there and back ------------------------------------------------------------------------------
-    def switch(self, reindex: Reindex) -> Reindex:
-        """Searches use the new space from their next one on, in every process. Only under the ingest lock."""
-        self.stores.log.append("reindex.switched", {"reindex": reindex.uid})
+    def switch(self, reindex: Reindex, *, measured: bool) -> Reindex:
+        """Searches use the new space from their next one on, in every process. Only under the ingest lock.
+
+        `measured`: for the log: the operator has a report of how both models do on pictures of their own.
+        """
+        self.stores.log.append("reindex.switched", {"reindex": reindex.uid, "measured": measured})
         return self.stores.records.reindexes.move(reindex, State.SWITCHED, active=reindex.to_space)
 
     def roll_back(self, reindex: Reindex) -> Reindex:
@@ -199,7 +202,8 @@ class Reindexer:
     def finish(self, reindex: Reindex, kept: EmbeddingSpace) -> tuple[str, ...]:
         """Of every face only the template in the active space is left: others' bytes and keys are gone.
 
-        Faces without one there are erased, and taken again when their file is read anew. Only under the ingest lock.
+        Faces without one there are erased, and taken again when their file is read anew. So are references of
+        subjects, which come back from the grant's list (`pipeline.references`). Only under the ingest lock.
         Returns: where bytes may still lie, sealed under keys that are destroyed. Safe to repeat after a crash.
         """
         records, pending = self.stores.records.reindexes, set[str]()
@@ -211,6 +215,7 @@ class Reindexer:
                 records.keep_one(still, reindex.active, self._crop_hashes(still, reindex.active))
                 old = [p.key_id if p.second_space == reindex.active else p.second.key_id for p in still]
                 pending.update(self.stores.keys.destroy(old).pending)
+        records.keep_references(reindex.active)
         self.eraser.due(Due(faces=records.give_up(reindex.active)), "replaced")
         pending.update(self.stores.segments.keep_only(kept).pending)
         sweep(self.stores, whole=True)  # a finish that was cut short may have left an old key that was never noted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,16 +13,18 @@ from countenance.calibrate.calibration import Calibration
 from countenance.errors import GrantInvalid, SpaceMismatch
 from countenance.permits import Permit
 from countenance.pipeline.look import Looked, Looker
-from countenance.pipeline.sealing import subject_template_binding, unpack_vectors
+from countenance.pipeline.refresh import space_id_of
+from countenance.pipeline.sealing import subject_name_binding, subject_template_binding, unpack_vectors
 from countenance.pipeline.stores import Stores
 from countenance.protocols import Embedder
-from countenance.records.sources import Source
+from countenance.records.sources import SealedSubject, Source
 from countenance.rights.subjects import SubjectLine
 from countenance.types import AlignedFace, Rejected, Vectors
 
 # A stranger's face is wrongly tied to somebody on the list in 1 of 1,000 faces: stricter than a search, since nobody
 # looks at each tie, and a false one would make a template without consent.
 FALSE_TIES: Final = 1e-3
+NAMED: Final = 20  # subjects in one message
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +44,47 @@ class SubjectMatcher:
 
 
 def open_subjects(stores: Stores, source: Source, embedder: Embedder, calibration: Calibration) -> SubjectMatcher:
-    """The matcher of a source's grant. Raises: SpaceMismatch: its references were made with another model."""
+    """The matcher of a source's grant. Raises: SpaceMismatch: references were made with another model alone."""
     subjects = stores.records.sources.subjects(source.grant.id)
     space = embedder.space
-    for space_id in {subject.space_id for subject in subjects}:
-        model, sha256, _ = stores.records.sources.spaces()[space_id]
-        if (model, sha256) != (space.model, space.weights_sha256):
-            raise SpaceMismatch(
-                f"the subjects of {source.name!r} were enrolled with {model} ({sha256[:12]}), "
-                f"and this is {space.model} ({space.weights_sha256[:12]})",
-                "add the source anew under the same grant",
-            )
+    space_id = space_id_of(stores, space)
+    lacking = without_reference(stores, source, space_id)
+    if lacking:
+        raise SpaceMismatch(
+            f"of {source.name!r} {some_names(lacking)} have no reference of the model {space.model} "
+            f"({space.weights_sha256[:12]})",
+            f"enrol them again from the same list: countenance source references {source.name} LIST.csv",
+        )
     packed = [
-        stores.keys.open(source.grant_key or b"", subject_template_binding(subject.uid), subject.template)
+        stores.keys.open(
+            source.grant_key or b"", subject_template_binding(subject.uid), subject.reference_in(space_id) or b""
+        )
         for subject in subjects
     ]
     threshold, _ = calibration.threshold(len(subjects), FALSE_TIES)
     return SubjectMatcher(
         tuple(subject.id for subject in subjects), unpack_vectors(packed, space.dimension), threshold, embedder
     )
+
+
+def without_reference(stores: Stores, source: Source, space_id: int) -> tuple[str, ...]:
+    """The names of the source's subjects who have no reference in that space."""
+    return tuple(
+        subject_name(stores, source, subject)
+        for subject in stores.records.sources.subjects(source.grant.id)
+        if subject.reference_in(space_id) is None
+    )
+
+
+def subject_name(stores: Stores, source: Source, subject: SealedSubject) -> str:
+    """As the grant's list had it."""
+    return stores.keys.open(source.grant_key or b"", subject_name_binding(subject.uid), subject.name).decode()
+
+
+def some_names(names: Sequence[str]) -> str:
+    """The first of them, and how many more."""
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def reference_face(looker: Looker, line: SubjectLine) -> AlignedFace:

@@ -210,6 +210,8 @@ class Erasures:
         classes = sa.select(t.policy_classes.c.id).where(t.policy_classes.c.grant_id.in_(grants))
         with self._db.write() as connection:
             connection.execute(t.enrolments.delete().where(t.enrolments.c.class_id.in_(classes)))
+            subjects = sa.select(t.subjects.c.id).where(t.subjects.c.grant_id.in_(grants))
+            connection.execute(t.subject_templates.delete().where(t.subject_templates.c.subject_id.in_(subjects)))
             connection.execute(t.subjects.delete().where(t.subjects.c.grant_id.in_(grants)))
             connection.execute(t.policy_classes.delete().where(t.policy_classes.c.grant_id.in_(grants)))
             connection.execute(t.grants.delete().where(t.grants.c.source_id == source_id))

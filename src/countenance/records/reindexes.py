@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -32,6 +32,9 @@ class State(StrEnum):
     DONE = "done"
 
 
+BOTH_STAND: Final = (State.BUILDING, State.SWITCHED)  # nothing of either space is being destroyed
+
+
 @dataclass(frozen=True, slots=True)
 class Reindex:
     """One change of the model. Spaces by their ids in the records."""
@@ -42,6 +45,7 @@ class Reindex:
     to_space: int
     active: int  # the space that searches use
     state: State
+    report: str | None = None  # both models on the operator's own labels, as JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,18 @@ class Reindexes:
                 .where(t.reindexes.c.id == reindex.id)
                 .values(state=str(state), active_space_id=active, done_at=done_at)
             )
-        return Reindex(reindex.id, reindex.uid, reindex.from_space, reindex.to_space, active, state)
+        return replace(reindex, active=active, state=state)
+
+    def keep_report(self, reindex: Reindex, report: str) -> None:
+        """The report is that reindex's, in place of an earlier one. Raises: WrongUse: it has ended meanwhile."""
+        with self._db.write() as connection:
+            kept = connection.execute(
+                t.reindexes.update()
+                .where(t.reindexes.c.id == reindex.id, t.reindexes.c.state.in_(BOTH_STAND))
+                .values(report=report)
+            )
+        if not kept.rowcount:
+            raise WrongUse("the reindex ended while its models were measured", "`countenance status` says where it is")
 
     # --- what is lacking -----------------------------------------------------------------------------------------
     def count_lacking(self, space_id: int) -> int:
@@ -204,6 +219,30 @@ class Reindexes:
             note_changes(connection, [(row.face_id, row.class_id) for row in enrolled], added=True)
         return still
 
+    def add_references(self, reindex: Reindex | None, references: Mapping[int, tuple[int, bytes]]) -> None:
+        """Subjects, by id, have this sealed reference in this space: beside their own, or without a reindex as it.
+
+        Raises: WrongUse: a reindex began or ended meanwhile, nothing was written.
+        """
+        with self._db.write() as connection:
+            under_way = connection.execute(t.reindexes.select().where(t.reindexes.c.state != State.DONE)).one_or_none()
+            if (reindex and reindex.id) != (under_way and under_way.id) or (
+                under_way is not None and under_way.state not in BOTH_STAND
+            ):
+                raise WrongUse("a change of the model began or ended meanwhile", "run the same command again")
+            for subject, (space_id, template) in references.items():
+                if reindex is None:
+                    connection.execute(
+                        t.subjects.update()
+                        .where(t.subjects.c.id == subject)
+                        .values(template=template, space_id=space_id)
+                    )
+                else:
+                    connection.execute(t.subject_templates.delete().where(t.subject_templates.c.subject_id == subject))
+                    connection.execute(
+                        t.subject_templates.insert().values(subject_id=subject, space_id=space_id, template=template)
+                    )
+
     # --- the end -------------------------------------------------------------------------------------------------
     def pairs(self) -> tuple[Pair, ...]:
         """Some of the faces that still have templates in two spaces and are not being erased."""
@@ -243,6 +282,21 @@ class Reindexes:
                 t.face_templates.delete().where(t.face_templates.c.face_id.in_([pair.face for pair in pairs]))
             )
 
+    def keep_references(self, space_id: int) -> None:
+        """Of every subject no reference in another space is left, also where there is none in this one."""
+        with self._db.write() as connection:
+            seconds = connection.execute(
+                t.subject_templates.select().where(t.subject_templates.c.space_id == space_id)
+            ).all()
+            for row in seconds:
+                connection.execute(
+                    t.subjects.update()
+                    .where(t.subjects.c.id == row.subject_id)
+                    .values(template=row.template, space_id=space_id)
+                )
+            connection.execute(t.subject_templates.delete())
+            connection.execute(t.subjects.update().where(t.subjects.c.space_id != space_id).values(template=b""))
+
     def give_up(self, space_id: int) -> tuple[FaceId, ...]:
         """Faces without a template in the space leave every index, and are returned, to be erased."""
         with self._db.write() as connection:
@@ -268,4 +322,4 @@ def _searchable() -> sa.ColumnElement[bool]:
 
 def _reindex(row: Any) -> Reindex:
     return Reindex(row.id, str(uuid.UUID(bytes=row.uid)), row.from_space_id, row.to_space_id, row.active_space_id,
-                   State(row.state))  # fmt: skip
+                   State(row.state), row.report)  # fmt: skip

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-SCHEMA_REVISION: Final = "0003"  # newest in migrations/versions
+SCHEMA_REVISION: Final = "0004"  # newest in migrations/versions
 
 metadata = sa.MetaData(
     naming_convention={
@@ -112,8 +112,17 @@ subjects = sa.Table(
     sa.Column("name", sa.LargeBinary, nullable=False),  # sealed under the grant's key
     sa.Column("evidence_sha256", sa.String(64), nullable=False),
     sa.Column("evidence_blob", sa.String(64), nullable=False),
-    sa.Column("template", sa.LargeBinary, nullable=False),  # sealed under the grant's key
+    sa.Column("template", sa.LargeBinary, nullable=False),  # sealed under the grant's key; empty: the reference is gone
     sa.Column("space_id", sa.ForeignKey("spaces.id"), nullable=False),
+)
+
+# References in a second space, while the home changes its model. Empty at all other times.
+subject_templates = sa.Table(
+    "subject_templates",
+    metadata,
+    sa.Column("subject_id", sa.ForeignKey("subjects.id"), primary_key=True),
+    sa.Column("space_id", sa.ForeignKey("spaces.id"), nullable=False),
+    sa.Column("template", sa.LargeBinary, nullable=False),  # sealed under the grant's key
 )
 
 policy_classes = sa.Table(
@@ -225,6 +234,7 @@ reindexes = sa.Table(
     sa.Column("state", sa.String(16), nullable=False),  # building, switched, finishing, rolling_back, done
     sa.Column("begun_at", UtcTime, nullable=False),
     sa.Column("done_at", UtcTime),
+    sa.Column("report", sa.Text),  # both models on the operator's own labels, as JSON: counts and rates, no person
 )
 
 enrolments = sa.Table(

@@ -64,9 +64,16 @@ class SealedSubject:
     name: bytes
     evidence_sha256: str
     evidence_blob: str
-    template: bytes
+    template: bytes  # empty: the model that made it has gone
     space_id: int
     id: int = 0
+    second: bytes = b""  # in `second_space`, while the home changes its model
+    second_space: int | None = None
+
+    def reference_in(self, space_id: int) -> bytes | None:
+        """The sealed reference in that space; None: it was never made there, or is gone."""
+        found = {self.space_id: self.template, self.second_space: self.second}.get(space_id)
+        return found or None
 
 
 def move_policy_version(connection: sa.Connection) -> None:
@@ -148,11 +155,21 @@ class Sources:
     def subjects(self, grant_id: int) -> tuple[SealedSubject, ...]:
         """The subjects of a grant, sealed."""
         with self._db.read() as connection:
-            rows = connection.execute(t.subjects.select().where(t.subjects.c.grant_id == grant_id)).all()
+            rows = connection.execute(
+                sa.select(
+                    t.subjects,
+                    t.subject_templates.c.template.label("second"),
+                    t.subject_templates.c.space_id.label("second_space"),
+                )
+                .outerjoin(t.subject_templates)
+                .where(t.subjects.c.grant_id == grant_id)
+                .order_by(t.subjects.c.id)
+            ).all()
         return tuple(
             SealedSubject(
                 uid=str(uuid.UUID(bytes=row.uid)), name=row.name, evidence_sha256=row.evidence_sha256,
                 evidence_blob=row.evidence_blob, template=row.template, space_id=row.space_id, id=row.id,
+                second=row.second or b"", second_space=row.second_space,
             )
             for row in rows
         )  # fmt: skip

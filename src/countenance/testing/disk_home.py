@@ -12,7 +12,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -24,8 +24,11 @@ from countenance.keys.master import KEYFILE_VARIABLE
 from countenance.permits import Act
 from countenance.pipeline.sealing import crop_binding, pack_vector, template_binding
 from countenance.testing import forged
-from countenance.testing.toy import ToyEmbedder, ToyLooker, vector
+from countenance.testing.toy import SPACE, TURNED, ToyEmbedder, ToyLooker, TurnedEmbedder, vector
 from countenance.types import EmbeddingSpace
+from countenance.weights.manifest import SFACE, entries
+from countenance.weights.model import Model
+from countenance.weights.store import shipped
 
 Tell = Callable[[Any], None]
 BATCH_FACES: Final = 2  # so that a handful of pictures is several batches
@@ -44,16 +47,22 @@ class Eyes(ToyLooker):
         """There is nothing to close."""
 
 
+EMBEDDERS: Final = {SPACE.model: ToyEmbedder, TURNED.model: TurnedEmbedder}  # as if they came with Countenance
+
+
 def _embedder(model: Any = None, *, threads: int, runtime: str) -> ToyEmbedder:
-    del model, threads, runtime
-    return ToyEmbedder()
+    del threads, runtime
+    return EMBEDDERS[SPACE.model if model is None else model.name]()
+
+
+def _shipped(name: str) -> Model:
+    return replace(shipped(SFACE), name=name) if name in EMBEDDERS else shipped(name)
 
 
 def _calibration(space: EmbeddingSpace) -> Calibration:
-    """The shipped one, for the toy space: odds are odds."""
-    del space
-    shipped = resources.files("countenance.calibrate") / "data" / "sface-2021dec.json"
-    return Calibration.from_json(shipped.read_bytes())
+    """The shipped one, for the toy spaces: odds are odds."""
+    data = (resources.files("countenance.calibrate") / "data" / "sface-2021dec.json").read_bytes()
+    return replace(Calibration.from_json(data), space=space)
 
 
 def _one_folder(name: str) -> str:
@@ -71,6 +80,11 @@ def toy_eyes() -> Iterator[None]:
             "countenance.app.home.Looker": Eyes,
             "countenance.app.wiring.Looker": Eyes,
             "countenance.app.evaluation.Looker": Eyes,
+            "countenance.app.reindex.Looker": Eyes,
+            "countenance.app.reindex_report.Looker": Eyes,
+            "countenance.app.references.Looker": Eyes,
+            "countenance.app.wiring.entries": lambda: {*entries(), *EMBEDDERS},
+            "countenance.app.wiring.shipped": _shipped,
             "countenance.calibrate.calibration.load": _calibration,
             "countenance.pipeline.ingest.BATCH_FACES": BATCH_FACES,
             "countenance.pipeline.ingest.BATCH_S": 3600.0,

@@ -30,6 +30,7 @@ from countenance.types import (
 )
 
 SPACE = EmbeddingSpace("toy", "0" * 64, 64)
+TURNED = EmbeddingSpace("turned-toy", "1" * 64, 48)
 T = TypeVar("T")
 
 
@@ -102,6 +103,25 @@ class ToyEmbedder:
         self.embedded += len(crops)
         rows = [vector(bytes(crop[0, :, 0]).rstrip(b"\0").decode()) for crop in crops]
         return np.stack(rows) if rows else np.empty((0, SPACE.dimension), np.float32)
+
+
+class TurnedEmbedder(ToyEmbedder):
+    """The toy's directions, projected: another model, whose scores follow the toy's and mean nothing beside them."""
+
+    space = TURNED
+
+    def embed(self, crops: NDArray[np.uint8], permit: Permit) -> Vectors:
+        """(N, 48). Raises PermitRefused."""
+        return turned(super().embed(crops, permit))
+
+
+def turned(rows: Vectors) -> Vectors:
+    """(N, 48) unit rows of the second toy model for (N, 64) of the first."""
+    across = np.linalg.qr(np.random.RandomState(2).standard_normal((SPACE.dimension, SPACE.dimension)))[0]
+    projected = rows @ across[:, : TURNED.dimension]
+    lengths = np.linalg.norm(projected, axis=1, keepdims=True)
+    unit: Vectors = (projected / lengths).astype(np.float32)
+    return unit
 
 
 def vector(name: str) -> NDArray[np.float32]:

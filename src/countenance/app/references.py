@@ -1,0 +1,61 @@
+"""`countenance source references`: subjects' references in the space that a home changes to, or has changed to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from countenance.app.reindex import embedder_in, space_of, under_way
+from countenance.errors import WrongUse
+from countenance.pipeline.look import Looker
+from countenance.pipeline.references import enrol_again, whom_they_name
+from countenance.pipeline.refresh import space_id_of
+from countenance.pipeline.subjects import without_reference
+from countenance.protocols import Embedder
+from countenance.records.reindexes import BOTH_STAND, Reindex
+from countenance.records.sources import SealedSubject
+from countenance.rights.subjects import read_subjects
+from countenance.types import GrantState
+
+if TYPE_CHECKING:
+    from countenance.app.home import Home
+
+
+def add_references(home: Home, name: str, path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The subjects that the list at `path` names have a reference of the other model too, or of the home's own.
+
+    Raises: NotFound; GrantInvalid: names the line; WrongUse: the grant is not in force, or templates are being
+    destroyed; PolicyDenied, LogUnwritable, StorageFailed.
+    """
+    stores, source = home.parts.stores, home.source(name)
+    if source.grant.state(stores.clock()) is not GrantState.IN_FORCE:
+        raise WrongUse(f"the grant of {name} is not in force", "`countenance source show` says why")
+    reindex = under_way(home)
+    if reindex is not None and reindex.state not in BOTH_STAND:
+        raise WrongUse("templates of one model are being destroyed", "`countenance reindex` ends it; then do this")
+    active = space_id_of(stores, home.parts.followed().embedder.space)
+    wanted = [
+        (subject, line, space)
+        for subject, line in whom_they_name(stores, source, read_subjects(Path(path).expanduser()))
+        if (space := _space_for(subject, reindex, active)) is not None
+    ]
+    embedders = {space: embedder_in(home, space_of(home, space)) for space in {space for _, _, space in wanted}}
+
+    def looker_for(embedder: Embedder) -> Looker:
+        return Looker(workers=1, detector=home.parts.detector(), crops=(embedder.crop,))
+
+    if wanted:
+        enrol_again(stores, source, reindex, wanted, embedders, looker_for)
+    spaces = {active} if reindex is None else {reindex.from_space, reindex.to_space}
+    lacking = {name for space in spaces for name in without_reference(stores, source, space)}
+    return {"source": name, "enrolled": len(wanted), "lacking": sorted(lacking)}
+
+
+def _space_for(subject: SealedSubject, reindex: Reindex | None, active: int) -> int | None:
+    """In which space the subject's reference is to be made; None: it has what it needs."""
+    if reindex is None:
+        return None if subject.reference_in(active) is not None else active
+    if subject.second_space is not None:
+        return subject.second_space  # a better picture
+    return reindex.from_space if subject.space_id == reindex.to_space else reindex.to_space
