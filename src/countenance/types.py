@@ -253,10 +253,9 @@ class Order:
 
     id: int
     stops: frozenset[str]  # "collect", "embed", "offer"
-    scope: str  # "jurisdiction" | "source" | "client" | "client_class"
-    value: str
+    targets: frozenset[tuple[str, str]]  # (scope, value); scope: "jurisdiction", "source", "client", "client_class"
     starts_at: datetime
-    lifted_at: datetime | None = None
+    ends_at: datetime | None = None  # its own term, where it has one
 
 
 # --- what leaves -----------------------------------------------------------------------------------------------------

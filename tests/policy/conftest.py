@@ -28,7 +28,8 @@ def a_class(class_id=1, grant=None, jurisdictions=("CA-ON",), source="album", fl
 
 
 def an_order(stops=("offer",), scope="jurisdiction", value="CA", **more):
-    return Order(id=1, stops=frozenset(stops), scope=scope, value=value, starts_at=NOW - timedelta(days=1), **more)
+    more = {"starts_at": NOW - timedelta(days=1), **more}
+    return Order(id=1, stops=frozenset(stops), targets=frozenset({(scope, value)}), **more)
 
 
 class World:

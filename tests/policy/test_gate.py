@@ -182,7 +182,7 @@ def test_what_an_order_covers(world, scope, value, places, covered):
 
 
 def test_an_order_binds_from_its_day_until_it_is_lifted(world):
-    order = an_order(lifted_at=NOW + timedelta(days=2))
+    order = an_order(ends_at=NOW + timedelta(days=2))
     world.set(orders=(order,))
     moments = {NOW - timedelta(days=2): True, NOW: False, NOW + timedelta(days=3): True}
     for moment, permitted in moments.items():

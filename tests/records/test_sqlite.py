@@ -131,6 +131,29 @@ def test_a_home_that_changes_its_model_at_the_third_schema_goes_on_after_it(tmp_
     store.close()
 
 
+def test_an_order_and_a_suppression_of_the_fourth_schema_still_bind(tmp_path):
+    path = tmp_path / "records.db"
+    at_revision(path, "0004")
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("INSERT INTO orders (id, uid, stops, scope, value, starts_at) "
+                    "VALUES (3, ?, '[\"offer\"]', 'jurisdiction', 'CA', '2026-01-01T00:00:00Z')",
+                    (bytes(16),))  # fmt: skip
+        raw.execute("INSERT INTO suppressions (id, digest, box, erasure_uid) VALUES (1, ?, '[1,2,3,4]', x'07')",
+                    (b"d" * 32,))  # fmt: skip
+        raw.execute("INSERT INTO cases VALUES (1, x'01', 'case-1', x'02', '2026-01-01T00:00:00Z')")
+        raw.execute("INSERT INTO searches VALUES (1, 'entry', 1, 'research', 'probe', '2026-01-01T00:00:00Z')")
+        raw.commit()
+    store = open_records(path)
+    _, _, [order] = store.sources.policy_facts()
+    assert (order.id, order.stops, order.targets) == (3, {"offer"}, {("jurisdiction", "CA")})
+    assert store.pictures.suppressions([b"d" * 32]) == {b"d" * 32: [(1, 2, 3, 4)]}
+    with store.database.read() as connection:
+        assert connection.execute(sa.select(schema.searches.c.client_id, schema.searches.c.erased_leads)).one() == (
+            None, 0,
+        )  # fmt: skip
+    store.close()
+
+
 def test_an_earlier_schema_is_migrated_in_one_transaction(tmp_path, monkeypatch):
     open_records(tmp_path / "records.db").close()
     with sqlite3.connect(tmp_path / "records.db") as connection:

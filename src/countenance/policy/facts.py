@@ -112,22 +112,25 @@ def _covered_by(places: frozenset[str]) -> frozenset[str]:
 
 
 def _covers(order: Order, policy_class: PolicyClass, now: datetime) -> bool:
-    if now < order.starts_at or (order.lifted_at is not None and now >= order.lifted_at):
-        return False
-    if order.scope == "source":
-        return policy_class.source == order.value
-    if order.scope == "jurisdiction":
+    in_force = now >= order.starts_at and (order.ends_at is None or now < order.ends_at)
+    return in_force and any(_aims_at(scope, value, policy_class) for scope, value in order.targets)
+
+
+def _aims_at(scope: str, value: str, policy_class: PolicyClass) -> bool:
+    if scope == "source":
+        return policy_class.source == value
+    if scope == "jurisdiction":
         # Unknown counts as covered; so does a place that merely overlaps (pictures from somewhere in US, an order
         # for US-IL).
         return UNKNOWN in policy_class.jurisdictions or any(
-            jurisdictions.covers(order.value, place) or jurisdictions.covers(place, order.value)
+            jurisdictions.covers(value, place) or jurisdictions.covers(place, value)
             for place in policy_class.jurisdictions
         )
-    return False  # client and client class: no home has clients yet
+    return False  # a client or a class of them: no home has clients yet
 
 
 def changes_at(classes: Iterable[PolicyClass], orders: Iterable[Order], now: datetime) -> datetime | None:
     """The next moment at which time alone changes a fact, so that a kept decision knows when it is old."""
     moments = [m for c in classes for m in (c.grant.starts_at, c.grant.expires_at)]
-    moments += [m for o in orders for m in (o.starts_at, o.lifted_at)]
+    moments += [m for o in orders for m in (o.starts_at, o.ends_at)]
     return min((m for m in moments if m is not None and m > now), default=None)

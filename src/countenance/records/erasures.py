@@ -53,6 +53,7 @@ class Suppression:
 
     digest: bytes
     box: Box | None
+    kind: str = "bytes"  # or address, pdq
 
 
 class Erasures:
@@ -105,7 +106,12 @@ class Erasures:
                 connection.execute(
                     t.suppressions.insert(),
                     [
-                        {"digest": s.digest, "box": list(s.box) if s.box else None, "erasure_uid": uid.bytes}
+                        {
+                            "kind": s.kind,
+                            "digest": s.digest,
+                            "box": list(s.box) if s.box else None,
+                            "erasure_uid": uid.bytes,
+                        }
                         for s in suppressions
                     ],
                 )

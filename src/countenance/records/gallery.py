@@ -99,17 +99,23 @@ class Gallery:
         return None if found is None else int(found)
 
     def blob_names(self) -> Iterator[str]:
-        """The names of every blob that a row in the records needs: crops, evidence, probes."""
+        """The names of every blob that a row in the records needs: crops, evidence, probes, documents, proofs."""
         with self._db.read() as connection:
-            for column in (t.grants.c.evidence_blob, t.subjects.c.evidence_blob, t.searches.c.probe_blob):
+            for column in (
+                t.grants.c.evidence_blob, t.subjects.c.evidence_blob, t.searches.c.probe_blob, t.request_files.c.blob,
+                t.orders.c.document_blob, t.orders.c.stay_blob, t.orders.c.lift_blob,
+            ):  # fmt: skip
                 yield from connection.scalars(sa.select(column).where(column.is_not(None))).all()
         yield from (str(uuid.UUID(bytes=uid)) for uid in self._of_indexed_faces(t.faces.c.uid))
 
     def key_ids(self) -> Iterator[bytes]:
         """Every data key that a row in the records still needs."""
         with self._db.read() as connection:
-            for table in (t.grants, t.cases):
-                yield from connection.scalars(sa.select(table.c.key_id).where(table.c.key_id.is_not(None))).all()
+            for column in (
+                t.grants.c.key_id, t.cases.c.key_id, t.orders.c.key_id, t.persons.c.key_id, t.requests.c.key_id,
+                t.requests.c.proof_key_id,
+            ):  # fmt: skip
+                yield from connection.scalars(sa.select(column).where(column.is_not(None))).all()
         yield from self._of_indexed_faces(t.faces.c.key_id)
         last = 0
         while rows := self._second_keys(last):

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-SCHEMA_REVISION: Final = "0004"  # newest in migrations/versions
+SCHEMA_REVISION: Final = "0005"  # newest in migrations/versions
 
 metadata = sa.MetaData(
     naming_convention={
@@ -101,6 +101,10 @@ grants = sa.Table(
     sa.Column("erase_within_days", sa.Integer, nullable=False),
     sa.Column("suspended_at", UtcTime),
     sa.Column("withdrawn_at", UtcTime),
+    # How long what it brought may be kept: {"days": N, "from": "..."} (rights/retention.py); null: while it lasts.
+    sa.Column("retention", sa.JSON),
+    sa.Column("purpose_met_at", UtcTime),
+    sa.Column("last_interaction_at", UtcTime),
 )
 
 subjects = sa.Table(
@@ -137,16 +141,43 @@ policy_classes = sa.Table(
     sa.UniqueConstraint("digest"),
 )
 
+# What a regulator, a court or a platform demands. Drafted until `starts_at`; its documents are sealed under `key_id`.
 orders = sa.Table(
     "orders",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     _uid(),
     sa.Column("stops", sa.JSON, nullable=False),  # of "collect", "embed", "offer"
-    sa.Column("scope", sa.String(16), nullable=False),  # jurisdiction, source, client, client_class
-    sa.Column("value", sa.String(200), nullable=False),
-    sa.Column("starts_at", UtcTime, nullable=False),
+    sa.Column("deletes", sa.Boolean, nullable=False),
+    sa.Column("targets", sa.JSON, nullable=False),  # [[scope, value], ...]: jurisdiction, source, client, client_class
+    sa.Column("authority", sa.String(200), nullable=False),
+    sa.Column("dated", sa.String(10), nullable=False),  # the day on the document
+    sa.Column("key_id", sa.LargeBinary(16)),
+    sa.Column("document_sha256", sa.String(64)),
+    sa.Column("document_blob", sa.String(64)),
+    sa.Column("drafted_at", UtcTime, nullable=False),
+    sa.Column("starts_at", UtcTime),  # null: a draft, which stops nothing
+    sa.Column("ends_at", UtcTime),  # its own term, where it has one
+    sa.Column("stayed_at", UtcTime),  # set: not in force, by a decision with this document
+    sa.Column("stay_sha256", sa.String(64)),
+    sa.Column("stay_blob", sa.String(64)),
     sa.Column("lifted_at", UtcTime),
+    sa.Column("lift_sha256", sa.String(64)),
+    sa.Column("lift_blob", sa.String(64)),
+)
+
+# An organisation that may search while its contract lasts. Seats and contracts join with the clients issue.
+clients = sa.Table(
+    "clients",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _uid(),
+    sa.Column("name", sa.String(200), nullable=False, unique=True),
+    sa.Column("client_class", sa.String(32), nullable=False),
+    sa.Column("jurisdiction", sa.String(32), nullable=False),
+    sa.Column("added_at", UtcTime, nullable=False),
+    sa.Column("ended_at", UtcTime),  # the contract is over for good
+    sa.Column("ended_by", sa.LargeBinary(16)),  # uid of the order that ended it; null: the operator
 )
 
 spaces = sa.Table(
@@ -287,21 +318,146 @@ erasures = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     _uid(),
-    sa.Column("scope", sa.String(16), nullable=False),  # face, picture, source, vanished, replaced
+    sa.Column(
+        "scope", sa.String(16), nullable=False
+    ),  # face, picture, source, person, jurisdiction, vanished, replaced
+    sa.Column("about", sa.String(64)),  # uid or code of what it names; null: an ingest found it due
+    sa.Column("authority", sa.String(200)),  # on whose word
     sa.Column("source_id", sa.Integer),  # scope source: the source that goes with its pictures
     sa.Column("begun_at", UtcTime, nullable=False),
     sa.Column("done_at", UtcTime),
     sa.Column("counts", sa.JSON, nullable=False),
 )
 
-# What somebody erased stays out when its file is met again: a keyed digest of the picture, and of a face its box.
+# Clients who were shown what an erasure took: to be told, and their own receipts.
+recipients = sa.Table(
+    "recipients",
+    metadata,
+    sa.Column("erasure_id", sa.ForeignKey("erasures.id"), primary_key=True),
+    sa.Column("client_id", sa.ForeignKey("clients.id"), primary_key=True),
+    sa.Column("searches", sa.Integer, nullable=False),  # of theirs that showed it
+    sa.Column("last_at", UtcTime, nullable=False),
+    sa.Column("told_at", UtcTime),
+    sa.Column("answer", sa.Text),  # the client's own receipt, as it came
+    sqlite_with_rowid=False,
+)
+
+# The signed account of what an erasure, an order or an opt-out did. Ids, counts and places; no person.
+receipts = sa.Table(
+    "receipts",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _uid(),
+    sa.Column("kind", sa.String(16), nullable=False),  # erasure, order, request
+    sa.Column("about", sa.LargeBinary(16), nullable=False, index=True),  # uid of it
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("document", sa.Text, nullable=False),  # signed JSON, as it was given out
+)
+
+# What somebody erased or opted out stays out when it is met again: keyed digests of the picture's bytes or of its
+# address (HMAC, key in keys.db), of one face its box too, and sealed perceptual hashes. No biometrics.
 suppressions = sa.Table(
     "suppressions",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("digest", sa.LargeBinary(32), nullable=False, index=True),  # HMAC of tenant and sha256, key in keys.db
+    sa.Column("kind", sa.String(8), nullable=False),  # bytes, address, pdq
+    sa.Column("digest", sa.LargeBinary(32), nullable=False, index=True),
+    sa.Column("sealed", sa.LargeBinary),  # of a pdq, the hash itself: it is compared by distance
     sa.Column("box", sa.JSON),  # null: the whole picture
-    sa.Column("erasure_uid", sa.LargeBinary(16), nullable=False),
+    sa.Column("erasure_uid", sa.LargeBinary(16)),
+    sa.Column("request_id", sa.ForeignKey("requests.id"), index=True),  # goes when its request is withdrawn
+)
+
+# What a pictured person asked for. Details are sealed under `key_id`, proofs under `proof_key_id`, destroyed on
+# deciding.
+requests = sa.Table(
+    "requests",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _uid(),
+    sa.Column("tracking", sa.LargeBinary(32), nullable=False, unique=True),  # keyed digest of the tracking code
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("tier", sa.Integer),  # of an opt-out: 0, 1 or 2
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("law", sa.String(32), nullable=False),  # whose deadlines count
+    sa.Column("opened_at", UtcTime, nullable=False),
+    sa.Column("due_at", UtcTime),
+    sa.Column("extended_at", UtcTime),
+    sa.Column("verified_at", UtcTime),
+    sa.Column("verified_by", sa.String(24)),  # which proof was used; the proof itself goes
+    sa.Column("decided_at", UtcTime),
+    sa.Column("outcome", sa.String(24)),
+    sa.Column("key_id", sa.LargeBinary(16)),
+    sa.Column("details", sa.LargeBinary),
+    sa.Column("proof_key_id", sa.LargeBinary(16)),
+)
+
+request_files = sa.Table(
+    "request_files",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("request_id", sa.ForeignKey("requests.id"), nullable=False, index=True),
+    sa.Column("kind", sa.String(16), nullable=False),  # photograph, proof
+    sa.Column("blob", sa.String(64), nullable=False, unique=True),
+)
+
+request_faces = sa.Table(
+    "request_faces",
+    metadata,
+    sa.Column("request_id", sa.ForeignKey("requests.id"), primary_key=True),
+    sa.Column("face_id", sa.ForeignKey("faces.id"), primary_key=True, index=True),
+    sqlite_with_rowid=False,
+)
+
+# Several faces are one person by somebody's decision. The name is sealed under `key_id`.
+persons = sa.Table(
+    "persons",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _uid(),
+    sa.Column("tenant_id", sa.ForeignKey("tenants.id"), nullable=False),
+    sa.Column("key_id", sa.LargeBinary(16), nullable=False),
+    sa.Column("name", sa.LargeBinary),
+    sa.Column("made_at", UtcTime, nullable=False),
+    sa.Column("gone_at", UtcTime),  # merged into another, or its last face was removed; undo brings it back
+)
+
+person_faces = sa.Table(
+    "person_faces",
+    metadata,
+    sa.Column("face_id", sa.ForeignKey("faces.id"), primary_key=True),
+    sa.Column("person_id", sa.ForeignKey("persons.id"), nullable=False, index=True),
+)
+
+# "Not this person": a face that is not to be suggested for it again.
+person_refusals = sa.Table(
+    "person_refusals",
+    metadata,
+    sa.Column("person_id", sa.ForeignKey("persons.id"), primary_key=True),
+    sa.Column("face_id", sa.ForeignKey("faces.id"), primary_key=True, index=True),
+    sqlite_with_rowid=False,
+)
+
+# Every decision about persons, so that it can be undone.
+person_acts = sa.Table(
+    "person_acts",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _uid(),
+    sa.Column("act", sa.String(16), nullable=False),  # name, add, remove, merge, split, refuse
+    sa.Column("person_id", sa.ForeignKey("persons.id"), nullable=False, index=True),
+    sa.Column("other_id", sa.ForeignKey("persons.id")),  # merged from, split into
+    sa.Column("before", sa.LargeBinary),  # of a naming: the name before, sealed under the person's key
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("undone_at", UtcTime),
+)
+
+person_act_faces = sa.Table(  # apart from the act, since an erased face leaves it
+    "person_act_faces",
+    metadata,
+    sa.Column("act_id", sa.ForeignKey("person_acts.id"), primary_key=True),
+    sa.Column("face_id", sa.ForeignKey("faces.id"), primary_key=True, index=True),
+    sqlite_with_rowid=False,
 )
 
 cases = sa.Table(
@@ -323,4 +479,15 @@ searches = sa.Table(
     sa.Column("purpose", sa.String(32), nullable=False),
     sa.Column("probe_blob", sa.String(64), nullable=False),
     sa.Column("at", UtcTime, nullable=False),
+    sa.Column("client_id", sa.ForeignKey("clients.id")),  # null: the operator's own
+    sa.Column("erased_leads", sa.Integer, nullable=False, server_default="0"),  # shown then, erased since
+)
+
+# Which faces a kept search showed: who was shown whom, for access requests and recipients of an erasure.
+shown = sa.Table(
+    "shown",
+    metadata,
+    sa.Column("search_id", sa.ForeignKey("searches.id"), primary_key=True),
+    sa.Column("face_id", sa.ForeignKey("faces.id"), primary_key=True, index=True),
+    sqlite_with_rowid=False,
 )

@@ -123,7 +123,7 @@ class Sources:
                 .select_from(t.policy_classes.join(t.grants).join(t.sources).join(t.tenants))
                 .order_by(t.policy_classes.c.id)
             ).all()
-            live = connection.execute(t.orders.select().where(t.orders.c.lifted_at.is_(None))).all()
+            live = connection.execute(_ORDERS_IN_FORCE).all()
         grants = {row.id: _grant(row) for row in rows}
         classes = tuple(
             PolicyClass(
@@ -247,7 +247,8 @@ class Sources:
         """The order is in force in every process with this commit."""
         with self._db.write() as connection:
             made = _insert(
-                connection, t.orders, uid=uuid.uuid4().bytes, stops=sorted(stops), scope=scope, value=value,
+                connection, t.orders, uid=uuid.uuid4().bytes, stops=sorted(stops), deletes=False,
+                targets=[[scope, value]], authority="", dated=starts_at.date().isoformat(), drafted_at=starts_at,
                 starts_at=starts_at,
             )  # fmt: skip
             move_policy_version(connection)
@@ -279,6 +280,10 @@ class Sources:
                 row.id: (row.model, row.weights_sha256, row.dimension) for row in connection.execute(t.spaces.select())
             }
 
+
+_ORDERS_IN_FORCE = t.orders.select().where(  # or to come: `policy.facts` looks at the clock
+    t.orders.c.starts_at.is_not(None), t.orders.c.lifted_at.is_(None), t.orders.c.stayed_at.is_(None)
+)
 
 _SOURCES = sa.select(
     t.sources.c.uid.label("source_uid"),
@@ -326,6 +331,6 @@ def _source(row: Any) -> Source:
 
 def _order(row: Any) -> Order:
     return Order(
-        id=row.id, stops=frozenset(row.stops), scope=row.scope, value=row.value, starts_at=row.starts_at,
-        lifted_at=row.lifted_at,
+        id=row.id, stops=frozenset(row.stops), targets=frozenset((scope, value) for scope, value in row.targets),
+        starts_at=row.starts_at, ends_at=row.ends_at,
     )  # fmt: skip
