@@ -142,7 +142,7 @@ def test_unknown_and_malformed_ids(filled, what):
 
 
 def test_nothing_due_is_no_erasure(filled):
-    from countenance.records.pictures import Due
+    from countenance.records.support import Due
 
     assert filled.eraser.due(Due(), "vanished") is None
     assert filled.eraser.resume() == ()

@@ -26,7 +26,8 @@ from countenance.pipeline.stores import Stores, salted_hash
 from countenance.pipeline.subjects import SubjectMatcher
 from countenance.policy.gate import Decision
 from countenance.protocols import Embedder
-from countenance.records.pictures import Enrolment, FaceRow, KnownPicture, PictureRow, PlacementRow
+from countenance.records.batch import Enrolment, FaceRow, PictureRow, PlacementRow
+from countenance.records.pictures import KnownPicture
 from countenance.records.sources import Source
 from countenance.types import AlignedFace, Box, ClassId, FaceRefusal, KeyId, Vectors
 

@@ -17,8 +17,8 @@ from countenance.errors import NotFound, WrongUse
 from countenance.pipeline.refresh import LiveIndex
 from countenance.pipeline.stores import Stores
 from countenance.records.erasures import Erasure, HiddenFace, Suppression
-from countenance.records.pictures import Due
 from countenance.records.sources import Source
+from countenance.records.support import Due
 
 SCOPES: Final = ("face", "picture", "source")
 

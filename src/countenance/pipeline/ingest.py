@@ -26,15 +26,8 @@ from countenance.pipeline.refresh import snapshot
 from countenance.pipeline.stores import Stores
 from countenance.pipeline.subjects import SubjectMatcher
 from countenance.protocols import Collector, Embedder, Found
-from countenance.records.pictures import (
-    Batch,
-    KnownPicture,
-    KnownPlace,
-    PictureLeaving,
-    PlacementRow,
-    PolicyMoved,
-    RejectionRow,
-)
+from countenance.records.batch import Batch, PictureLeaving, PlacementRow, PolicyMoved, RejectionRow
+from countenance.records.pictures import KnownPicture, KnownPlace
 from countenance.records.sources import Source
 from countenance.rights.grants import HOUSEHOLD_LIMIT
 from countenance.types import Basis, ClassId, FaceRefusal, Rejected, RejectReason

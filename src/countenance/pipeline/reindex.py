@@ -27,9 +27,10 @@ from countenance.pipeline.sealing import crop_binding, crop_hash_binding, pack_v
 from countenance.pipeline.stores import Stores, salted_hash
 from countenance.pipeline.sweep import sweep
 from countenance.protocols import Collector, Embedder, Found
-from countenance.records.pictures import Due, PolicyMoved
+from countenance.records.batch import PolicyMoved
 from countenance.records.reindexes import Lacking, LackingPicture, Pair, Reindex, Second, State
 from countenance.records.sources import Source
+from countenance.records.support import Due
 from countenance.types import AlignedFace, EmbeddingSpace, Rejected
 
 PICTURES: Final = 64  # a batch: one decision of each gate, well within a permit's minute

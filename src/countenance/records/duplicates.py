@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from countenance.records import schema as t
 from countenance.records.changes import ROWS_A_READ
 from countenance.records.database import Database
-from countenance.records.pictures import chunks
+from countenance.records.queries import chunks
 from countenance.types import ClassId
 
 

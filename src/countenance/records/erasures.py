@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from countenance.records import schema as t
 from countenance.records.changes import note_changes
 from countenance.records.database import Database
-from countenance.records.pictures import chunks, drop_placements
+from countenance.records.queries import chunks
 from countenance.records.sources import move_policy_version
+from countenance.records.support import drop_placements
 from countenance.types import Box, ClassId, FaceId, FaceRefusal
 
 FACES_A_STEP: Final = 1000

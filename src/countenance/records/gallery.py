@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from countenance.records import schema as t
 from countenance.records.changes import ROWS_A_READ
 from countenance.records.database import Database
-from countenance.records.pictures import chunks, unpack_quality
+from countenance.records.packing import unpack_quality
+from countenance.records.queries import chunks
 from countenance.records.sources import policy_version
 from countenance.types import Basis, Box, ClassId, FaceId, FaceRefusal
 

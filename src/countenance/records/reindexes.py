@@ -13,9 +13,10 @@ import sqlalchemy as sa
 
 from countenance.errors import WrongUse
 from countenance.records import schema as t
+from countenance.records.batch import PolicyMoved
 from countenance.records.changes import note_changes
 from countenance.records.database import Database
-from countenance.records.pictures import PolicyMoved, chunks
+from countenance.records.queries import chunks
 from countenance.records.sources import policy_version
 from countenance.types import Box, ClassId, FaceId
 

@@ -9,8 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from countenance.errors import NotFound, WrongUse
-from countenance.records.erasures import Erasure, HiddenFace, Suppression
-from countenance.records.pictures import (
+from countenance.records.batch import (
     Batch,
     Enrolment,
     FaceRow,
@@ -19,6 +18,7 @@ from countenance.records.pictures import (
     PolicyMoved,
     RejectionRow,
 )
+from countenance.records.erasures import Erasure, HiddenFace, Suppression
 from countenance.records.sources import NewGrant, Source
 from countenance.records.store import RecordStore
 from countenance.types import Basis, ClassId, FaceRefusal, Purpose, Quality, RejectReason
