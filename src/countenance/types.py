@@ -61,6 +61,18 @@ class Purpose(StrEnum):
     OWN_DATA = "own-data"
 
 
+class ClientClass(StrEnum):
+    """What kind of organisation a client is; an order can name one."""
+
+    PRIVATE_COMPANY = "private-company"
+    STATE_AGENCY = "state-agency"
+    LAW_ENFORCEMENT = "law-enforcement"
+    NEWSROOM = "newsroom"
+    ARCHIVE = "archive"
+    RESEARCH = "research"
+    NON_PROFIT = "non-profit"
+
+
 class RejectReason(StrEnum):
     """Why a file did not become a picture."""
 
@@ -248,12 +260,27 @@ class PolicyClass:
 
 
 @dataclass(frozen=True, slots=True)
+class Client:
+    """An organisation that may search while its contract lasts."""
+
+    id: int
+    uid: str  # uuid; the name by which the log and orders know it
+    name: str
+    client_class: ClientClass
+    jurisdiction: str  # a code, or "unknown"
+    added_at: datetime  # aware, UTC
+    ended_at: datetime | None = None  # over for good, whatever the clock says
+    ended_by: str | None = None  # uuid of the order that ended it; None: the operator
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
-    """A demand of a regulator, court or platform, as far as the gates need it."""
+    """A demand of a regulator, court or platform, as far as the gates need it. In force since it was recorded."""
 
     id: int
     stops: frozenset[str]  # "collect", "embed", "offer"
-    targets: frozenset[tuple[str, str]]  # (scope, value); scope: "jurisdiction", "source", "client", "client_class"
+    # (scope, value): "jurisdiction" and a code, "source" and its name, "client" and its uuid, "client_class"
+    targets: frozenset[tuple[str, str]]
     starts_at: datetime
     ends_at: datetime | None = None  # its own term, where it has one
 

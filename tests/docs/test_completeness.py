@@ -8,6 +8,7 @@ import pytest
 from countenance import errors, permits, types
 from countenance.app import words
 from countenance.auditlog.kinds import KINDS
+from countenance.cli.client import CLASSES
 from countenance.cli.source import BASES, PURPOSES
 from countenance.collect import sidecar
 from countenance.decode.limits import Limits
@@ -103,6 +104,10 @@ def test_the_example_of_a_homes_own_rules_is_taken(doc, tmp_path):
     ask = facts.Ask(permits.Act.SEARCH, types.HomeKind.HOUSEHOLD, brought=True)
     [verdict] = own.judge(ask, [facts.brought_facts()])
     assert verdict == rules.Verdict(allowed=True, rules=("compare.own-pictures",))
+
+
+def test_every_class_of_client_is_documented_and_offered(doc):
+    assert set(doc("clients.md").table("class")) == set(types.ClientClass) == set(CLASSES)
 
 
 # --- the log ---------------------------------------------------------------------------------------------------------

@@ -1,13 +1,13 @@
 """What an ingest takes, refuses, recognises and repeats. Toy pictures: see countenance/testing/toy.py."""
 
 import os
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from countenance.errors import LogUnwritable, NotFound, PolicyDenied, StorageFailed
 from countenance.permits import Act
 from countenance.pipeline.sweep import sweep
+from countenance.testing import orders
 from countenance.testing.toy import picture
 from countenance.types import Rejected, RejectReason
 
@@ -135,12 +135,10 @@ def test_a_sidecar_outside_the_grant_is_rejected(toy, album):
 def test_what_policy_refused_is_looked_at_again_when_it_permits(toy, album):
     (album / "a.jpg").write_bytes(picture(ALICE))
     toy.add_source(album)
-    order = toy.records.sources.add_order(
-        stops=["embed"], scope="source", value="album", starts_at=datetime.now(UTC) - timedelta(days=1)
-    )
+    order = orders.in_force(toy.records, ["embed"], "source", "album", toy.clock())
     assert toy.ingest().refused == {"not_permitted": 1}
     assert toy.ingest().unchanged == 1
-    toy.records.sources.lift_order(order, datetime.now(UTC))
+    orders.lift(toy.records, order, toy.clock())
     report = toy.ingest()
     assert (report.again, report.indexed) == (1, 1)
     assert len(toy.search(ALICE).leads) == 1
@@ -149,9 +147,7 @@ def test_what_policy_refused_is_looked_at_again_when_it_permits(toy, album):
 def test_an_order_that_stops_collecting_stops_before_the_first_file(toy, album):
     (album / "a.jpg").write_bytes(picture(ALICE))
     toy.add_source(album)
-    toy.records.sources.add_order(
-        stops=["collect"], scope="jurisdiction", value="CA", starts_at=datetime.now(UTC) - timedelta(days=1)
-    )
+    orders.in_force(toy.records, ["collect"], "jurisdiction", "CA", toy.clock())
     with pytest.raises(PolicyDenied):
         toy.ingest()
     assert toy.looker.looked == 0

@@ -84,7 +84,7 @@ def test_the_old_space_answers_until_the_switch_and_the_new_one_after_it(change)
 def test_a_probe_of_one_space_meets_no_row_of_the_other(change):
     change.begin()
     change.build()
-    permit = forged.live(Act.SEARCH, [c.id for c in change.toy.records.sources.policy_facts()[1]])
+    permit = forged.live(Act.SEARCH, [c.id for c in change.toy.records.policy.facts()[1]])
     live = LiveIndex(change.toy.stores, TURNED).refreshed()
     with pytest.raises(SpaceMismatch):
         live.search(np.eye(1, 64, dtype=np.float32), 1, permit)

@@ -5,7 +5,9 @@ from datetime import timedelta
 import pytest
 
 from countenance.errors import BadPicture, LogUnwritable, NoFace, PolicyDenied, SeveralFaces, WrongUse
+from countenance.pipeline.clients import Contracts
 from countenance.pipeline.search import Question
+from countenance.testing import orders
 from countenance.testing.toy import picture
 from countenance.types import Purpose
 
@@ -109,9 +111,7 @@ def test_an_order_given_while_a_search_runs_binds_that_search(filled):
 
     def order_first(*asked):
         filled.records.gallery.visible = visible
-        filled.records.sources.add_order(
-            stops=["offer"], scope="jurisdiction", value="CA", starts_at=filled.clock() - timedelta(days=1)
-        )
+        orders.in_force(filled.records, ["offer"], "jurisdiction", "CA", filled.clock())
         return visible(*asked)
 
     filled.records.gallery.visible = order_first
@@ -199,6 +199,86 @@ def test_a_household_keeps_no_probe(filled):
     before = set(filled.blobs.kept)
     filled.search(ALICE)
     assert set(filled.blobs.kept) == before
+
+
+# --- clients ---------------------------------------------------------------------------------------------------------
+FOR_ARCHIVE = {"purpose": Purpose.ARCHIVE_DESCRIPTION, "case": "2026-1"}
+
+
+@pytest.fixture
+def served(archive):
+    contracts = Contracts(archive.stores)
+    contracts.add("Gazette", client_class="newsroom", jurisdiction="FR")
+    return archive, contracts
+
+
+def kept_searches(home):
+    with home.records.database.read() as connection:
+        return connection.exec_driver_sql(
+            "SELECT c.name, (SELECT group_concat(hex(f.uid)) FROM shown n JOIN faces f ON f.id = n.face_id "
+            "WHERE n.search_id = s.id) FROM searches s LEFT JOIN clients c ON c.id = s.client_id ORDER BY s.id"
+        ).all()
+
+
+def test_who_was_shown_whom_is_kept_with_an_organisations_search(served):
+    home, contracts = served
+    [lead] = home.search(ALICE, client="Gazette", **FOR_ARCHIVE).leads
+    home.search(ALICE, **FOR_ARCHIVE)
+    home.search(BOB, client="Gazette", **FOR_ARCHIVE)
+    shown = lead.face_id.replace("-", "").upper()
+    assert kept_searches(home) == [("Gazette", shown), (None, shown), ("Gazette", None)]
+    decided = [entry.record["client"] for entry in home.log.kept if entry.kind == "search.decided"]
+    assert decided == [contracts.get("Gazette").uid, None, contracts.get("Gazette").uid]
+    assert "Gazette" not in str([entry.record for entry in home.log.kept])
+
+
+def test_a_client_whose_contract_is_over_or_that_nobody_knows_is_refused_and_logged(served):
+    home, contracts = served
+    contracts.end("Gazette")
+    for name in ("Gazette", "Nobody & Sons"):
+        question = Question(client=name, **FOR_ARCHIVE)
+        with pytest.raises(PolicyDenied):
+            home.searcher.search(picture(ALICE), question)
+        with pytest.raises(PolicyDenied):
+            home.searcher.compare(picture(ALICE), picture(ALICE), question)
+    assert home.log.kinds[-4:] == ["search.denied"] * 4
+    gazette = contracts.get("Gazette").uid
+    assert [entry.record["client"] for entry in home.log.kept[-4:]] == [gazette, gazette, "unknown", "unknown"]
+    assert kept_searches(home) == []
+
+
+def test_a_household_has_no_clients(filled):
+    with pytest.raises(WrongUse, match="no clients"):
+        filled.search(ALICE, client="Gazette")
+    with pytest.raises(WrongUse, match="no clients"):
+        Contracts(filled.stores).add("Gazette", client_class="newsroom", jurisdiction="FR")
+
+
+@pytest.mark.parametrize("change", ["end", "order", "erase"])
+@pytest.mark.parametrize("moment", ["visible", "keep_shown"])
+def test_what_comes_into_force_while_a_client_searches_binds_that_search(served, change, moment):
+    home, contracts = served
+    part = home.records.gallery if moment == "visible" else home.records.cases
+    asked = getattr(part, moment)
+    [lead] = home.search(ALICE, **FOR_ARCHIVE).leads
+
+    def change_first(*args):
+        setattr(part, moment, asked)
+        if change == "end":
+            contracts.end("Gazette")
+        elif change == "order":
+            orders.in_force(home.records, ["offer"], "client_class", "newsroom", home.clock())
+        else:
+            home.eraser.face(lead.face_id)
+        return asked(*args)
+
+    setattr(part, moment, change_first)
+    if change == "erase":
+        assert home.search(ALICE, client="Gazette", **FOR_ARCHIVE).leads == ()
+    else:
+        with pytest.raises(PolicyDenied):
+            home.search(ALICE, client="Gazette", **FOR_ARCHIVE)
+    assert kept_searches(home)[-1] == ("Gazette", None)
 
 
 # --- compare ---------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import pytest
 from countenance.policy.gate import Policy
 from countenance.policy.rules import RuleFiles
 from countenance.testing.memory_log import MemoryLog
-from countenance.types import Basis, Grant, Order, PolicyClass, Purpose
+from countenance.types import Basis, Client, ClientClass, Grant, Order, PolicyClass, Purpose
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -32,6 +32,12 @@ def an_order(stops=("offer",), scope="jurisdiction", value="CA", **more):
     return Order(id=1, stops=frozenset(stops), targets=frozenset({(scope, value)}), **more)
 
 
+def a_client(uid="gazette", client_class=ClientClass.NEWSROOM, jurisdiction="CA-ON", **more):
+    return Client(
+        id=1, uid=uid, name=uid, client_class=client_class, jurisdiction=jurisdiction, added_at=NOW, **more
+    )  # fmt: skip
+
+
 class World:
     """What a policy decides on, as a test sets it."""
 
@@ -39,6 +45,7 @@ class World:
         self.log = MemoryLog()
         self.classes = (a_class(),)
         self.orders = ()
+        self.clients = ()
         self.version = 1
         self.now = NOW
         self.reads = 0
@@ -47,7 +54,7 @@ class World:
 
     def state(self):
         self.reads += 1
-        return self.version, tuple(self.classes), tuple(self.orders)
+        return self.version, tuple(self.classes), tuple(self.orders), tuple(self.clients)
 
     def set(self, **changes):
         for name, value in changes.items():

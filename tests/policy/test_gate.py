@@ -16,7 +16,8 @@ from countenance.types import Basis, HomeKind, Purpose
 _spec = importlib.util.spec_from_file_location("policy_conftest", Path(__file__).with_name("conftest.py"))
 _shared = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_shared)
-NOW, a_class, a_grant, an_order = _shared.NOW, _shared.a_class, _shared.a_grant, _shared.an_order
+NOW, a_class, a_client = _shared.NOW, _shared.a_class, _shared.a_client
+a_grant, an_order = _shared.a_grant, _shared.an_order
 
 HOUSEHOLD_SEARCH = Ask(Act.SEARCH, HomeKind.HOUSEHOLD)
 EMBED = Ask(Act.EMBED, HomeKind.HOUSEHOLD)
@@ -181,14 +182,84 @@ def test_what_an_order_covers(world, scope, value, places, covered):
     assert bool(world.policy.consider(COLLECT).denied) is covered
 
 
-def test_an_order_binds_from_its_day_until_it_is_lifted(world):
-    order = an_order(ends_at=NOW + timedelta(days=2))
-    world.set(orders=(order,))
-    moments = {NOW - timedelta(days=2): True, NOW: False, NOW + timedelta(days=3): True}
-    for moment, permitted in moments.items():
+def test_an_order_binds_whatever_the_clock_says_until_its_own_term_is_over(world):
+    order = an_order(starts_at=NOW, ends_at=NOW + timedelta(days=2))
+    world.set(orders=(order,), classes=(a_class(grant=a_grant(starts_at=NOW - timedelta(days=999))),))
+    moments = {NOW - timedelta(days=900): False, NOW: False, NOW + timedelta(days=3): True}
+    for moment, permitted in moments.items():  # a clock that is set back ends no order
         world.now = moment
-        world.set(classes=(a_class(grant=a_grant(starts_at=NOW - timedelta(days=9))),))
         assert bool(world.policy.consider(HOUSEHOLD_SEARCH).allowed) is permitted
+
+
+def test_of_orders_that_disagree_the_stricter_holds(world):
+    world.set(orders=(
+        an_order(stops=("collect",)), an_order(stops=("offer",), value="CA-ON", ends_at=NOW - timedelta(days=1)),
+        an_order(stops=("offer",), value="CA-ON", ends_at=NOW + timedelta(days=9)),
+    ))  # fmt: skip
+    for ask in (COLLECT, EMBED, HOUSEHOLD_SEARCH):
+        assert not world.policy.consider(ask).allowed
+
+
+# --- clients ---------------------------------------------------------------------------------------------------------
+def clients_search(client="gazette", *, brought=False):
+    return Ask(
+        Act.SEARCH, HomeKind.ORGANISATION, purpose=Purpose.EVENT_DELIVERY, has_case=True, client=client, brought=brought
+    )
+
+
+def rules_against(world, ask):
+    denied = world.policy.consider(ask).denied
+    assert len(set(denied.values())) <= 1
+    return set(next(iter(denied.values()), ()))
+
+
+def test_a_client_searches_while_its_contract_lasts(world):
+    elsewhere = a_class(grant=consent(jurisdictions=frozenset({"FR"})), jurisdictions=("FR",))
+    world.set(classes=(elsewhere,), clients=(a_client(), a_client("ended", ended_at=NOW + timedelta(days=9))))
+    assert rules_against(world, clients_search()) == set()
+    assert rules_against(world, clients_search(None)) == set()  # the operator's own
+    for brought in (False, True):  # `compare` as well; and over is over, wherever the clock is set
+        assert rules_against(world, clients_search("ended", brought=brought)) == {"client-contract-ended"}
+        assert rules_against(world, clients_search("nobody", brought=brought)) == {"client-unknown"}
+    with pytest.raises(PolicyDenied, match="contract has ended"):
+        world.policy.decide(clients_search("ended"))
+    with pytest.raises(PolicyDenied, match="no such client"):
+        world.policy.decide(clients_search("nobody"))
+
+
+@pytest.mark.parametrize(
+    ("target", "client", "covered"),
+    [
+        (("client", "gazette"), {}, True),
+        (("client", "another"), {}, False),
+        (("client_class", "newsroom"), {}, True),
+        (("client_class", "private-company"), {}, False),
+        (("jurisdiction", "CA"), {}, True),
+        (("jurisdiction", "US"), {}, False),
+        (("jurisdiction", "US-IL"), {"jurisdiction": "US"}, True),  # somewhere in US may be in Illinois
+        (("jurisdiction", "US-IL"), {"jurisdiction": "US-NY"}, False),
+        (("jurisdiction", "US-IL"), {"jurisdiction": "unknown"}, True),  # unknown counts as covered
+        (("source", "gazette"), {}, False),
+    ],
+)
+def test_which_clients_an_order_covers(world, target, client, covered):
+    elsewhere = a_class(grant=consent(jurisdictions=frozenset({"FR"})), jurisdictions=("FR",))
+    world.set(classes=(elsewhere,), clients=(a_client(**client),), orders=(an_order(("offer",), *target),))
+    assert rules_against(world, clients_search()) == ({"client-order-stop-offering"} if covered else set())
+    assert rules_against(world, clients_search(None)) == set()
+    world.set(orders=(an_order(("collect", "embed"), *target),))
+    assert rules_against(world, clients_search()) == set()
+
+
+def test_a_homes_own_rule_can_name_what_a_client_is(world):
+    world.set(classes=(a_class(grant=consent()),), clients=(a_client(),))
+    world.rules_folder.mkdir()
+    (world.rules_folder / "own.cedar").write_text(
+        '@id("no-newsroom") forbid (principal, action, resource) '
+        'when { context.client.class == "newsroom" && context.client.covered_by.contains("CA") };'
+    )
+    assert rules_against(world, clients_search()) == {"no-newsroom"}
+    assert rules_against(world, clients_search(None)) == set()
 
 
 def test_a_homes_own_rule_as_data_alone_binds_both_gates(world):

@@ -144,7 +144,8 @@ def test_an_order_and_a_suppression_of_the_fourth_schema_still_bind(tmp_path):
         raw.execute("INSERT INTO searches VALUES (1, 'entry', 1, 'research', 'probe', '2026-01-01T00:00:00Z')")
         raw.commit()
     store = open_records(path)
-    _, _, [order] = store.sources.policy_facts()
+    _, _, [order], _ = store.policy.facts()
+    assert store.orders.unfinished() == ()
     assert (order.id, order.stops, order.targets) == (3, {"offer"}, {("jurisdiction", "CA")})
     assert store.pictures.suppressions([b"d" * 32]) == {b"d" * 32: [(1, 2, 3, 4)]}
     with store.database.read() as connection:

@@ -171,7 +171,7 @@ def _searches(home: Home, searcher: Searcher) -> dict[str, Any]:
     What an organisation keeps of a probe with its case is told apart.
     """
     question = Question(purpose=Purpose.RESEARCH, case="bench")
-    classes = [each.id for each in home.parts.stores.records.sources.policy_facts()[1]]
+    classes = [each.id for each in home.parts.stores.records.policy.facts()[1]]
     index = searcher.live.refreshed()
     kept: list[dict[str, float]] = []
     kept_all: list[dict[str, float]] = []

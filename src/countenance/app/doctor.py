@@ -114,7 +114,7 @@ def _consistency(home: Home) -> Iterator[Finding]:
 
 def _index(home: Home) -> Iterator[Finding]:
     index = home.parts.live.refreshed()
-    classes = [c.id for c in home.parts.stores.records.sources.policy_facts()[1]]
+    classes = [c.id for c in home.parts.stores.records.policy.facts()[1]]
     rows, wanted = index.count(classes), home.parts.stores.records.gallery.enrolled_rows()
     if rows == wanted:
         yield Finding("index", "ok", f"{rows} rows, as the records have them")

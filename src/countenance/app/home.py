@@ -20,6 +20,7 @@ from countenance.app.wiring import LOG, Parts, make_home, open_parts
 from countenance.app.words import visible
 from countenance.collect.folder import FolderCollector
 from countenance.errors import BadPicture, NotFound, WrongUse
+from countenance.pipeline.clients import Contracts
 from countenance.pipeline.duplicates import Duplicates, find_duplicates
 from countenance.pipeline.erase import Eraser, ErasureReport
 from countenance.pipeline.grant import Registrar
@@ -315,16 +316,17 @@ class Home:
         fpir: float | None = None,
         purpose: str | None = None,
         case: str | None = None,
+        client: str | None = None,
     ) -> SearchResult:
         """Leads for one face of `picture`: a path, the bytes of a picture file, or an (H, W, 3) uint8 RGB array.
 
         Args: face: which, where there are several; top: at most so many leads; threshold: the lowest cosine shown, by
-        default the one at which 1 search in 1 / `fpir` (0.01) for a stranger shows a false lead; purpose and case: for
-        an organisation.
+        default the one at which 1 search in 1 / `fpir` (0.01) for a stranger shows a false lead; purpose, case and
+        client (the name of the one that asks; None: the operator): for an organisation.
         Raises: BadPicture, NoFace, SeveralFaces, WrongUse, NotFound (no source yet), PolicyDenied, LogUnwritable.
         """
         return self.search_and_look(
-            picture, face=face, top=top, threshold=threshold, fpir=fpir, purpose=purpose, case=case
+            picture, face=face, top=top, threshold=threshold, fpir=fpir, purpose=purpose, case=case, client=client
         )[0]
 
     def search_and_look(
@@ -341,10 +343,11 @@ class Home:
         return look_at(self.parts.looker, read_picture(picture))
 
     def compare(
-        self, a: PictureLike, b: PictureLike, *, purpose: str | None = None, case: str | None = None
-    ) -> Comparison:
+        self, a: PictureLike, b: PictureLike, *, purpose: str | None = None, case: str | None = None,
+        client: str | None = None,
+    ) -> Comparison:  # fmt: skip
         """How alike one face of each picture is. Stores nothing but the log entry. Raises: as `search`."""
-        question = Question(purpose=purpose_of(purpose), case=case)
+        question = Question(purpose=purpose_of(purpose), case=case, client=client)
         return Comparison(*self.parts.followed().searcher.compare(read_picture(a), read_picture(b), question))
 
     def duplicates(self, *names: str, top: int | None = None) -> Duplicates:
@@ -418,6 +421,12 @@ class Home:
             return self.parts.eraser.source(self.source(value), dry_run=dry_run)
         eraser: Eraser = self.parts.eraser
         return (eraser.face if what == "face" else eraser.picture)(value, dry_run=dry_run)
+
+    # --- who may ask, and who may say no -------------------------------------------------------------------------
+    @property
+    def clients(self) -> Contracts:
+        """Organisations that may search here: `add`, `end`, `all`, `get` (docs/clients.md)."""
+        return Contracts(self.parts.stores)
 
     @property
     def _registrar(self) -> Registrar:

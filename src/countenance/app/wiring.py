@@ -118,7 +118,7 @@ class Parts:
             log=self.log,
             segments=Snapshots(self.path / "index", self.keys),
             policy=Policy(
-                RuleFiles(self.path / "rules"), self.log, sources.policy_facts, sources.policy_version, clock
+                RuleFiles(self.path / "rules"), self.log, self._records.policy.facts, sources.policy_version, clock
             ),
             pseudonym_key=self.keys.secret("log pseudonyms"),
             clock=clock,

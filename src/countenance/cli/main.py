@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "compare": "compare",
     "evaluate": "evaluate",
     "duplicates": "duplicates",
+    "client": "client",
     "erase": "erase",
     "model": "model",
     "reindex": "reindex",

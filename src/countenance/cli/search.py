@@ -34,6 +34,7 @@ MOST_DUPLICATES = 5  # lines of a stack on a terminal
               help="Or: how often a search for a stranger may show a false lead; 0.01 by default.")  # fmt: skip
 @click.option("--purpose", metavar="PURPOSE", help="What for. Organisations only: a household's grants imply it.")
 @click.option("--case", metavar="REF", help="The reason, by the reference under which you keep it. Organisations only.")
+@click.option("--client", metavar="NAME", help="The client that asks; without it, the operator. Organisations only.")
 @click.option(
     "--export",
     type=click.Path(readable=False),

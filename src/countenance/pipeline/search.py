@@ -22,13 +22,14 @@ from countenance.pipeline.refresh import LiveIndex
 from countenance.pipeline.sealing import probe_binding
 from countenance.pipeline.stack import Stack, stacked
 from countenance.pipeline.stores import Stores
-from countenance.policy.facts import BROUGHT
+from countenance.policy.facts import BROUGHT, UNKNOWN
 from countenance.policy.gate import Decision
 from countenance.protocols import Embedder
-from countenance.records.cases import Case
+from countenance.records.cases import Case, SearchId
 from countenance.records.gallery import VisibleFace
 from countenance.types import (
     AlignedFace,
+    Client,
     Duplicate,
     DuplicateLink,
     HomeKind,
@@ -56,6 +57,7 @@ class Question:
     face: int | None = None
     purpose: Purpose | None = None
     case: str | None = None
+    client: str | None = None  # the name of the client that asks; None: the operator
 
     def __post_init__(self) -> None:
         """Raises WrongUse."""
@@ -94,31 +96,42 @@ class Searcher:
         chosen = choose_face(looked, question.face)
         seen = time.perf_counter()
         sha256 = hashlib.sha256(probe).digest()
-        ask = self.stores.ask(Act.SEARCH, purpose=question.purpose, has_case=question.case is not None)
+        client = self._client(question)
+        ask = self.stores.ask(
+            Act.SEARCH, purpose=question.purpose, has_case=question.case is not None, client=_asker(client)
+        )
         record = {
             "probe": self.stores.pseudonym("probe", sha256),
             "case": self.stores.pseudonym("case", question.case.encode()) if question.case else None,
+            "client": ask.client,
         }
         permit, decision = self.stores.policy.decide(ask, record=record)
+        kept = None
         if question.case is not None and self.stores.kind is HomeKind.ORGANISATION:
-            self._keep_probe(question, probe, permit)
+            kept = self._keep_probe(question, probe, permit, client)
         template = self.embedder.embed(chosen.crop_for(self.embedder.crop)[None], permit)
         embedded = time.perf_counter()
-        while (answer := self._leads(template, question, permit, decision)) is None:
-            # The policy moved while we searched: an order in force now binds this search too.
+        while True:
+            answer = self._leads(template, question, permit, decision)
+            if answer is not None:
+                leads, counted, threshold, extrapolated = answer
+                found = time.perf_counter()
+                faces = [shown for lead in leads for shown in (lead.face_id, *(d.face_id for d in lead.duplicates))]
+                self.stores.log.append(  # the answer names the decision's entry, which this one names too
+                    "search.shown",
+                    {
+                        "search": permit.log_entry,
+                        "searched": counted,  # exact; answers round it up
+                        "threshold": f"{threshold:.6f}",
+                        "faces": faces,
+                    },
+                )
+                # A crash before this leaves a logged search that nobody got an answer to.
+                if kept is None or self.stores.records.cases.keep_shown(kept, faces, decision.version):
+                    break
+            # The policy moved while we searched: an order or erasure in force now binds this search too.
             permit, decision = self.stores.policy.decide(ask, record=record)
-        leads, counted, threshold, extrapolated = answer
         searched = round_up_searched(counted)
-        found = time.perf_counter()
-        self.stores.log.append(  # the answer names the decision's entry, which this one names too
-            "search.shown",
-            {
-                "search": permit.log_entry,
-                "searched": counted,  # exact; answers round it up
-                "threshold": f"{threshold:.6f}",
-                "faces": [shown for lead in leads for shown in (lead.face_id, *(d.face_id for d in lead.duplicates))],
-            },
-        )
         shown = time.perf_counter()
         result = SearchResult(
             probe_sha256=sha256.hex(),
@@ -146,8 +159,14 @@ class Searcher:
         """(cosine, false-match rate at that cosine, log entry) of one face of each picture. Neither is kept."""
         self._check_organisation(question)
         faces = [choose_face(look_at(self.looker, data), question.face) for data in (a, b)]
-        ask = self.stores.ask(Act.SEARCH, purpose=question.purpose, has_case=question.case is not None, brought=True)
-        record = {"compare": [self.stores.pseudonym("probe", hashlib.sha256(data).digest()) for data in (a, b)]}
+        ask = self.stores.ask(
+            Act.SEARCH, purpose=question.purpose, has_case=question.case is not None, brought=True,
+            client=_asker(self._client(question)),
+        )  # fmt: skip
+        record = {
+            "compare": [self.stores.pseudonym("probe", hashlib.sha256(data).digest()) for data in (a, b)],
+            "client": ask.client,
+        }
         permit, _ = self.stores.policy.decide(ask, classes=frozenset({BROUGHT}), record=record)
         templates = self.embedder.embed(np.stack([face.crop_for(self.embedder.crop) for face in faces]), permit)
         score = float(np.clip(templates[0] @ templates[1], -1.0, 1.0))
@@ -163,7 +182,15 @@ class Searcher:
                 "--purpose, one of: " + ", ".join(p for p in Purpose if p is not Purpose.HOUSEHOLD),
             )
 
-    def _keep_probe(self, question: Question, probe: bytes, permit: Permit) -> None:
+    def _client(self, question: Question) -> Client | str | None:
+        """The client that asks; its name alone, where there is none of that name; None: the operator asks."""
+        if question.client is None:
+            return None
+        if self.stores.kind is not HomeKind.ORGANISATION:
+            raise WrongUse("a household's home has no clients", "leave --client out")
+        return self.stores.records.clients.find(question.client) or question.client
+
+    def _keep_probe(self, question: Question, probe: bytes, permit: Permit, client: Client | str | None) -> SearchId:
         """The probe is sealed with the case. A crash leaves at most a sealed blob that no row names; it is swept."""
         case = self._case(check_reference(question.case or ""))
         name = f"probe-{permit.log_entry}"
@@ -171,10 +198,12 @@ class Searcher:
         with self.stores.naming_keys():
             self.stores.keys.create(0, blobs=[name])
             self.stores.blobs.put_many({name: sealed})
-            self.stores.records.cases.keep_search(
-                case, log_entry=permit.log_entry, purpose=str(question.purpose), probe_blob=name, at=self.stores.clock()
-            )
+            kept = self.stores.records.cases.keep_search(
+                case, log_entry=permit.log_entry, purpose=str(question.purpose), probe_blob=name,
+                at=self.stores.clock(), client_id=client.id if isinstance(client, Client) else None,
+            )  # fmt: skip
             self.stores.keys.made(blobs=[name])
+        return kept
 
     def _case(self, reference: str) -> Case:
         found = self.stores.records.cases.find(reference)
@@ -252,6 +281,13 @@ class Searcher:
             link=link,
             distance=distance,
         )
+
+
+def _asker(client: Client | str | None) -> str | None:
+    """How an ask names the client: by its uuid. What was typed for one that there is not stays out of the log."""
+    if client is None:
+        return None
+    return client.uid if isinstance(client, Client) else UNKNOWN
 
 
 def _picture_ref(face: VisibleFace) -> PictureRef:

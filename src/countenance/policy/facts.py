@@ -6,14 +6,14 @@ attributes, never per face).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from countenance import jurisdictions
 from countenance.permits import Act
-from countenance.types import GrantState, HomeKind, Order, PolicyClass, Purpose
+from countenance.types import Client, GrantState, HomeKind, Order, PolicyClass, Purpose
 
 UNKNOWN = "unknown"
 BROUGHT = 0  # the class of pictures that the asker brings and that stay nowhere: both sides of `compare`
@@ -21,7 +21,11 @@ BROUGHT = 0  # the class of pictures that the asker brings and that stay nowhere
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Who asks what, and why. A seat, client and authority join here when there are several."""
+    """Who asks what, and why. A seat and authority join here when there are several.
+
+    The client is named, not described: what its contract is at the moment of the decision comes with the policy's
+    state, so that a search that decides again sees what has become of it.
+    """
 
     act: Act
     home: HomeKind
@@ -30,11 +34,38 @@ class Ask:
     household_full: bool = False  # the home's household sources hold as many pictures as they may
     seat: str = "owner"
     brought: bool = False  # about pictures that the asker brings, and no gallery
+    client: str | None = None  # uuid of the client that asks, or any other word for one that there is not; None: nobody
+
+
+@dataclass(frozen=True, slots=True)
+class ClientFacts:
+    """The client that asks, as the rules see it."""
+
+    named: bool  # False: the operator asks
+    known: bool = False
+    client_class: str = ""
+    contract: str = ""  # active or ended
+    covered_by: frozenset[str] = frozenset()  # its jurisdiction and all that contain it; empty where that is unknown
+    stopped: frozenset[str] = frozenset()  # what orders in force stop for it
+
+    def context(self) -> dict[str, Any]:
+        """`client` of the Cedar context."""
+        return {
+            "named": self.named,
+            "known": self.known,
+            "class": self.client_class,
+            "contract": self.contract,
+            "covered_by": sorted(self.covered_by),
+            "stopped": sorted(self.stopped),
+        }
+
+
+NOBODY = ClientFacts(named=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """One policy class as the rules see it; `context` gives each attribute its name there."""
+    """One policy class as the rules see it, and who asks; `context` gives each attribute its name there."""
 
     class_id: int
     source: str
@@ -48,6 +79,7 @@ class Facts:
     within_grant: bool
     flags: frozenset[str]
     stopped: frozenset[str]  # what orders in force stop here: collect, embed, offer
+    client: ClientFacts = NOBODY
 
     def context(self, ask: Ask) -> dict[str, Any]:
         """The Cedar context."""
@@ -73,19 +105,38 @@ class Facts:
             "within_grant": self.within_grant,
             "flags": sorted(self.flags),
             "stopped": sorted(self.stopped),
+            "client": self.client.context(),
         }
 
 
-def brought_facts() -> Facts:
+def brought_facts(client: ClientFacts = NOBODY) -> Facts:
     """The facts of the pictures that an asker brings: no grant, so only a rule made for them can permit."""
     nothing: frozenset[str] = frozenset()
     return Facts(
         class_id=BROUGHT, source="", tenant="operator", state=GrantState.IN_FORCE, basis="", purposes=nothing,
         jurisdictions=nothing, covered_by=nothing, known=True, within_grant=True, flags=nothing, stopped=nothing,
+        client=client,
     )  # fmt: skip
 
 
-def facts_of(policy_class: PolicyClass, orders: Iterable[Order], now: datetime) -> Facts:
+def client_facts(uid: str | None, clients: Iterable[Client], orders: Iterable[Order], now: datetime) -> ClientFacts:
+    """The facts of the client of that uid at `now` (aware); None: nobody's."""
+    if uid is None:
+        return NOBODY
+    found = next((client for client in clients if client.uid == uid), None)
+    if found is None:
+        return ClientFacts(named=True)
+    return ClientFacts(
+        named=True,
+        known=True,
+        client_class=str(found.client_class),
+        contract="active" if found.ended_at is None else "ended",
+        covered_by=_covered_by(frozenset({found.jurisdiction})),
+        stopped=_stopped(orders, now, lambda scope, value: aims_at_client(scope, value, found)),
+    )
+
+
+def facts_of(policy_class: PolicyClass, orders: Iterable[Order], now: datetime, client: ClientFacts = NOBODY) -> Facts:
     """The facts of a class at `now` (aware)."""
     places = policy_class.jurisdictions
     known = bool(places) and UNKNOWN not in places
@@ -102,7 +153,8 @@ def facts_of(policy_class: PolicyClass, orders: Iterable[Order], now: datetime) 
         known=known,
         within_grant=all(place == UNKNOWN or jurisdictions.within(place, allowed) for place in places),
         flags=policy_class.flags,
-        stopped=frozenset().union(*(o.stops for o in orders if _covers(o, policy_class, now))),
+        stopped=_stopped(orders, now, lambda scope, value: aims_at(scope, value, policy_class)),
+        client=client,
     )
 
 
@@ -111,26 +163,39 @@ def _covered_by(places: frozenset[str]) -> frozenset[str]:
     return known.union(*(jurisdictions.parents(place) for place in known))
 
 
-def _covers(order: Order, policy_class: PolicyClass, now: datetime) -> bool:
-    in_force = now >= order.starts_at and (order.ends_at is None or now < order.ends_at)
-    return in_force and any(_aims_at(scope, value, policy_class) for scope, value in order.targets)
+def _stopped(orders: Iterable[Order], now: datetime, aimed: Callable[[str, str], bool]) -> frozenset[str]:
+    """What these orders stop together, so that of two that disagree the stricter holds.
+
+    An order is in force from the commit that applied it, and a clock that is set back does not end it; its own term
+    does.
+    """
+    in_force = (order for order in orders if order.ends_at is None or now < order.ends_at)
+    return frozenset().union(*(o.stops for o in in_force if any(aimed(*target) for target in o.targets)))
 
 
-def _aims_at(scope: str, value: str, policy_class: PolicyClass) -> bool:
+def aims_at(scope: str, value: str, policy_class: PolicyClass) -> bool:
+    """Whether a target of an order covers the pictures of a class. Unknown counts as covered."""
     if scope == "source":
         return policy_class.source == value
-    if scope == "jurisdiction":
-        # Unknown counts as covered; so does a place that merely overlaps (pictures from somewhere in US, an order
-        # for US-IL).
-        return UNKNOWN in policy_class.jurisdictions or any(
-            jurisdictions.covers(value, place) or jurisdictions.covers(place, value)
-            for place in policy_class.jurisdictions
-        )
-    return False  # a client or a class of them: no home has clients yet
+    return scope == "jurisdiction" and any(overlap(value, place) for place in policy_class.jurisdictions or {UNKNOWN})
+
+
+def aims_at_client(scope: str, value: str, client: Client) -> bool:
+    """Whether a target of an order covers a client. Unknown counts as covered."""
+    if scope == "client":
+        return client.uid == value
+    if scope == "client_class":
+        return client.client_class == value
+    return scope == "jurisdiction" and overlap(value, client.jurisdiction)
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether the two may share a place: pictures from somewhere in US, an order for US-IL. Unknown may be anywhere."""
+    return UNKNOWN in (one, other) or jurisdictions.covers(one, other) or jurisdictions.covers(other, one)
 
 
 def changes_at(classes: Iterable[PolicyClass], orders: Iterable[Order], now: datetime) -> datetime | None:
     """The next moment at which time alone changes a fact, so that a kept decision knows when it is old."""
     moments = [m for c in classes for m in (c.grant.starts_at, c.grant.expires_at)]
-    moments += [m for o in orders for m in (o.starts_at, o.ends_at)]
+    moments += [o.ends_at for o in orders]
     return min((m for m in moments if m is not None and m > now), default=None)

@@ -9,12 +9,13 @@ from typing import Any
 
 from countenance.errors import PolicyDenied
 from countenance.permits import Act, Permit, mint
-from countenance.policy.facts import Ask, brought_facts, changes_at, facts_of
+from countenance.policy.facts import Ask, brought_facts, changes_at, client_facts, facts_of
 from countenance.policy.rules import RuleFiles
 from countenance.protocols import AuditLog
-from countenance.types import ClassId, Order, PolicyClass
+from countenance.types import ClassId, Client, Order, PolicyClass
 
-PolicyState = tuple[int, tuple[PolicyClass, ...], tuple[Order, ...]]  # policy version, classes, orders
+# policy version, classes, orders, clients
+PolicyState = tuple[int, tuple[PolicyClass, ...], tuple[Order, ...], tuple[Client, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,11 @@ class Policy:
         kept = self._kept.get((ask, rules.sha256))
         if kept is not None and kept.version == version and (kept.good_until is None or now < kept.good_until):
             return kept
-        version, classes, orders = self._state()
-        facts = [facts_of(policy_class, orders, now) for policy_class in classes]
+        version, classes, orders, clients = self._state()
+        client = client_facts(ask.client, clients, orders, now)
+        facts = [facts_of(policy_class, orders, now, client) for policy_class in classes]
         if ask.brought:
-            facts.append(brought_facts())
+            facts.append(brought_facts(client))
         verdicts = rules.judge(ask, facts)
         decision = Decision(
             ask=ask,
@@ -131,6 +133,12 @@ _EXPLAINED = {
     "organisation-search-needs-a-case": (
         "an organisation's search names its reason",
         "name it: --case REFERENCE",
+    ),
+    "client-unknown": ("there is no such client", "`countenance client list` names them"),
+    "client-contract-ended": ("the client's contract has ended", "`countenance client show NAME` says since when"),
+    "client-order-stop-offering": (
+        "an order in force stops offering to this client",
+        "`countenance order list` names the orders",
     ),
 }
 

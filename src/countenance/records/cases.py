@@ -1,15 +1,21 @@
-"""Cases and the probes kept with them. Seats, clients and the life of a case join later."""
+"""Cases and the searches kept with them: who asked, the probe, what was shown. The life of a case joins later."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 import sqlalchemy as sa
 
 from countenance.records import schema as t
 from countenance.records.database import Database
+from countenance.records.pictures import chunks
+from countenance.records.sources import policy_version
+
+SearchId: TypeAlias = int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +51,34 @@ class Cases:
         assert found is not None
         return found
 
-    def keep_search(self, case: Case, *, log_entry: str, purpose: str, probe_blob: str, at: datetime) -> None:
-        """The search is recorded with its case."""
+    def keep_search(
+        self, case: Case, *, log_entry: str, purpose: str, probe_blob: str, at: datetime, client_id: int | None = None
+    ) -> SearchId:
+        """The search is recorded with its case. client_id: who asked; None: the operator."""
         with self._db.write() as connection:
-            connection.execute(
+            made = connection.execute(
                 t.searches.insert().values(
-                    log_entry=log_entry, case_id=case.id, purpose=purpose, probe_blob=probe_blob, at=at
+                    log_entry=log_entry, case_id=case.id, purpose=purpose, probe_blob=probe_blob, at=at,
+                    client_id=client_id,
                 )
-            )
+            )  # fmt: skip
+        return int(made.inserted_primary_key[0])  # type: ignore[index]  # an insert of one row has one
+
+    def keep_shown(self, search: SearchId, faces: Sequence[str], policy: int) -> bool:
+        """It is recorded that the search shows the faces with these public ids, of which each may still be shown.
+
+        False: nothing is, since the policy has moved on from version `policy`; an erasure moves it too.
+        """
+        with self._db.write() as connection:
+            if policy_version(connection) != policy:
+                return False
+            for part in chunks(faces):
+                connection.execute(
+                    t.shown.insert().from_select(
+                        ["search_id", "face_id"],
+                        sa.select(sa.literal(search), t.faces.c.id).where(
+                            t.faces.c.uid.in_([uuid.UUID(face).bytes for face in part])
+                        ),
+                    )
+                )
+        return True

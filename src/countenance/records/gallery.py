@@ -104,7 +104,7 @@ class Gallery:
         with self._db.read() as connection:
             for column in (
                 t.grants.c.evidence_blob, t.subjects.c.evidence_blob, t.searches.c.probe_blob, t.request_files.c.blob,
-                t.orders.c.document_blob, t.orders.c.stay_blob, t.orders.c.lift_blob,
+                t.order_papers.c.blob,
             ):  # fmt: skip
                 yield from connection.scalars(sa.select(column).where(column.is_not(None))).all()
         yield from (str(uuid.UUID(bytes=uid)) for uid in self._of_indexed_faces(t.faces.c.uid))

@@ -1,4 +1,4 @@
-"""Sources, grants, subjects, policy classes and orders: everything that the policy decides on.
+"""Sources, grants, subjects and policy classes: most of what the policy decides on.
 
 Every write here moves `policy_version` in the same transaction, so that a decision made before it is known to be old.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from countenance.errors import NotFound, WrongUse
 from countenance.records import schema as t
 from countenance.records.database import Database
-from countenance.types import Basis, ClassId, Grant, Order, PolicyClass, Purpose
+from countenance.types import Basis, ClassId, Grant, Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,39 +105,6 @@ class Sources:
         """Grows with every change of what policy decides on."""
         with self._db.read() as connection:
             return policy_version(connection)
-
-    def policy_facts(self) -> tuple[int, tuple[PolicyClass, ...], tuple[Order, ...]]:
-        """One snapshot of everything that a decision depends on: version, classes with their grants, live orders."""
-        with self._db.snapshot() as connection:
-            version = policy_version(connection)
-            rows = connection.execute(
-                sa.select(
-                    t.policy_classes.c.id.label("class_id"),
-                    t.policy_classes.c.jurisdictions.label("class_jurisdictions"),
-                    t.policy_classes.c.purposes.label("class_purposes"),
-                    t.policy_classes.c.flags,
-                    t.sources.c.name.label("source"),
-                    t.tenants.c.name.label("tenant"),
-                    *t.grants.c,
-                )
-                .select_from(t.policy_classes.join(t.grants).join(t.sources).join(t.tenants))
-                .order_by(t.policy_classes.c.id)
-            ).all()
-            live = connection.execute(_ORDERS_IN_FORCE).all()
-        grants = {row.id: _grant(row) for row in rows}
-        classes = tuple(
-            PolicyClass(
-                id=row.class_id,
-                grant=grants[row.id],
-                tenant=row.tenant,
-                source=row.source,
-                jurisdictions=frozenset(row.class_jurisdictions),
-                purposes=frozenset(Purpose(p) for p in row.class_purposes),
-                flags=frozenset(row.flags),
-            )
-            for row in rows
-        )
-        return version, classes, tuple(_order(row) for row in live)
 
     def all(self) -> tuple[Source, ...]:
         """Every source, by name."""
@@ -243,23 +210,6 @@ class Sources:
             move_policy_version(connection)
             return made
 
-    def add_order(self, *, stops: Iterable[str], scope: str, value: str, starts_at: datetime) -> int:
-        """The order is in force in every process with this commit."""
-        with self._db.write() as connection:
-            made = _insert(
-                connection, t.orders, uid=uuid.uuid4().bytes, stops=sorted(stops), deletes=False,
-                targets=[[scope, value]], authority="", dated=starts_at.date().isoformat(), drafted_at=starts_at,
-                starts_at=starts_at,
-            )  # fmt: skip
-            move_policy_version(connection)
-            return made
-
-    def lift_order(self, order_id: int, at: datetime) -> None:
-        """The order no longer stops anything."""
-        with self._db.write() as connection:
-            connection.execute(t.orders.update().where(t.orders.c.id == order_id).values(lifted_at=at))
-            move_policy_version(connection)
-
     def ensure_space(self, model: str, weights_sha256: str, dimension: int) -> int:
         """The id of an embedding space, made if it is new."""
         query = sa.select(t.spaces.c.id).where(t.spaces.c.model == model, t.spaces.c.weights_sha256 == weights_sha256)
@@ -281,10 +231,6 @@ class Sources:
             }
 
 
-_ORDERS_IN_FORCE = t.orders.select().where(  # or to come: `policy.facts` looks at the clock
-    t.orders.c.starts_at.is_not(None), t.orders.c.lifted_at.is_(None), t.orders.c.stayed_at.is_(None)
-)
-
 _SOURCES = sa.select(
     t.sources.c.uid.label("source_uid"),
     t.sources.c.tenant_id,
@@ -303,7 +249,8 @@ def _insert(connection: sa.Connection, table: sa.Table, **values: Any) -> int:
     return int(made.inserted_primary_key[0])  # type: ignore[index]  # an insert of one row has one
 
 
-def _grant(row: Any) -> Grant:
+def grant_of(row: Any) -> Grant:
+    """The grant of a row that holds all columns of `grants`."""
     return Grant(
         id=row.id,
         source_id=row.source_id,
@@ -324,13 +271,6 @@ def _source(row: Any) -> Source:
     return Source(
         id=row.source_id, uid=str(uuid.UUID(bytes=row.source_uid)), tenant_id=row.tenant_id, tenant=row.tenant,
         name=row.source_name, kind=row.kind, location=row.location,
-        jurisdictions=frozenset(row.source_jurisdictions), added_at=row.added_at, grant=_grant(row),
+        jurisdictions=frozenset(row.source_jurisdictions), added_at=row.added_at, grant=grant_of(row),
         grant_uid=str(uuid.UUID(bytes=row.uid)), grant_key=row.key_id, evidence_blob=row.evidence_blob,
-    )  # fmt: skip
-
-
-def _order(row: Any) -> Order:
-    return Order(
-        id=row.id, stops=frozenset(row.stops), targets=frozenset((scope, value) for scope, value in row.targets),
-        starts_at=row.starts_at, ends_at=row.ends_at,
     )  # fmt: skip

@@ -7,11 +7,14 @@ from pathlib import Path
 
 from countenance.records.cases import Cases
 from countenance.records.changes import ChangeList
+from countenance.records.clients import Clients
 from countenance.records.database import Database, open_sqlite
 from countenance.records.duplicates import DuplicateReads
 from countenance.records.erasures import Erasures
 from countenance.records.gallery import Gallery
+from countenance.records.orders import Orders
 from countenance.records.pictures import Pictures
+from countenance.records.policy_state import PolicyState
 from countenance.records.reindexes import Reindexes
 from countenance.records.sources import Sources
 
@@ -29,6 +32,9 @@ class RecordStore:
     cases: Cases
     duplicates: DuplicateReads
     reindexes: Reindexes
+    clients: Clients
+    orders: Orders
+    policy: PolicyState
 
     def close(self) -> None:
         """No connection is left open."""
@@ -47,6 +53,9 @@ def record_store(database: Database) -> RecordStore:
         Cases(database),
         DuplicateReads(database),
         Reindexes(database),
+        Clients(database),
+        Orders(database),
+        PolicyState(database),
     )
 
 

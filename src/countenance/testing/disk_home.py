@@ -147,7 +147,7 @@ def held_by(home: Home, *, ignore_left_over: bool = False) -> Held:
             assert living == needed, f"{len(living - needed)} keys that nothing names"
             assert blobs == set(named_blobs), blobs - set(named_blobs)
     index = home.parts.live.refreshed()
-    classes = [known.id for known in stores.records.sources.policy_facts()[1]]
+    classes = [known.id for known in stores.records.policy.facts()[1]]
     permit = forged.live(Act.SEARCH, classes)
     hits = index.search(vector("anybody")[None], max(1, len(index)), permit)[0]
     return Held(

@@ -21,7 +21,8 @@ from countenance.records.batch import (
 from countenance.records.erasures import Erasure, HiddenFace, Suppression
 from countenance.records.sources import NewGrant, Source
 from countenance.records.store import RecordStore
-from countenance.types import Basis, ClassId, FaceRefusal, Purpose, Quality, RejectReason
+from countenance.testing import orders
+from countenance.types import Basis, ClassId, ClientClass, FaceRefusal, Purpose, Quality, RejectReason
 
 NOW = datetime(2026, 11, 22, 12, 30, 15, 123456, tzinfo=UTC)
 
@@ -117,16 +118,30 @@ class RecordStoreContract:
         assert moved()
         records.sources.set_grant_state(source, suspended_at=NOW)
         assert moved()
-        order = records.sources.add_order(stops=["offer"], scope="source", value="album", starts_at=NOW)
+        order = orders.in_force(records, ["offer"], "source", "album", NOW)
         assert moved()
-        version, classes, orders = records.sources.policy_facts()
+        client = records.clients.add(
+            uid=uuid.uuid4(), name="Gazette", client_class=ClientClass.NEWSROOM, jurisdiction="FR", at=NOW
+        )
+        assert moved()
+        version, classes, in_force, clients = records.policy.facts()
         assert version == seen[-1]
         assert [c.jurisdictions for c in classes] == [frozenset({"CA-ON"}), frozenset({"CA-QC"})]
         assert classes[0].grant.suspended_at == NOW
-        assert [o.id for o in orders] == [order]
-        records.sources.lift_order(order, NOW)
+        assert [o.id for o in in_force] == [order.id]
+        assert clients == (client,)
+        ended = records.clients.end(client, NOW)
         assert moved()
-        assert records.sources.policy_facts()[2] == ()
+        assert records.clients.end(client, NOW + timedelta(days=1)) == ended
+        assert not moved()
+        for decide in (records.orders.stay, records.orders.resume, records.orders.lift):
+            decided = decide(order, orders.a_paper("stay", NOW))
+            assert moved()
+            stopping = [o.id for o in records.policy.facts()[2]]
+            assert stopping == ([order.id] if decide == records.orders.resume else [])
+        assert len(decided.papers) == 4
+        with pytest.raises(WrongUse):
+            records.orders.lift(order, orders.a_paper("lift", NOW))
 
     # --- pictures ------------------------------------------------------------------------------------------------
     def test_a_batch_permitted_under_an_older_policy_writes_nothing(self, records: RecordStore) -> None:

@@ -55,7 +55,7 @@ class ToyHome:
             log=self.log,
             segments=Snapshots(folder / "index", self.keys),
             policy=Policy(
-                RuleFiles(folder / "rules"), self.log, self.records.sources.policy_facts,
+                RuleFiles(folder / "rules"), self.log, self.records.policy.facts,
                 self.records.sources.policy_version, self.clock,
             ),
             pseudonym_key=secrets.token_bytes(32),

@@ -202,21 +202,20 @@ def _orders() -> None:
         sa.Column("uid", sa.LargeBinary(length=16), nullable=False),
         sa.Column("stops", sa.JSON(), nullable=False),
         sa.Column("deletes", sa.Boolean(), nullable=False),
+        sa.Column("deletes_unknown", sa.Boolean(), nullable=False),
+        sa.Column("ends_contracts", sa.Boolean(), nullable=False),
         sa.Column("targets", sa.JSON(), nullable=False),
         sa.Column("authority", sa.String(length=200), nullable=False),
         sa.Column("dated", sa.String(length=10), nullable=False),
         sa.Column("key_id", sa.LargeBinary(length=16), nullable=True),
-        sa.Column("document_sha256", sa.String(length=64), nullable=True),
-        sa.Column("document_blob", sa.String(length=64), nullable=True),
         sa.Column("drafted_at", sa.String(length=32), nullable=False),
         sa.Column("starts_at", sa.String(length=32), nullable=True),
         sa.Column("ends_at", sa.String(length=32), nullable=True),
         sa.Column("stayed_at", sa.String(length=32), nullable=True),
-        sa.Column("stay_sha256", sa.String(length=64), nullable=True),
-        sa.Column("stay_blob", sa.String(length=64), nullable=True),
         sa.Column("lifted_at", sa.String(length=32), nullable=True),
-        sa.Column("lift_sha256", sa.String(length=64), nullable=True),
-        sa.Column("lift_blob", sa.String(length=64), nullable=True),
+        sa.Column("done_at", sa.String(length=32), nullable=True),
+        sa.Column("plan", sa.JSON(), nullable=True),
+        sa.Column("outcome", sa.JSON(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_orders")),
         sa.UniqueConstraint("uid", name=op.f("uq_orders_uid")),
     )
@@ -227,14 +226,30 @@ def _orders() -> None:
                 uid=row["uid"],
                 stops=json.loads(row["stops"]),
                 deletes=False,
+                deletes_unknown=False,
+                ends_contracts=False,
                 targets=[[row["scope"], row["value"]]],
                 authority="",
                 dated=row["starts_at"][:10],
                 drafted_at=row["starts_at"],
                 starts_at=row["starts_at"],
                 lifted_at=row["lifted_at"],
+                done_at=row["starts_at"],
             )
         )
+    op.create_table(
+        "order_papers",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("order_id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("at", sa.String(length=32), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("blob", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_order_papers_order_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_order_papers")),
+        sa.UniqueConstraint("blob", name=op.f("uq_order_papers_blob")),
+    )
+    op.create_index(op.f("ix_order_papers_order_id"), "order_papers", ["order_id"])
 
 
 def _shown() -> None:

@@ -1,0 +1,232 @@
+"""Orders of regulators, courts and platforms, with their papers. The order of acts is `pipeline/orders.py`'s.
+
+Every write that puts an order in force or out of it moves `policy_version` in the same transaction.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from countenance.errors import NotFound, WrongUse
+from countenance.records import schema as t
+from countenance.records.database import Database
+from countenance.records.sources import move_policy_version
+from countenance.types import Order
+
+
+class OrderState(StrEnum):
+    """Where an order stands."""
+
+    DRAFT = "draft"
+    IN_FORCE = "in_force"
+    STAYED = "stayed"
+    EXPIRED = "expired"  # its own term is over
+    LIFTED = "lifted"
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A sealed document of an order: itself, or a decision about it."""
+
+    kind: str  # order, stay, resume, lift
+    sha256: str
+    blob: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """An order as it is to be recorded; `rights` has checked it."""
+
+    stops: frozenset[str]
+    deletes: bool
+    deletes_unknown: bool
+    ends_contracts: bool
+    targets: tuple[tuple[str, str], ...]  # as in types.Order
+    authority: str
+    dated: str
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRecord:
+    """An order with what became of it."""
+
+    id: int
+    uid: str
+    terms: NewOrder
+    key_id: bytes | None  # None: of an earlier version of Countenance, without papers
+    drafted_at: datetime
+    starts_at: datetime | None
+    stayed_at: datetime | None
+    lifted_at: datetime | None
+    done_at: datetime | None
+    plan: Mapping[str, Any] | None
+    outcome: Mapping[str, Any] | None
+    papers: tuple[Paper, ...]
+
+    def state(self, now: datetime) -> OrderState:
+        """Where it stands at `now` (aware). In force from the commit that applied it, wherever the clock is set."""
+        if self.lifted_at is not None:
+            return OrderState.LIFTED
+        if self.starts_at is None:
+            return OrderState.DRAFT
+        if self.stayed_at is not None:
+            return OrderState.STAYED
+        if self.terms.ends_at is not None and now >= self.terms.ends_at:
+            return OrderState.EXPIRED
+        return OrderState.IN_FORCE
+
+    @property
+    def unfinished(self) -> bool:
+        """It was applied, and not all of what it demands at once is done. Stayed or lifted it goes no further."""
+        return self.starts_at is not None and self.done_at is None and (self.stayed_at or self.lifted_at) is None
+
+
+class Orders:
+    """Reads and writes of orders. None is ever deleted."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    # --- reads ---------------------------------------------------------------------------------------------------
+    def all(self) -> tuple[OrderRecord, ...]:
+        """Every order, oldest first."""
+        return self._where(sa.true())
+
+    def get(self, uid: str) -> OrderRecord:
+        """By its uuid. Raises NotFound."""
+        found = self._where(t.orders.c.uid == uuid.UUID(uid).bytes)
+        if not found:
+            raise NotFound(f"there is no order {uid}", "`countenance order list` names them")
+        return found[0]
+
+    def unfinished(self) -> tuple[OrderRecord, ...]:
+        """Those that `unfinished` says so of, oldest first."""
+        return self._where(
+            sa.and_(
+                t.orders.c.starts_at.is_not(None), t.orders.c.done_at.is_(None), t.orders.c.stayed_at.is_(None),
+                t.orders.c.lifted_at.is_(None),
+            )
+        )  # fmt: skip
+
+    def _where(self, which: sa.ColumnElement[bool]) -> tuple[OrderRecord, ...]:
+        with self._db.snapshot() as connection:
+            rows = connection.execute(t.orders.select().where(which).order_by(t.orders.c.id)).all()
+            mine = sa.select(t.orders.c.id).where(which)
+            papers = connection.execute(
+                t.order_papers.select().where(t.order_papers.c.order_id.in_(mine)).order_by(t.order_papers.c.id)
+            ).all()
+        return tuple(_record(row, [paper for paper in papers if paper.order_id == row.id]) for row in rows)
+
+    # --- writes --------------------------------------------------------------------------------------------------
+    def draft(self, *, uid: uuid.UUID, terms: NewOrder, key_id: bytes, paper: Paper) -> OrderRecord:
+        """The order is recorded with its document, and stops nothing yet."""
+        with self._db.write() as connection:
+            made = connection.execute(
+                t.orders.insert().values(
+                    uid=uid.bytes, stops=sorted(terms.stops), deletes=terms.deletes,
+                    deletes_unknown=terms.deletes_unknown, ends_contracts=terms.ends_contracts,
+                    targets=[list(target) for target in terms.targets], authority=terms.authority, dated=terms.dated,
+                    ends_at=terms.ends_at, key_id=key_id, drafted_at=paper.at,
+                )
+            )  # fmt: skip
+            _keep(connection, int(made.inserted_primary_key[0]), paper)  # type: ignore[index]  # one row
+        return self.get(str(uid))
+
+    def put_in_force(self, order: OrderRecord, at: datetime, plan: Mapping[str, Any], *, done: bool) -> OrderRecord:
+        """In force in every process with this commit; one that is already stays as it was.
+
+        done: nothing else is to be done for it.
+        """
+        with self._db.write() as connection:
+            changed = connection.execute(
+                t.orders.update()
+                .where(t.orders.c.id == order.id, t.orders.c.starts_at.is_(None), t.orders.c.lifted_at.is_(None))
+                .values(starts_at=at, plan=dict(plan), done_at=at if done else None)
+            )
+            if changed.rowcount:
+                move_policy_version(connection)
+        return self.get(order.uid)
+
+    def done(self, order: OrderRecord, at: datetime, outcome: Mapping[str, Any]) -> OrderRecord:
+        """All that it demands at once is done."""
+        with self._db.write() as connection:
+            connection.execute(
+                t.orders.update().where(t.orders.c.id == order.id).values(done_at=at, outcome=dict(outcome))
+            )
+        return self.get(order.uid)
+
+    def stay(self, order: OrderRecord, paper: Paper) -> OrderRecord:
+        """It stops nothing from this commit on, until `resume`. Raises WrongUse: it is over, stayed or a draft."""
+        in_force = sa.and_(t.orders.c.starts_at.is_not(None), t.orders.c.stayed_at.is_(None))
+        return self._decide(order, paper, in_force, stayed_at=paper.at)
+
+    def resume(self, order: OrderRecord, paper: Paper) -> OrderRecord:
+        """It stops what it stopped, from this commit on. Raises WrongUse: it is not stayed."""
+        return self._decide(order, paper, t.orders.c.stayed_at.is_not(None), stayed_at=None)
+
+    def lift(self, order: OrderRecord, paper: Paper) -> OrderRecord:
+        """It is over for good. Raises WrongUse: it is already."""
+        return self._decide(order, paper, sa.true(), lifted_at=paper.at)
+
+    def _decide(
+        self, order: OrderRecord, paper: Paper, fits: sa.ColumnElement[bool], **times: datetime | None
+    ) -> OrderRecord:
+        with self._db.write() as connection:
+            changed = connection.execute(
+                t.orders.update().where(t.orders.c.id == order.id, t.orders.c.lifted_at.is_(None), fits).values(**times)
+            )
+            if not changed.rowcount:
+                raise WrongUse(
+                    f"the order {order.uid} does not stand so that it could be decided: {paper.kind}",
+                    "`countenance order show` says where it stands",
+                )
+            _keep(connection, order.id, paper)
+            move_policy_version(connection)
+        return self.get(order.uid)
+
+
+def orders_in_force(connection: sa.Connection) -> tuple[Order, ...]:
+    """Those that stop something, unless their own term is over: `policy.facts` looks at the clock."""
+    rows = connection.execute(
+        t.orders.select().where(
+            t.orders.c.starts_at.is_not(None), t.orders.c.lifted_at.is_(None), t.orders.c.stayed_at.is_(None)
+        )
+    )
+    return tuple(
+        Order(
+            id=row.id, stops=frozenset(row.stops), targets=frozenset((scope, value) for scope, value in row.targets),
+            starts_at=row.starts_at, ends_at=row.ends_at,
+        )
+        for row in rows
+    )  # fmt: skip
+
+
+def _keep(connection: sa.Connection, order_id: int, paper: Paper) -> None:
+    connection.execute(
+        t.order_papers.insert().values(
+            order_id=order_id, kind=paper.kind, at=paper.at, sha256=paper.sha256, blob=paper.blob
+        )
+    )
+
+
+def _record(row: Any, papers: Sequence[Any]) -> OrderRecord:
+    terms = NewOrder(
+        stops=frozenset(row.stops), deletes=row.deletes, deletes_unknown=row.deletes_unknown,
+        ends_contracts=row.ends_contracts, targets=tuple((scope, value) for scope, value in row.targets),
+        authority=row.authority, dated=row.dated, ends_at=row.ends_at,
+    )  # fmt: skip
+    return OrderRecord(
+        id=row.id, uid=str(uuid.UUID(bytes=row.uid)), terms=terms, key_id=row.key_id, drafted_at=row.drafted_at,
+        starts_at=row.starts_at, stayed_at=row.stayed_at, lifted_at=row.lifted_at, done_at=row.done_at,
+        plan=row.plan, outcome=row.outcome,
+        papers=tuple(Paper(paper.kind, paper.sha256, paper.blob, paper.at) for paper in papers),
+    )  # fmt: skip

@@ -1,0 +1,35 @@
+"""Orders that a test puts in force without their papers' contents."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from countenance.records.orders import NewOrder, OrderRecord, Paper
+from countenance.records.store import RecordStore
+
+
+def a_paper(kind: str, at: datetime) -> Paper:
+    """A document that nobody sealed."""
+    return Paper(kind, "0" * 64, f"paper-{uuid.uuid4()}", at)
+
+
+def in_force(
+    records: RecordStore, stops: Iterable[str], scope: str, value: str, at: datetime, **more: Any
+) -> OrderRecord:
+    """An order in force since `at`, that stops these of "collect", "embed", "offer"."""
+    terms = {
+        "stops": frozenset(stops), "deletes": False, "deletes_unknown": False, "ends_contracts": False,
+        "targets": ((scope, value),), "authority": "a court", "dated": at.date().isoformat(), "ends_at": None, **more,
+    }  # fmt: skip
+    drafted = records.orders.draft(
+        uid=uuid.uuid4(), terms=NewOrder(**terms), key_id=bytes(16), paper=a_paper("order", at)
+    )
+    return records.orders.put_in_force(drafted, at, {}, done=True)
+
+
+def lift(records: RecordStore, order: OrderRecord, at: datetime) -> OrderRecord:
+    """It is over."""
+    return records.orders.lift(order, a_paper("lift", at))
