@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from countenance.records import schema as t
 from countenance.records.database import Database
-from countenance.records.pictures import chunks
+from countenance.records.queries import chunks
 from countenance.records.sources import policy_version
 
 SearchId: TypeAlias = int
