@@ -7,7 +7,7 @@ import pytest
 
 from countenance.errors import KeyMissing, StorageFailed, WrongUse
 from countenance.keys import master
-from countenance.keys.master import MasterKey, create, keyfile_path, load
+from countenance.keys.master import MasterKey, create, find, keyfile_path, load, promote, stage
 
 HOME = "0b8f1c6e-home"
 
@@ -170,3 +170,35 @@ def test_derived_keys_differ_by_use_and_home():
 def test_no_invalid_master_key_exists(home, secret):
     with pytest.raises(ValueError):
         MasterKey(home, secret)
+
+
+# --- another key for the same home ------------------------------------------------------------------------------------
+def test_a_staged_key_takes_the_place_of_the_old_whose_bytes_are_overwritten(path):
+    old = create(HOME, path)
+    with path.open("rb") as held:
+        new = stage(old, path)
+        assert (load(HOME, path), find(HOME, path, old.key_id)) == (old, old)
+        promote(path)
+        assert set(held.read()) == {0}
+    assert load(HOME, path) == new
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [p.name for p in path.parent.iterdir()] == ["h.key"]
+    promote(path)  # nothing is staged: nothing happens
+    assert load(HOME, path) == new
+
+
+def test_a_rotation_that_was_cut_short_ends_with_whoever_looks_for_its_key(path):
+    old = create(HOME, path)
+    lost, new = stage(old, path), stage(old, path)
+    assert find(HOME, path, lost.key_id) is None
+    assert load(HOME, path) == old
+    assert find(HOME, path, new.key_id) == load(HOME, path) == new
+    assert find(HOME, path, old.key_id) is None
+
+
+def test_a_key_file_that_may_not_be_written_is_told_before_anything_is_done(path, monkeypatch):
+    old = create(HOME, path)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(StorageFailed, match="may not be written"):
+        stage(old, path)
+    assert [p.name for p in path.parent.iterdir()] == ["h.key"]

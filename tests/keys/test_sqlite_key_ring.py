@@ -299,3 +299,63 @@ def test_a_ring_of_version_1_is_brought_up_to_date_and_opens_what_it_sealed(ring
     assert again.open(key, "b", sealed) == b"x"
     [new] = again.create(blobs=["crop"])
     assert again.in_the_making() == ([new], ["crop"])
+
+
+# --- another master key -----------------------------------------------------------------------------------------------
+NEXT = MasterKey("home", bytes(range(1, 33)))
+
+
+def find_next(key_id):
+    return NEXT if key_id == NEXT.key_id else None
+
+
+def test_after_a_rewrap_everything_opens_with_the_new_master_key_and_nothing_with_the_old(ring, path):
+    keys = ring.create(1_000)
+    sealed = ring.seal(keys[0], "b", b"text")
+    secret, wrapped = ring.secret("pseudonyms"), wrapped_keys(path)
+    ring.rewrap(NEXT)
+    assert ring.open(keys[0], "b", sealed) == b"text"
+    ring.close()
+    assert readable(path, wrapped.values()) == 0
+    with pytest.raises(KeyMissing, match=NEXT.key_id):
+        SqliteKeyRing(path, MASTER, make=False)
+    again = SqliteKeyRing(path, NEXT, make=False)
+    assert (again.open(keys[0], "b", sealed), again.secret("pseudonyms")) == (b"text", secret)
+    again.close()
+
+
+def test_who_holds_the_old_master_key_takes_the_new_one_at_the_next_act(ring, path):
+    [key] = ring.create()
+    sealed = ring.seal(key, "b", b"text")
+    others = [SqliteKeyRing(path, MASTER, make=False, find=find_next) for _ in range(4)]
+    ring.rewrap(NEXT)
+    reads, reads_many, makes, asks = others
+    assert reads.open(key, "b", sealed) == b"text"
+    assert reads_many.open_many([(key, "b", sealed)]) == [b"text"]
+    [made] = makes.create()
+    assert ring.open(made, "b", makes.seal(made, "b", b"later")) == b"later"
+    assert asks.secret("new since") == ring.secret("new since")
+    for other in (ring, *others):
+        other.close()
+
+
+def test_who_can_not_find_the_new_master_key_wraps_nothing_under_the_old(ring, path):
+    other = SqliteKeyRing(path, MASTER, make=False)
+    ring.rewrap(NEXT)
+    with pytest.raises(KeyMissing, match=MASTER.key_id):
+        other.create()
+    assert list(ring.ids()) == []
+    other.close()
+    ring.close()
+
+
+def test_a_damaged_key_stops_a_rewrap_whole(ring, path):
+    keys = ring.create(3)
+    with sqlite3.connect(path) as raw:
+        raw.execute("UPDATE data_key SET wrapped = zeroblob(60) WHERE id = ?", (keys[1],))
+    raw.close()
+    before = wrapped_keys(path)
+    with pytest.raises(StorageFailed):
+        ring.rewrap(NEXT)
+    assert (wrapped_keys(path), ring.master_id) == (before, MASTER.key_id)
+    ring.close()

@@ -87,7 +87,9 @@ class Parts:
         self.path = path
         self.keyfile = masters.keyfile_path(manifest.id)
         master = masters.create(manifest.id, self.keyfile) if make else masters.load(manifest.id, self.keyfile)
-        self.keys = SqliteKeyRing(path / KEYS, master, make=make)
+        self.keys = SqliteKeyRing(
+            path / KEYS, master, make=make, find=lambda key_id: masters.find(manifest.id, self.keyfile, key_id)
+        )
         self.log = SqliteLog(
             path / LOG, Signer(f"countenance/home/{manifest.id}", self.keys.secret("log signing key")), make=make
         )

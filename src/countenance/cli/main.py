@@ -36,6 +36,9 @@ COMMANDS: Final = {
     "status": "status",
     "doctor": "doctor",
     "log": "log",
+    "backup": "backup",
+    "restore": "restore",
+    "keyring": "keyring",
     "demo": "demo",
     "completion": "completion",
 }

@@ -21,6 +21,7 @@ import re
 import secrets
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -91,14 +92,11 @@ def create(home_id: str, path: Path) -> MasterKey:
     Raises: WrongUse: another home's key is at `path`; StorageFailed: it cannot be written; KeyMissing: as `load`.
     """
     master = MasterKey(home_id, secrets.token_bytes(KEY_BYTES))
-    text = _TEXT.format(
-        version=VERSION, home=home_id, key_id=master.key_id, key=base64.b64encode(master.secret).decode()
-    )
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            _write_durably(unfinished, text.encode())
+            _write_durably(unfinished, _text_of(master).encode())
             os.link(unfinished, path)  # unlike a rename it never replaces
         finally:
             unfinished.unlink(missing_ok=True)
@@ -136,6 +134,69 @@ def load(home_id: str, path: Path) -> MasterKey:
     if not hmac.compare_digest(master.key_id, fields.get("key-id", "")):
         raise KeyMissing(f"the key file {path} is damaged: its key and its key-id do not fit", _RESTORE)
     return master
+
+
+def stage(master: MasterKey, path: Path) -> MasterKey:
+    """A new key for the home of `master`, durable beside the key file at `path`; what lay there is thrown away.
+
+    Only with the home's keys still under `master`: what lies there is then of a rotation that never was.
+    Raises: StorageFailed.
+    """
+    new, staged = MasterKey(master.home_id, secrets.token_bytes(KEY_BYTES)), _staged(path)
+    if not os.access(path, os.W_OK):
+        raise StorageFailed(f"the key file {path} may not be written", f"chmod 600 {path}, and make its disk writable")
+    try:
+        staged.unlink(missing_ok=True)
+        _write_durably(staged, _text_of(new).encode())
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise StorageFailed(
+            f"a new key can't be written beside the key file {path}: {error.strerror}", "make its folder writable"
+        ) from error
+    return new
+
+
+def promote(path: Path) -> None:
+    """The staged key is the key file, and the old key's bytes are overwritten where the file system allows.
+
+    Only when the home's keys are under the staged key. A crash leaves either file, and `find` goes on from there.
+    Raises: StorageFailed.
+    """
+    try:
+        with suppress(FileNotFoundError), path.open("r+b") as old:
+            _staged(path).rename(path)  # not there: another process was faster, and `old` may be its new key
+            _sync_folder(path.parent)
+            old.write(b"\0" * os.fstat(old.fileno()).st_size)
+            os.fsync(old.fileno())
+    except OSError as error:
+        raise StorageFailed(
+            f"the key file {path} can't be replaced: {error.strerror}",
+            f"the new key is in {_staged(path)}: make the folder writable, then run any command",
+        ) from error
+
+
+def find(home_id: str, path: Path, key_id: str) -> MasterKey | None:
+    """The key of that id, in the key file or staged beside it; then a rotation was cut short, and ends here."""
+    current = load(home_id, path)
+    if current.key_id == key_id:
+        return current
+    with suppress(KeyMissing):
+        staged = load(home_id, _staged(path))
+        if staged.key_id == key_id:
+            promote(path)
+            return staged
+    current = load(home_id, path)  # another process may have promoted it between the two looks
+    return current if current.key_id == key_id else None
+
+
+def _staged(path: Path) -> Path:
+    return path.with_name(f".{path.name}.next")
+
+
+def _text_of(master: MasterKey) -> str:
+    return _TEXT.format(
+        version=VERSION, home=master.home_id, key_id=master.key_id, key=base64.b64encode(master.secret).decode()
+    )
 
 
 def _load_or_refuse(home_id: str, path: Path) -> MasterKey:

@@ -12,6 +12,9 @@ A key's id is 6 bytes of milliseconds and 10 random ones (as UUIDv7, RFC 9562): 
 the tree, so that a commit of a thousand touches a few dozen pages and not a thousand.
 
 Opened data keys are not remembered: another process may destroy one at any time, and destroyed means destroyed.
+
+Another process may also wrap every key anew under another master key (`rewrap`). Who holds the old one notices at its
+next write, before anything is wrapped, or when a key does not open, and takes the new one from the key file.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
@@ -29,7 +32,7 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from countenance.errors import HomeTooNew, KeyDestroyed, KeyMissing, StorageFailed
+from countenance.errors import HomeTooNew, KeyDestroyed, KeyMissing, SealBroken, StorageFailed
 from countenance.keys.master import MasterKey
 from countenance.keys.sealing import seal, unseal, unwrap, wrap
 from countenance.protocols import Gone
@@ -53,16 +56,19 @@ _SCHEMA = (
 class SqliteKeyRing:
     """`protocols.KeyRing` on SQLite. Safe to use from several threads and processes; not across a fork."""
 
-    def __init__(self, path: Path, master: MasterKey, *, make: bool) -> None:
+    def __init__(
+        self, path: Path, master: MasterKey, *, make: bool, find: Callable[[str], MasterKey | None] = lambda _: None
+    ) -> None:
         """The ring at `path` is open. `make` allows a new one, for a new home only: an empty ring opens nothing.
 
+        Args: find: the master key with that id, where the key file holds it by now.
         A crash while making leaves an empty database, and the next opening with `make` completes it.
         Raises: KeyMissing: the home was sealed under another master key; StorageFailed; HomeTooNew.
         """
         self._path = path
-        self._wrapping_key = AESGCM(master.derive("wrap data keys"))
-        self._secrets_key = AESGCM(master.derive("wrap secrets"))
+        self._find = find
         self._lock = RLock()
+        self._take(master)
         self._connection = _open(path, make=make)
         try:
             self._prepare(master, make=make)
@@ -75,8 +81,8 @@ class SqliteKeyRing:
         """See `KeyRing.create`. One commit; a crash before it leaves none, one after it what `in_the_making` lists."""
         born = (time.time_ns() // 1_000_000).to_bytes(6, "big")
         keys = sorted(born + secrets.token_bytes(10) for _ in range(count))
-        rows = [(key, wrap(self._wrapping_key, _about(key), secrets.token_bytes(32))) for key in keys]
         with self._transaction() as connection:
+            rows = [(key, wrap(self._wrapping_key, _about(key), secrets.token_bytes(32))) for key in keys]
             connection.executemany("INSERT INTO data_key VALUES (?, ?)", rows)
             connection.executemany("INSERT INTO key_in_the_making VALUES (?)", ((key,) for key in keys))
             connection.executemany("INSERT OR IGNORE INTO blob_in_the_making VALUES (?)", ((name,) for name in blobs))
@@ -171,11 +177,68 @@ class SqliteKeyRing:
         query = "SELECT wrapped FROM secret WHERE name = ?"
         found = self._rows(query, (name,))
         if not found:
-            made = wrap(self._secrets_key, about, secrets.token_bytes(32))
             with self._transaction() as connection:  # whoever commits first has made it
+                made = wrap(self._secrets_key, about, secrets.token_bytes(32))
                 connection.execute("INSERT INTO secret VALUES (?, ?) ON CONFLICT (name) DO NOTHING", (name, made))
             found = self._rows(query, (name,))
-        return unwrap(self._secrets_key, about, found[0][0])
+        try:
+            return unwrap(self._secrets_key, about, found[0][0])
+        except SealBroken:
+            if not self._followed():
+                raise
+            return self.secret(name)
+
+    # --- the master key ------------------------------------------------------------------------------------------
+    @property
+    def master_id(self) -> str:
+        """The id of the master key that wraps the keys now."""
+        return str(self._rows("SELECT key_id FROM master")[0][0])
+
+    def rewrap(self, new: MasterKey) -> None:
+        """Every key and secret is wrapped by `new`, and by nothing else that is left in this database.
+
+        One transaction: a crash leaves all under the old master key or all under the new. `new` must be durable in
+        the key file, or beside it where `find` looks, before. Writers wait meanwhile: 5 to 9 s for a million keys.
+        """
+        to_keys, to_secrets = AESGCM(new.derive("wrap data keys")), AESGCM(new.derive("wrap secrets"))
+        with self._transaction() as connection:  # which has just taken the master key that is in force
+            from_keys, from_secrets = self._wrapping_key, self._secrets_key
+
+            def key_anew(key: KeyId, wrapped: bytes) -> bytes:
+                return wrap(to_keys, _about(key), unwrap(from_keys, _about(key), wrapped))
+
+            def secret_anew(name: str, wrapped: bytes) -> bytes:
+                about = b"secret|" + name.encode()
+                return wrap(to_secrets, about, unwrap(from_secrets, about, wrapped))
+
+            connection.create_function("key_anew", 2, key_anew)
+            connection.create_function("secret_anew", 2, secret_anew)
+            connection.execute("UPDATE data_key SET wrapped = key_anew(id, wrapped)")
+            connection.execute("UPDATE secret SET wrapped = secret_anew(name, wrapped)")
+            connection.execute("UPDATE master SET key_id = ?", (new.key_id,))
+        self._take(new)
+        self.tidy()
+
+    def _take(self, master: MasterKey) -> None:
+        with self._lock:
+            self._master_id = master.key_id
+            self._wrapping_key = AESGCM(master.derive("wrap data keys"))
+            self._secrets_key = AESGCM(master.derive("wrap secrets"))
+
+    def _followed(self) -> bool:
+        """Whether another master key wraps the keys by now, and is taken. Raises: KeyMissing: nobody holds it."""
+        with self._lock:
+            now = self.master_id
+            if now == self._master_id:
+                return False
+            found = self._find(now)
+            if found is None:
+                raise KeyMissing(
+                    f"this home is sealed under the master key {now}, and the key file holds {self._master_id}",
+                    "put the right key file back from where you keep its copy, or name it in COUNTENANCE_KEYFILE",
+                )
+            self._take(found)
+            return True
 
     def close(self) -> None:
         """The database is closed; with the last process's close SQLite removes the write-ahead log."""
@@ -187,12 +250,22 @@ class SqliteKeyRing:
         found = self._rows("SELECT wrapped FROM data_key WHERE id = ?", (key,))
         if not found:
             raise _destroyed(key)
-        return AESGCM(unwrap(self._wrapping_key, _about(key), found[0][0]))
+        try:
+            return AESGCM(unwrap(self._wrapping_key, _about(key), found[0][0]))
+        except SealBroken:
+            if not self._followed():
+                raise
+            return self._data_key(key)
 
     def _data_keys(self, keys: set[KeyId]) -> dict[KeyId, AESGCM]:
         places = ",".join(itertools.repeat("?", len(keys)))
         rows = self._rows(f"SELECT id, wrapped FROM data_key WHERE id IN ({places})", tuple(keys))  # noqa: S608  only ?
-        return {key: AESGCM(unwrap(self._wrapping_key, _about(key), wrapped)) for key, wrapped in rows}
+        try:
+            return {key: AESGCM(unwrap(self._wrapping_key, _about(key), wrapped)) for key, wrapped in rows}
+        except SealBroken:
+            if not self._followed():
+                raise
+            return self._data_keys(keys)
 
     def _rows(self, query: str, values: Sequence[object] = ()) -> list[Any]:
         with self._told(), self._lock:
@@ -218,12 +291,7 @@ class SqliteKeyRing:
                     "INSERT INTO master SELECT ? WHERE NOT EXISTS (SELECT 1 FROM master)", (master.key_id,)
                 )
                 connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-        [(key_id,)] = self._rows("SELECT key_id FROM master")
-        if key_id != master.key_id:
-            raise KeyMissing(
-                f"this home is sealed under the master key {key_id}, and the key file holds {master.key_id}",
-                "put the right key file back from where you keep its copy, or name it in COUNTENANCE_KEYFILE",
-            )
+        self._followed()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -231,6 +299,8 @@ class SqliteKeyRing:
         with self._told(), self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
+                if self._connection.execute("PRAGMA user_version").fetchone()[0]:
+                    self._followed()  # nothing is wrapped under a master key that another process has put away
                 yield self._connection
                 self._connection.execute("COMMIT")
             except BaseException:

@@ -19,6 +19,7 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from countenance.app.home import Home, open_home
+from countenance.app.keyring import rotate as rotate_keys
 from countenance.calibrate.calibration import Calibration
 from countenance.keys.master import KEYFILE_VARIABLE
 from countenance.permits import Act
@@ -206,3 +207,10 @@ def search(tell: Tell, path: str, probe: str, question: dict[str, Any]) -> None:
     """`countenance search`, of a toy picture."""
     with opened(path) as home:
         tell(home.search(probe.encode(), **question).as_dict())
+
+
+def rotate(tell: Tell, path: str) -> None:
+    """`countenance keyring rotate`, with the master key beside the home, so that a copy of both is one copy."""
+    os.environ[KEYFILE_VARIABLE] = f"{path}/home.key"
+    with opened(f"{path}/home") as home:
+        tell(rotate_keys(home).after)
