@@ -49,6 +49,12 @@ class LogBroken(CountenanceError):
     kind = "log_broken"
 
 
+class BackupBroken(CountenanceError):
+    """A backup is cut off, changed, of another home, or does not hold what a home needs."""
+
+    kind = "backup_broken"
+
+
 class WeightsDamaged(CountenanceError):
     """A weights file is missing, or its sha256 is not the one in the manifest."""
 
