@@ -219,6 +219,9 @@ class AuditLog(Protocol):
         Raises: LogUnwritable; ValueError: unknown kind, or a record without canonical form.
         """
 
+    def detail(self, position: int) -> bytes | None:
+        """The sealed detail of an entry; None where it has none, or no more."""
+
     def checkpoint(self) -> str:
         """The newest signed checkpoint, as text (C2SP tlog-checkpoint)."""
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -68,7 +69,7 @@ def test_no_part_can_be_cut_off_moved_left_out_or_added():
     whole = sealed(b"x" * 40)
     at = places(whole)
     assert len(at) == 4
-    head, parts = whole[: at[0]], [whole[a:b] for a, b in zip(at, at[1:], strict=False)]
+    head, parts = whole[: at[0]], [whole[a:b] for a, b in pairwise(at)]
     for wrong in (parts[:2], parts[:1], [], parts[1:], [parts[1], parts[0], parts[2]], [parts[0], parts[2]],
                   [*parts, parts[2]], [*parts, b"\0"]):  # fmt: skip
         with pytest.raises(BackupBroken):

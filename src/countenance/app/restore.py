@@ -28,6 +28,7 @@ from countenance.keys.master import MasterKey
 from countenance.keys.ring import SqliteKeyRing
 from countenance.keys.sealed_file import MAGIC, SealedReader
 from countenance.pipeline.replay import Replayed, replay
+from countenance.pipeline.sweep import sweep
 
 _NEEDED: Final = (RECORDS, KEYS, LOG, manifests.FILE)
 
@@ -76,7 +77,7 @@ def restore(
     if (log is None) is not without_log and not verifying:
         raise WrongUse(
             "a backup is older than what was erased, opted out or ordered after it; the log knows what that was",
-            "--log FILE: the newest log.db, home folder or `backup --log-alone` there is; or, if it is lost, --log-lost",
+            "--log FILE: the newest log.db, home folder or `backup --log-alone`; if none is left, --log-lost",
         )
     if os.path.lexists(place) and (not place.is_dir() or any(place.iterdir())):
         raise WrongUse(f"{place} is there already", "name a folder that is not there: --home DIR")
@@ -93,7 +94,9 @@ def restore(
         work.rename(place)
         _sync_folder(place.parent)
     except OSError as error:
-        raise StorageFailed(f"{place} can't be made: {error.strerror}", "is there room, and may you write there?") from error
+        raise StorageFailed(
+            f"{place} can't be made: {error.strerror}", "is there room, and may you write there?"
+        ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return restored
@@ -114,6 +117,7 @@ def _again(
                     parts.stores.records.sources.set_grant_state(source, suspended_at=parts.stores.clock())
                     suspended.append(source.name)
         done = replay(parts.stores, parts.eraser, header["log_entries"])
+        sweep(parts.stores, whole=True)  # keys of the index that was left out, and what was in the making
         entry = parts.stores.log.append(
             "home.restored", {"backup": header["backup"], "replayed": done.as_dict(), "log_known": log_known}
         )
@@ -135,9 +139,9 @@ def _unpacked(path: Path, into: Path) -> tuple[Mapping[str, Any], MasterKey]:
         found = masters.find(home, keyfile, key_id)
         if found is None:
             raise KeyMissing(
-                f"the backup of {header.get('made_at')} opens with the master key {key_id}, which {keyfile} does not "
-                "hold",
-                "name the key file of that time in COUNTENANCE_KEYFILE; after `keyring rotate` only the new one is left",
+                f"the backup of {header.get('made_at')} opens with the master key {key_id}, "
+                f"which {keyfile} does not hold",
+                "name the key file of that time in COUNTENANCE_KEYFILE; `keyring rotate` leaves only the new one",
             )
         masters_found.append(found)
         return found.derive(f"backup {uid}")

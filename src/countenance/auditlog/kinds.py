@@ -67,6 +67,7 @@ KINDS: Final[Mapping[str, str]] = {
     "home.restored": "The home comes from a backup; which later erasures, opt-outs and orders were done again.",
     "keys.rotated": "Data keys are wrapped by a new master key.",
     "erase.begun": "An erasure was asked for: its scope.",
+    "erase.hidden": "What an erasure takes is hidden: how much; beside it, sealed, what a restore does again.",
     "erase.done": "An erasure is done: counts, and where bytes may still lie.",
     DETAIL_ERASED: "The sealed details of the entries at these positions were erased.",
 }
@@ -102,6 +103,7 @@ FIELDS: Final[Mapping[str, frozenset[str]]] = {  # what a record of each kind na
     "home.restored": frozenset({"backup", "replayed"}),
     "keys.rotated": frozenset({"master"}),
     "erase.begun": frozenset({"erasure", "scope"}),
+    "erase.hidden": frozenset({"erasure", "faces", "pictures"}),
     "erase.done": frozenset({"erasure", "scope", "pending"}),
     DETAIL_ERASED: frozenset({"positions"}),
 }

@@ -42,9 +42,9 @@ def _tell(done: Restored) -> None:
     again = done.replayed
     click.echo(
         f"Done again from the log: {several(again.faces, 'face')} and {several(again.pictures, 'picture')} erased, "
-        f"{several(again.suppressions, 'opt-out mark')},"
+        f"{several(again.suppressions, 'mark')} that keep them out,"
     )
-    click.echo(f"  {several(again.sources, 'source')} and {several(again.orders, 'order')} brought to their last state.")
+    click.echo(f"  {several(again.sources, 'source')} brought to the last state.")
     if done.suspended:
         click.echo("No later log was at hand, so nothing can be searched until you have decided on each source:")
         for name in done.suspended:

@@ -1,4 +1,4 @@
-"""A file of any length, sealed in chunks as it is written: a backup.
+r"""A file of any length, sealed in chunks as it is written: a backup.
 
     countenance-backup/1\n   header: one line of JSON, read by anybody   \n   then, again and again:
     length (4 bytes, big-endian) | sealed chunk (sealing.py)

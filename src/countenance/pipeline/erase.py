@@ -1,6 +1,7 @@
 """Erasure, in an order that is safe to repeat after a crash at any line (DESIGN.md section 3).
 
-    log the intent -> hide -> index and segments -> blobs -> keys -> rows -> truncate -> log the end
+    log the intent -> hide -> log what a restore needs -> index and segments -> blobs -> keys -> rows -> truncate
+        -> log the end
 
 Hidden is what counts for a search: from that commit on no process shows the face. `resume` finishes what was begun; it
 runs before an ingest, before another erasure and when a home is opened for writing.
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from countenance.errors import NotFound, WrongUse
+from countenance.pipeline.act_detail import seal_act
 from countenance.pipeline.refresh import LiveIndex
 from countenance.pipeline.stores import Stores
 from countenance.records.erasures import Erasure, HiddenFace, Suppression
@@ -120,8 +122,21 @@ class Eraser:
             )  # fmt: skip
             return self._finish(erasure)
 
+    def again(self, faces: Sequence[int], pictures: Sequence[int]) -> ErasureReport:
+        """What was erased before, and came back with a backup, is erased; what keeps it out is there already."""
+        return self._erase("face", about={}, faces=faces, pictures=pictures)
+
+    def _note(self, erasure: Erasure) -> None:
+        """The log has what a restore needs, before any row is gone. A crash may leave it there twice, to no harm."""
+        act = self.stores.records.replays.of_erasure(erasure)
+        if act is not None:
+            record = {"erasure": erasure.uid, "faces": len(act["faces"]), "pictures": len(act["pictures"])}
+            self.stores.log.append("erase.hidden", record, detail=seal_act(self.stores, act))
+            self.stores.records.replays.noted(erasure, self.stores.clock())
+
     def _finish(self, erasure: Erasure) -> ErasureReport:
         pending: set[str] = set()
+        self._note(erasure)
         for faces in self.stores.records.erasures.hidden_faces(erasure):
             pending.update(self._remove_bytes(faces))
             self.stores.records.erasures.forget_faces(erasure, faces)

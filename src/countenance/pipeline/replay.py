@@ -1,45 +1,105 @@
 """Doing again what a backup is too old to know: later erasures, opt-outs, orders and withdrawals, from the log.
 
-Each such act leaves beside its log entry what it takes to do it again: uids, keyed digests, rows; never a picture or a
-name. It is sealed under a key of the home's that every backup holds, and it stays as long as the log: without it an old
-backup would bring the erased back (DESIGN.md section 3).
-
-    faces, pictures: uids of what is to be erased      source: the uid of one that goes whole
-    suppressions: what keeps out the erased and those who opted out
+What each needs lies sealed beside its entry (act_detail.py). Everything is gathered first, so that a thousand erasures
+are one, and the last state of a grant is the one that counts. Safe to repeat: what is gone already is passed over.
 """
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-import rfc8785
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from countenance.errors import LogBroken, SealBroken
-from countenance.keys.sealing import seal, unseal
+from countenance.pipeline.act_detail import open_act
 from countenance.pipeline.erase import Eraser
 from countenance.pipeline.stores import Stores
 from countenance.protocols import LogEntry
-from countenance.records.sources import Source
 
-GRANT_ENDS: Final = {"source.withdrawn": "withdrawn_at", "source.takedown": "withdrawn_at"}
-STOPS: Final = frozenset({"source.suspended", "source.resumed"})
+ACTS: Final = frozenset({"erase.hidden"})  # kinds whose detail says how to do it again
+_GRANT_STATES: Final = {
+    "source.suspended": "suspended_at",
+    "source.resumed": "suspended_at",
+    "source.withdrawn": "withdrawn_at",
+    "source.takedown": "withdrawn_at",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """How much was done again."""
+    """How much was done again: how many were here to be erased, or to be brought to a later state."""
 
-    faces: int  # erased
+    faces: int
     pictures: int
-    sources: int  # erased, withdrawn, suspended or resumed
+    sources: int
     suppressions: int
-    orders: int
 
     def as_dict(self) -> dict[str, int]:
         """For --json and the log."""
         return asdict(self)
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What the entries say, the later word over the earlier."""
+
+    faces: dict[str, None] = field(default_factory=dict)  # uids, in order
+    pictures: dict[str, None] = field(default_factory=dict)
+    gone_sources: set[str] = field(default_factory=set)
+    grants: dict[str, dict[str, datetime | None]] = field(default_factory=dict)  # source -> times of its grant
+    suppressions: list[dict[str, Any]] = field(default_factory=list)
+
+    def take(self, act: dict[str, Any]) -> None:
+        self.faces.update(dict.fromkeys(act.get("faces", ())))
+        self.pictures.update(dict.fromkeys(act.get("pictures", ())))
+        self.suppressions += act.get("suppressions", ())
+        if act.get("source"):
+            self.gone_sources.add(act["source"])
+
+    def take_grant(self, entry: LogEntry) -> None:
+        column = _GRANT_STATES[entry.kind]
+        at = None if entry.kind == "source.resumed" else datetime.fromisoformat(entry.at)
+        times = self.grants.setdefault(entry.record["source"], {})
+        if column != "withdrawn_at" or column not in times:  # the term runs from the first withdrawal
+            times[column] = at
+
+
+def replay(stores: Stores, eraser: Eraser, start: int) -> Replayed:
+    """The records are where the log says, as far as it concerns what was erased, opted out or stopped from `start` on.
+
+    Order: whatever keeps out or stops first, then the erasures. A crash leaves some of it: do it again.
+    Raises: LogBroken: an entry lacks what it takes, or was sealed by another home; as `Eraser`.
+    """
+    gathered = _gather(stores, start)
+    eraser.resume()
+    suppressions = stores.records.replays.add_suppressions(gathered.suppressions)
+    sources = {source.uid: source for source in stores.records.sources.all()}
+    changed = 0
+    for uid, times in gathered.grants.items():
+        if uid in sources:
+            stores.records.sources.set_grant_state(sources[uid], **times)
+            changed += 1
+    faces, pictures = stores.records.replays.ids_of(gathered.faces, gathered.pictures)
+    if faces or pictures:
+        eraser.again(faces, pictures)
+    for uid in gathered.gone_sources & sources.keys():
+        eraser.source(sources[uid])
+        changed += uid not in gathered.grants
+    return Replayed(len(faces), len(pictures), changed, suppressions)
+
+
+def _gather(stores: Stores, start: int) -> _Gathered:
+    gathered = _Gathered()
+    for entry in stores.log.entries(start):
+        if entry.kind in _GRANT_STATES:
+            gathered.take_grant(entry)
+        elif entry.kind in ACTS:
+            sealed = stores.log.detail(entry.position)
+            try:
+                gathered.take(open_act(stores, sealed or b""))
+            except SealBroken as error:
+                raise LogBroken(
+                    f"entry {entry.position} ({entry.kind}) of the log lacks what it takes to do it again",
+                    "give the log as the home wrote it: an export has no details",
+                ) from error
+    return gathered

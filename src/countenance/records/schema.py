@@ -336,6 +336,7 @@ erasures = sa.Table(
     sa.Column("authority", sa.String(200)),  # on whose word
     sa.Column("source_id", sa.Integer),  # scope source: the source that goes with its pictures
     sa.Column("begun_at", UtcTime, nullable=False),
+    sa.Column("noted_at", UtcTime),  # the log has what it takes to do it again
     sa.Column("done_at", UtcTime),
     sa.Column("counts", sa.JSON, nullable=False),
 )

@@ -16,6 +16,7 @@ from countenance.records.orders import Orders
 from countenance.records.pictures import Pictures
 from countenance.records.policy_state import PolicyState
 from countenance.records.reindexes import Reindexes
+from countenance.records.replays import Replays
 from countenance.records.sources import Sources
 
 
@@ -35,6 +36,7 @@ class RecordStore:
     clients: Clients
     orders: Orders
     policy: PolicyState
+    replays: Replays
 
     def close(self) -> None:
         """No connection is left open."""
@@ -56,6 +58,7 @@ def record_store(database: Database) -> RecordStore:
         Clients(database),
         Orders(database),
         PolicyState(database),
+        Replays(database),
     )
 
 

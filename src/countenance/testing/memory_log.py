@@ -17,18 +17,24 @@ class MemoryLog:
 
     def __init__(self) -> None:
         self.kept: list[LogEntry] = []
+        self.details: dict[int, bytes] = {}
         self.broken = False
 
     def append(self, kind: str, record: Mapping[str, Any], *, detail: bytes | None = None) -> LogEntry:
         """Raises LogUnwritable: `broken` is set; ValueError: as the real log, an unknown kind or a field missing."""
-        del detail
         if self.broken:
             raise LogUnwritable("the log can't be written")
         if missing := FIELDS[kind] - record.keys() if kind in KINDS else {"a known kind"}:
             raise ValueError(f"a {kind} record lacks {', '.join(sorted(missing))}")
         at = datetime.now(UTC).isoformat()
         self.kept.append(LogEntry(len(self.kept), uuid.uuid4().hex, at, kind, dict(record)))
+        if detail is not None:
+            self.details[self.kept[-1].position] = detail
         return self.kept[-1]
+
+    def detail(self, position: int) -> bytes | None:
+        """As it was handed in."""
+        return self.details.get(position)
 
     def checkpoint(self) -> str:
         """Nothing is signed here."""
