@@ -27,7 +27,7 @@ def test_an_erased_face_is_gone_and_is_not_taken_again(filled, album):
     [bob] = faces_of(filled, BOB)
     report = filled.eraser.face(bob)
     assert (report.faces, report.pictures, report.pending) == (1, 0, ())
-    assert filled.log.kinds[-2:] == ["erase.begun", "erase.done"]
+    assert filled.log.kinds[-3:] == ["erase.begun", "erase.hidden", "erase.done"]
     assert bob not in filled.blobs.kept
     assert len(filled.keys.keys) == 3  # two faces and a segment
     for _ in range(2):

@@ -69,8 +69,8 @@ def database_copy(path: Path, folder: Path) -> Iterator[BinaryIO]:
         descriptor, name = tempfile.mkstemp(dir=folder, prefix=".copy-")
         with os.fdopen(descriptor, "rb") as file:
             with closing(sqlite3.connect(name, isolation_level=None)) as copy:
-                os.unlink(name)  # noqa: PTH108  SQLite has it open, and so have we
                 copy.execute("PRAGMA journal_mode=OFF").fetchall()
+                os.unlink(name)  # noqa: PTH108  SQLite has it open, and so have we; a crash before leaves it empty
                 with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as source:
                     source.backup(copy)
             yield file

@@ -55,15 +55,7 @@ class Replays:
     def ids_of(self, faces: Iterable[str], pictures: Iterable[str]) -> tuple[list[int], list[int]]:
         """The ids of those of these uids that are here and not being erased."""
         with self._db.read() as connection:
-            return tuple(  # type: ignore[return-value]  # two
-                list(
-                    values_where(
-                        connection, sa.select(table.c.id).where(table.c.erasure_id.is_(None)), table.c.uid,
-                        [uuid.UUID(uid).bytes for uid in uids],
-                    )
-                )
-                for table, uids in ((t.faces, faces), (t.pictures, pictures))
-            )  # fmt: skip
+            return _open_ids(connection, t.faces, faces), _open_ids(connection, t.pictures, pictures)
 
     def add_suppressions(self, rows: Sequence[Mapping[str, Any]]) -> int:
         """Those of these rows that are not here yet are; how many that was."""
@@ -98,3 +90,8 @@ def suppression_row(row: Any) -> dict[str, Any]:
         "sealed": None if row.sealed is None else row.sealed.hex(),
         "erasure": None if row.erasure_uid is None else str(uuid.UUID(bytes=row.erasure_uid)),
     }
+
+
+def _open_ids(connection: sa.Connection, table: sa.Table, uids: Iterable[str]) -> list[int]:
+    query = sa.select(table.c.id).where(table.c.erasure_id.is_(None))
+    return list(values_where(connection, query, table.c.uid, [uuid.UUID(uid).bytes for uid in uids]))

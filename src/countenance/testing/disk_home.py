@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
+from countenance.app.backup import back_up as write_backup
 from countenance.app.home import Home, open_home
 from countenance.app.keyring import rotate as rotate_keys
+from countenance.app.restore import restore as restore_backup
 from countenance.calibrate.calibration import Calibration
 from countenance.keys.master import KEYFILE_VARIABLE
 from countenance.permits import Act
@@ -214,3 +216,17 @@ def rotate(tell: Tell, path: str) -> None:
     os.environ[KEYFILE_VARIABLE] = f"{path}/home.key"
     with opened(f"{path}/home") as home:
         tell(rotate_keys(home).after)
+
+
+def back_up(tell: Tell, folder: str) -> None:
+    """`countenance backup` of `folder`/home to `folder`/backup."""
+    os.environ[KEYFILE_VARIABLE] = f"{folder}/home.key"
+    with opened(f"{folder}/home") as home:
+        tell(write_backup(home, f"{folder}/backup").sha256)
+
+
+def restore(tell: Tell, folder: str) -> None:
+    """`countenance restore` of `folder`/backup to `folder`/again, with the log of `folder`/home."""
+    os.environ[KEYFILE_VARIABLE] = f"{folder}/home.key"
+    with toy_eyes():
+        tell(restore_backup(f"{folder}/backup", f"{folder}/again", log=f"{folder}/home/log.db").as_dict())
