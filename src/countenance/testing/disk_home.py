@@ -18,16 +18,21 @@ from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
+import numpy as np
+from numpy.typing import NDArray
+
+from countenance.app import reindex
 from countenance.app.backup import back_up as write_backup
 from countenance.app.home import Home, open_home
 from countenance.app.keyring import rotate as rotate_keys
+from countenance.app.references import add_references
 from countenance.app.restore import restore as restore_backup
 from countenance.calibrate.calibration import Calibration
 from countenance.keys.master import KEYFILE_VARIABLE
 from countenance.permits import Act
 from countenance.pipeline.sealing import crop_binding, pack_vector, template_binding
 from countenance.testing import forged
-from countenance.testing.toy import SPACE, TURNED, ToyEmbedder, ToyLooker, TurnedEmbedder, vector
+from countenance.testing.toy import SPACE, TURNED, ToyEmbedder, ToyLooker, TurnedEmbedder, turned, vector
 from countenance.types import EmbeddingSpace
 from countenance.weights.manifest import SFACE, entries
 from countenance.weights.model import Model
@@ -91,6 +96,8 @@ def toy_eyes() -> Iterator[None]:
             "countenance.calibrate.calibration.load": _calibration,
             "countenance.pipeline.ingest.BATCH_FACES": BATCH_FACES,
             "countenance.pipeline.ingest.BATCH_S": 3600.0,
+            "countenance.pipeline.reindex.PICTURES": BATCH_FACES,
+            "countenance.records.reindexes.FACES_A_STEP": BATCH_FACES,
             "countenance.index.segments.SEGMENT_ROWS": SEGMENT_ROWS,
             "countenance.blobs.files._folder_of": _one_folder,
         }.items():
@@ -129,15 +136,24 @@ def held_by(home: Home, *, ignore_left_over: bool = False) -> Held:
             "JOIN sources s ON s.id = l.source_id"
         ).all()
         faces = connection.exec_driver_sql(
-            "SELECT f.id, f.uid, f.key_id, f.template, f.x1, f.y1, f.x2, f.y2, hex(p.sha256) AS sha256 "
-            "FROM faces f JOIN pictures p ON p.id = f.picture_id WHERE f.key_id IS NOT NULL"
+            "SELECT f.id, f.uid, f.key_id, f.template, f.x1, f.y1, f.x2, f.y2, hex(p.sha256) AS sha256, s.model, "
+            "t.key_id AS second_key, t.template AS second, z.model AS second_model "
+            "FROM faces f JOIN pictures p ON p.id = f.picture_id JOIN spaces s ON s.id = f.space_id "
+            "LEFT JOIN face_templates t ON t.face_id = f.id LEFT JOIN spaces z ON z.id = t.space_id "
+            "WHERE f.key_id IS NOT NULL"
         ).all()
+    active = home.parts.followed().embedder.space
+    changing = {SPACE.model, TURNED.model} if reindex.under_way(home) else {active.model}
     named: dict[int, tuple[str, str]] = {}
     for face in faces:
         uid = str(uuid.UUID(bytes=face.uid))
-        name = stores.keys.open(face.key_id, crop_binding(uid), stores.blobs.get(uid)).removeprefix(THUMBNAIL).decode()
-        template = stores.keys.open(face.key_id, template_binding(uid), face.template)
-        assert template == pack_vector(vector(name)), f"{uid} has another's template"
+        name = home.parts.crops.crop(uid).removeprefix(THUMBNAIL).decode()
+        templates = {face.model: (face.key_id, face.template), face.second_model: (face.second_key, face.second)}
+        for model in filter(None, templates):
+            key, sealed = templates[model]
+            template = stores.keys.open(key, template_binding(uid), sealed)
+            assert template == pack_vector(vector_of(name, model)), f"{uid} has another's template of {model}"
+            assert model in changing, f"{uid} has a template of {model}, and the home uses {changing}"
         named[face.id] = face.sha256.lower(), f"{name}@{face.x1:g},{face.y1:g},{face.x2:g},{face.y2:g}"
     with stores.segments.resting() as segment_keys:
         needed = {*stores.records.gallery.key_ids(), *segment_keys}
@@ -149,15 +165,20 @@ def held_by(home: Home, *, ignore_left_over: bool = False) -> Held:
         if not ignore_left_over:
             assert living == needed, f"{len(living - needed)} keys that nothing names"
             assert blobs == set(named_blobs), blobs - set(named_blobs)
-    index = home.parts.live.refreshed()
+    index = home.parts.followed().live.refreshed()
     classes = [known.id for known in stores.records.policy.facts()[1]]
     permit = forged.live(Act.SEARCH, classes)
-    hits = index.search(vector("anybody")[None], max(1, len(index)), permit)[0]
+    hits = index.search(vector_of("anybody", active.model)[None], max(1, len(index)), permit)[0]
     return Held(
         frozenset((source, bytes(place), sha256.lower()) for source, place, sha256 in places),
         Counter(named.values()),
         Counter(named[hit.face] for hit in hits),
     )
+
+
+def vector_of(name: str, model: str) -> NDArray[np.float32]:
+    """A toy face's template of that toy model."""
+    return vector(name) if model == SPACE.model else turned(vector(name)[None])[0]
 
 
 def held_after(folders: Mapping[str, Path]) -> Held:
@@ -230,3 +251,30 @@ def restore(tell: Tell, folder: str) -> None:
     os.environ[KEYFILE_VARIABLE] = f"{folder}/home.key"
     with toy_eyes():
         tell(restore_backup(f"{folder}/backup", f"{folder}/again", log=f"{folder}/home/log.db").as_dict())
+
+
+def begin_reindex(tell: Tell, path: str, model: str) -> None:
+    """`countenance reindex --model`."""
+    with opened(path) as home:
+        tell(reindex.begin_or_go_on(home, model))
+
+
+def reindex_step(tell: Tell, path: str, step: str) -> None:
+    """`countenance reindex --switch`, `--roll-back` or `--finish`."""
+    with opened(path) as home:
+        options: dict[str, Any] = {"unmeasured": True} if step == "switch" else {}
+        tell(getattr(reindex, step)(home, **options))
+
+
+def enrol_again(tell: Tell, path: str, name: str, subjects: str) -> None:
+    """`countenance source references`."""
+    with opened(path) as home:
+        tell(add_references(home, name, subjects))
+
+
+def evaluate_and_use(tell: Tell, path: str, people: str) -> None:
+    """`countenance evaluate --use`."""
+    with opened(path) as home:
+        found = home.evaluate(people=people, use=True)
+        assert found.calibration is not None
+        tell(found.calibration.id)
