@@ -29,11 +29,11 @@ class Breaker:
 
     folder: Path
 
-    def everywhere(self, before, scenario, *args, at_least, then):
+    def everywhere(self, before, scenario, *args, at_least, then, kills=KILLS):
         """`before` is a folder that may not be there; the scenario gets the path of a copy of it, then `args`.
 
         `then(copy, ran)` checks what a death at each point leaves: of one child stopped at each, and of children
-        killed at the first, the last and a few more. Fails if any meets fewer points than the unharmed run.
+        killed at the first, the last and `kills` more. Fails if any meets fewer points than the unharmed run.
         """
         scenario = SCENARIOS + scenario
         points = crash.rehearse(scenario, self._copy(before, "unharmed"), *args).points
@@ -44,7 +44,7 @@ class Breaker:
             self._check(Path(whole), f"seen-{stopped}", ran, then)
             stopped += 1
         assert stopped >= len(points), f"{stopped} of {len(points)} points were met"
-        picks = random.Random(len(points)).sample(range(len(points)), min(KILLS, len(points)))
+        picks = random.Random(len(points)).sample(range(len(points)), min(kills, len(points)))
         for number in sorted({0, len(points) - 1, *picks}):
             killed = self._copy(before, "killed")
             ran = crash.kill_at(number, scenario, killed, *args)

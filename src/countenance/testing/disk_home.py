@@ -30,7 +30,7 @@ from countenance.app.restore import restore as restore_backup
 from countenance.calibrate.calibration import Calibration
 from countenance.keys.master import KEYFILE_VARIABLE
 from countenance.permits import Act
-from countenance.pipeline.sealing import crop_binding, pack_vector, template_binding
+from countenance.pipeline.sealing import pack_vector, template_binding
 from countenance.testing import forged
 from countenance.testing.toy import SPACE, TURNED, ToyEmbedder, ToyLooker, TurnedEmbedder, turned, vector
 from countenance.types import EmbeddingSpace
