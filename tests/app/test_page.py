@@ -100,6 +100,7 @@ def view(answer: SearchResult, cards: tuple[CardView, ...] | None = None, **kw: 
         "probe": picture("JPEG", (100, 90)),
         "probe_width": 100,
         "probe_height": 90,
+        "probe_face": picture("JPEG"),
         "cards": tuple(CardView(x, picture(), picture("PNG")) for x in answer.leads) if cards is None else cards,
         "made_at": datetime(2026, 11, 2, 9, 5, tzinfo=UTC),
         "fpir": 0.01,

@@ -10,8 +10,6 @@ processes: so "over the bare models" holds on a busy machine too.
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import resource
 import shutil
 import statistics
@@ -27,7 +25,6 @@ from bench.pictures import album, large_album
 
 ROUNDS = 3
 BARE_PICTURES = 2_000  # of a few only, starting the children would count
-OTHERS_PICTURES = 200
 
 
 def measure(scratch: Path, **_: object) -> dict[str, Any]:
@@ -36,8 +33,6 @@ def measure(scratch: Path, **_: object) -> dict[str, Any]:
     return {
         "small": {**_compare(scratch, small), **_over_the_models(scratch, small)},
         "twelve_megapixels": _compare(scratch, large),
-        "face_recognition": _face_recognition(small),
-        "deepface": "not measured: it downloads its weights when first used",
     }
 
 
@@ -45,13 +40,13 @@ def _compare(scratch: Path, pictures: Path) -> dict[str, Any]:
     files = sorted(pictures.rglob("*.jp*g"))
     loop = _plain_loop()
     loop(files[:10])
-    _ingest(scratch, pictures)
+    ingested(scratch, pictures)
     ours, theirs, faces = [], [], (0, 0)
     for _ in range(ROUNDS):
         started = time.perf_counter()
         found = loop(files)
         theirs.append(time.perf_counter() - started)
-        report, spent, _ = _ingest(scratch, pictures)
+        report, spent, _ = ingested(scratch, pictures)
         ours.append(spent)
         faces = (report.faces, found)
     mine, other = faces[0] / statistics.median(ours), faces[1] / statistics.median(theirs)
@@ -62,7 +57,7 @@ def _compare(scratch: Path, pictures: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _ingest(scratch: Path, pictures: Path) -> tuple[Any, float, float]:
+def ingested(scratch: Path, pictures: Path) -> tuple[Any, float, float]:
     """(report, wall seconds, CPU seconds with children) of `ingest` into a new home."""
     path = scratch / "ingest-home"
     shutil.rmtree(path, ignore_errors=True)
@@ -109,7 +104,7 @@ def _over_the_models(scratch: Path, pictures: Path) -> dict[str, Any]:
     some.mkdir(parents=True)
     for number, path in enumerate(sorted(pictures.rglob("*.jp*g"))[:BARE_PICTURES]):
         shutil.copy(path, some / f"{number:04d}.jpg")
-    ours = statistics.median(_ingest(scratch, some)[2] for _ in range(ROUNDS))
+    ours = statistics.median(ingested(scratch, some)[2] for _ in range(ROUNDS))
     yunet, sface, faces = _bare(sorted(some.iterdir()))
     return {
         "bare_yunet_cpu_ms_a_face": round(yunet / faces * 1e3, 2),
@@ -151,17 +146,3 @@ def _bare(files: list[Path]) -> tuple[float, float, int]:
     started = time.process_time()
     embedder.embed(crops, permit)
     return spent, time.process_time() - started, len(crops)
-
-
-def _face_recognition(pictures: Path) -> dict[str, Any] | str:
-    """Faces a second of the library that people use, or why there is no figure."""
-    if importlib.util.find_spec("face_recognition") is None:
-        return "not measured: not installed beside this run (pip install face_recognition needs dlib)"
-    import face_recognition
-
-    files, faces = sorted(pictures.rglob("*.jp*g"))[:OTHERS_PICTURES], 0
-    face_recognition.face_encodings(face_recognition.load_image_file(os.fspath(files[0])))
-    started = time.perf_counter()
-    for path in files:
-        faces += len(face_recognition.face_encodings(face_recognition.load_image_file(os.fspath(path))))
-    return {"pictures": len(files), "faces_a_second": round(faces / (time.perf_counter() - started), 1)}

@@ -53,6 +53,7 @@ def export_search(
         probe=looked.preview or b"",
         probe_width=looked.width,
         probe_height=looked.height,
+        probe_face=looked.faces[result.face.index].thumbnail,
         cards=cards,
         made_at=home.parts.stores.clock(),
         ingest=ingest,

@@ -78,6 +78,7 @@ class SearchView:
     probe: bytes  # the whole probe, upright, perhaps scaled down: WebP, JPEG or PNG
     probe_width: int  # of the whole probe, in the pixels in which the result's box counts
     probe_height: int
+    probe_face: bytes  # the face that was looked for, alone, upright: WebP, JPEG or PNG
     cards: tuple[CardView, ...]
     made_at: datetime  # aware
     fpir: float | None = None  # the rate of strangers' searches with a false lead that the threshold aims at

@@ -2,42 +2,54 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
-from countenance.cli.base import Command, Session, pass_session, several
+from countenance.cli.base import Command, Session, note, pass_session, several
+
+if TYPE_CHECKING:
+    from countenance.pipeline.look import Looked
 
 
 @click.command(cls=Command)
 @click.argument("picture", type=click.Path(readable=False))
+@click.option(
+    "--export",
+    type=click.Path(readable=False),
+    metavar="DIR",
+    help="Also write the faces there: a page that shows each with its number, its JSON, the faces alone.",
+)
 @pass_session
-def command(session: Session, picture: str) -> None:
-    """Find the faces in PICTURE: boxes, landmarks, quality. Stores nothing, and needs no home."""
+def command(session: Session, picture: str, export: str | None) -> None:
+    """Find the faces in PICTURE: boxes, landmarks, quality. Stores nothing, and needs no home.
+
+    Faces are numbered from the surest on, from 0; the numbers are those of `--face`.
+    """
+    from countenance.app.faces_page import PREVIEW_PX, export_faces
     from countenance.app.home import read_picture
     from countenance.app.models import detector_of
     from countenance.pipeline.look import Looker
     from countenance.pipeline.search import look_at
 
     with Looker(workers=1, detector=detector_of(session.home)) as looker:
-        looked = look_at(looker, read_picture(picture))
-    faces = [
-        {
-            "index": number,
-            "box": [round(v, 1) for v in aligned.face.box],
-            "landmarks": [[round(x, 1), round(y, 1)] for x, y in aligned.face.landmarks],
-            "score": round(aligned.face.score, 3),
-            "quality": {name: round(getattr(aligned.quality, name), 3) for name in aligned.quality.__slots__},
-        }
-        for number, aligned in enumerate(looked.faces)
-    ]
+        looked = look_at(looker, read_picture(picture), preview_px=0 if export is None else PREVIEW_PX)
+    if export is not None:
+        note(f"written: {export_faces(looked, Path(export), picture_name=Path(picture).name)}")
+    session.answer(looked.as_dict(), lambda: tell(looked))
 
-    def text() -> None:
-        click.echo(f"{several(len(faces), 'face')} in {looked.width} x {looked.height} px {looked.format}")
-        for face, aligned in zip(faces, looked.faces, strict=True):
-            x1, y1, x2, y2 = (round(v) for v in aligned.face.box)
-            q = aligned.quality
-            click.echo(
-                f"{face['index']:3}. {x2 - x1} x {y2 - y1} px at {x1}, {y1}; quality {q.overall:.2f} (sharpness "
-                f"{q.sharpness:.2f}, pose {q.pose:.2f}, exposure {q.exposure:.2f}, detector {q.detector:.2f})"
-            )
 
-    session.answer({"width": looked.width, "height": looked.height, "format": looked.format, "faces": faces}, text)
+def tell(looked: Looked) -> None:
+    """A line a face, for a terminal of 80 columns."""
+    faces = several(len(looked.faces), "face")
+    click.echo(f"{faces} in {looked.width} x {looked.height} px {looked.format}")
+    if looked.faces:
+        click.echo("face   width x height at x, y    quality  sharpness  pose  exposure  detector")
+    for number, aligned in enumerate(looked.faces):
+        x1, y1, x2, y2 = (round(v) for v in aligned.face.box)
+        q = aligned.quality
+        click.echo(
+            f"{number:4}   {f'{x2 - x1} x {y2 - y1} at {x1}, {y1}':25} {q.overall:7.2f}  {q.sharpness:9.2f}"
+            f"  {q.pose:4.2f}  {q.exposure:8.2f}  {q.detector:8.2f}"
+        )

@@ -43,6 +43,7 @@ COMMANDS: Final = {
     "completion": "completion",
 }
 INTERRUPTED: Final = 130
+_MOST_BOXES: Final = 16  # of several faces, in an error for people: a terminal of 24 lines keeps the message in sight
 _DISK_WAYS_OUT: Final = {
     errno.ENOSPC: "free some space and run the same command again; nothing acknowledged is lost",
     errno.EDQUOT: "free some space and run the same command again; nothing acknowledged is lost",
@@ -149,9 +150,11 @@ def _tell(session: Session, error: dict[str, Any], status: int, raised: Countena
 
     click.echo(f"{click.style('error:', fg='red', bold=True)} {visible(error['message'])}", err=True, color=_color())
     if isinstance(raised, SeveralFaces):
-        for number, box in enumerate(raised.boxes):
+        for number, box in enumerate(raised.boxes[:_MOST_BOXES]):
             x1, y1, x2, y2 = (round(v) for v in box)
             click.echo(f"  --face {number}   {x2 - x1} x {y2 - y1} px at {x1}, {y1}", err=True)
+        if len(raised.boxes) > _MOST_BOXES:
+            click.echo(f"  ... and {len(raised.boxes) - _MOST_BOXES} more; --json names all", err=True)
     if error["hint"]:
         click.echo(f"  {visible(error['hint'])}", err=True)
     return status

@@ -63,6 +63,24 @@ class Looked:
     preview: bytes | None  # JPEG of the whole picture, upright, if it was asked for
     pdq: bytes = b""  # perceptual hash of 32 bytes (decode/pdq.py); empty: too little to see
 
+    def as_dict(self) -> dict[str, Any]:
+        """For --json: size, format and every face, as `countenance detect` numbers them; no pixel."""
+        return {
+            "width": self.width,
+            "height": self.height,
+            "format": self.format,
+            "faces": [
+                {
+                    "index": number,
+                    "box": [round(v, 1) for v in aligned.face.box],
+                    "landmarks": [[round(x, 1), round(y, 1)] for x, y in aligned.face.landmarks],
+                    "score": round(aligned.face.score, 3),
+                    "quality": {name: round(getattr(aligned.quality, name), 3) for name in Quality.__slots__},
+                }
+                for number, aligned in enumerate(self.faces)
+            ],
+        }
+
 
 class Looker:
     """Looks at pictures in child processes, started when first needed. A context manager, for any number of threads."""

@@ -317,7 +317,8 @@ def choose_face(looked: Looked, face: int | None) -> AlignedFace:
         if len(looked.faces) > 1:
             raise SeveralFaces(
                 f"the picture holds {len(looked.faces)} faces",
-                "say which with --face N: 0 is the first of these boxes",
+                "say which with --face N: 0 is the first of these boxes; "
+                "`countenance detect PICTURE --export DIR` shows each face with its number",
                 boxes=tuple(aligned.face.box for aligned in looked.faces),
             )
         return looked.faces[0]
