@@ -55,6 +55,14 @@ def test_there_and_back_is_where_one_was(src, turn):
     np.testing.assert_allclose(back, src, atol=1e-5)
 
 
+@pytest.mark.parametrize("far", [0, 16_000, 65_500])
+def test_a_small_face_at_the_far_end_of_a_large_picture_is_no_single_point(far):
+    """As a detector gives it: landmarks of a face of 20 px, in float32."""
+    face = np.array([[6, 8], [13, 8], [10, 12], [7, 16], [12, 16]])
+    src = (face + float(far)).astype(np.float32)
+    np.testing.assert_allclose(applied(similarity_transform(src, face * 5.0), src), face * 5.0, atol=0.05)
+
+
 def test_a_mirrored_face_is_not_mirrored_back():
     src = np.array([[0, 0], [2, 0], [0, 1]], float)
     assert np.linalg.det(similarity_transform(src, src * [-1, 1])[:, :2]) > 0

@@ -245,7 +245,13 @@ def test_the_page_says_what_was_searched_and_what_was_left_out():
 def test_an_approximate_search_and_a_chosen_face_are_said():
     shown = Elements(render_search_page(PAGES["several faces"]())).shown
     assert "compared approximately: a face may be missed" in shown
-    assert "Face 2 of 3" in shown
+    assert "Number 1 of its 3 faces, counted from 0" in shown  # as --face counts
+
+
+@pytest.mark.parametrize(("width", "alone"), [(100, False), (6000, True)])
+def test_a_face_of_a_crowd_is_shown_alone_too(width: int, alone: bool):
+    page = render_search_page(view(result(lead()), probe_width=width, probe_height=width))
+    assert ("The face that was looked for" in Elements(page).shown) == alone
 
 
 def test_an_empty_answer_has_a_state_of_its_own():

@@ -26,7 +26,9 @@ def similarity_transform(src: NDArray[np.floating], dst: NDArray[np.floating]) -
     here_mean, there_mean = here.mean(), there.mean()
     centred = here - here_mean
     spread = np.vdot(centred, centred).real
-    if spread < len(src) * np.finfo(np.float32).eps * max(1.0, float(np.abs(src).max())) ** 2:
+    # No farther apart than float32 may round one point where it lies. A small face at the far end of a scan is.
+    rounding = float(np.finfo(np.float32).eps) * max(1.0, float(np.abs(src).max()))
+    if spread <= len(src) * rounding**2:
         raise ValueError("all points coincide; there is no scale in one point")
     turn = np.vdot(centred, there - there_mean) / spread
     shift = there_mean - turn * here_mean

@@ -110,7 +110,8 @@ def _over_limits(image: Image.Image, limits: Limits) -> Rejected | None:
     """Why the header alone is enough to refuse."""
     width, height = image.size
     if width * height > limits.max_pixels or max(width, height) > limits.max_side:
-        return Rejected(RejectReason.TOO_MANY_PIXELS, f"{width:,} x {height:,} pixels")
+        most = f"at most {limits.max_pixels:,}, and {limits.max_side:,} a side"
+        return Rejected(RejectReason.TOO_MANY_PIXELS, f"{width:,} x {height:,} pixels; {most}")
     if min(width, height) < limits.min_side:
         return Rejected(RejectReason.TOO_SMALL, f"{width} x {height} pixels")
     frames = getattr(image, "n_frames", 1)

@@ -39,12 +39,23 @@ from countenance.types import (
     ProbeFace,
     Purpose,
     Rejected,
+    RejectReason,
     SearchResult,
     Vectors,
 )
 
 TOP_LIMIT: Final = 1000  # leads of one search; more is an export, not a search
 DEFAULT_FPIR: Final = 0.01  # 1 false lead in 100 searches for strangers
+_FORMATS: Final = "JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF, and HEIC where `pip install countenance[heic]` put its reader"
+_WAYS_OUT: Final = {  # of a picture that can't be used; for the others see `look_at`
+    RejectReason.NOT_A_PICTURE: _FORMATS,
+    RejectReason.NO_READER: _FORMATS,
+    RejectReason.TOO_LARGE: "save it as JPEG, scale it down, or cut it into parts",
+    RejectReason.TOO_MANY_PIXELS: "scale it down, or cut it into parts",
+    RejectReason.TOO_MANY_FRAMES: "name a single frame of it",
+    RejectReason.TOO_SMALL: "name a larger one: a face is found from about 16 pixels on",
+    RejectReason.TIMED_OUT: "scale it down, or cut it into parts",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +311,7 @@ def look_at(looker: Looker, data: bytes, *, preview_px: int = 0) -> Looked:
     if isinstance(looked, Rejected):
         raise BadPicture(
             f"the picture can't be used: {looked.reason.replace('_', ' ')}{looked.detail and f' ({looked.detail})'}",
-            "JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF, and HEIC where `pip install countenance[heic]` put its reader",
+            _WAYS_OUT.get(looked.reason, "save it anew with another program, as JPEG or PNG"),
             reason=str(looked.reason),
         )
     return looked
