@@ -101,6 +101,18 @@ class FaceRefusal(StrEnum):
     TOO_SMALL = "too_small"
     LOW_QUALITY = "low_quality"  # too blurred, turned or dark to compare
     ERASED = "erased"  # somebody had it erased; said to whoever enrols as not_permitted, like every policy reason
+    OPTED_OUT = "opted_out"  # a pictured person's opt-out keeps it out; said as not_permitted
+    RESTRICTED = "restricted"  # it has a template and is hidden, on a pictured person's request; said as not_permitted
+
+    @property
+    def told(self) -> FaceRefusal:
+        """The reason as whoever enrols may know it: one word for every policy reason."""
+        return FaceRefusal.NOT_PERMITTED if self in _POLICY_REFUSALS else self
+
+
+_POLICY_REFUSALS = frozenset(
+    {FaceRefusal.NOT_PERMITTED, FaceRefusal.ERASED, FaceRefusal.OPTED_OUT, FaceRefusal.RESTRICTED}
+)
 
 
 class GrantState(StrEnum):

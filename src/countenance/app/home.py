@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countenance.app import manifest as manifests
+from countenance.app.requests import Requests, finish_decisions
 from countenance.app.settings import Settings, worker_count
 from countenance.app.wiring import LOG, Parts, make_home, open_parts
 from countenance.app.words import visible
@@ -100,6 +101,11 @@ class Home:
     def parts(self) -> Parts:
         """Stores and engines, wired; the way in for the command line, the service and tests."""
         return open_parts(self.path, self._manifest)
+
+    @cached_property
+    def requests(self) -> Requests:
+        """What pictured people ask for (docs/requests.md)."""
+        return Requests(self)
 
     def __enter__(self) -> Self:
         return self
@@ -282,6 +288,7 @@ class Home:
         self, source: Source, workers: int | None, prune: bool, progress: Callable[[str, Progress], None] | None
     ) -> IngestReport:
         parts = self.parts
+        finish_decisions(self)
         subjects = (
             open_subjects(parts.stores, source, parts.embedder, parts.calibration)
             if source.grant.basis in {"consent", "licence"}
@@ -296,6 +303,7 @@ class Home:
                 collector=FolderCollector(Path(os.fsdecode(source.location))),
                 source=source,
                 subjects=subjects,
+                kept_out=parts.kept_out,
                 progress=None if progress is None else lambda p: progress(source.name, p),
             )
             return run.run(prune=prune)

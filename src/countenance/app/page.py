@@ -53,8 +53,7 @@ class IngestView:
         """As whoever enrols may see them: an erased face counts as not permitted, like any policy reason."""
         counts: dict[FaceRefusal, int] = {}
         for reason, count in self.refused:
-            said = FaceRefusal.NOT_PERMITTED if reason is FaceRefusal.ERASED else reason
-            counts[said] = counts.get(said, 0) + count
+            counts[reason.told] = counts.get(reason.told, 0) + count
         return tuple(counts.items())
 
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from countenance.app.reindex import status as reindex_status
+from countenance.app.requests import duties
 from countenance.embed.runtimes import providers
 from countenance.records.sources import Source
 from countenance.types import GrantState
@@ -34,6 +35,7 @@ def status_of(home: Home) -> dict[str, Any]:
         **records.gallery.counts(),
         "sources": [source_status(source, now) for source in sources],
         "due": [duty for source in sources if (duty := erasure_due(source, now)) is not None],
+        "requests": duties(home),
         "unfinished_erasures": len(records.erasures.unfinished()),
         "log_entries": len(parts.stores.log),
         "model": parts.followed().embedder.space.model,

@@ -30,6 +30,7 @@ from countenance.pipeline.look import Looker
 from countenance.pipeline.refresh import LiveIndex
 from countenance.pipeline.sealing import crop_binding
 from countenance.pipeline.stores import Stores
+from countenance.pipeline.suppress import KeptOut
 from countenance.policy.gate import Policy
 from countenance.policy.rules import RuleFiles
 from countenance.records.store import RecordStore, open_records
@@ -191,6 +192,11 @@ class Parts:
     def eraser(self) -> Eraser:
         """Erases, and finishes what a crash interrupted."""
         return Eraser(self.stores, self.live)
+
+    @cached_property
+    def kept_out(self) -> KeptOut:
+        """What an ingest must not take."""
+        return KeptOut(self.stores, self.embedder_of, self.calibration_of)
 
     @cached_property
     def calibrations(self) -> KeptCalibrations:

@@ -48,6 +48,8 @@ REJECTIONS: Mapping[RejectReason, str] = {
 REFUSALS: Mapping[FaceRefusal, str] = {
     FaceRefusal.NOT_PERMITTED: "not permitted",
     FaceRefusal.ERASED: "not permitted",  # who enrols can't tell an erasure from any other policy reason
+    FaceRefusal.OPTED_OUT: "not permitted",
+    FaceRefusal.RESTRICTED: "not permitted",
     FaceRefusal.NOT_A_SUBJECT: "nobody whom the grant lists",
     FaceRefusal.TOO_SMALL: "too small to compare",
     FaceRefusal.LOW_QUALITY: "too blurred, turned or dark to compare",

@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "duplicates": "duplicates",
     "client": "client",
     "erase": "erase",
+    "request": "request",
     "model": "model",
     "reindex": "reindex",
     "status": "status",

@@ -48,6 +48,14 @@ def tell(found: dict[str, Any]) -> None:
         click.secho(
             f"  due {when}: erase {duty['source']}, {duty['why']}: {duty['do']}", fg="red", bold=duty["overdue"]
         )
+    for request in found["requests"]:
+        late = request["overdue"]
+        when = f"OVERDUE since {request['due_at'][:10]}" if late else f"within {several(request['days_left'], 'day')}"
+        click.secho(
+            f"  due {when}: {request['kind']} request {request['request']} ({request['law']}): "
+            f"countenance request show {request['request']}",
+            fg="red" if late else None, bold=late,
+        )  # fmt: skip
     if found["unfinished_erasures"]:
         click.secho(f"  {several(found['unfinished_erasures'], 'erasure')} to finish: countenance doctor", fg="red")
     if not found["sources"]:

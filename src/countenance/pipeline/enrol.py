@@ -18,12 +18,12 @@ import numpy as np
 from countenance.decode.pdq import ENOUGH_QUALITY, pdq
 from countenance.errors import PolicyDenied, StorageFailed
 from countenance.permits import Act, Permit
-from countenance.pipeline.erase import picture_digest
 from countenance.pipeline.look import Looked, iou
 from countenance.pipeline.refresh import space_id_of
 from countenance.pipeline.sealing import crop_binding, crop_hash_binding, pack_vector, template_binding
 from countenance.pipeline.stores import Stores, salted_hash
 from countenance.pipeline.subjects import SubjectMatcher
+from countenance.pipeline.suppress import SAME_BOX_IOU, KeptBox, KeptOut, Seen
 from countenance.policy.gate import Decision
 from countenance.protocols import Embedder
 from countenance.records.batch import Enrolment, FaceRow, PictureRow, PlacementRow
@@ -31,7 +31,6 @@ from countenance.records.pictures import KnownPicture
 from countenance.records.sources import Source
 from countenance.types import AlignedFace, Box, ClassId, FaceRefusal, KeyId, Vectors
 
-SAME_BOX_IOU: Final = 0.5
 MIN_FACE_PX: Final = 16.0  # below, recall of detection itself falls under 0.95 (DESIGN.md section 5)
 MIN_QUALITY: Final = 0.05  # far below what a person would call usable
 
@@ -131,6 +130,7 @@ class Enroller:
     embedder: Embedder
     source: Source
     subjects: SubjectMatcher | None  # of a consent or licence grant
+    kept_out: KeptOut
 
     def embeddable(self) -> frozenset[ClassId]:
         """The classes in which a template may be made now; a hint for what to look at, not a permit."""
@@ -150,15 +150,15 @@ class Enroller:
         identities = [_Identity.of(job) for job, _ in looked_at]
         classes = frozenset(p.class_id for job, _ in looked_at for p in job.places)
         permit, decision = self._decide_embed(classes, identities, [job for job, _ in looked_at])
-        digests = [picture_digest(self.stores, self.source.tenant, job.sha256) for job, _ in looked_at]
-        erased = self.stores.records.pictures.suppressions(digests)
+        kept_out = self.kept_out.boxes(self.source.tenant, [seen(job, looked) for job, looked in looked_at])
         candidates = [
             candidate
-            for (job, looked), identity, digest in zip(looked_at, identities, digests, strict=True)
-            for candidate in self._candidates(job, looked, identity, decision, erased.get(digest, ()))
+            for (job, looked), identity, boxes in zip(looked_at, identities, kept_out, strict=True)
+            for candidate in self._candidates(job, looked, identity, decision, boxes)
         ]
         if self.subjects is not None:
             self._tie(candidates, permit)
+        self._keep_out_persons(candidates, permit)
         wanted = [c for c in candidates if c.needs_template]
         vectors = self._embed([c.aligned for c in wanted], permit)
         keys = self.stores.keys.create(len(wanted), blobs=[str(c.uid) for c in wanted]) if wanted else []
@@ -179,11 +179,7 @@ class Enroller:
         rows: dict[int, list[FaceRow]] = {}
         for candidate in candidates:
             rows.setdefault(id(candidate.job), []).append(candidate.row(space_id))
-        refused = Counter(
-            str(FaceRefusal.NOT_PERMITTED if reason is FaceRefusal.ERASED else reason)
-            for candidate in candidates
-            if (reason := candidate.refusal) is not None
-        )
+        refused = Counter(str(reason.told) for candidate in candidates if (reason := candidate.refusal) is not None)
         return Enrolled(
             version=decision.version,
             pictures=tuple(
@@ -212,14 +208,14 @@ class Enroller:
         return permit, decision
 
     def _candidates(
-        self, job: Job, looked: Looked, identity: _Identity, decision: Decision, erased: Sequence[Box | None]
+        self, job: Job, looked: Looked, identity: _Identity, decision: Decision, kept_out: Sequence[KeptBox]
     ) -> Iterator[_Candidate]:
         classes = sorted({p.class_id for p in job.places})
         for aligned in looked.faces:
             known = identity.face_at(aligned.face.box)
             reason = quality_refusal(aligned)
-            if any(box and iou(aligned.face.box, box) > SAME_BOX_IOU for box in erased):
-                reason = FaceRefusal.ERASED
+            reason = next((each.refusal for each in kept_out if each.covers(aligned.face.box)), reason)
+            reason = _standing_refusal(known) or reason
             yield _Candidate(
                 job=job,
                 aligned=aligned,
@@ -243,6 +239,20 @@ class Enroller:
             candidate.subject_id = subject
             if subject is None:
                 candidate.outcome = {c: r or FaceRefusal.NOT_A_SUBJECT for c, r in candidate.outcome.items()}
+
+    def _keep_out_persons(self, candidates: Sequence[_Candidate], permit: Permit | None) -> None:
+        """Faces of people who asked to be kept out go no further. The templates for the check are dropped there."""
+        open_to_it = [c for c in candidates if c.refusal is None]
+        if not open_to_it or permit is None or not self.kept_out.has_persons:
+            return
+        check, _ = self.stores.policy.decide(
+            self.stores.ask(Act.SUPPRESSION_CHECK), classes=permit.classes,
+            record={"source": self.source.uid, "faces": len(open_to_it)},
+        )  # fmt: skip
+        kept_out = self.kept_out.persons([c.aligned for c in open_to_it], check)
+        for candidate, refused in zip(open_to_it, kept_out, strict=True):
+            if refused:
+                candidate.outcome = {c: r or FaceRefusal.OPTED_OUT for c, r in candidate.outcome.items()}
 
     def _hash_crops(self, candidates: Sequence[_Candidate]) -> None:
         """Faces with a template get the hash of their crop, sealed under their key. Others must have none."""
@@ -271,6 +281,17 @@ def _picture_row(job: Job, looked: Looked, identity: _Identity, faces: Sequence[
         format=looked.format, taken_at=looked.taken_at, faces=tuple(faces), pdq=looked.pdq,
         known_id=None if job.known is None else job.known.id,
     )  # fmt: skip
+
+
+def seen(job: Job, looked: Looked) -> Seen:
+    """The picture as what keeps out knows it."""
+    return Seen(job.sha256, looked.pdq, looked.width, looked.height)
+
+
+def _standing_refusal(known: FaceRow | None) -> FaceRefusal | None:
+    """What a person had done about this very face: it holds in every class, for as long as its record stands."""
+    stands = (FaceRefusal.ERASED, FaceRefusal.OPTED_OUT, FaceRefusal.RESTRICTED)
+    return next((e.refusal for e in known.enrolments if e.refusal in stands), None) if known is not None else None
 
 
 def quality_refusal(aligned: AlignedFace) -> FaceRefusal | None:

@@ -89,6 +89,14 @@ class Eraser:
             return ErasureReport(source.uid, "source", pictures, faces, dry_run=True, pending=(), log_entry=None)
         return self._erase("source", about={"source": source.uid}, source_id=source.id)
 
+    def faces(
+        self, faces: Sequence[int], *, scope: str, about: str, authority: str, suppressions: Sequence[Suppression] = ()
+    ) -> ErasureReport:
+        """These faces are erased at somebody's demand: `about` its uid, `authority` whose it is."""
+        return self._erase(
+            scope, about={"about": about, "authority": authority}, faces=faces, suppressions=suppressions
+        )
+
     def due(self, due: Due, scope: str) -> ErasureReport | None:
         """What an ingest left without support is erased: `vanished` or `replaced`. It may be taken again."""
         if not due:

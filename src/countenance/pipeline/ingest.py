@@ -19,12 +19,13 @@ from typing import Final
 from countenance import jurisdictions
 from countenance.errors import StorageFailed
 from countenance.permits import PERMIT_TERM_S, Act, Permit
-from countenance.pipeline.enrol import Enrolled, Enroller, Job
-from countenance.pipeline.erase import Eraser, picture_digest
+from countenance.pipeline.enrol import Enrolled, Enroller, Job, seen
+from countenance.pipeline.erase import Eraser
 from countenance.pipeline.look import Looked, Looker
 from countenance.pipeline.refresh import snapshot
 from countenance.pipeline.stores import Stores
 from countenance.pipeline.subjects import SubjectMatcher
+from countenance.pipeline.suppress import KeptOut, address_of
 from countenance.protocols import Collector, Embedder, Found
 from countenance.records.batch import Batch, PictureLeaving, PlacementRow, PolicyMoved, RejectionRow
 from countenance.records.pictures import KnownPicture, KnownPlace
@@ -142,6 +143,7 @@ class Ingest:
         collector: Collector,
         source: Source,
         subjects: SubjectMatcher | None,
+        kept_out: KeptOut,
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self._stores = stores
@@ -149,7 +151,8 @@ class Ingest:
         self._eraser = eraser
         self._collector = collector
         self._source = source
-        self._enroller = Enroller(stores, embedder, source, subjects)
+        self._kept_out = kept_out
+        self._enroller = Enroller(stores, embedder, source, subjects, kept_out)
         self._progress = progress
         self._total: int | None = None
         self._tally = _Tally()
@@ -301,7 +304,7 @@ class Ingest:
             elif placement.sha256 in suppressed:
                 self._rejections.append(_not_permitted(placement))
                 self._tally.rejected[RejectReason.NOT_PERMITTED] += 1
-            elif before is not None and _settled(before, placement.class_id):
+            elif before is not None and _settled(before, placement.class_id) and not self._at_kept_out(placement):
                 self._copies.append(placement)
             else:
                 job = self._in_flight[placement.sha256] = Job(placement.sha256, [placement], before)
@@ -371,7 +374,15 @@ class Ingest:
     ) -> _Recorded:
         suppressed = 0
         while True:
+            version = self._stores.records.sources.policy_version()
+            copies, looked_at, refused = self._refuse_addresses(copies, looked_at)
+            rejections = [*rejections, *(_not_permitted(placement) for placement in refused)]
+            suppressed += len(refused)
             enrolled = self._enroller.enrol(looked_at)
+            if enrolled.version != version:  # what is kept out may have changed in between
+                self._enroller.undo(enrolled)
+                looked_at = [(self._known_anew(job), looked) for job, looked in looked_at]
+                continue
             placements = (*copies, *(p for job, _ in looked_at for p in job.places))
             batch = Batch(
                 tenant_id=self._source.tenant_id,
@@ -424,17 +435,49 @@ class Ingest:
 
     def _still_wanted(self, job: Job) -> bool:
         """False: the picture was erased while it was looked at. What is known of it is read anew."""
-        job.known = self._known([job.sha256]).get(job.sha256)
+        self._known_anew(job)
         return job.sha256 not in self._suppressed([job.sha256])
+
+    def _known_anew(self, job: Job) -> Job:
+        job.known = self._known([job.sha256]).get(job.sha256)
+        return job
+
+    def _at_kept_out(self, placement: PlacementRow) -> bool:
+        """Whether somebody asked that nothing new be taken from there."""
+        return self._kept_out.address_kept_out(self._source.tenant, self._address(placement))
+
+    def _address(self, placement: PlacementRow) -> str:
+        return address_of(self._source.location, placement.place)
+
+    def _refuse_addresses(
+        self, copies: Sequence[PlacementRow], looked_at: Sequence[tuple[Job, Looked]]
+    ) -> tuple[list[PlacementRow], list[tuple[Job, Looked]], list[PlacementRow]]:
+        """(copies, pictures, places refused): of which other bytes stand at an address that is kept out.
+
+        A copy was taken for one before the address was kept out, so it is not known what it shows: it is refused.
+        """
+        items = [(placement, job, looked) for job, looked in looked_at for placement in job.places]
+        found = self._kept_out.places_refused(
+            self._source.tenant, [(self._address(placement), seen(job, looked)) for placement, job, looked in items]
+        )
+        refused = [placement for (placement, _, _), each in zip(items, found, strict=True) if each]
+        refused += [placement for placement in copies if self._at_kept_out(placement)]
+        if not refused:
+            return list(copies), list(looked_at), []
+        for job, _ in looked_at:
+            job.places = [placement for placement in job.places if placement not in refused]
+        return (
+            [placement for placement in copies if placement not in refused],
+            [(job, looked) for job, looked in looked_at if job.places],
+            refused,
+        )
 
     def _known(self, hashes: Sequence[bytes]) -> dict[bytes, KnownPicture]:
         return self._stores.records.pictures.known_pictures(self._source.tenant_id, hashes)
 
     def _suppressed(self, hashes: Sequence[bytes]) -> set[bytes]:
         """Those of these contents that were erased as a whole."""
-        digests = {picture_digest(self._stores, self._source.tenant, sha256): sha256 for sha256 in hashes}
-        found = self._stores.records.pictures.suppressions(list(digests))
-        return {digests[digest] for digest, boxes in found.items() if None in boxes}
+        return self._kept_out.whole(self._source.tenant, hashes)
 
     # --- the end of a run ----------------------------------------------------------------------------------------
     def _prune(self, *, prune: bool) -> int:

@@ -22,6 +22,7 @@ import numpy as np
 from countenance.align.crop import align_crop
 from countenance.align.quality import quality_of
 from countenance.align.thumbnail import jpeg, thumbnail
+from countenance.align.veil import veiled
 from countenance.decode.formats import FORMATS, decode, import_readers
 from countenance.decode.pdq import ENOUGH_QUALITY, HASH_BYTES, pdq
 from countenance.decode.sandbox import Bounds, Sandbox
@@ -48,6 +49,7 @@ from countenance.weights.store import read_verified, shipped
 T = TypeVar("T")
 TARGET: Final = "countenance.pipeline.look:looking"
 MAX_JPEG: Final = 8 * 2**20  # bytes; a thumbnail has some 20 kB, a preview of 1,024 px some 200 kB
+KEPT_IOU: Final = 0.4  # a found face that overlaps the kept one by that much is it
 SETTINGS: Final = "LOOKING"  # the child's: which detector, which crops, as JSON
 
 
@@ -80,6 +82,18 @@ class Looked:
                 for number, aligned in enumerate(self.faces)
             ],
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Veil:
+    """Whose face may be seen in a preview: every other face is made unrecognisable. Boxes in pixels of the picture."""
+
+    keep: tuple[Box, ...]
+    also: tuple[Box, ...] = ()  # faces of others, whether or not the detector finds them this time
+
+    def over(self, found: Sequence[Box]) -> tuple[Box, ...]:
+        """The boxes to veil, of `found` and of those known."""
+        return (*(box for box in found if all(iou(box, each) < KEPT_IOU for each in self.keep)), *self.also)
 
 
 class Looker:
@@ -119,9 +133,10 @@ class Looker:
         if "_sandbox" in self.__dict__:
             self._sandbox.close()
 
-    def look_one(self, data: bytes, *, preview_px: int = 0) -> Looked | Rejected:
-        """What is in one picture. Raises SandboxFailed."""
-        return _understood(self._sandbox.run(data, {"preview_px": preview_px}), self._crops)
+    def look_one(self, data: bytes, *, preview_px: int = 0, veil: Veil | None = None) -> Looked | Rejected:
+        """What is in one picture; the preview as `veil` says. Raises SandboxFailed."""
+        options = {"preview_px": preview_px, "veil": None if veil is None else [veil.keep, veil.also]}
+        return _understood(self._sandbox.run(data, options), self._crops)
 
     def look_many(self, pictures: Iterable[tuple[T, bytes]]) -> Iterator[tuple[T, Looked | Rejected]]:
         """(token, what is in it) for each (token, data), as they are done; a few in memory at once."""
@@ -138,22 +153,32 @@ def looking() -> Callable[[bytes, Mapping[str, Any]], Answer | Rejected]:
     crops = tuple(CropSpec(w, h, tuple(map(tuple, points))) for w, h, points in told["crops"])  # type: ignore[arg-type]  # as the parent wrote them
 
     def look_in_child(data: bytes, options: Mapping[str, Any]) -> Answer | Rejected:
-        looked = look(data, preview_px=int(options.get("preview_px", 0)), detector=detector, crops=crops)
+        veil = options.get("veil")
+        looked = look(
+            data, preview_px=int(options.get("preview_px", 0)), detector=detector, crops=crops,
+            veil=None if veil is None else Veil(*(tuple(map(tuple, boxes)) for boxes in veil)),
+        )  # fmt: skip
         return looked if isinstance(looked, Rejected) else _told(looked, crops)
 
     return look_in_child
 
 
 def look(
-    data: bytes, *, preview_px: int = 0, detector: Detector | None = None, crops: Sequence[CropSpec] = ()
+    data: bytes,
+    *,
+    preview_px: int = 0,
+    detector: Detector | None = None,
+    crops: Sequence[CropSpec] = (),
+    veil: Veil | None = None,
 ) -> Looked | Rejected:
-    """Decode, detect, align; cropped also as `crops` say."""
+    """Decode, detect, align; cropped also as `crops` say, and the preview veiled as `veil` does."""
     picture = decode(data)
     if isinstance(picture, Rejected):
         return picture
     detector = detector or _shipped_detector()
     faces = detector.detect(picture.rgb)
-    preview = jpeg(picture.rgb, preview_px) if preview_px else None
+    shown = picture.rgb if veil is None else veiled(picture.rgb, veil.over([face.box for face in faces]))
+    preview = jpeg(shown, preview_px) if preview_px else None
     aligned = tuple(_aligned(picture, face, crops) for face in faces)
     likeness, quality = pdq(picture.rgb)
     if quality < ENOUGH_QUALITY:

@@ -34,6 +34,7 @@ class Ask:
     household_full: bool = False  # the home's household sources hold as many pictures as they may
     seat: str = "owner"
     brought: bool = False  # about pictures that the asker brings, and no gallery
+    request: bool = False  # for a pictured person whose request is verified, about their own pictures alone
     client: str | None = None  # uuid of the client that asks, or any other word for one that there is not; None: nobody
 
 
@@ -91,6 +92,7 @@ class Facts:
             "has_case": ask.has_case,
             "household_full": ask.household_full,
             "brought": self.class_id == BROUGHT,
+            "request": ask.request,
             "grant": {
                 "recorded": self.class_id != BROUGHT,
                 "state": str(self.state),

@@ -19,6 +19,15 @@ from countenance.records.support import drop_placements
 from countenance.types import Box, ClassId, FaceId, FaceRefusal
 
 FACES_A_STEP: Final = 1000
+# Where somebody asked for it, what is left of a face in a picture that stays says why. What an opt-out keeps out may
+# come back when that is withdrawn (`records/requests.py`).
+LEFT: Final = {
+    "face": FaceRefusal.ERASED,
+    "erasure": FaceRefusal.ERASED,
+    "objection": FaceRefusal.ERASED,
+    "opt-out": FaceRefusal.OPTED_OUT,
+    "forgotten": FaceRefusal.ERASED,  # an opt-out that keeps nothing out: nothing to withdraw
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +180,14 @@ class Erasures:
                     )
                 )
                 connection.execute(t.face_templates.delete().where(t.face_templates.c.face_id.in_(part)))
+                connection.execute(t.request_faces.delete().where(t.request_faces.c.face_id.in_(part)))
                 connection.execute(t.enrolments.delete().where(t.enrolments.c.face_id.in_(going)))
                 connection.execute(t.faces.delete().where(t.faces.c.id.in_(going)))
-                if erasure.scope == "face":
+                if erasure.scope in LEFT:
                     connection.execute(
                         t.enrolments.update()
                         .where(t.enrolments.c.face_id.in_(part))
-                        .values(refusal=str(FaceRefusal.ERASED), subject_id=None)
+                        .values(refusal=str(LEFT[erasure.scope]), subject_id=None)
                     )
                 for face_id in set(part) - set(going):  # a new uid: the old one must lead nowhere
                     connection.execute(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -114,7 +115,7 @@ class Gallery:
         with self._db.read() as connection:
             for column in (
                 t.grants.c.key_id, t.cases.c.key_id, t.orders.c.key_id, t.persons.c.key_id, t.requests.c.key_id,
-                t.requests.c.proof_key_id,
+                t.requests.c.proof_key_id, t.suppressed_persons.c.key_id,
             ):  # fmt: skip
                 yield from connection.scalars(sa.select(column).where(column.is_not(None))).all()
         yield from self._of_indexed_faces(t.faces.c.key_id)
@@ -222,10 +223,9 @@ class Gallery:
 
 def _as_told(refused: dict[str, int]) -> dict[str, int]:
     """Counts by reason as whoever enrols may know them: an erasure is one policy reason among others."""
-    told = dict(refused)
-    erased = told.pop(str(FaceRefusal.ERASED), 0)
-    if erased:
-        told[str(FaceRefusal.NOT_PERMITTED)] = told.get(str(FaceRefusal.NOT_PERMITTED), 0) + erased
+    told: Counter[str] = Counter()
+    for reason, count in refused.items():
+        told[str(FaceRefusal(reason).told)] += count
     return dict(sorted(told.items()))
 
 

@@ -18,7 +18,7 @@ from countenance.records.changes import note_changes
 from countenance.records.database import Database
 from countenance.records.queries import chunks
 from countenance.records.sources import policy_version
-from countenance.types import Box, ClassId, FaceId
+from countenance.types import Box, ClassId, FaceId, FaceRefusal
 
 FACES_A_STEP: Final = 250
 
@@ -299,9 +299,12 @@ class Reindexes:
             connection.execute(t.subjects.update().where(t.subjects.c.space_id != space_id).values(template=b""))
 
     def give_up(self, space_id: int) -> tuple[FaceId, ...]:
-        """Faces without a template in the space leave every index, and are returned, to be erased."""
+        """Faces without a template in the space leave every index, and are returned, to be erased.
+
+        Those that their person had restricted stay: a restriction keeps.
+        """
         with self._db.write() as connection:
-            lost = list(connection.scalars(sa.select(t.faces.c.id).where(_lacking(space_id))))
+            lost = list(connection.scalars(sa.select(t.faces.c.id).where(_lacking(space_id), ~_restricted())))
             for part in chunks(lost):
                 rows = connection.execute(t.enrolments.select().where(t.enrolments.c.face_id.in_(part))).all()
                 connection.execute(t.enrolments.delete().where(t.enrolments.c.face_id.in_(part)))
@@ -319,6 +322,12 @@ def _lacking(space_id: int) -> sa.ColumnElement[bool]:
 
 def _searchable() -> sa.ColumnElement[bool]:
     return sa.exists().where(t.enrolments.c.face_id == t.faces.c.id, t.enrolments.c.refusal.is_(None))
+
+
+def _restricted() -> sa.ColumnElement[bool]:
+    return sa.exists().where(
+        t.enrolments.c.face_id == t.faces.c.id, t.enrolments.c.refusal == str(FaceRefusal.RESTRICTED)
+    )
 
 
 def _reindex(row: Any) -> Reindex:

@@ -367,7 +367,7 @@ receipts = sa.Table(
 )
 
 # What somebody erased or opted out stays out when it is met again: keyed digests of the picture's bytes or of its
-# address (HMAC, key in keys.db), of one face its box too, and sealed perceptual hashes. No biometrics.
+# address (HMAC, key in keys.db), and perceptual hashes sealed under the request's key. No biometrics.
 suppressions = sa.Table(
     "suppressions",
     metadata,
@@ -375,7 +375,7 @@ suppressions = sa.Table(
     sa.Column("kind", sa.String(8), nullable=False),  # bytes, address, pdq
     sa.Column("digest", sa.LargeBinary(32), nullable=False, index=True),
     sa.Column("sealed", sa.LargeBinary),  # of a pdq, the hash itself: it is compared by distance
-    sa.Column("box", sa.JSON),  # null: the whole picture
+    sa.Column("box", sa.JSON),  # of one face: in pixels, of a pdq in parts of width and height; null: the whole picture
     sa.Column("erasure_uid", sa.LargeBinary(16)),
     sa.Column("request_id", sa.ForeignKey("requests.id"), index=True),  # goes when its request is withdrawn
 )
@@ -402,6 +402,11 @@ requests = sa.Table(
     sa.Column("key_id", sa.LargeBinary(16)),
     sa.Column("details", sa.LargeBinary),
     sa.Column("proof_key_id", sa.LargeBinary(16)),
+    sa.Column("contact", sa.LargeBinary(32)),  # keyed digest of where to answer, while undecided: for the limits
+    sa.Column("code", sa.LargeBinary(32)),  # keyed digest of the one-time code that was sent last
+    sa.Column("code_at", UtcTime),
+    sa.Column("codes", sa.Integer, nullable=False, server_default="0"),  # sent so far
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),  # proofs offered so far
 )
 
 request_files = sa.Table(
@@ -418,7 +423,19 @@ request_faces = sa.Table(
     metadata,
     sa.Column("request_id", sa.ForeignKey("requests.id"), primary_key=True),
     sa.Column("face_id", sa.ForeignKey("faces.id"), primary_key=True, index=True),
+    sa.Column("score", sa.Float),  # cosine to the photograph; null: named and not found by it
     sqlite_with_rowid=False,
+)
+
+# Who asked to be kept out of new pictures too (tier 2 of an opt-out): compared in memory with faces that would get a
+# template, to refuse them, and with nothing else. The key is its own, and destroyed when the request is withdrawn.
+suppressed_persons = sa.Table(
+    "suppressed_persons",
+    metadata,
+    sa.Column("request_id", sa.ForeignKey("requests.id"), primary_key=True),
+    sa.Column("space_id", sa.ForeignKey("spaces.id"), nullable=False),
+    sa.Column("key_id", sa.LargeBinary(16), nullable=False),
+    sa.Column("template", sa.LargeBinary, nullable=False),  # sealed float16
 )
 
 # Several faces are one person by somebody's decision. The name is sealed under `key_id`.

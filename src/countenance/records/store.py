@@ -17,7 +17,9 @@ from countenance.records.pictures import Pictures
 from countenance.records.policy_state import PolicyState
 from countenance.records.reindexes import Reindexes
 from countenance.records.replays import Replays
+from countenance.records.requests import Requests
 from countenance.records.sources import Sources
+from countenance.records.suppressions import Suppressions
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class RecordStore:
     orders: Orders
     policy: PolicyState
     replays: Replays
+    requests: Requests
+    suppressions: Suppressions
 
     def close(self) -> None:
         """No connection is left open."""
@@ -59,6 +63,8 @@ def record_store(database: Database) -> RecordStore:
         Orders(database),
         PolicyState(database),
         Replays(database),
+        Requests(database),
+        Suppressions(database),
     )
 
 

@@ -11,8 +11,10 @@ import sqlalchemy as sa
 from countenance.records import schema as t
 from countenance.records.changes import note_changes
 from countenance.records.queries import chunks
-from countenance.types import FaceId
+from countenance.types import FaceId, FaceRefusal
 
+# Searchable in a class, or kept from searches for a while on the pictured person's own request.
+USABLE: Final = sa.or_(t.enrolments.c.refusal.is_(None), t.enrolments.c.refusal == str(FaceRefusal.RESTRICTED))
 UNPLACED: Final = (
     sa.select(t.pictures.c.id)
     .where(t.pictures.c.erasure_id.is_(None))
@@ -22,7 +24,7 @@ UNSUPPORTED: Final = (  # a template that no class may use must not stay (DESIGN
     sa.select(t.faces.c.id)
     .where(t.faces.c.erasure_id.is_(None), t.faces.c.key_id.is_not(None))
     .where(sa.exists().where(t.placements.c.picture_id == t.faces.c.picture_id))
-    .where(~sa.exists().where(t.enrolments.c.face_id == t.faces.c.id, t.enrolments.c.refusal.is_(None)))
+    .where(~sa.exists().where(t.enrolments.c.face_id == t.faces.c.id, USABLE))
 )
 
 

@@ -226,6 +226,12 @@ def erase(tell: Tell, path: str, what: str, which: str) -> None:
         tell(home.erase(**named).as_dict())
 
 
+def decide(tell: Tell, path: str, request: str) -> None:
+    """`countenance request decide --grant`."""
+    with opened(path) as home:
+        tell(home.requests.decide(request, grant=True))
+
+
 def search(tell: Tell, path: str, probe: str, question: dict[str, Any]) -> None:
     """`countenance search`, of a toy picture."""
     with opened(path) as home:

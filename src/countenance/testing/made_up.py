@@ -90,7 +90,7 @@ def grow(home: Home, seed: int, first: int, last: int) -> tuple[IngestReport, ..
             run = _PartOfASource(
                 stores=parts.stores, looker=MadeUpLooker(), embedder=embedder,  # type: ignore[arg-type]  # a stand-in
                 eraser=parts.eraser, collector=MadeUpCollector(folder, source, first, last),
-                source=home.source(source.name), subjects=None,
+                source=home.source(source.name), subjects=None, kept_out=parts.kept_out,
             )  # fmt: skip
             reports.append(run.run())
     return tuple(reports)

@@ -20,6 +20,7 @@ from countenance.pipeline.refresh import LiveIndex
 from countenance.pipeline.search import Question, Searcher
 from countenance.pipeline.stores import Stores
 from countenance.pipeline.subjects import open_subjects
+from countenance.pipeline.suppress import KeptOut
 from countenance.pipeline.sweep import sweep
 from countenance.policy.gate import Policy
 from countenance.policy.rules import RuleFiles
@@ -72,6 +73,11 @@ class ToyHome:
         """Now, or the time that a test has set."""
         return self.now or datetime.now(UTC)
 
+    @property
+    def kept_out(self) -> KeptOut:
+        """What the home keeps out, seen with toy eyes."""
+        return KeptOut(self.stores, lambda _: self.embedder, lambda _: self.calibration)
+
     def close(self) -> None:
         """Nothing is left open."""
         self.records.close()
@@ -120,6 +126,7 @@ class ToyHome:
             collector=FolderCollector(Path(os.fsdecode(source.location))),
             source=source,
             subjects=subjects,
+            kept_out=self.kept_out,
             **more,
         )
         return run.run(prune=prune)

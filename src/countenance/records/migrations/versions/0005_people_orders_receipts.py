@@ -69,6 +69,11 @@ def _new_tables() -> None:
         sa.Column("key_id", sa.LargeBinary(length=16), nullable=True),
         sa.Column("details", sa.LargeBinary(), nullable=True),
         sa.Column("proof_key_id", sa.LargeBinary(length=16), nullable=True),
+        sa.Column("contact", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("code", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("code_at", sa.String(length=32), nullable=True),
+        sa.Column("codes", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_requests")),
         sa.UniqueConstraint("tracking", name=op.f("uq_requests_tracking")),
         sa.UniqueConstraint("uid", name=op.f("uq_requests_uid")),
@@ -164,12 +169,24 @@ def _new_tables() -> None:
         "request_faces",
         sa.Column("request_id", sa.Integer(), nullable=False),
         sa.Column("face_id", sa.Integer(), nullable=False),
+        sa.Column("score", sa.Float(), nullable=True),
         sa.ForeignKeyConstraint(["face_id"], ["faces.id"], name=op.f("fk_request_faces_face_id")),
         sa.ForeignKeyConstraint(["request_id"], ["requests.id"], name=op.f("fk_request_faces_request_id")),
         sa.PrimaryKeyConstraint("request_id", "face_id", name=op.f("pk_request_faces")),
         sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_request_faces_face_id"), "request_faces", ["face_id"])
+
+    op.create_table(
+        "suppressed_persons",
+        sa.Column("request_id", sa.Integer(), nullable=False),
+        sa.Column("space_id", sa.Integer(), nullable=False),
+        sa.Column("key_id", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("template", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["request_id"], ["requests.id"], name=op.f("fk_suppressed_persons_request_id")),
+        sa.ForeignKeyConstraint(["space_id"], ["spaces.id"], name=op.f("fk_suppressed_persons_space_id")),
+        sa.PrimaryKeyConstraint("request_id", name=op.f("pk_suppressed_persons")),
+    )
 
 
 def _columns() -> None:

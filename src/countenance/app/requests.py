@@ -1,0 +1,282 @@
+"""Requests of pictured people at a home's door: what was typed becomes values, and answers become documents."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, unquote_to_bytes, urldefrag
+
+from countenance.errors import WrongUse
+from countenance.pipeline.requests import Decided, Receipted, RequestDesk
+from countenance.pipeline.suppress import address_of
+from countenance.records.requests import FoundFace, Request
+from countenance.rights.deadlines import laws
+from countenance.rights.requests import TIERS, Outcome, RequestKind, RequestState, check_asked, is_tracking
+
+if TYPE_CHECKING:
+    from countenance.app.home import Home, PictureLike
+
+UNDECIDED: Final = (RequestState.OPEN, RequestState.VERIFIED, RequestState.DECIDING)
+
+
+class Requests:
+    """Everything that can be done with requests in one home. `name` is a request's id or its tracking code."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    @property
+    def desk(self) -> RequestDesk:
+        """With the model that the home is searched with at this moment."""
+        from countenance.app.home import OPERATOR
+
+        parts = self._home.parts.followed()
+        return RequestDesk(
+            parts.stores, parts.looker, parts.embedder, parts.live, parts.calibration, parts.eraser, OPERATOR
+        )
+
+    def open(
+        self,
+        kind: str,
+        *,
+        tier: int | None = None,
+        photo: PictureLike | None = None,
+        face_number: int | None = None,
+        address: str = "",
+        face: str = "",
+        name: str = "",
+        contact: str = "",
+        text: str = "",
+        law: str | None = None,
+        jurisdiction: str | None = None,
+    ) -> dict[str, Any]:
+        """A request stands; the answer, with its tracking code, is the same whoever is in the gallery.
+
+        Args: kind: opt-out, access, erasure, correction, restriction, objection; tier: of an opt-out; photo, address,
+        face, name: whom it is about, one or more of them; face_number: which face of the photograph; contact: where to
+        answer; law or jurisdiction: whose deadlines count, by default the first to end.
+        Raises: WrongUse, BadPicture, NoFace, SeveralFaces, PolicyDenied: as many were taken up as may be.
+        """
+        asked = check_asked(
+            kind=kind, tier=tier, name=name, contact=contact, text=text, address=_address(address), face=_face(face),
+            has_photo=photo is not None, face_number=face_number,
+        )  # fmt: skip
+        opened = self.desk.open(asked, photo=self._read(photo), law=law, jurisdiction=jurisdiction)
+        return _receipted(opened)
+
+    def send_code(self, name: str) -> dict[str, Any]:
+        """A one-time code to send to an address that was on file before the request came."""
+        code, until = self.desk.send_code(name)
+        return {"code": code, "until": _at(until)}
+
+    def verify(
+        self, name: str, *, code: str | None = None, photo: PictureLike | None = None, face_number: int | None = None,
+        document: str | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """It is known who asks, and their faces are found."""
+        desk = self.desk
+        found = desk.verify(name, code=code, photo=self._read(photo), photo_face=face_number, document=document)
+        return self._described(desk, found)
+
+    def decide(
+        self,
+        name: str,
+        *,
+        grant: bool,
+        faces: Sequence[str] | None = None,
+        reason: str = "",
+        out: str | os.PathLike[str] | None = None,
+    ) -> dict[str, Any]:
+        """It is decided and carried out.
+
+        Args: faces: public ids of those that are the person's, by default all found; reason: for a refusal; out: of an
+        access request the new file for the answer. Its passphrase is in what this returns, and nowhere else.
+        """
+        desk = self.desk
+        faces = None if faces is None else [_face(face) for face in faces]
+        answering = grant and desk.get(name).kind == RequestKind.ACCESS
+        if answering != (out is not None):
+            raise WrongUse(
+                "the answer to an access request goes to a new file"
+                if answering
+                else "only a granted access request has an answer to write",
+                "--out answer.zip" if answering else "leave --out out",
+            )
+        path = None if out is None else Path(out).expanduser()
+        answer = {} if path is None else self._answer(desk, name, faces, path)
+        try:
+            decided = desk.decide(name, grant=grant, faces=faces, reason=reason)
+        except BaseException:
+            if path is not None:
+                path.unlink(missing_ok=True)  # nobody has its passphrase
+            raise
+        return {**self._described(desk, decided.request), **_done(decided), **answer}
+
+    def _answer(self, desk: RequestDesk, name: str, faces: Sequence[str] | None, path: Path) -> dict[str, Any]:
+        """The sealed bundle lies at `path`."""
+        from countenance.app.access import bundle, new_passphrase, write_new
+        from countenance.pipeline.access import gather
+
+        stores = self._home.parts.stores
+        request, found = desk.picked(name, faces)
+        pictures = gather(stores, desk.looker, found)
+        passphrase = new_passphrase()
+        data = bundle(pictures, made_at=stores.clock(), passphrase=passphrase)
+        desk.answered(request, pictures=len(pictures), sha256=hashlib.sha256(data).hexdigest())
+        write_new(path, data)
+        return {"answer": str(path), "passphrase": passphrase, "pictures": len(pictures)}
+
+    def extend(self, name: str, reasons: str) -> dict[str, Any]:
+        """The term is as long as the law allows."""
+        desk = self.desk
+        return self._described(desk, desk.extend(name, reasons))
+
+    def withdraw(self, name: str) -> dict[str, Any]:
+        """What it keeps out or hides, it does no more."""
+        desk = self.desk
+        return self._described(desk, desk.withdraw(name))
+
+    def listed(self, *, every: bool = False) -> list[dict[str, Any]]:
+        """Requests in a line each, the first due first; `every`: the decided and withdrawn too."""
+        stores = self._home.parts.stores
+        now = stores.clock()
+        found = stores.records.requests.all(states=() if every else UNDECIDED)
+        return [_line(request, now) for request in sorted(found, key=lambda each: (each.due_at, each.id))]
+
+    def show(self, name: str) -> dict[str, Any]:
+        """By its id, all that is known of a request; by its tracking code, what the person who asks may know."""
+        desk = self.desk
+        request = desk.get(name)
+        if is_tracking(name):
+            return _told(request, self._home.parts.stores.clock())
+        return self._described(desk, request)
+
+    def _described(self, desk: RequestDesk, request: Request) -> dict[str, Any]:
+        return {
+            **_line(request, self._home.parts.stores.clock()),
+            "verified_by": request.verified_by,
+            "details": {k: v for k, v in desk.details(request).items() if v not in ("", None)},
+            "faces": [_found(face) for face in desk.found(request)],
+        }
+
+    def _read(self, photo: PictureLike | None) -> bytes | None:
+        from countenance.app.home import read_picture
+
+        return None if photo is None else read_picture(photo)
+
+
+# --- documents -------------------------------------------------------------------------------------------------------
+def _receipted(opened: Receipted) -> dict[str, Any]:
+    return {
+        "request": opened.uid,
+        "tracking": opened.tracking,
+        "kind": opened.kind,
+        "tier": opened.tier,
+        "tier_says": None if opened.tier is None else TIERS[opened.tier],
+        "law": opened.law.name,
+        "law_says": opened.law.cite,
+        "confirm_by": None if opened.confirm_by is None else _at(opened.confirm_by),
+        "due_at": _at(opened.due_at),
+    }
+
+
+def _line(request: Request, now: datetime) -> dict[str, Any]:
+    undecided = request.state in UNDECIDED
+    return {
+        "request": request.uid,
+        "kind": request.kind,
+        "tier": request.tier,
+        "state": request.state,
+        "outcome": request.outcome,
+        "law": laws()[request.law].name,
+        "opened_at": _at(request.opened_at),
+        "due_at": _at(request.due_at),
+        "days_left": math.ceil((request.due_at - now) / timedelta(days=1)) if undecided else None,
+        "overdue": undecided and now > request.due_at,
+        "extended": request.extended_at is not None,
+        "decided_at": None if request.decided_at is None else _at(request.decided_at),
+    }
+
+
+def _told(request: Request, now: datetime) -> dict[str, Any]:
+    """What a tracking code shows: where the request stands and what is kept for it; nothing of any gallery."""
+    line = _line(request, now)
+    in_force = (request.state, request.outcome, request.kind) == (
+        RequestState.DECIDED, Outcome.GRANTED, RequestKind.OPT_OUT,
+    )  # fmt: skip
+    kept = TIERS[request.tier] if in_force and request.tier is not None else None
+    return {**{name: line[name] for name in _TOLD}, "what_is_kept": kept}
+
+
+_TOLD: Final = ("kind", "tier", "state", "outcome", "law", "opened_at", "due_at", "extended", "decided_at")
+
+
+def _found(face: FoundFace) -> dict[str, Any]:
+    return {
+        "face_id": face.uid,
+        "score": face.score,
+        "picture_id": face.picture_uid,
+        "uri": address_of(face.location, face.place),
+        "box": [round(v, 1) for v in face.box],
+        "source": face.source,
+        "basis": face.basis,
+        "purposes": list(face.purposes),
+        "jurisdictions": list(face.jurisdictions),
+        "hidden": face.state is not None,
+    }
+
+
+def _done(decided: Decided) -> dict[str, Any]:
+    return {
+        "erased": decided.erased,
+        "hidden": decided.hidden,
+        "kept_out": decided.kept_out,
+        "pending": list(decided.pending),
+    }
+
+
+def _at(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+# --- what was typed --------------------------------------------------------------------------------------------------
+def _face(text: str) -> str:
+    if not text:
+        return ""
+    try:
+        return str(uuid.UUID(text))
+    except ValueError as error:
+        raise WrongUse(f"{text!r} is not the id of a face", "ids are uuids, as in a lead's face_id") from error
+
+
+def _address(text: str) -> str:
+    """The address as a lead shows it. Whether anything stands there is not looked at."""
+    if not text:
+        return ""
+    if "://" in text and not text.startswith("file://"):
+        return urldefrag(text).url
+    path = (
+        unquote_to_bytes(text.removeprefix("file://"))
+        if "://" in text
+        else os.fsencode(Path(text).expanduser().absolute())
+    )
+    return "file://" + quote(path, safe="/")
+
+
+def finish_decisions(home: Home) -> None:
+    """What a crash left half carried out is done."""
+    if home.parts.stores.records.requests.all(states=[RequestState.DECIDING]):
+        Requests(home).desk.resume()
+
+
+# --- duties ----------------------------------------------------------------------------------------------------------
+def duties(home: Home) -> list[dict[str, Any]]:
+    """Every undecided request with its deadline, the first due first, for `status`."""
+    names = ("request", "kind", "state", "law", "due_at", "days_left", "overdue")
+    return [{name: line[name] for name in names} for line in Requests(home).listed()]

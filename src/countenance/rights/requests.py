@@ -1,0 +1,186 @@
+"""What a pictured person may ask for, how it is proven who asks, and what keeps a flood out. Rules without IO."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+from countenance.errors import WrongUse
+
+
+class RequestKind(StrEnum):
+    """What is asked for. A closed list."""
+
+    OPT_OUT = "opt-out"
+    ACCESS = "access"  # GDPR art. 15; PIPEDA principle 4.9
+    ERASURE = "erasure"  # GDPR art. 17
+    CORRECTION = "correction"  # GDPR art. 16
+    RESTRICTION = "restriction"  # GDPR art. 18
+    OBJECTION = "objection"  # GDPR art. 21
+
+
+class RequestState(StrEnum):
+    """Where a request stands."""
+
+    OPEN = "open"
+    VERIFIED = "verified"
+    DECIDING = "deciding"  # decided, and being carried out; a crash leaves it here, and the next command goes on
+    DECIDED = "decided"
+    WITHDRAWN = "withdrawn"
+
+
+class Outcome(StrEnum):
+    """How a request was decided."""
+
+    GRANTED = "granted"
+    REFUSED = "refused"
+
+
+class Proof(StrEnum):
+    """How it was proven who asks. The proof itself is not kept."""
+
+    ADDRESS = "address"  # a one-time code sent to an address that was on file before the request came
+    LIVE_PHOTO = "live-photo"  # a second photograph, taken for this, of the face of the first
+    DOCUMENT = "document"  # seen by somebody and not kept; never a government ID alone
+
+
+class Document(StrEnum):
+    """What kind of document somebody looked at."""
+
+    GOVERNMENT_ID = "government-id"
+    LETTER = "letter"  # from a bank, an employer, a school: sent to the person
+    MEMBERSHIP = "membership"  # a card or pass of the operator's own
+    OTHER = "other"
+
+
+TIERS: Final[Mapping[int, str]] = {
+    0: "Your faces are hidden at once and erased, and nothing is kept by which you or a picture of you could be known "
+    "again. So if the same picture comes in anew, it may be taken again.",
+    1: "Your faces are hidden at once and erased. To keep the same pictures out, the home keeps codes of their bytes "
+    "and addresses, and a sealed fingerprint of each whole picture. Nothing of your face is kept, so a new picture of "
+    "you may be taken.",
+    2: "As 1, and to keep new pictures of you out too, the home keeps one sealed measurement of your face. It is "
+    "used to refuse your face and for nothing else, and is destroyed when you withdraw.",
+}
+DEFAULT_TIER: Final = 1
+
+# One stranger in 10,000 would pass for the person: far rarer than what a search shows, since a wrong "yes" opens the
+# person's data to somebody else, or erases it.
+SAME_PERSON_FMR: Final = 1e-4
+CODE_TERM: Final = timedelta(days=7)
+MAX_TEXT: Final = 4_000
+MAX_LINE: Final = 200
+LETTERS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O or U
+_LOOK_ALIKE: Final = str.maketrans("ILO", "110")
+TRACKING_LETTERS: Final = 20  # 100 bits
+CODE_LETTERS: Final = 10  # 50 bits, five tries
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is taken up. Whoever is refused is told so at once, and it is logged."""
+
+    a_day: int = 100  # requests opened within 24 hours
+    waiting: int = 1_000  # requests that nobody has decided
+    a_contact: int = 3  # of these, with one address to answer to
+    proofs: int = 5  # tries to verify one request
+    codes: int = 3  # one-time codes for one request
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request says; checked."""
+
+    kind: RequestKind
+    tier: int | None
+    name: str
+    contact: str
+    text: str
+    address: str
+    face: str
+    face_number: int | None  # which face of the photograph
+
+
+def check_asked(
+    *, kind: str, tier: int | None, name: str, contact: str, text: str, address: str, face: str, has_photo: bool,
+    face_number: int | None = None,
+) -> Asked:  # fmt: skip
+    """A request that may be opened. Raises WrongUse: the first thing that is wrong with it."""
+    try:
+        chosen = RequestKind(kind)
+    except ValueError as error:
+        raise WrongUse(f"{kind!r} is no kind of request", f"one of: {', '.join(RequestKind)}") from error
+    if tier is not None and (chosen is not RequestKind.OPT_OUT or tier not in TIERS):
+        raise WrongUse(f"--tier {tier} does not fit", "an opt-out has tier 0, 1 or 2; other requests have none")
+    if chosen is RequestKind.OPT_OUT and tier is None:
+        tier = DEFAULT_TIER
+    if tier == 2 and not has_photo:
+        raise WrongUse(
+            "to keep the person out of new pictures too (tier 2) a photograph of them is needed",
+            "--photo FILE, or --tier 1, which keeps nothing of a face",
+        )
+    for what, line in (("--name", name), ("--contact", contact), ("--address", address)):
+        if line and (len(line) > MAX_LINE * 10 or not line.isprintable()):
+            raise WrongUse(f"{what} is one printable line", f"of at most {MAX_LINE * 10:,} characters")
+    if len(text) > MAX_TEXT:
+        raise WrongUse(f"the text has {len(text):,} characters", f"at most {MAX_TEXT:,}")
+    if not (has_photo or address or face or name):
+        raise WrongUse(
+            "a request says whom it is about",
+            "--photo FILE, --address of a picture, --face ID or --name: one of them, or more",
+        )
+    return Asked(chosen, tier, name.strip(), contact.strip(), text.strip(), address.strip(), face, face_number)
+
+
+def check_proof(*, code: str | None, has_photo: bool, document: str | None) -> tuple[Proof, ...]:
+    """The proofs offered. Raises WrongUse: none, or a government ID alone."""
+    if document is not None and document not in set(Document):
+        raise WrongUse(f"{document!r} is no kind of document", f"one of: {', '.join(Document)}")
+    offered = [
+        proof
+        for proof, there in ((Proof.ADDRESS, code is not None), (Proof.LIVE_PHOTO, has_photo))
+        if there
+    ]  # fmt: skip
+    if document == Document.GOVERNMENT_ID and not offered:
+        raise WrongUse(
+            "a government ID alone proves nothing here: a copy can be bought, and it asks for more than is needed",
+            "with it a one-time code (--code) or a second photograph (--photo); or another document",
+        )
+    if document is not None:
+        offered.append(Proof.DOCUMENT)
+    if not offered:
+        raise WrongUse(
+            "a request is verified by a proof of who asks",
+            "--send-code and then --code, --photo FILE, or --document KIND that somebody has looked at",
+        )
+    return tuple(offered)
+
+
+def new_tracking() -> str:
+    """A tracking code of 100 random bits: "7KQM2-F9XAB-...". Whoever holds it may see how the request stands."""
+    return _grouped(TRACKING_LETTERS)
+
+
+def new_code() -> str:
+    """A one-time code of 50 random bits."""
+    return _grouped(CODE_LETTERS)
+
+
+def plain_code(text: str) -> str:
+    """A code as it was made, however somebody typed it: without hyphens and spaces, in capitals."""
+    return "".join(text.split()).replace("-", "").upper().translate(_LOOK_ALIKE)
+
+
+def is_tracking(text: str) -> bool:
+    """Whether it has the form of a tracking code."""
+    plain = plain_code(text)
+    return len(plain) == TRACKING_LETTERS and set(plain) <= set(LETTERS)
+
+
+def _grouped(letters: int) -> str:
+    made = "".join(secrets.choice(LETTERS) for _ in range(letters))
+    return "-".join(made[start : start + 5] for start in range(0, letters, 5))

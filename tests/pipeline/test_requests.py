@@ -1,0 +1,360 @@
+"""Requests of pictured people: what each step does, what it refuses, and what nobody learns from it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from countenance.errors import NotFound, PolicyDenied, WrongUse
+from countenance.permits import Act
+from countenance.pipeline.requests import RequestDesk
+from countenance.pipeline.suppress import address_of
+from countenance.rights.requests import Limits, check_asked
+from countenance.testing.toy import picture
+
+ALICE, BOB = "alice@10,20,60,80", "bob@100,20,150,80"
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def filled(toy, album):
+    (album / "both.jpg").write_bytes(picture(ALICE, BOB, "#garden"))
+    (album / "alice.jpg").write_bytes(picture("alice~@10,20,60,80", "#beach"))
+    (album / "bob.jpg").write_bytes(picture("bob@20,20,70,80", "#street"))
+    toy.add_source(album)
+    toy.ingest()
+    toy.source = toy.records.sources.get("album")
+    return toy
+
+
+def desk_of(home, **limits):
+    return RequestDesk(
+        home.stores, home.looker, home.embedder, home.live, home.calibration, home.eraser, "operator", Limits(**limits)
+    )
+
+
+@pytest.fixture
+def desk(filled):
+    return desk_of(filled)
+
+
+def ask(kind="opt-out", *, photo=True, **more):
+    said = {"tier": None, "name": "", "contact": "", "text": "", "address": "", "face": "", **more}
+    return check_asked(kind=kind, has_photo=photo, **said)
+
+
+def verified(desk, kind="opt-out", name="alice", **more):
+    opened = desk.open(ask(kind, **more), photo=picture(f"{name}@1,1,50,50", "#one"))
+    desk.verify(opened.uid, photo=picture(f"{name}~~~@1,1,50,50", "#two"))
+    return opened
+
+
+def shown(home, name):
+    leads = home.search(f"{name}@1,1,50,50").leads
+    return {each.picture.uri.rpartition("/")[2] for lead in leads for each in (lead, *lead.duplicates)}
+
+
+# --- open ------------------------------------------------------------------------------------------------------------
+def test_opening_looks_for_nobody(filled, desk):
+    counted = filled.embedder.embedded
+    answers = [desk.open(ask(), photo=picture(f"{name}@1,1,50,50")) for name in ("alice", "nobody")]
+    assert filled.embedder.embedded == counted
+    one, other = ((a.kind, a.tier, a.law, a.due_at.date()) for a in answers)
+    assert one == other
+    unknown = "00000000-0000-4000-8000-000000000000"
+    [lead] = filled.search("bob@1,1,50,50", top=1).leads
+    for face in (lead.face_id, unknown):
+        assert desk.open(ask(photo=False, face=face)).kind == "opt-out"
+    assert filled.log.kinds[-1] == "request.opened"
+
+
+def test_the_tracking_code_is_kept_nowhere_and_finds_the_request(filled, desk):
+    opened = desk.open(ask(contact="me@example.org", text="my words"), photo=picture("alice@1,1,50,50"))
+    filled.records.database.truncate_wal()
+    data = (filled.folder / "records.db").read_bytes()
+    for said in (opened.tracking, opened.tracking.replace("-", ""), "me@example.org", "my words"):
+        assert said.encode() not in data
+    assert desk.get(opened.tracking.lower()).uid == opened.uid
+    with pytest.raises(NotFound):
+        desk.get(opened.tracking[:-1] + ("0" if opened.tracking[-1] != "0" else "1"))
+    with pytest.raises(WrongUse):
+        desk.get("no id at all")
+
+
+@pytest.mark.parametrize(
+    ("limits", "asked", "limit"),
+    [
+        ({"a_day": 2}, {}, "a_day"),
+        ({"waiting": 2}, {}, "waiting"),
+        ({"a_contact": 2}, {"contact": "Me@example.org"}, "a_contact"),
+    ],
+)
+def test_a_flood_is_refused_and_logged(filled, limits, asked, limit):
+    desk = desk_of(filled, **limits)
+    for _ in range(2):
+        desk.open(ask(photo=False, name="alice", contact="me@example.org"))
+    with pytest.raises(PolicyDenied):
+        desk.open(ask(photo=False, name="alice", **asked))
+    assert filled.log.kinds[-1] == "request.refused"
+    assert filled.log.kept[-1].record == {"limit": limit}
+    assert len(filled.records.requests.all()) == 2
+
+
+def test_a_clock_set_back_does_not_lift_the_limit(filled):
+    desk = desk_of(filled, a_day=1)
+    desk.open(ask(photo=False, name="alice"))
+    filled.now = datetime.now(UTC) - timedelta(days=30)
+    with pytest.raises(PolicyDenied):
+        desk.open(ask(photo=False, name="alice"))
+
+
+# --- verify ----------------------------------------------------------------------------------------------------------
+def test_faces_are_found_once_it_is_known_who_asks(filled, desk):
+    opened = desk.open(ask(), photo=picture("alice@1,1,50,50", "#one"))
+    assert desk.found(desk.get(opened.uid)) == ()
+    found = desk.verify(opened.uid, photo=picture("alice~~~@1,1,50,50", "#two"))
+    assert (found.state, found.verified_by) == ("verified", "live-photo")
+    assert {face.place for face in desk.found(found)} == {b"both.jpg", b"alice.jpg"}
+    assert "search.shown" in filled.log.kinds
+    assert filled.stores.policy.consider(filled.stores.ask(Act.SEARCH)).allowed
+
+
+@pytest.mark.parametrize(
+    "second", [picture("bob@1,1,50,50"), picture("alice@1,1,50,50", "#one"), picture("alice@2,2,50,50", "#one+3")]
+)
+def test_another_person_or_the_same_photograph_again_proves_nothing(desk, second):
+    opened = desk.open(ask(), photo=picture("alice@1,1,50,50", "#one"))
+    with pytest.raises(PolicyDenied, match="does not fit"):
+        desk.verify(opened.uid, photo=second)
+    assert desk.get(opened.uid).state == "open"
+
+
+def test_a_request_for_somebody_elses_face_is_not_verified(filled, desk):
+    [lead] = filled.search("bob@1,1,50,50", top=1).leads
+    for face in (lead.face_id, "00000000-0000-4000-8000-000000000000"):
+        opened = desk.open(ask(photo=False, face=face))
+        with pytest.raises(PolicyDenied) as refused:
+            desk.verify(opened.uid, photo=picture("alice@1,1,50,50", "#one"))
+        assert "not near enough" in refused.value.message
+    opened = desk.open(ask(photo=False, face=lead.face_id))
+    desk.verify(opened.uid, photo=picture("bob@1,1,50,50", "#mine"))
+    assert {face.place for face in desk.found(desk.get(opened.uid))} == {b"both.jpg", b"bob.jpg"}
+
+
+def test_a_government_id_alone_is_refused(desk):
+    opened = desk.open(ask(photo=False, name="alice"))
+    with pytest.raises(WrongUse, match="government ID alone"):
+        desk.verify(opened.uid, document="government-id")
+    with pytest.raises(WrongUse):
+        desk.verify(opened.uid)
+    code, _ = desk.send_code(opened.uid)
+    assert desk.verify(opened.uid, code=code, document="government-id").verified_by == "address+document"
+
+
+def test_a_code_counts_once_for_one_request_and_for_a_week(filled, desk):
+    filled.now = NOW
+    opened, other = (desk.open(ask(photo=False, name="alice")) for _ in range(2))
+    old, _ = desk.send_code(opened.uid)
+    code, until = desk.send_code(opened.uid)
+    assert until == NOW + timedelta(days=7)
+    desk.send_code(other.uid)
+    for name, said in ((opened.uid, old), (other.uid, code), (opened.uid, "")):
+        with pytest.raises(PolicyDenied):
+            desk.verify(name, code=said)
+    for moment in (until, NOW - timedelta(seconds=1)):
+        filled.now = moment
+        with pytest.raises(PolicyDenied):
+            desk.verify(opened.uid, code=code)
+    filled.now = NOW + timedelta(days=1)
+    assert desk.verify(opened.uid, code=code.lower().replace("-", " ")).state == "verified"
+    with pytest.raises(WrongUse):
+        desk.verify(opened.uid, code=code)
+
+
+def test_guessing_a_proof_ends(filled):
+    desk = desk_of(filled, proofs=2, codes=1)
+    opened = desk.open(ask(photo=False, name="alice"))
+    code, _ = desk.send_code(opened.uid)
+    with pytest.raises(PolicyDenied, match="that is all"):
+        desk.send_code(opened.uid)
+    for _ in range(2):
+        with pytest.raises(PolicyDenied, match="does not fit"):
+            desk.verify(opened.uid, code="wrong")
+    with pytest.raises(PolicyDenied, match="that is all"):
+        desk.verify(opened.uid, code=code)
+    refused = [entry.record["limit"] for entry in filled.log.kept if entry.kind == "request.refused"]
+    assert refused == ["codes", "proofs"]
+
+
+# --- opt-out ---------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("tier", [0, 1, 2])
+def test_an_opt_out_is_out_of_every_search_and_stays_out(filled, desk, album, tier):
+    opened = verified(desk, tier=tier)
+    done = desk.decide(opened.uid, grant=True)
+    assert (done.erased, done.request.state, done.request.outcome) == (2, "decided", "granted")
+    assert shown(filled, "alice") == set()
+    assert shown(filled, "bob") == {"both.jpg", "bob.jpg"}
+    for _ in range(2):
+        filled.ingest()
+        assert shown(filled, "alice") == set()
+    assert len(filled.blobs.kept) == 2  # two faces of bob; no proof
+    (album / "elsewhere.jpg").write_bytes(picture("alice~@10,20,60,80", "#beach"))
+    (album / "resaved.jpg").write_bytes(picture("alice@12,21,61,80", BOB, "#garden+5"))
+    (album / "new.jpg").write_bytes(picture("alice~~@10,20,60,80", "#new"))
+    report = filled.ingest()
+    assert shown(filled, "alice") == {0: {"resaved.jpg", "new.jpg"}, 1: {"new.jpg"}, 2: set()}[tier]
+    assert set(report.refused) <= {"not_permitted"}
+    assert shown(filled, "bob") == {"both.jpg", "bob.jpg", "resaved.jpg"}
+
+
+def test_other_bytes_at_an_address_that_is_kept_out_are_not_embedded(filled, desk, album):
+    desk.decide(verified(desk).uid, grant=True)
+    counted = filled.embedder.embedded
+    (album / "alice.jpg").write_bytes(picture("carol@10,20,60,80", "#different"))
+    (album / "both.jpg").write_bytes(picture("alice@11,20,60,80", BOB, "#garden+2"))
+    report = filled.ingest()
+    assert report.rejected == {"not_permitted": 1}
+    assert filled.embedder.embedded == counted + 1  # bob, in the picture that is nearly the same
+    assert shown(filled, "carol") == shown(filled, "alice") == set()
+    assert shown(filled, "bob") == {"both.jpg", "bob.jpg"}
+    (album / "carol.jpg").write_bytes((album / "alice.jpg").read_bytes())
+    filled.ingest()
+    (album / "alice.jpg").write_bytes((album / "bob.jpg").read_bytes())  # a copy of what is known
+    assert filled.ingest().rejected == {"not_permitted": 1}
+    assert shown(filled, "carol") == {"carol.jpg"}
+
+
+def test_an_address_is_kept_out_before_anything_stood_there(filled, desk, album):
+    address = address_of(filled.source.location, b"later.jpg")
+    opened = desk.open(ask(photo=False, address=address))
+    desk.verify(opened.uid, document="letter")
+    desk.decide(opened.uid, grant=True)
+    (album / "later.jpg").write_bytes(picture("alice@10,20,60,80", "#later"))
+    assert filled.ingest().rejected == {"not_permitted": 1}
+
+
+def test_tier_two_is_checked_under_its_own_permit_and_shredded_on_withdrawal(filled, desk, album):
+    opened = verified(desk, tier=2)
+    desk.decide(opened.uid, grant=True)
+    [person] = filled.records.suppressions.rows().persons
+    assert person.key_id in filled.keys.keys
+    (album / "new.jpg").write_bytes(picture("alice~~@10,20,60,80", "#new"))
+    filled.ingest()
+    assert "suppression_check.decided" in filled.log.kinds
+    assert shown(filled, "alice") == set()
+    desk.withdraw(opened.tracking)
+    assert person.key_id not in filled.keys.keys
+    assert filled.records.suppressions.rows().persons == ()
+    filled.ingest()
+    assert shown(filled, "alice") == {"new.jpg", "alice.jpg", "both.jpg"}
+    with pytest.raises(WrongUse):
+        desk.withdraw(opened.uid)
+
+
+def test_tier_zero_keeps_nothing(filled, desk):
+    opened = verified(desk, tier=0, contact="me@example.org")
+    desk.decide(opened.uid, grant=True)
+    request = desk.get(opened.uid)
+    assert (request.details, request.key_id, request.proof_key_id) == (None, None, None)
+    assert desk.details(request) == {}
+    with filled.records.database.read() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM suppressions").scalar() == 0
+
+
+def test_somebody_who_is_in_no_picture_can_opt_out_too(filled, desk, album):
+    done = desk.decide(verified(desk, name="dora", tier=2).uid, grant=True)
+    assert done.erased == 0
+    (album / "dora.jpg").write_bytes(picture("dora~@10,20,60,80"))
+    filled.ingest()
+    assert shown(filled, "dora") == set()
+
+
+def test_only_the_faces_that_are_the_persons(filled, desk):
+    opened = verified(desk)
+    face = next(f for f in desk.found(desk.get(opened.uid)) if f.place == b"both.jpg")
+    desk.decide(opened.uid, grant=True, faces=[face.uid])
+    assert shown(filled, "alice") == {"alice.jpg"}
+
+
+def test_faces_of_a_group_are_told_apart_before_anything_is_done(filled, desk):
+    opened = desk.open(ask("erasure", photo=False, address=address_of(filled.source.location, b"both.jpg")))
+    desk.verify(opened.uid, document="letter")
+    with pytest.raises(WrongUse, match="2 faces"):
+        desk.decide(opened.uid, grant=True)
+    with pytest.raises(NotFound):
+        desk.decide(opened.uid, grant=True, faces=["00000000-0000-4000-8000-000000000000"])
+    alice = next(f for f in desk.found(desk.get(opened.uid)) if f.box[0] == 10)
+    desk.decide(opened.uid, grant=True, faces=[alice.uid])
+    assert (shown(filled, "alice"), shown(filled, "bob")) == ({"alice.jpg"}, {"both.jpg", "bob.jpg"})
+    filled.ingest()
+    assert shown(filled, "alice") == {"alice.jpg"}
+
+
+# --- the others ------------------------------------------------------------------------------------------------------
+def test_a_restriction_hides_and_keeps_until_it_is_withdrawn(filled, desk, album):
+    opened = verified(desk, "restriction")
+    templates = len(filled.blobs.kept)
+    assert desk.decide(opened.uid, grant=True).hidden == 2
+    assert shown(filled, "alice") == set()
+    (album / "copies").mkdir()
+    (album / "copies" / "alice.jpg").write_bytes((album / "alice.jpg").read_bytes())
+    (album / "copies" / "alice.jpg.toml").write_text('jurisdiction = "CA-ON"')
+    filled.ingest()
+    assert shown(filled, "alice") == set()
+    assert len(filled.blobs.kept) == templates - 1  # but for the photograph
+    other = verified(desk, "restriction")
+    assert len({f.uid for f in desk.found(desk.get(other.uid))}) == 2  # found, though no index holds them
+    desk.decide(other.uid, grant=True)
+    desk.withdraw(opened.uid)
+    assert shown(filled, "alice") == set()  # the other one still hides them
+    desk.withdraw(other.uid)
+    assert shown(filled, "alice") == {"alice.jpg", "both.jpg"}
+
+
+@pytest.mark.parametrize(("grant", "left"), [(True, set()), (False, {"alice.jpg", "both.jpg"})])
+def test_an_objection_hides_until_it_is_decided(filled, desk, grant, left):
+    opened = verified(desk, "objection")
+    assert shown(filled, "alice") == set()
+    desk.decide(opened.uid, grant=grant, reason="a court asked for them")
+    assert shown(filled, "alice") == left
+    filled.ingest()
+    assert shown(filled, "alice") == left
+
+
+def test_a_refusal_says_why_and_leaves_no_proof(filled, desk):
+    opened = verified(desk)
+    with pytest.raises(WrongUse, match="says why"):
+        desk.decide(opened.uid, grant=False, reason=" ")
+    desk.decide(opened.uid, grant=False, reason="that is not you")
+    assert desk.details(desk.get(opened.uid))["reason"] == "that is not you"
+    assert not [name for name in filled.blobs.kept if name.startswith("request")]
+    assert desk.found(desk.get(opened.uid)) == ()
+    for step in (lambda: desk.decide(opened.uid, grant=True), lambda: desk.verify(opened.uid, document="letter")):
+        with pytest.raises(WrongUse, match="decided"):
+            step()
+
+
+def test_nothing_is_granted_before_it_is_known_who_asks(desk):
+    opened = desk.open(ask(photo=False, name="alice"))
+    with pytest.raises(WrongUse, match="open"):
+        desk.decide(opened.uid, grant=True)
+    desk.decide(opened.uid, grant=False, reason="nobody answered")
+
+
+def test_a_term_is_extended_once_with_reasons_and_in_time(filled, desk):
+    filled.now = NOW
+    opened = desk.open(ask(photo=False, name="alice"), jurisdiction="FR")
+    assert opened.due_at.date().isoformat() == "2026-12-23"
+    filled.now = NOW - timedelta(days=1)
+    with pytest.raises(WrongUse, match="clock"):
+        desk.extend(opened.uid, "many requests")
+    filled.now = NOW + timedelta(days=20)
+    with pytest.raises(WrongUse, match="reasons"):
+        desk.extend(opened.uid, "")
+    assert desk.extend(opened.uid, "many requests").due_at.date().isoformat() == "2027-02-23"
+    with pytest.raises(WrongUse, match="before"):
+        desk.extend(opened.uid, "more")
+    late = desk.open(ask(photo=False, name="bob"), jurisdiction="FR")
+    filled.now = NOW + timedelta(days=80)
+    with pytest.raises(WrongUse, match="over"):
+        desk.extend(late.uid, "more")
+    assert filled.records.requests.overdue(filled.now) == 1
