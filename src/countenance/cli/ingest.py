@@ -130,7 +130,8 @@ def tell(done: Ingested) -> None:
 
 
 def _tell_one(report: IngestReport) -> None:
-    rate = f", {report.files / report.seconds:.0f} a second" if report.seconds > 1 else ""
+    speed = report.files / max(report.seconds, 1e-9)
+    rate = f", {speed:,.{0 if speed >= 10 else 1}f} a second" if report.seconds > 1 else ""
     click.echo(
         f"{click.style(report.source, bold=True)}: {several(report.files, 'file')} in {report.seconds:.1f} s{rate}"
     )
