@@ -1,13 +1,15 @@
 """Requests of pictured people: what each step does, what it refuses, and what nobody learns from it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from countenance.errors import NotFound, PolicyDenied, WrongUse
+from countenance.errors import GrantInvalid, LogUnwritable, NotFound, PolicyDenied, SpaceMismatch, WrongUse
 from countenance.permits import Act
 from countenance.pipeline.requests import RequestDesk
-from countenance.pipeline.suppress import address_of
+from countenance.pipeline.suppress import KeptOut, address_of
+from countenance.records.requests import WrongState
 from countenance.rights.requests import Limits, check_asked
 from countenance.testing.toy import picture
 
@@ -358,3 +360,117 @@ def test_a_term_is_extended_once_with_reasons_and_in_time(filled, desk):
     with pytest.raises(WrongUse, match="over"):
         desk.extend(late.uid, "more")
     assert filled.records.requests.overdue(filled.now) == 1
+
+
+# --- what it must survive --------------------------------------------------------------------------------------------
+def test_without_its_log_nothing_is_done(filled, desk, album):
+    waiting = desk.open(ask(photo=False, name="alice"))
+    opened = verified(desk, tier=2)
+    filled.log.broken = True
+    before = sorted(filled.keys.keys), sorted(filled.blobs.kept), filled.records.requests.all()
+    for step in (
+        lambda: desk.open(ask(), photo=picture("alice@1,1,50,50")),
+        lambda: desk.verify(waiting.uid, document="letter"),
+        lambda: desk.decide(opened.uid, grant=True),
+        lambda: desk.extend(opened.uid, "many requests"),
+        lambda: desk.withdraw(opened.uid),
+    ):
+        with pytest.raises(LogUnwritable):
+            step()
+    filled.log.broken = False
+    filled.ingest()  # sweeps what never came to be
+    after = sorted(filled.keys.keys), sorted(filled.blobs.kept), filled.records.requests.all()
+    assert after[1] == before[1]
+    assert [replace(r, tries=0) for r in after[2]] == [replace(r, tries=0) for r in before[2]]
+    assert filled.records.suppressions.rows().persons == ()
+    assert shown(filled, "alice") == {"alice.jpg", "both.jpg"}
+
+
+def test_two_who_decide_at_once_decide_once(filled, desk):
+    opened = verified(desk)
+    other = desk_of(filled)
+    request = other.get(opened.uid)
+    desk.decide(opened.uid, grant=True)
+    with pytest.raises(WrongState):
+        filled.records.requests.begin_deciding(request, outcome="granted", details=b"", faces=None)
+    with pytest.raises(WrongState):
+        filled.records.requests.verified(request, "document", NOW, {}, hide=False)
+    with pytest.raises(WrongState):
+        filled.records.requests.extend(request, NOW, NOW, b"")
+
+
+def test_an_ingest_that_is_running_keeps_out_what_is_decided_meanwhile(filled, desk, album):
+    opened = verified(desk, tier=2)
+    (album / "new.jpg").write_bytes(picture("alice~~@10,20,60,80", "#new"))
+    (album / "alice.jpg").write_bytes(picture("carol@10,20,60,80", "#different"))
+    embed, decided = filled.embedder.embed, []
+
+    def embed_and_decide(crops, permit):
+        rows = embed(crops, permit)
+        if not decided and permit.act is Act.EMBED:
+            decided.append(True)
+            desk.decide(opened.uid, grant=True)
+        return rows
+
+    filled.embedder.embed = embed_and_decide
+    report = filled.ingest()
+    assert decided
+    assert report.rejected == {"not_permitted": 1}
+    assert (shown(filled, "alice"), shown(filled, "carol")) == (set(), set())
+    assert len(filled.blobs.kept) == 2
+
+
+def consented(home, folder, reference):
+    (folder / "form.pdf").write_bytes(b"signed")
+    (folder / "reference.jpg").write_bytes(reference)
+    (folder / "subjects.csv").write_text("name,evidence,reference\nAda Byron,form.pdf,reference.jpg\n")
+    return home.add_source(
+        folder / "event", "event", basis="consent", purposes=["event-delivery"], subjects=folder / "subjects.csv",
+        evidence=folder / "form.pdf",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("tier", "reference", "refused"),
+    [
+        (1, picture("alice~@10,20,60,80", "#beach"), True),  # the same bytes
+        (1, picture("alice~@11,21,61,81", "#beach+3"), True),  # nearly the same picture
+        (1, picture("alice~~@10,20,60,80", "#new"), False),
+        (2, picture("alice~~@10,20,60,80", "#new"), True),
+        (2, picture("dora@10,20,60,80", "#new"), False),
+    ],
+)
+def test_who_is_kept_out_becomes_no_subject(filled, desk, tmp_path, tier, reference, refused):
+    desk.decide(verified(desk, tier=tier).uid, grant=True)
+    if not refused:
+        consented(filled, tmp_path, reference)
+        return
+    with pytest.raises(GrantInvalid, match="is not permitted"):
+        consented(filled, tmp_path, reference)
+
+
+def test_a_subject_is_found_by_name(filled, desk, tmp_path):
+    source = consented(filled, tmp_path, picture("alice~~@10,20,60,80", "#new"))
+    (tmp_path / "event" / "party.jpg").write_bytes(picture("alice@10,20,60,80", "bob@200,20,250,80"))
+    filled.ingest("event")
+    opened = desk.open(ask("erasure", photo=False, name="ada byron"))
+    desk.verify(opened.uid, document="letter")
+    [face] = desk.found(desk.get(opened.uid))
+    assert (face.source, face.place) == (source.name, b"party.jpg")
+    desk.decide(opened.uid, grant=True)
+    assert desk.found(desk.get(opened.uid)) == ()
+
+
+def test_a_person_kept_out_by_a_model_that_is_gone_stops_embedding(filled, desk, album):
+    desk.decide(verified(desk, tier=2).uid, grant=True)
+    (album / "new.jpg").write_bytes(picture("dora@10,20,60,80", "#new"))
+    gone = KeptOut(filled.stores, _no_model, lambda _: filled.calibration)
+    assert gone.crops == ()
+    with pytest.raises(SpaceMismatch, match="not at hand"):
+        filled.ingest(kept_out=gone)
+    filled.ingest()
+    assert shown(filled, "dora") == {"new.jpg"}
+
+
+def _no_model(name):
+    raise NotFound(name)

@@ -439,7 +439,7 @@ class Home:
     @property
     def _registrar(self) -> Registrar:
         self.parts.followed()
-        return Registrar(self.parts.stores, self.parts.looker, self.parts.embedder, OPERATOR)
+        return Registrar(self.parts.stores, self.parts.looker, self.parts.embedder, OPERATOR, self.parts.kept_out)
 
 
 _ADD_ONE = "`countenance source add album ~/Pictures --basis household --jurisdiction CA-ON` adds one"

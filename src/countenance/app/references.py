@@ -43,10 +43,10 @@ def add_references(home: Home, name: str, path: str | os.PathLike[str]) -> dict[
     embedders = {space: embedder_in(home, space_of(home, space)) for space in {space for _, _, space in wanted}}
 
     def looker_for(embedder: Embedder) -> Looker:
-        return Looker(workers=1, detector=home.parts.detector(), crops=(embedder.crop,))
+        return Looker(workers=1, detector=home.parts.detector(), crops=(embedder.crop, *home.parts.kept_out.crops))
 
     if wanted:
-        enrol_again(stores, source, reindex, wanted, embedders, looker_for)
+        enrol_again(stores, source, reindex, wanted, embedders, looker_for, home.parts.kept_out)
     spaces = {active} if reindex is None else {reindex.from_space, reindex.to_space}
     lacking = {name for space in spaces for name in without_reference(stores, source, space)}
     return {"source": name, "enrolled": len(wanted), "lacking": sorted(lacking)}

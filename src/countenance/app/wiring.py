@@ -176,7 +176,7 @@ class Parts:
 
     def looking(self) -> Looking:
         """With which detector pictures are looked at, and which crops the embedders want to see."""
-        return {"detector": self.detector(), "crops": (self.embedder.crop,)}
+        return {"detector": self.detector(), "crops": (self.embedder.crop, *self.kept_out.crops)}
 
     @cached_property
     def looker(self) -> Looker:

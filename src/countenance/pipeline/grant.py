@@ -21,13 +21,14 @@ from countenance.pipeline.sealing import (
     subject_template_binding,
 )
 from countenance.pipeline.stores import Stores
-from countenance.pipeline.subjects import reference_face
+from countenance.pipeline.subjects import reference_face, whose_reference
+from countenance.pipeline.suppress import KeptOut, Seen
 from countenance.policy.facts import BROUGHT
 from countenance.protocols import Embedder
 from countenance.records.sources import NewGrant, SealedSubject, Source
 from countenance.rights.grants import GrantTerms
 from countenance.rights.subjects import SubjectLine
-from countenance.types import Vectors
+from countenance.types import AlignedFace, Vectors
 
 MAX_EVIDENCE_BYTES = 64 * 2**20
 
@@ -40,6 +41,7 @@ class Registrar:
     looker: Looker
     embedder: Embedder
     tenant: str
+    kept_out: KeptOut
 
     def add(
         self,
@@ -58,7 +60,9 @@ class Registrar:
         Raises: GrantInvalid, WrongUse (the name is taken), LogUnwritable, StorageFailed.
         """
         uid, grant_uid = uuid.uuid4(), uuid.uuid4()
-        templates = reference_templates(self.stores, self.looker, self.embedder, subjects)
+        templates = reference_templates(
+            self.stores, self.looker, self.embedder, subjects, kept_out=self.kept_out, tenant=self.tenant
+        )
         with self.stores.naming_keys():
             key = self.stores.keys.create()[0] if evidence is not None or subjects else None
             blobs: dict[str, bytes] = {}
@@ -137,16 +141,54 @@ class Registrar:
         }
 
 
-def reference_templates(stores: Stores, looker: Looker, embedder: Embedder, subjects: Sequence[SubjectLine]) -> Vectors:
+def reference_templates(
+    stores: Stores,
+    looker: Looker,
+    embedder: Embedder,
+    subjects: Sequence[SubjectLine],
+    *,
+    kept_out: KeptOut,
+    tenant: str,
+) -> Vectors:
     """(S, D); a row a subject, made in memory under a permit of its own. Raises: GrantInvalid: names the line."""
     if not subjects:
         return np.empty((0, embedder.space.dimension), np.float32)
-    crops = np.stack([reference_face(looker, line).crop_for(embedder.crop) for line in subjects])
+    found = [reference_face(looker, line) for line in subjects]
+    _refuse_kept_out(stores, kept_out, tenant, subjects, found)
+    crops = np.stack([face.crop_for(embedder.crop) for _, face in found])
     permit, _ = stores.policy.decide(
         stores.ask(Act.SUBJECT_CHECK, brought=True), classes=frozenset({BROUGHT}),
         record={"references": len(subjects)},
     )  # fmt: skip
     return embedder.embed(crops, permit)
+
+
+def _refuse_kept_out(
+    stores: Stores,
+    kept_out: KeptOut,
+    tenant: str,
+    subjects: Sequence[SubjectLine],
+    found: Sequence[tuple[Seen, AlignedFace]],
+) -> None:
+    """Nobody who is kept out becomes a subject. Raises GrantInvalid: names the line, and no more than that."""
+    whole = kept_out.whole(tenant, [seen.sha256 for seen, _ in found])
+    boxes = kept_out.boxes(tenant, [seen for seen, _ in found])
+    refused = [
+        seen.sha256 in whole or any(each.covers(face.face.box) for each in kept)
+        for (seen, face), kept in zip(found, boxes, strict=True)
+    ]
+    if kept_out.has_persons:
+        permit, _ = stores.policy.decide(
+            stores.ask(Act.SUPPRESSION_CHECK, brought=True), classes=frozenset({BROUGHT}),
+            record={"references": len(found)},
+        )  # fmt: skip
+        persons = kept_out.persons([face for _, face in found], permit)
+        refused = [one or other for one, other in zip(refused, persons, strict=True)]
+    for line, each in zip(subjects, refused, strict=True):
+        if each:
+            raise GrantInvalid(
+                f"{whose_reference(line)} is not permitted", "leave the line out; the data-protection officer knows why"
+            )
 
 
 def read_evidence(path: Path) -> bytes:

@@ -17,6 +17,7 @@ from countenance.pipeline.look import Looker
 from countenance.pipeline.sealing import pack_vector, subject_template_binding
 from countenance.pipeline.stores import Stores
 from countenance.pipeline.subjects import subject_name
+from countenance.pipeline.suppress import KeptOut
 from countenance.protocols import Embedder
 from countenance.records.reindexes import Reindex
 from countenance.records.sources import SealedSubject, Source
@@ -52,6 +53,7 @@ def enrol_again(
     wanted: Sequence[tuple[SealedSubject, SubjectLine, int]],
     embedders: Mapping[int, Embedder],
     looker_for: Callable[[Embedder], Looker],
+    kept_out: KeptOut,
 ) -> None:
     """Each subject has a reference in the space that is wanted of them, made of the line's picture.
 
@@ -62,7 +64,9 @@ def enrol_again(
     for space_id in sorted({space for _, _, space in wanted}):
         mine = [(subject, line) for subject, line, space in wanted if space == space_id]
         with looker_for(embedders[space_id]) as looker:
-            rows = reference_templates(stores, looker, embedders[space_id], [line for _, line in mine])
+            rows = reference_templates(
+                stores, looker, embedders[space_id], [line for _, line in mine], kept_out=kept_out, tenant=source.tenant
+            )
         for (subject, _), row in zip(mine, rows, strict=True):
             binding = subject_template_binding(subject.uid)
             sealed[subject.id] = space_id, stores.keys.seal(source.grant_key or b"", binding, pack_vector(row))

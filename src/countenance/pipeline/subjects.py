@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +17,7 @@ from countenance.pipeline.look import Looked, Looker
 from countenance.pipeline.refresh import space_id_of
 from countenance.pipeline.sealing import subject_name_binding, subject_template_binding, unpack_vectors
 from countenance.pipeline.stores import Stores
+from countenance.pipeline.suppress import Seen
 from countenance.protocols import Embedder
 from countenance.records.sources import SealedSubject, Source
 from countenance.rights.subjects import SubjectLine
@@ -87,13 +89,20 @@ def some_names(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + more
 
 
-def reference_face(looker: Looker, line: SubjectLine) -> AlignedFace:
-    """The face of a subject's reference picture. Raises GrantInvalid: with the line and what to do."""
-    looked = looker.look_one(line.reference.read_bytes())
-    where = f"the reference of {line.name!r} (line {line.line}, {line.reference.name})"
+def reference_face(looker: Looker, line: SubjectLine) -> tuple[Seen, AlignedFace]:
+    """A subject's reference picture, and the face of it. Raises GrantInvalid: with the line and what to do."""
+    data = line.reference.read_bytes()
+    looked = looker.look_one(data)
+    where = whose_reference(line)
     if isinstance(looked, Rejected):
         raise GrantInvalid(f"{where} can't be used: {looked.reason.replace('_', ' ')}", "give another picture")
-    return _only_face(looked, line, where)
+    seen = Seen(hashlib.sha256(data).digest(), looked.pdq, looked.width, looked.height)
+    return seen, _only_face(looked, line, where)
+
+
+def whose_reference(line: SubjectLine) -> str:
+    """The reference of a line, in words."""
+    return f"the reference of {line.name!r} (line {line.line}, {line.reference.name})"
 
 
 def _only_face(looked: Looked, line: SubjectLine, where: str) -> AlignedFace:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
@@ -31,7 +32,7 @@ from countenance.pipeline.stack import NEAR_BITS, SAME_PLACE_IOU
 from countenance.pipeline.stores import Stores
 from countenance.protocols import Embedder
 from countenance.records.suppressions import KeptOutRows, SealedPerson
-from countenance.types import AlignedFace, Box, EmbeddingSpace, FaceRefusal, Vectors
+from countenance.types import AlignedFace, Box, CropSpec, EmbeddingSpace, FaceRefusal, Vectors
 
 SAME_BOX_IOU: Final = 0.5
 # A stranger's face is wrongly taken for somebody kept out in 1 of 100: as a search shows false leads. The other error,
@@ -133,6 +134,15 @@ class KeptOut:
             same.update(opened.requests[row] for row in _near(opened, picture.pdq))
             refused.append(bool(requests) and requests.isdisjoint(same))
         return refused
+
+    @property
+    def crops(self) -> tuple[CropSpec, ...]:
+        """What the models of the persons' templates want to see; of a model that is not at hand nothing."""
+        found = []
+        for space_id, _ in self._opened().persons:
+            with suppress(SpaceMismatch):  # `persons` raises it, before anything is embedded
+                found.append(self._embedder_of(space_id).crop)
+        return tuple(found)
 
     @property
     def has_persons(self) -> bool:

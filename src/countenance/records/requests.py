@@ -443,6 +443,8 @@ class Requests:
         with self._db.write() as connection:
             _require(connection, request, DECIDING)
             connection.execute(t.request_files.delete().where(t.request_files.c.request_id == request.id))
+            if (request.kind, request.outcome) != ("restriction", "granted"):  # whose faces it was is nobody's to keep
+                connection.execute(t.request_faces.delete().where(t.request_faces.c.request_id == request.id))
             _update(connection, request, state=DECIDED, decided_at=at, proof_key_id=None, contact=None, **gone)
 
     def withdraw(self, request: Request) -> tuple[bytes, ...]:

@@ -100,7 +100,7 @@ class ToyHome:
             has_subjects=subjects is not None,
             **{"basis": "household", "jurisdiction": "CA-ON", **grant},
         )
-        registrar = Registrar(self.stores, self.looker, self.embedder, "operator")  # type: ignore[arg-type]  # a toy
+        registrar = Registrar(self.stores, self.looker, self.embedder, "operator", self.kept_out)  # type: ignore[arg-type]  # a toy
         return registrar.add(
             name=name,
             location=os.fsencode(folder),
@@ -126,8 +126,7 @@ class ToyHome:
             collector=FolderCollector(Path(os.fsdecode(source.location))),
             source=source,
             subjects=subjects,
-            kept_out=self.kept_out,
-            **more,
+            **{"kept_out": self.kept_out, **more},
         )
         return run.run(prune=prune)
 
