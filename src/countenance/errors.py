@@ -55,6 +55,12 @@ class BackupBroken(CountenanceError):
     kind = "backup_broken"
 
 
+class ReceiptRefused(CountenanceError):
+    """A receipt is forged, cut short, of another home, or about something else; the message says which."""
+
+    kind = "receipt_refused"
+
+
 class WeightsDamaged(CountenanceError):
     """A weights file is missing, or its sha256 is not the one in the manifest."""
 

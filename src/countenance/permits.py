@@ -26,6 +26,7 @@ class Act(StrEnum):
     COLLECT = "collect"
     EMBED = "embed"
     SEARCH = "search"
+    GROUP = "group"
     SUBJECT_CHECK = "subject_check"
     SUPPRESSION_CHECK = "suppression_check"
 

@@ -209,6 +209,17 @@ class LogEntry:
     record: Mapping[str, Any]  # canonical JSON (RFC 8785): pseudonyms and hashes only
 
 
+@dataclass(frozen=True, slots=True)
+class EntryProof:
+    """An entry with all that shows that it is in the log, for somebody who has not got the log."""
+
+    position: int
+    record: bytes  # canonical JSON of id, at, kind and body
+    salt: bytes  # leaf = SHA-256(0x00 || salt || record)
+    path: tuple[bytes, ...]  # inclusion proof (RFC 9162, 2.1.3), 32 bytes each
+    checkpoint: str  # what it leads to, signed
+
+
 @runtime_checkable
 class AuditLog(Protocol):
     """An append-only transparency log (RFC 9162 Merkle tree, C2SP signed checkpoints)."""
@@ -224,6 +235,9 @@ class AuditLog(Protocol):
 
     def checkpoint(self) -> str:
         """The newest signed checkpoint, as text (C2SP tlog-checkpoint)."""
+
+    def prove_entry(self, position: int) -> EntryProof:
+        """The entry, proven against the newest checkpoint. Raises ValueError: no such entry."""
 
     def entries(self, start: int = 0) -> Iterator[LogEntry]:
         """In order of position."""

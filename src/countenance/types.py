@@ -371,6 +371,35 @@ class Lead:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonLead:
+    """A person of this home whose faces, taken together, are like the probe. No more an identification than a lead."""
+
+    rank: int
+    person_id: str
+    name: str | None
+    faces: int  # that this search may see, of which the template is fused
+    face_id: str  # the one of them that is most like the probe
+    score: float  # cosine of the fused template, three decimals
+    band: Band
+    fmr: Odds
+    expected_false: Odds
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json."""
+        return {
+            "rank": self.rank,
+            "person_id": self.person_id,
+            "name": self.name,
+            "faces": self.faces,
+            "face_id": self.face_id,
+            "score": self.score,
+            "band": str(self.band),
+            "fmr": {"value": self.fmr.value, "bound": self.fmr.bound},
+            "expected_false": {"value": self.expected_false.value, "bound": self.expected_false.bound},
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeFace:
     """One face of a probe, as shown to who must choose."""
 
@@ -395,6 +424,7 @@ class SearchResult:
     log_entry: str
     leads: tuple[Lead, ...]
     recall: Recall | None = None  # where it is not exact
+    people: tuple[PersonLead, ...] = ()  # best first
     notice: str = "Investigative lead, not an identification. The person may not be in this gallery."
     timings_ms: dict[str, float] = field(default_factory=dict, compare=False)
 
@@ -451,5 +481,6 @@ class SearchResult:
                 }
                 for lead in self.leads
             ],
+            **({"people": [person.as_dict() for person in self.people]} if self.people else {}),
             "notice": self.notice,
         }

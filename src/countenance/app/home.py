@@ -27,8 +27,10 @@ from countenance.pipeline.erase import Eraser, ErasureReport
 from countenance.pipeline.grant import Registrar
 from countenance.pipeline.ingest import Ingest, IngestReport, Progress
 from countenance.pipeline.look import Looked, Looker
+from countenance.pipeline.persons import People
 from countenance.pipeline.search import Question, look_at
 from countenance.pipeline.subjects import open_subjects
+from countenance.pipeline.suggest import Group, suggest
 from countenance.pipeline.sweep import sweep
 from countenance.records.sources import Source
 from countenance.rights.grants import ERASE_WITHIN_DAYS, check_grant
@@ -414,21 +416,49 @@ class Home:
 
         return use_shipped(self.parts, model)
 
+    # --- people --------------------------------------------------------------------------------------------------
+    @property
+    def people(self) -> People:
+        """Several faces that are one person by your decision: `new`, `name`, `add`, `remove`, ... (docs/people.md)."""
+        return People(self.parts.stores, OPERATOR)
+
+    def faces_of(self, person: str) -> tuple[tuple[str, str], ...]:
+        """(face id, address of its picture) of a person's faces that may be shown now. Raises NotFound."""
+        return self.people.shown(person)
+
+    def suggest_people(self) -> tuple[Group, ...]:
+        """Faces that may be one person, for you to decide. Raises: PolicyDenied: across an organisation's gallery."""
+        parts = self.parts.followed()
+        return suggest(parts.stores, parts.embedder.space, parts.calibration)
+
     # --- out for good --------------------------------------------------------------------------------------------
     def erase(
-        self, *, face: str | None = None, picture: str | None = None, source: str | None = None, dry_run: bool = False
-    ) -> ErasureReport:
-        """One face, picture or source is gone from everything that the home keeps. Raises NotFound, WrongUse."""
-        self.parts.followed()
-        named = {"face": face, "picture": picture, "source": source}
+        self, *, face: str | None = None, picture: str | None = None, source: str | None = None,
+        person: str | None = None, jurisdiction: str | None = None, authority: str | None = None, dry_run: bool = False,
+    ) -> ErasureReport:  # fmt: skip
+        """One of these is gone from everything that the home keeps, and a signed receipt says so (docs/erasure.md).
+
+        Args: jurisdiction: every place in it or a part of it; authority: on whose word, by default the operator's.
+        What was erased before is answered with the account of then. Raises NotFound, WrongUse.
+        """
+        eraser: Eraser = self.parts.followed().eraser
+        named = {
+            "face": face, "picture": picture, "source": source, "person": person, "jurisdiction": jurisdiction,
+        }  # fmt: skip
         chosen = [(what, value) for what, value in named.items() if value is not None]
         if len(chosen) != 1:
-            raise WrongUse("erase names one thing", "one of --face ID, --picture ID, --source NAME")
-        what, value = chosen[0]
-        if what == "source":
-            return self.parts.eraser.source(self.source(value), dry_run=dry_run)
-        eraser: Eraser = self.parts.eraser
-        return (eraser.face if what == "face" else eraser.picture)(value, dry_run=dry_run)
+            raise WrongUse(
+                "erase names one thing",
+                "one of --face ID, --picture ID, --source NAME, --person ID, --jurisdiction CODE",
+            )
+        [(what, value)] = chosen
+        if what != "source":
+            erase: Callable[..., ErasureReport] = getattr(eraser, what)
+            return erase(value, authority=authority, dry_run=dry_run)
+        found = next((each for each in self.sources() if each.name == value), None)
+        if found is None:
+            return eraser.source_named(value)
+        return eraser.source(found, authority=authority, dry_run=dry_run)
 
     # --- who may ask, and who may say no -------------------------------------------------------------------------
     @property

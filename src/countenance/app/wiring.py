@@ -123,6 +123,7 @@ class Parts:
             policy=Policy(
                 RuleFiles(self.path / "rules"), self.log, self._records.policy.facts, sources.policy_version, clock
             ),
+            signer=self.log.signer,
             pseudonym_key=self.keys.secret("log pseudonyms"),
             clock=clock,
             naming_keys=lambda: _held(self._naming),

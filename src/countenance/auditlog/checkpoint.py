@@ -47,8 +47,11 @@ class Signer:
     def sign(self, size: int, root: bytes) -> str:
         """The checkpoint as a signed note."""
         body = Checkpoint(self.origin, size, root).text()
-        signature = base64.b64encode(key_hash(self.origin, self.public_key) + self._key.sign(body.encode())).decode()
-        return f"{body}\n\u2014 {self.origin} {signature}\n"
+        return f"{body}\n\u2014 {self.origin} {self.signature(body.encode())}\n"
+
+    def signature(self, text: bytes) -> str:
+        """Base64 of the key's hash (4 bytes) and its signature over `text`, as on a signed note."""
+        return base64.b64encode(key_hash(self.origin, self.public_key) + self._key.sign(text)).decode()
 
     def verifier_key(self) -> str:
         """The public key in signed-note's form: name+hash+base64(type || key). Give this to whoever is to check."""

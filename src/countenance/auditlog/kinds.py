@@ -35,6 +35,8 @@ KINDS: Final[Mapping[str, str]] = {
     "suppression_check.denied": "That was refused, with the rules.",
     "ingest.committed": "The outcome of a batch: what was recorded.",
     "ingest.ended": "The outcome of a run: its counts.",
+    "group.decided": "Faces may be compared with each other, to suggest which are one person.",
+    "group.denied": "That was refused, with the rules.",
     "search.decided": "Gate 3 permitted a search: purpose, classes, pseudonyms of probe and case, whose it is.",
     "search.denied": "Gate 3 refused it, with the rules.",
     "search.shown": "Gate 4: what a search showed, by face ids, and how many faces it searched.",

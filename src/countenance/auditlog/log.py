@@ -30,7 +30,7 @@ from countenance.auditlog import merkle
 from countenance.auditlog.checkpoint import Signer, open_checkpoint
 from countenance.auditlog.kinds import DETAIL_ERASED, FIELDS, KINDS
 from countenance.errors import HomeTooNew, LogBroken, LogUnwritable, StorageFailed
-from countenance.protocols import LogEntry
+from countenance.protocols import EntryProof, LogEntry
 
 SCHEMA_VERSION: Final = 1
 BUSY_TIMEOUT_MS: Final = 10_000
@@ -105,6 +105,13 @@ class SqliteLog:
         """(inclusion proof of the entry, checkpoint that it leads to). Raises ValueError: no such entry."""
         with self._snapshot():
             return merkle.inclusion_proof(position, len(self), self._node), self.checkpoint()
+
+    def prove_entry(self, position: int) -> EntryProof:
+        """See `AuditLog.prove_entry`."""
+        with self._snapshot():
+            path, checkpoint = merkle.inclusion_proof(position, len(self), self._node), self.checkpoint()
+            [(record, salt)] = self._read("SELECT record, salt FROM entries WHERE position = ?", (position,))
+        return EntryProof(position, bytes(record), bytes(salt), tuple(path), checkpoint)
 
     def prove_growth(self, old: int) -> tuple[list[bytes], str]:
         """(proof that the log of `old` entries is the beginning of this one, checkpoint that it leads to).

@@ -12,25 +12,28 @@ if TYPE_CHECKING:
     from countenance.pipeline.erase import ErasureReport
 
 
-@click.command(cls=Command, short_help="Erase a face, a picture or a source for good.")
+@click.command(cls=Command, short_help="Erase a face, picture, source, person or jurisdiction for good.")
 @click.option("--face", metavar="ID", help="One face; a lead's face_id.")
 @click.option("--picture", metavar="ID", help="One picture wherever it stands, with its faces; a lead's picture_id.")
 @click.option("--source", metavar="NAME", help="A source with its grant, evidence and pictures.")
+@click.option("--person", metavar="ID", help="A person: name, history and all their faces.")
+@click.option("--jurisdiction", metavar="CODE", help="Every place in it, or in a part of it: CA takes CA-ON too.")
+@click.option("--authority", metavar="TEXT", help="On whose word; for the receipt. By default the operator's.")
 @click.option("--dry-run", is_flag=True, help="Count what would go, and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_session
-def command(
-    session: Session, face: str | None, picture: str | None, source: str | None, dry_run: bool, yes: bool
-) -> None:
-    """Erase a face, a picture or a source from everything that the home keeps. There is no undo.
+def command(session: Session, /, dry_run: bool, yes: bool, authority: str | None, **named: str | None) -> None:
+    """Erase something from everything that the home keeps. There is no undo.
 
-    Your own files are not touched. An erased face or picture is not taken again by a later ingest.
+    Your own files are not touched. An erased face or picture is not taken again by a later ingest. A signed receipt
+    says what was done: `countenance receipt`.
     """
     with session.open() as home:
         if not dry_run and asks(session, yes):
-            would = home.erase(face=face, picture=picture, source=source, dry_run=True)
-            confirm(f"Erase {amount(would)} for good")
-        report = home.erase(face=face, picture=picture, source=source, dry_run=dry_run)
+            would = home.erase(**named, dry_run=True)
+            if not would.already:
+                confirm(f"Erase {amount(would)} for good")
+        report = home.erase(**named, authority=authority, dry_run=dry_run)
         session.answer(report.as_dict(), lambda: tell(report))
 
 
@@ -52,13 +55,19 @@ def tell(report: ErasureReport) -> None:
     if report.dry_run:
         click.echo(f"Would erase {what}. Nothing was changed.")
         return
-    click.echo(f"Erased {what}: from records, index, blobs and keys.")
+    if report.already:
+        click.echo(f"That was erased before: {what}.")
+    else:
+        click.echo(f"Erased {what}: from records, index, blobs and keys.")
     for place in report.pending:
         click.echo(f"  pending: {place}")
+    if report.receipt:
+        click.echo(f"receipt {report.receipt}   countenance receipt export {report.receipt}")
     click.echo(f"log entry {report.log_entry}")
 
 
 def amount(report: ErasureReport) -> str:
     """'2 pictures and 3 faces'."""
     pictures, faces = several(report.pictures, "picture"), several(report.faces, "face")
-    return faces if report.scope == "face" else f"{pictures} and {faces}"
+    said = faces if report.scope in {"face", "person", "request"} else f"{pictures} and {faces}"
+    return f"{said} of {several(report.persons, 'person', 'people')}" if report.persons else said

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "evaluate": "evaluate",
     "duplicates": "duplicates",
     "client": "client",
+    "person": "person",
     "erase": "erase",
     "request": "request",
     "model": "model",

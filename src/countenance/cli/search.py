@@ -10,7 +10,7 @@ import click
 from countenance.cli.base import Command, Session, pass_session, several
 
 if TYPE_CHECKING:
-    from countenance.types import Lead, SearchResult
+    from countenance.types import Lead, PersonLead, SearchResult
 
 
 MOST_DUPLICATES = 5  # lines of a stack on a terminal
@@ -78,8 +78,20 @@ def tell(result: SearchResult, *, most: int | None = None) -> None:
         _tell_lead(lead)
     if len(shown) < len(result.leads):
         click.echo(f"     ... and {several(len(result.leads) - len(shown), 'lead')} more")
+    for person in result.people if most is None else result.people[:most]:
+        _tell_person(person)
     click.echo(result.notice)
     click.echo(f"log entry {result.log_entry}")
+
+
+def _tell_person(person: PersonLead) -> None:
+    from countenance.app import words
+
+    band = click.style(words.BANDS[person.band], fg="green" if person.band == "strong" else "yellow", bold=True)
+    name = words.visible(person.name or "a person without a name")
+    click.echo(f"like {name}, by {several(person.faces, 'face')} together: {person.score:.3f}  {band}")
+    click.echo(f"     {words.expected_false_leads(person.expected_false)}")
+    click.echo(click.style(f"     person {person.person_id}", dim=True))
 
 
 def _tell_lead(lead: Lead) -> None:

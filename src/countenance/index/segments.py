@@ -143,6 +143,26 @@ class SegmentStore:
                 return _both(swept, self._begin_anew())
             return swept if changed == current else _both(swept, self._replace(changed))
 
+    def holds(self, faces: Mapping[ClassId, Iterable[FaceId]]) -> int:
+        """How many of these rows can be read in the snapshot. Opens only the segments that may hold one.
+
+        Raises: StorageFailed: one of those can't be opened.
+        """
+        wanted = {class_id: np.unique(np.fromiter(each, np.int64)) for class_id, each in faces.items()}
+        reason = ""
+        for _ in range(READ_ATTEMPTS):
+            manifest, _ = self._manifest()
+            if manifest is None:
+                return 0
+            try:
+                doubtful = [each for each in manifest.segments if _may_hold(each, wanted.get(each.class_id))]
+                return sum(
+                    int(np.isin(rows, wanted[segment.class_id]).sum()) for segment, rows, _ in self._opened(doubtful)
+                )
+            except _BrokenError as broken:  # a writer was faster, and what is named now is there
+                reason = str(broken)
+        raise StorageFailed(f"it can't be told what the index holds: {reason}", "run `countenance doctor`")
+
     def destroy_class(self, class_id: ClassId) -> Gone:
         """No row of the class is in the snapshot. Crash and errors as `remove`."""
         if not self._folder.is_dir():
@@ -323,6 +343,13 @@ class _BrokenError(Exception):
 
 def _binding(segment_id: str) -> str:
     return f"index|{segment_id}|segment"
+
+
+def _may_hold(segment: Segment, faces: Faces | None) -> bool:
+    """`faces` is sorted."""
+    if faces is None:
+        return False
+    return bool(np.searchsorted(faces, segment.lowest, "left") < np.searchsorted(faces, segment.highest, "right"))
 
 
 def _order(segment: Segment) -> tuple[ClassId, FaceId, str]:

@@ -39,6 +39,11 @@ class Snapshots:
         kept = {class_id: tuple(each) for class_id, each in faces.items()}
         return _all(store.remove(kept) for store in self._stores())
 
+    def holds(self, faces: Mapping[ClassId, Iterable[FaceId]]) -> int:
+        """How many of these rows can be read in any snapshot. Raises as `SegmentStore.holds`."""
+        kept = {class_id: tuple(each) for class_id, each in faces.items()}
+        return sum(store.holds(kept) for store in self._stores())
+
     def destroy_class(self, class_id: ClassId) -> Gone:
         """No row of the class is in any snapshot. Crash and errors as `SegmentStore.destroy_class`."""
         return _all(store.destroy_class(class_id) for store in self._stores())

@@ -1,52 +1,72 @@
 """Erasure, in an order that is safe to repeat after a crash at any line (DESIGN.md section 3).
 
-    log the intent -> hide -> log what a restore needs -> index and segments -> blobs -> keys -> rows -> truncate
-        -> log the end
+    log the intent -> hide -> log what a restore needs -> index and segments -> blobs -> keys -> scan -> rows
+        -> truncate -> log the end -> receipt
 
 Hidden is what counts for a search: from that commit on no process shows the face. `resume` finishes what was begun; it
-runs before an ingest, before another erasure and when a home is opened for writing.
+runs before an ingest, before another erasure and when a home is opened for writing. What was erased once is answered
+with the same account when it is asked for again.
 """
 
 from __future__ import annotations
 
+import json
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
+from countenance import jurisdictions
 from countenance.errors import NotFound, WrongUse
+from countenance.pipeline import scan
 from countenance.pipeline.act_detail import seal_act
-from countenance.pipeline.refresh import LiveIndex
+from countenance.pipeline.receipts import rfc3339, sign_receipt
+from countenance.pipeline.refresh import LiveIndex, snapshot
 from countenance.pipeline.stores import Stores
-from countenance.records.erasures import Erasure, HiddenFace, Suppression
+from countenance.records.erasures import Erasure, HiddenFace, Suppression, Target
+from countenance.records.receipts import Receipt
 from countenance.records.sources import Source
 from countenance.records.support import Due
+from countenance.types import ClassId, FaceId
 
-SCOPES: Final = ("face", "picture", "source")
+SCOPES: Final = ("face", "picture", "source", "person", "jurisdiction")
+OPERATOR: Final = "the operator of this home"  # on whose word, where nobody else's is named
+MAX_AUTHORITY: Final = 200  # characters
+_NO_RECEIPT: Final = frozenset({"vanished", "replaced"})  # nobody asked: an ingest found it gone; the log has it
 
 
 @dataclass(frozen=True, slots=True)
 class ErasureReport:
-    """What an erasure removed. The signed receipt comes with the rights issue."""
+    """What an erasure removed, or would."""
 
-    uid: str
+    uid: str  # empty: a dry run
     scope: str
+    about: str | None  # uid or code of what was named
     pictures: int
     faces: int
-    dry_run: bool
-    pending: tuple[str, ...]  # where bytes may still lie, sealed under a key that is destroyed
-    log_entry: str | None
+    placements: int  # places where a picture stood and stands no more
+    persons: int
+    dry_run: bool = False
+    pending: tuple[str, ...] = ()  # where bytes may still lie, sealed under a key that is destroyed
+    log_entry: str | None = None
+    receipt: str | None = None  # its id
+    already: bool = False  # it was erased before; this is the account of then
 
     def as_dict(self) -> dict[str, object]:
         """For --json."""
         return {
-            "erasure": self.uid,
+            "erasure": self.uid or None,
             "scope": self.scope,
+            "about": self.about,
             "pictures": self.pictures,
             "faces": self.faces,
+            "placements": self.placements,
+            "persons": self.persons,
             "dry_run": self.dry_run,
             "pending": list(self.pending),
             "log_entry": self.log_entry,
+            "receipt": self.receipt,
+            "already": self.already,
         }
 
 
@@ -57,37 +77,106 @@ class Eraser:
     stores: Stores
     live: LiveIndex
 
-    def face(self, uid: str, *, dry_run: bool = False) -> ErasureReport:
+    # --- what may be named -------------------------------------------------------------------------------------------
+    def face(self, uid: str, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
         """One face is erased; of it the box stays, with the reason, so that it is not taken again. Raises NotFound."""
         found = self.stores.records.gallery.face(_uuid(uid, "face"))
         if found is None:
-            raise NotFound(f"there is no face {uid}", "it may be erased already; leads name the faces there are")
-        if dry_run:
-            return ErasureReport(uid, "face", 0, 1, dry_run=True, pending=(), log_entry=None)
-        tenant, sha256, box = self.stores.records.erasures.face_box(found.id)
-        keep_out = Suppression(picture_digest(self.stores, tenant, sha256), box)
-        return self._erase("face", about={"face": uid}, faces=[found.id], suppressions=[keep_out])
+            return self._again("face", uid, "leads name the faces there are")
+        keep_out = self.keep_faces_out([found.id])
+        target = Target("face", uid, authority, faces=[found.id], suppressions=keep_out)
+        return self._erase(target, dry_run=dry_run)
 
-    def picture(self, uid: str, *, dry_run: bool = False) -> ErasureReport:
+    def picture(self, uid: str, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
         """A picture and its faces are erased wherever it stands, and it is not taken again. Raises NotFound."""
         picture_id = self.stores.records.gallery.picture(_uuid(uid, "picture"))
         if picture_id is None:
-            raise NotFound(f"there is no picture {uid}", "it may be erased already; leads name the pictures there are")
-        if dry_run:
-            faces = self.stores.records.erasures.count_faces([picture_id])
-            return ErasureReport(uid, "picture", 1, faces, dry_run=True, pending=(), log_entry=None)
-        keep_out = [
-            Suppression(picture_digest(self.stores, tenant, sha256), None)
-            for tenant, sha256 in self.stores.records.erasures.picture_hashes([picture_id])
-        ]
-        return self._erase("picture", about={"picture": uid}, pictures=[picture_id], suppressions=keep_out)
+            return self._again("picture", uid, "leads name the pictures there are")
+        keep_out = self.keep_pictures_out([picture_id])
+        target = Target("picture", uid, authority, pictures=[picture_id], suppressions=keep_out)
+        return self._erase(target, dry_run=dry_run)
 
-    def source(self, source: Source, *, dry_run: bool = False) -> ErasureReport:
+    def person(self, uid: str, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
+        """A person is erased, name, history and faces; no face of theirs is taken again. Raises NotFound."""
+        found = self.stores.records.erasures.person(_uuid(uid, "person"))
+        if found is None:
+            return self._again("person", uid, "`countenance person list` names the persons there are")
+        person_id, faces = found
+        keep_out = self.keep_faces_out(faces)
+        target = Target("person", uid, authority, faces=faces, persons=[person_id], suppressions=keep_out)
+        return self._erase(target, dry_run=dry_run)
+
+    def source(self, source: Source, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
         """A source, its grant and evidence are erased, with every picture that stands in no other source."""
-        if dry_run:
-            pictures, faces = self.stores.records.erasures.count_source(source.id)
-            return ErasureReport(source.uid, "source", pictures, faces, dry_run=True, pending=(), log_entry=None)
-        return self._erase("source", about={"source": source.uid}, source_id=source.id)
+        target = Target("source", source.uid, authority, source_id=source.id, named=self._named(source.name))
+        return self._erase(target, dry_run=dry_run)
+
+    def source_named(self, name: str) -> ErasureReport:
+        """The account of the source that had this name and was erased. Raises NotFound."""
+        earlier = self.stores.records.erasures.earlier_named("source", self._named(name))
+        if earlier is None:
+            raise NotFound(f"there is no source called {name!r}", "`countenance source list` names them")
+        return self._account(earlier)
+
+    def jurisdiction(
+        self, code: str, *, authority: str | None = None, doubtful: bool = False, about: str | None = None,
+        keep_out: bool = True, dry_run: bool = False,
+    ) -> ErasureReport:  # fmt: skip
+        """Every place in this jurisdiction or a part of it is erased, with each picture that stands nowhere else.
+
+        A picture that stands elsewhere too keeps those places, and is searched there.
+        Args: doubtful: also what may lie there: unknown places, and wider ones (US for US-IL), as an order needs it;
+        about: uid of the order that demands it, by default the code; keep_out: such pictures are not taken again, by
+        default; an order that stops collecting keeps them out itself, until it is lifted.
+        Raises: WrongUse: no such jurisdiction.
+        """
+        code = jurisdictions.parse(code)
+        scope = "jurisdiction" if about is None else "order"
+
+        def covered(places: frozenset[str]) -> bool:
+            return any(_covers(code, place, doubtful=doubtful) for place in places)
+
+        target = Target(
+            scope, about or code, authority, places=covered,
+            keep_out=(lambda *picture: Suppression(picture_digest(self.stores, *picture), None)) if keep_out else None,
+        )  # fmt: skip
+        counts = self.stores.records.erasures.rehearse(target, self.stores.clock())
+        earlier = None if any(counts.values()) else self.stores.records.erasures.earlier(scope, about or code)
+        if earlier is not None:
+            return self._account(earlier)
+        return self._erase(target, dry_run=dry_run)
+
+    def faces(
+        self, faces: Sequence[FaceId], *, scope: str, about: str, authority: str,
+        suppressions: Sequence[Suppression] = (), dry_run: bool = False,
+    ) -> ErasureReport:  # fmt: skip
+        """These faces are erased at somebody's demand: `scope` request or order, `about` its uid.
+
+        What keeps them out is the caller's choice: `keep_faces_out` gives what `face` would keep.
+        """
+        return self._erase(Target(scope, about, authority, faces=faces, suppressions=suppressions), dry_run=dry_run)
+
+    def pictures(
+        self, pictures: Sequence[int], *, scope: str, about: str, authority: str,
+        suppressions: Sequence[Suppression] = (), dry_run: bool = False,
+    ) -> ErasureReport:  # fmt: skip
+        """These pictures, by their ids in the records, are erased with their faces; as `faces`."""
+        target = Target(scope, about, authority, pictures=pictures, suppressions=suppressions)
+        return self._erase(target, dry_run=dry_run)
+
+    def keep_faces_out(self, faces: Sequence[FaceId]) -> list[Suppression]:
+        """What makes a later ingest leave these faces alone in the very same file."""
+        return [
+            Suppression(picture_digest(self.stores, tenant, sha256), box)
+            for tenant, sha256, box in self.stores.records.erasures.boxes(faces)
+        ]
+
+    def keep_pictures_out(self, pictures: Sequence[int]) -> list[Suppression]:
+        """What makes a later ingest refuse these very files."""
+        return [
+            Suppression(picture_digest(self.stores, tenant, sha256), None)
+            for tenant, sha256 in self.stores.records.erasures.picture_hashes(pictures)
+        ]
 
     def faces(
         self, faces: Sequence[int], *, scope: str, about: str, authority: str, suppressions: Sequence[Suppression] = ()
@@ -101,7 +190,7 @@ class Eraser:
         """What an ingest left without support is erased: `vanished` or `replaced`. It may be taken again."""
         if not due:
             return None
-        return self._erase(scope, about={}, faces=due.faces, pictures=due.pictures)
+        return self._erase(Target(scope, faces=due.faces, pictures=due.pictures))
 
     def resume(self) -> tuple[ErasureReport, ...]:
         """Every erasure that was begun is done."""
@@ -110,29 +199,20 @@ class Eraser:
         with self.stores.erasing():
             return tuple(self._finish(erasure) for erasure in self.stores.records.erasures.unfinished())
 
-    # --- the order -----------------------------------------------------------------------------------------------
-    def _erase(
-        self,
-        scope: str,
-        *,
-        about: dict[str, str],
-        faces: Sequence[int] = (),
-        pictures: Sequence[int] = (),
-        source_id: int | None = None,
-        suppressions: Sequence[Suppression] = (),
-    ) -> ErasureReport:
+    # --- the order ---------------------------------------------------------------------------------------------------
+    def _erase(self, target: Target, *, dry_run: bool = False) -> ErasureReport:
+        target = replace(target, authority=_authority(target.authority))
+        if dry_run:
+            counts = self.stores.records.erasures.rehearse(target, self.stores.clock())
+            return _report("", target.scope, target.about, counts, dry_run=True)
         uid = uuid.uuid4()
-        self.stores.log.append("erase.begun", {"erasure": str(uid), "scope": scope, **about})
+        self.stores.log.append("erase.begun", {"erasure": str(uid), "scope": target.scope, "about": target.about})
         with self.stores.erasing():
-            erasure = self.stores.records.erasures.hide(
-                uid=uid, scope=scope, at=self.stores.clock(), faces=faces, pictures=pictures, source_id=source_id,
-                suppressions=suppressions,
-            )  # fmt: skip
-            return self._finish(erasure)
+            return self._finish(self.stores.records.erasures.hide(target, uid=uid, at=self.stores.clock()))
 
     def again(self, faces: Sequence[int], pictures: Sequence[int]) -> ErasureReport:
         """What was erased before, and came back with a backup, is erased; what keeps it out is there already."""
-        return self._erase("face", about={}, faces=faces, pictures=pictures)
+        return self._erase(Target("face", None, "a restore from a backup", faces=faces, pictures=pictures))
 
     def _note(self, erasure: Erasure) -> None:
         """The log has what a restore needs, before any row is gone. A crash may leave it there twice, to no harm."""
@@ -143,47 +223,141 @@ class Eraser:
             self.stores.records.replays.noted(erasure, self.stores.clock())
 
     def _finish(self, erasure: Erasure) -> ErasureReport:
+        records = self.stores.records.erasures
         pending: set[str] = set()
         self._note(erasure)
-        for faces in self.stores.records.erasures.hidden_faces(erasure):
-            pending.update(self._remove_bytes(faces))
-            self.stores.records.erasures.forget_faces(erasure, faces)
-        self.stores.records.erasures.forget_pictures(erasure)
+        for faces in records.hidden_faces(erasure):
+            rows = _rows(faces)
+            pending.update(self._remove_bytes(faces, rows))
+            scan.look_for_faces(self.stores, faces, rows)
+            records.forget_faces(erasure, faces)
+        persons = records.person_keys(erasure)
+        pending.update(self.stores.keys.destroy(persons).pending if persons else ())
+        scan.look_for_keys(self.stores, persons)
+        records.forget_persons(erasure)
+        records.forget_pictures(erasure)
         if erasure.source_id is not None:
-            blobs, keys, classes = self.stores.records.erasures.source_holdings(erasure.source_id)
-            for class_id in classes:  # faces that stand in another source too leave this one's classes
-                pending.update(self.stores.segments.destroy_class(class_id).pending)
-            pending.update(self.stores.blobs.delete_many(blobs).pending)
-            pending.update(self.stores.keys.destroy(keys).pending)
-            self.stores.records.erasures.forget_source(erasure.source_id)
+            pending.update(self._remove_source(erasure.source_id))
+        if erasure.counts["placements"] and erasure.source_id is None:
+            snapshot(self.stores, self.live.space)  # faces that stand elsewhere too leave the classes that went
         if not self.stores.records.database.truncate_wal():
             pending.add(
                 "records.db and records.db-wal (held by a reader; emptied by the next erasure or `countenance doctor`)"
             )
-        entry = self.stores.log.append(
-            "erase.done", {"erasure": erasure.uid, "scope": erasure.scope, **erasure.counts, "pending": sorted(pending)}
-        )
-        self.stores.records.erasures.done(erasure, self.stores.clock())
-        return ErasureReport(
-            erasure.uid, erasure.scope, erasure.counts["pictures"], erasure.counts["faces"], dry_run=False,
-            pending=tuple(sorted(pending)), log_entry=entry.id,
-        )  # fmt: skip
+        scan.look_for_rows(self.stores, erasure)
+        return self._acknowledge(erasure, tuple(sorted(pending)))
 
-    def _remove_bytes(self, faces: Sequence[HiddenFace]) -> set[str]:
-        by_class: dict[int, list[int]] = {}
-        for face in faces:
-            for class_id in face.classes:
-                by_class.setdefault(class_id, []).append(face.id)
+    def _remove_bytes(self, faces: Sequence[HiddenFace], rows: dict[ClassId, list[FaceId]]) -> set[str]:
         self.live.remove([face.id for face in faces])
-        pending = set(self.stores.segments.remove(by_class).pending)
+        pending = set(self.stores.segments.remove(rows).pending)
         pending.update(self.stores.blobs.delete_many([face.uid for face in faces if face.key_id]).pending)
         pending.update(self.stores.keys.destroy([key for face in faces for key in face.keys]).pending)
         return pending
+
+    def _remove_source(self, source_id: int) -> set[str]:
+        pending: set[str] = set()
+        blobs, keys, classes = self.stores.records.erasures.source_holdings(source_id)
+        for class_id in classes:  # faces that stand in another source too leave this one's classes
+            pending.update(self.stores.segments.destroy_class(class_id).pending)
+        pending.update(self.stores.blobs.delete_many(blobs).pending)
+        pending.update(self.stores.keys.destroy(keys).pending)
+        scan.look_for_keys(self.stores, keys, blobs)
+        self.stores.records.erasures.forget_source(source_id)
+        return pending
+
+    # --- the account -------------------------------------------------------------------------------------------------
+    def _acknowledge(self, erasure: Erasure, pending: tuple[str, ...]) -> ErasureReport:
+        """The end is logged and the receipt signed: what is not in the receipt was not done."""
+        entry = self.stores.log.append(
+            "erase.done",
+            {"erasure": erasure.uid, "scope": erasure.scope, **erasure.counts, "pending": list(pending)},
+        )
+        receipt = None
+        if erasure.scope not in _NO_RECEIPT:
+            account = self._told(erasure, pending)
+            receipt = sign_receipt(self.stores, kind="erasure", about=erasure.uid, account=account, entry=entry)
+        self.stores.records.erasures.done(erasure, self.stores.clock(), receipt)
+        return _report(
+            erasure.uid, erasure.scope, erasure.about, erasure.counts, pending=pending, log_entry=entry.id,
+            receipt=None if receipt is None else receipt.uid,
+        )  # fmt: skip
+
+    def _told(self, erasure: Erasure, pending: tuple[str, ...]) -> dict[str, Any]:
+        return {
+            "scope": erasure.scope,
+            "of": erasure.about,
+            "authority": erasure.authority,
+            "asked_at": rfc3339(erasure.begun_at),
+            "counts": erasure.counts,
+            "recipients": len(self.stores.records.receipts.recipients(erasure.uid)),
+            "pending": list(pending),
+            **scan.account(),
+        }
+
+    def _again(self, scope: str, uid: str, way_out: str) -> ErasureReport:
+        """The account of what was erased before. Raises NotFound: the same for what never was and went with more."""
+        earlier = self.stores.records.erasures.earlier(scope, _uuid(uid, scope))
+        if earlier is None:
+            raise NotFound(f"there is no {scope} {uid}", way_out)
+        return self._account(earlier)
+
+    def _account(self, earlier: Erasure) -> ErasureReport:
+        if earlier.done_at is None:  # begun and not done: by a process that died, or by one that is at it
+            self.resume()
+        receipt = self.stores.records.receipts.of(earlier.uid)
+        pending, entry = _said(receipt)
+        return _report(
+            earlier.uid, earlier.scope, earlier.about, earlier.counts, pending=pending, log_entry=entry,
+            receipt=None if receipt is None else receipt.uid, already=True,
+        )  # fmt: skip
+
+    def _named(self, name: str) -> bytes:
+        return self.stores.digest("source name", name.encode("utf-8", "surrogateescape"))
 
 
 def picture_digest(stores: Stores, tenant: str, sha256: bytes) -> bytes:
     """What a suppression knows a picture by."""
     return stores.digest("suppression", tenant.encode() + b"\0" + sha256)
+
+
+def _said(receipt: Receipt | None) -> tuple[tuple[str, ...], str | None]:
+    """(pending, log entry) as the receipt has them."""
+    if receipt is None:
+        return (), None
+    document = json.loads(receipt.document)
+    return tuple(document["receipt"]["pending"]), json.loads(document["log"]["record"])["id"]
+
+
+def _report(uid: str, scope: str, about: str | None, counts: Mapping[str, int], **more: Any) -> ErasureReport:
+    return ErasureReport(
+        uid, scope, about, counts["pictures"], counts["faces"], counts.get("placements", 0), counts.get("persons", 0),
+        **more,
+    )  # fmt: skip
+
+
+def _covers(code: str, place: str, *, doubtful: bool) -> bool:
+    if jurisdictions.covers(code, place):
+        return True
+    return doubtful and (place == jurisdictions.UNKNOWN or jurisdictions.covers(place, code))
+
+
+def _rows(faces: Sequence[HiddenFace]) -> dict[ClassId, list[FaceId]]:
+    """The rows of the index that these faces have, by class."""
+    by_class: dict[ClassId, list[FaceId]] = {}
+    for face in faces:
+        for class_id in face.classes:
+            by_class.setdefault(class_id, []).append(face.id)
+    return by_class
+
+
+def _authority(text: str | None) -> str:
+    """On whose word, in one line. Raises WrongUse."""
+    said = (text or OPERATOR).strip()
+    if not said or len(said) > MAX_AUTHORITY or not said.isprintable():
+        raise WrongUse(
+            "an authority is one printable line of 1 to 200 characters", "such as: request of 2026-11-23, letter 4711"
+        )
+    return said
 
 
 def _uuid(text: str, what: str) -> str:

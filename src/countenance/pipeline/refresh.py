@@ -82,6 +82,11 @@ class LiveIndex:
         return index
 
     @property
+    def space(self) -> EmbeddingSpace:
+        """Whose rows it holds."""
+        return self._space
+
+    @property
     def exact(self) -> bool:
         """Whether the index, as last refreshed, misses nothing."""
         return self._index is None or self._index.exact

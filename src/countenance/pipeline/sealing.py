@@ -27,6 +27,11 @@ def crop_hash_binding(face_uid: str) -> str:
     return f"face|{face_uid}|crop hash"
 
 
+def person_name_binding(person_uid: str) -> str:
+    """Of the name that somebody gave a person."""
+    return f"person|{person_uid}|name"
+
+
 def evidence_binding(owner_uid: str) -> str:
     """Of the evidence of a grant or a subject."""
     return f"grant|{owner_uid}|evidence"

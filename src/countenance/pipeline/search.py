@@ -18,6 +18,7 @@ from countenance.cases.reference import check_reference
 from countenance.errors import BadPicture, NoFace, SeveralFaces, WrongUse
 from countenance.permits import Act, Permit
 from countenance.pipeline.look import Looked, Looker
+from countenance.pipeline.person_leads import person_leads
 from countenance.pipeline.refresh import LiveIndex
 from countenance.pipeline.sealing import probe_binding
 from countenance.pipeline.stack import Stack, stacked
@@ -35,6 +36,7 @@ from countenance.types import (
     HomeKind,
     Lead,
     Odds,
+    PersonLead,
     PictureRef,
     ProbeFace,
     Purpose,
@@ -124,10 +126,12 @@ class Searcher:
         embedded = time.perf_counter()
         while True:
             answer = self._leads(template, question, permit, decision)
-            if answer is not None:
+            people = None if answer is None else self._people(template, question, permit, decision, *answer[1:3])
+            if answer is not None and people is not None:
                 leads, counted, threshold, extrapolated = answer
                 found = time.perf_counter()
                 faces = [shown for lead in leads for shown in (lead.face_id, *(d.face_id for d in lead.duplicates))]
+                faces += [person.face_id for person in people if person.face_id not in faces]
                 self.stores.log.append(  # the answer names the decision's entry, which this one names too
                     "search.shown",
                     {
@@ -157,6 +161,7 @@ class Searcher:
             calibration=self.calibration.id,
             log_entry=permit.log_entry,
             leads=leads,
+            people=people,
             timings_ms={
                 "look": (seen - started) * 1e3,
                 "decide_and_embed": (embedded - seen) * 1e3,
@@ -255,6 +260,15 @@ class Searcher:
                 break
             wanted *= 4
         return self._as_leads(stacks, searched), counted, threshold, extrapolated
+
+    def _people(
+        self, template: Vectors, question: Question, permit: Permit, decision: Decision, counted: int, threshold: float
+    ) -> tuple[PersonLead, ...] | None:
+        """Persons like the probe, by the same threshold; None: the policy moved, decide again."""
+        return person_leads(
+            self.stores, self.live.refreshed(), self.embedder.space, self.calibration, template, permit=permit,
+            version=decision.version, searched=round_up_searched(counted), threshold=threshold, top=question.top,
+        )  # fmt: skip
 
     def _as_leads(self, stacks: Sequence[Stack], searched: int) -> tuple[Lead, ...]:
         return tuple(

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
+from countenance.auditlog.checkpoint import Signer
 from countenance.index.snapshots import Snapshots
 from countenance.permits import Act
 from countenance.policy.facts import Ask
@@ -29,6 +30,7 @@ class Stores:
     log: AuditLog
     segments: Snapshots
     policy: Policy
+    signer: Signer  # of the log's checkpoints and of receipts
     pseudonym_key: bytes  # 32 bytes, kept in keys.db
     clock: Callable[[], datetime]
     naming_keys: Callable[[], AbstractContextManager[object]]  # held from making a key until a row names it

@@ -113,10 +113,15 @@ _ACTS = {
     Act.COLLECT: "collecting",
     Act.EMBED: "making templates",
     Act.SEARCH: "searching",
+    Act.GROUP: "suggesting who is one person",
     Act.SUBJECT_CHECK: "checking for subjects",
     Act.SUPPRESSION_CHECK: "checking for suppressed persons",
 }
 _EXPLAINED = {
+    "no-groups-across-a-gallery": (
+        "an organisation may not sort everybody in its gallery into persons",
+        "only subjects of a consent or licence grant are grouped; choose faces yourself: `countenance person new`",
+    ),
     "grant-suspended": ("its grant is suspended", "`countenance source resume NAME` puts it in force again"),
     "grant-withdrawn": ("its grant is withdrawn", "add the source anew under a grant that is in force"),
     "grant-expired": ("its grant has expired", "add the source anew under a grant that is in force"),

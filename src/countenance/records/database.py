@@ -52,6 +52,15 @@ class Database:
             yield connection
             connection.commit()
 
+    @contextmanager
+    def rehearsal(self) -> Iterator[sa.Connection]:
+        """As `write`, but whatever is done inside is undone at its end: what would change, and nothing did."""
+        with self._told(), self.engine.connect() as connection:
+            if self.engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+            connection.rollback()
+
     def truncate_wal(self) -> bool:
         """True: the write-ahead log is empty, so nothing deleted is left in it. False: a reader kept it."""
         if self.engine.dialect.name != "sqlite":

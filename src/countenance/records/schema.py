@@ -334,6 +334,7 @@ erasures = sa.Table(
     ),  # face, picture, source, person, jurisdiction, vanished, replaced
     sa.Column("about", sa.String(64)),  # uid or code of what it names; null: an ingest found it due
     sa.Column("authority", sa.String(200)),  # on whose word
+    sa.Column("named", sa.LargeBinary(32)),  # keyed digest of the name by which a source was known
     sa.Column("source_id", sa.Integer),  # scope source: the source that goes with its pictures
     sa.Column("begun_at", UtcTime, nullable=False),
     sa.Column("noted_at", UtcTime),  # the log has what it takes to do it again
@@ -449,6 +450,7 @@ persons = sa.Table(
     sa.Column("name", sa.LargeBinary),
     sa.Column("made_at", UtcTime, nullable=False),
     sa.Column("gone_at", UtcTime),  # merged into another, or its last face was removed; undo brings it back
+    sa.Column("erasure_id", sa.ForeignKey("erasures.id"), index=True),  # set: gone for good when it is done
 )
 
 person_faces = sa.Table(

@@ -13,8 +13,10 @@ from countenance.records.duplicates import DuplicateReads
 from countenance.records.erasures import Erasures
 from countenance.records.gallery import Gallery
 from countenance.records.orders import Orders
+from countenance.records.persons import Persons
 from countenance.records.pictures import Pictures
 from countenance.records.policy_state import PolicyState
+from countenance.records.receipts import Receipts
 from countenance.records.reindexes import Reindexes
 from countenance.records.replays import Replays
 from countenance.records.requests import Requests
@@ -38,9 +40,11 @@ class RecordStore:
     clients: Clients
     orders: Orders
     policy: PolicyState
+    persons: Persons
     replays: Replays
     requests: Requests
     suppressions: Suppressions
+    receipts: Receipts
 
     def close(self) -> None:
         """No connection is left open."""
@@ -62,9 +66,11 @@ def record_store(database: Database) -> RecordStore:
         Clients(database),
         Orders(database),
         PolicyState(database),
+        Persons(database),
         Replays(database),
         Requests(database),
         Suppressions(database),
+        Receipts(database),
     )
 
 

@@ -18,7 +18,7 @@ from countenance.records.batch import (
     PolicyMoved,
     RejectionRow,
 )
-from countenance.records.erasures import Erasure, HiddenFace, Suppression
+from countenance.records.erasures import Erasure, HiddenFace, Suppression, Target
 from countenance.records.sources import NewGrant, Source
 from countenance.records.store import RecordStore
 from countenance.testing import orders
@@ -174,7 +174,7 @@ class RecordStoreContract:
         assert records.changes.after(changes[0].seq, space)[0] == changes[1:]
         face = records.gallery.face(str(first))
         assert face is not None
-        records.erasures.hide(uid=uuid.uuid4(), scope="face", at=NOW, faces=[face.id])
+        records.erasures.hide(Target("face", faces=[face.id]), uid=uuid.uuid4(), at=NOW)
         later, _ = records.changes.after(0, space)
         assert [change.sealed is None for change in later] == [True, False, True]
 
@@ -190,7 +190,7 @@ class RecordStoreContract:
         assert records.gallery.visible([face.id], [class_id + 1], version) == {}
         assert records.gallery.visible([face.id], [], version) == {}
         assert records.gallery.visible([face.id], [class_id], version + 1) is None
-        records.erasures.hide(uid=uuid.uuid4(), scope="face", at=NOW, faces=[face.id])
+        records.erasures.hide(Target("face", faces=[face.id]), uid=uuid.uuid4(), at=NOW)
         assert records.gallery.visible([face.id], [class_id], records.sources.policy_version()) == {}
         assert records.gallery.face(str(uid)) is None
 
@@ -227,10 +227,10 @@ class RecordStoreContract:
         picture = records.pictures.known_pictures(source.tenant_id, [b"\1" * 32])[b"\1" * 32]
         keep_out = Suppression(b"d" * 32, None)
         erasure = records.erasures.hide(
-            uid=uuid.uuid4(), scope="picture", at=NOW, pictures=[picture.id], suppressions=[keep_out]
+            Target("picture", pictures=[picture.id], suppressions=[keep_out]), uid=uuid.uuid4(), at=NOW
         )
         assert records.erasures.unfinished() == (erasure,)
-        assert erasure.counts == {"pictures": 1, "faces": 1}
+        assert erasure.counts == {"pictures": 1, "faces": 1, "placements": 1, "persons": 0}
         [faces] = list(_each(records, erasure))
         assert [(face.uid, face.key_id, face.classes) for face in faces] == [(str(uid), uid.bytes, (class_id,))]
         records.erasures.forget_pictures(erasure)
@@ -245,7 +245,7 @@ class RecordStoreContract:
         uid = self.enrol(records, source, class_id)
         first = records.gallery.face(str(uid))
         assert first is not None
-        erasure = records.erasures.hide(uid=uuid.uuid4(), scope="picture", at=NOW, pictures=[first.picture_id])
+        erasure = records.erasures.hide(Target("picture", pictures=[first.picture_id]), uid=uuid.uuid4(), at=NOW)
         list(_each(records, erasure))
         records.erasures.forget_pictures(erasure)
         second = records.gallery.face(str(self.enrol(records, source, class_id)))

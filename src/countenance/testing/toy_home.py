@@ -59,6 +59,7 @@ class ToyHome:
                 RuleFiles(folder / "rules"), self.log, self.records.policy.facts,
                 self.records.sources.policy_version, self.clock,
             ),
+            signer=self.log.signer,
             pseudonym_key=secrets.token_bytes(32),
             clock=self.clock,
             naming_keys=lambda: lock,

@@ -87,10 +87,13 @@ def _new_tables() -> None:
         sa.Column("name", sa.LargeBinary(), nullable=True),
         sa.Column("made_at", sa.String(length=32), nullable=False),
         sa.Column("gone_at", sa.String(length=32), nullable=True),
+        sa.Column("erasure_id", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(["erasure_id"], ["erasures.id"], name=op.f("fk_persons_erasure_id")),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_persons_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_persons")),
         sa.UniqueConstraint("uid", name=op.f("uq_persons_uid")),
     )
+    op.create_index(op.f("ix_persons_erasure_id"), "persons", ["erasure_id"])
     op.create_table(
         "recipients",
         sa.Column("erasure_id", sa.Integer(), nullable=False),
@@ -193,6 +196,7 @@ def _columns() -> None:
     op.add_column("erasures", sa.Column("about", sa.String(length=64), nullable=True))
     op.add_column("erasures", sa.Column("authority", sa.String(length=200), nullable=True))
     op.add_column("erasures", sa.Column("noted_at", sa.String(length=32), nullable=True))
+    op.add_column("erasures", sa.Column("named", sa.LargeBinary(length=32), nullable=True))
     op.add_column("grants", sa.Column("retention", sa.JSON(), nullable=True))
     op.add_column("grants", sa.Column("purpose_met_at", sa.String(length=32), nullable=True))
     op.add_column("grants", sa.Column("last_interaction_at", sa.String(length=32), nullable=True))

@@ -1,0 +1,158 @@
+"""Deciding that several faces are one person. Each decision is in the log first, by ids alone, and can be undone."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from countenance.errors import WrongUse
+from countenance.permits import Act
+from countenance.pipeline.person_leads import names_of
+from countenance.pipeline.sealing import person_name_binding
+from countenance.pipeline.search import uri_of
+from countenance.pipeline.stores import Stores
+from countenance.records.persons import Decision, Person
+from countenance.types import HomeKind, KeyId, Purpose
+
+MAX_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPerson:
+    """A person with its name opened."""
+
+    id: str  # uuid
+    name: str | None
+    faces: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json."""
+        return {"person_id": self.id, "name": self.name, "faces": self.faces}
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """The persons of one home."""
+
+    stores: Stores
+    tenant: str
+
+    def all(self) -> tuple[NamedPerson, ...]:
+        """Every person, the one with most faces first."""
+        persons = self.stores.records.persons.all()
+        names = names_of(self.stores, persons)
+        return tuple(NamedPerson(person.uid, names.get(person.uid), person.faces) for person in persons)
+
+    def get(self, uid: str) -> NamedPerson:
+        """Raises: NotFound; WrongUse: no uuid."""
+        return self._named(self.stores.records.persons.get(checked_uuid(uid, "person")))
+
+    def shown(self, uid: str) -> tuple[tuple[str, str], ...]:
+        """(face id, address of its picture) of those faces of a person that some search could show now."""
+        faces = self.stores.records.persons.faces_of(checked_uuid(uid, "person"))
+        permitted: set[int] = set()
+        for purpose in Purpose if self.stores.kind is HomeKind.ORGANISATION else (None,):
+            ask = self.stores.ask(Act.SEARCH, purpose=purpose, has_case=self.stores.kind is HomeKind.ORGANISATION)
+            decision = self.stores.policy.consider(ask)
+            permitted.update(decision.allowed)
+        visible = self.stores.records.gallery.visible([face.id for face in faces], permitted, decision.version) or {}
+        return tuple((face.uid, uri_of(visible[face.id])) for face in faces if face.id in visible)
+
+    def new(self, faces: Sequence[str], name: str | None = None) -> NamedPerson:
+        """These faces, by their ids, are one person.
+
+        Its key is made first, then the log, then one transaction. A crash leaves at worst a key that the next sweep
+        takes, and a log entry for a decision that never stood.
+        Raises: NotFound; WrongUse: a face belongs to another person, or no name can be that.
+        """
+        uid, faces = uuid.uuid4(), [checked_uuid(face, "face") for face in faces]
+        self.stores.records.persons.known_faces(faces)
+        with self.stores.naming_keys():
+            [key] = self.stores.keys.create()
+            sealed = None if name is None else self._sealed(key, str(uid), name)
+            self._log("new", str(uid), faces)
+            made = self.stores.records.persons.new(
+                uid=uid, tenant_id=self.stores.records.sources.ensure_tenant(self.tenant), key_id=key, name=sealed,
+                faces=faces, at=self.stores.clock(),
+            )  # fmt: skip
+            self.stores.keys.made([key])
+        return self._named(made)
+
+    def name(self, uid: str, name: str | None) -> NamedPerson:
+        """The person is called so; None: nothing. Raises: NotFound; WrongUse: no name can be that."""
+        person = self.stores.records.persons.get(checked_uuid(uid, "person"))
+        sealed = None if name is None else self._sealed(person.key_id, person.uid, name)
+        self._log("name", person.uid)
+        return self._named(self.stores.records.persons.name(person.uid, sealed, self.stores.clock()))
+
+    def add(self, uid: str, faces: Sequence[str]) -> NamedPerson:
+        """These faces are the person's too. Raises: NotFound; WrongUse: one belongs to another person."""
+        person, faces = self._meant(uid, faces)
+        self._log("add", person.uid, faces)
+        return self._named(self.stores.records.persons.add(person.uid, faces, self.stores.clock()))
+
+    def remove(self, uid: str, faces: Sequence[str]) -> NamedPerson:
+        """Not this person: these faces are not its, and are not suggested for it again. Raises NotFound."""
+        person, faces = self._meant(uid, faces)
+        self._log("remove", person.uid, faces)
+        return self._named(self.stores.records.persons.remove(person.uid, faces, self.stores.clock()))
+
+    def merge(self, uid: str, other: str) -> NamedPerson:
+        """Two are one: the first keeps its name. Raises: NotFound; WrongUse: they are the same."""
+        person = self.stores.records.persons.get(checked_uuid(uid, "person"))
+        gone = self.stores.records.persons.get(checked_uuid(other, "person"))
+        self._log("merge", person.uid, other=gone.uid)
+        return self._named(self.stores.records.persons.merge(person.uid, gone.uid, self.stores.clock()))
+
+    def split(self, uid: str, faces: Sequence[str]) -> NamedPerson:
+        """These faces become a person of their own, which is returned. Raises: NotFound; WrongUse: not its, or all."""
+        person, faces = self._meant(uid, faces)
+        new_uid = uuid.uuid4()
+        with self.stores.naming_keys():
+            [key] = self.stores.keys.create()
+            self._log("split", person.uid, faces, other=str(new_uid))
+            made = self.stores.records.persons.split(
+                person.uid, faces, new_uid=new_uid, key_id=key, at=self.stores.clock()
+            )
+            self.stores.keys.made([key])
+        return self._named(made)
+
+    def undo(self) -> Decision:
+        """The newest decision that stands is taken back. Raises NotFound: none stands."""
+        newest = self.stores.records.persons.newest()
+        self._log("undo", newest.person)
+        return self.stores.records.persons.undo(self.stores.clock())
+
+    def history(self, limit: int = 20) -> tuple[Decision, ...]:
+        """The newest decisions, newest first."""
+        return self.stores.records.persons.history(limit)
+
+    def _meant(self, uid: str, faces: Sequence[str]) -> tuple[Person, list[str]]:
+        known = [checked_uuid(face, "face") for face in faces]
+        if not known:
+            raise WrongUse("no face is named", "name at least one, by its face_id")
+        self.stores.records.persons.known_faces(known)
+        return self.stores.records.persons.get(checked_uuid(uid, "person")), known
+
+    def _log(self, change: str, person: str, faces: Sequence[str] = (), *, other: str | None = None) -> None:
+        record: dict[str, Any] = {"person": person, "change": change, "faces": list(faces)}
+        self.stores.log.append("person.changed", {**record, **({"other": other} if other else {})})
+
+    def _sealed(self, key: KeyId, uid: str, name: str) -> bytes:
+        name = name.strip()
+        if not name or len(name) > MAX_NAME or not name.isprintable():
+            raise WrongUse(f"a person's name is one printable line of 1 to {MAX_NAME} characters", "Aunt May, say")
+        return self.stores.keys.seal(key, person_name_binding(uid), name.encode())
+
+    def _named(self, person: Person) -> NamedPerson:
+        return NamedPerson(person.uid, names_of(self.stores, [person]).get(person.uid), person.faces)
+
+
+def checked_uuid(text: str, what: str) -> str:
+    """A public id in its usual form. Raises WrongUse: it is none."""
+    try:
+        return str(uuid.UUID(text))
+    except ValueError as error:
+        raise WrongUse(f"{text!r} is not the id of a {what}", "ids are uuids, as the lists show them") from error

@@ -1,0 +1,110 @@
+"""Receipts as they were signed, and the clients who are to be told of an erasure."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from countenance.records import schema as t
+from countenance.records.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A signed document."""
+
+    uid: str
+    kind: str  # erasure, order, request
+    about: str  # uid of it
+    at: datetime
+    document: str = field(repr=False)  # signed JSON (pipeline/receipts.py)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """A client who was shown what an erasure took."""
+
+    client_id: int
+    client: str  # name
+    client_uid: str
+    searches: int  # of theirs that showed it
+    last_at: datetime
+    told_at: datetime | None
+    answer: str | None  # the client's own receipt, as it came
+
+
+class Receipts:
+    """Reads, and what becomes of recipients."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def all(self) -> tuple[Receipt, ...]:
+        """Every receipt, oldest first."""
+        with self._db.read() as connection:
+            return tuple(_receipt(row) for row in connection.execute(t.receipts.select().order_by(t.receipts.c.id)))
+
+    def get(self, uid: str) -> Receipt | None:
+        """The receipt of that uid."""
+        return self._newest(t.receipts.c.uid == uuid.UUID(uid).bytes)
+
+    def of(self, about: str) -> Receipt | None:
+        """The newest receipt about the erasure, order or request of that uid."""
+        return self._newest(t.receipts.c.about == uuid.UUID(about).bytes)
+
+    def keep(self, receipt: Receipt) -> None:
+        """It is kept."""
+        with self._db.write() as connection:
+            keep_receipt(connection, receipt)
+
+    def recipients(self, erasure: str) -> tuple[Recipient, ...]:
+        """Clients who were shown what the erasure of that uid took, by name."""
+        with self._db.read() as connection:
+            rows = connection.execute(
+                sa.select(t.recipients, t.clients.c.name, t.clients.c.uid.label("client_uid"))
+                .select_from(t.recipients.join(t.clients).join(t.erasures))
+                .where(t.erasures.c.uid == uuid.UUID(erasure).bytes)
+                .order_by(t.clients.c.name)
+            ).all()
+        return tuple(
+            Recipient(
+                row.client_id, row.name, str(uuid.UUID(bytes=row.client_uid)), row.searches, row.last_at, row.told_at,
+                row.answer,
+            )
+            for row in rows
+        )  # fmt: skip
+
+    def note(self, erasure: str, client_id: int, **told: Any) -> None:
+        """`told_at` or `answer` of a recipient is recorded."""
+        mine = sa.select(t.erasures.c.id).where(t.erasures.c.uid == uuid.UUID(erasure).bytes).scalar_subquery()
+        with self._db.write() as connection:
+            connection.execute(
+                t.recipients.update()
+                .where(t.recipients.c.erasure_id == mine, t.recipients.c.client_id == client_id)
+                .values(**told)
+            )
+
+    def _newest(self, which: sa.ColumnElement[bool]) -> Receipt | None:
+        with self._db.read() as connection:
+            row = connection.execute(
+                t.receipts.select().where(which).order_by(t.receipts.c.id.desc()).limit(1)
+            ).one_or_none()
+        return None if row is None else _receipt(row)
+
+
+def keep_receipt(connection: sa.Connection, receipt: Receipt) -> None:
+    """The receipt stands, in the transaction of what it is about."""
+    connection.execute(
+        t.receipts.insert().values(
+            uid=uuid.UUID(receipt.uid).bytes, kind=receipt.kind, about=uuid.UUID(receipt.about).bytes, at=receipt.at,
+            document=receipt.document,
+        )
+    )  # fmt: skip
+
+
+def _receipt(row: Any) -> Receipt:
+    return Receipt(str(uuid.UUID(bytes=row.uid)), row.kind, str(uuid.UUID(bytes=row.about)), row.at, row.document)

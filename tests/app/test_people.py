@@ -1,0 +1,160 @@
+"""Persons in a home: suggested where that is allowed, decided by somebody, seen by searches, gone with their faces."""
+
+import numpy as np
+import pytest
+
+from countenance.errors import NotFound, PolicyDenied, WrongUse
+from countenance.testing import toy
+from countenance.testing.bytescan import Thief
+
+ALICE = toy.picture("alice~~@1,1,50,50")
+
+
+@pytest.fixture
+def album(tmp_path):
+    folder = tmp_path / "album"
+    folder.mkdir()
+    for name in ("alice", "alice~", "bob", "bob~", "carol"):
+        (folder / f"{name}.jpg").write_bytes(toy.picture(f"{name}@10,20,60,80"))
+    return folder
+
+
+@pytest.fixture
+def home(toy_home, album):
+    with toy_home() as opened:
+        opened.add_source("album", album, basis="household", jurisdiction="CA-ON")
+        opened.ingest()
+        yield opened
+
+
+def names(group):
+    return sorted(uri.rpartition("/")[2].partition(".")[0].replace("~", "") for _, uri in group.faces)
+
+
+def faces_like(home, name):
+    return [lead.face_id for lead in home.search(toy.picture(f"{name}@1,1,50,50")).leads]
+
+
+def test_groups_are_suggested_until_somebody_has_decided(home):
+    groups = home.suggest_people()
+    assert sorted(map(names, groups)) == [["alice", "alice"], ["bob", "bob"]]
+    assert home.people.all() == ()
+    assert [group.id for group in home.suggest_people()] == [group.id for group in groups]
+    alice = next(group for group in groups if names(group)[0] == "alice")
+    home.people.new([face for face, _ in alice.faces], name="May")
+    assert [names(group) for group in home.suggest_people()] == [["bob", "bob"]]
+    [last] = [e for e in home.parts.log.entries() if e.kind == "persons.suggested"][-1:]
+    assert last.record["groups"] == 1
+
+
+def test_a_group_with_a_known_face_is_for_its_person_and_not_after_it_was_parted(home):
+    one, other = faces_like(home, "alice")
+    may = home.people.new([one])
+    [group] = [g for g in home.suggest_people() if g.person_id]
+    assert (group.person_id, [face for face, _ in group.faces]) == (may.id, [other])
+    home.people.remove(may.id, [other])
+    assert [g for g in home.suggest_people() if g.person_id] == []
+    home.people.undo()
+    assert [g for g in home.suggest_people() if g.person_id] == [group]
+
+
+def test_a_search_names_the_person_by_all_its_faces(home):
+    assert home.search(ALICE).people == ()
+    assert "people" not in home.search(ALICE).as_dict()
+    may = home.people.new(faces_like(home, "alice"), name="May")
+    result = home.search(ALICE)
+    [lead] = result.people
+    assert (lead.person_id, lead.name, lead.faces, lead.rank) == (may.id, "May", 2, 1)
+    mean = toy.vector("alice") + toy.vector("alice~")
+    assert lead.score == pytest.approx(mean / np.linalg.norm(mean) @ toy.vector("alice~~"), abs=2e-3)
+    assert lead.fmr.bound
+    assert lead.expected_false.bound
+    assert result.as_dict()["people"][0]["name"] == "May"
+    assert home.search(toy.picture("carol@1,1,50,50")).people == ()
+
+
+def test_only_faces_that_may_be_shown_are_fused(home, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "x.jpg").write_bytes(toy.picture("alice~~~@10,20,60,80"))
+    home.add_source("other", other, basis="household", jurisdiction="CA-ON")
+    home.ingest("other")
+    home.people.new(faces_like(home, "alice"))
+    assert home.search(ALICE).people[0].faces == 3
+    home.suspend("other")
+    assert home.search(ALICE).people[0].faces == 2
+    home.suspend("album")
+    home.resume("other")
+    assert home.search(ALICE).people[0].faces == 1
+
+
+def test_an_erased_face_leaves_its_person_and_its_history(home):
+    one, other = faces_like(home, "alice")
+    may = home.people.new([one, other], name="May")
+    home.erase(face=one)
+    assert home.people.get(may.id).faces == 1
+    assert [face for face, _ in home.faces_of(may.id)] == [other]
+    home.people.undo()
+    assert home.people.all() == ()
+
+
+def test_persons_outlive_the_process_and_their_names_are_sealed(home, toy_home):
+    may = home.people.new(faces_like(home, "alice"), name="Zenobia of Palmyra")
+    home.people.name(may.id, "Septimia Zenobia")
+    home.close()
+    for path in home.path.rglob("*"):
+        if path.is_file():
+            assert b"Zenobia" not in path.read_bytes()
+    with toy_home() as again:
+        assert again.people.get(may.id).name == "Septimia Zenobia"
+        again.ingest()  # sweeps what no row names
+        again.people.undo()
+        assert again.people.get(may.id).name == "Zenobia of Palmyra"
+        assert Thief(again.parts.keyfile, again.path)
+
+
+def test_what_can_not_be_is_told(home):
+    [carol] = faces_like(home, "carol")
+    for wrong, error in (
+        (lambda: home.people.new(["no uuid"]), WrongUse),
+        (lambda: home.people.new([carol], name="a\nb"), WrongUse),
+        (lambda: home.people.new([carol], name=" "), WrongUse),
+        (lambda: home.people.get("6f1c2d6e-0000-4000-8000-000000000000"), NotFound),
+        (home.people.undo, NotFound),
+    ):
+        with pytest.raises(error):
+            wrong()
+    assert home.people.all() == ()
+    assert [e for e in home.parts.log.entries() if e.kind == "person.changed"] == []
+
+
+def test_nobody_is_sorted_across_an_organisations_gallery(toy_home, album, tmp_path):
+    law = tmp_path / "law.pdf"
+    law.write_bytes(b"law")
+    with toy_home(kind="organisation") as home:
+        home.add_source(
+            "album", album, basis="statute", jurisdiction="CA-ON", purposes=["missing-person"], evidence=law,
+            law="Act, s. 1", authority="Police",
+        )  # fmt: skip
+        home.ingest()
+        with pytest.raises(PolicyDenied) as denied:
+            home.suggest_people()
+        assert denied.value.rules == ("no-groups-across-a-gallery",)
+        assert [e.kind for e in home.parts.log.entries()][-1] == "group.denied"
+
+
+def test_subjects_of_a_grant_are_grouped_by_whom_they_were_tied_to(toy_home, album, tmp_path):
+    release = tmp_path / "release.pdf"
+    release.write_bytes(b"release")
+    for name in ("alice", "bob"):
+        (tmp_path / f"{name}.jpg").write_bytes(toy.picture(f"{name}@10,20,60,80"))
+    (tmp_path / "people.csv").write_text(
+        "name,evidence,reference\nAlice,release.pdf,alice.jpg\nBob,release.pdf,bob.jpg\n"
+    )
+    with toy_home(kind="organisation") as home:
+        home.add_source(
+            "album", album, basis="consent", jurisdiction="FR", purposes=["event-delivery"], evidence=release,
+            subjects=tmp_path / "people.csv",
+        )  # fmt: skip
+        home.ingest()
+        assert sorted(map(names, home.suggest_people())) == [["alice", "alice"], ["bob", "bob"]]
