@@ -66,6 +66,7 @@ def test_a_snapshot_that_fell_behind_or_was_killed_half_built_is_built_anew(grow
     with pytest.MonkeyPatch.context() as patched:  # erasing would remove them from the snapshot itself
         patched.setattr("countenance.pipeline.ingest.snapshot", lambda *_: None)
         patched.setattr(store, "remove", lambda *_: Gone(physically=True))
+        patched.setattr(store, "holds", lambda *_: 0)
         vanish(grown, album, 0, 4, 8)
     grown.records.changes.compact_if_due(kept=1)
     assert held(LiveIndex(grown.stores, SPACE).refreshed()) == searchable(grown)

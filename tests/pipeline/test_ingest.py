@@ -7,6 +7,7 @@ import pytest
 from countenance.errors import LogUnwritable, NotFound, PolicyDenied, StorageFailed
 from countenance.permits import Act
 from countenance.pipeline.sweep import sweep
+from countenance.records.erasures import Target
 from countenance.testing import orders
 from countenance.testing.toy import picture
 from countenance.types import Rejected, RejectReason
@@ -549,7 +550,7 @@ def test_a_picture_that_somebody_is_erasing_is_waited_for(toy, album, tmp_path):
 
     def hide_and_look(data, **more):
         toy.looker.look_one = look  # another process begins to erase the first source
-        toy.records.erasures.hide(uid=uuid.uuid4(), scope="source", at=toy.clock(), source_id=source.id)
+        toy.records.erasures.hide(Target("source", source_id=source.id), uid=uuid.uuid4(), at=toy.clock())
         return look(data, **more)
 
     toy.looker.look_one = hide_and_look

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countenance.app import manifest as manifests
+from countenance.app.receipts import HomeReceipts
 from countenance.app.requests import Requests, finish_decisions
 from countenance.app.settings import Settings, worker_count
 from countenance.app.wiring import LOG, Parts, make_home, open_parts
@@ -415,6 +416,11 @@ class Home:
         from countenance.app.evaluation import use_shipped
 
         return use_shipped(self.parts, model)
+
+    @property
+    def receipts(self) -> HomeReceipts:
+        """Signed accounts of what was done: `all`, `get`, `recipients`, ... (docs/erasure.md)."""
+        return HomeReceipts(self)
 
     # --- people --------------------------------------------------------------------------------------------------
     @property

@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "client": "client",
     "person": "person",
     "erase": "erase",
+    "receipt": "receipt",
     "request": "request",
     "model": "model",
     "reindex": "reindex",

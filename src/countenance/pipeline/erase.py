@@ -178,14 +178,6 @@ class Eraser:
             for tenant, sha256 in self.stores.records.erasures.picture_hashes(pictures)
         ]
 
-    def faces(
-        self, faces: Sequence[int], *, scope: str, about: str, authority: str, suppressions: Sequence[Suppression] = ()
-    ) -> ErasureReport:
-        """These faces are erased at somebody's demand: `about` its uid, `authority` whose it is."""
-        return self._erase(
-            scope, about={"about": about, "authority": authority}, faces=faces, suppressions=suppressions
-        )
-
     def due(self, due: Due, scope: str) -> ErasureReport | None:
         """What an ingest left without support is erased: `vanished` or `replaced`. It may be taken again."""
         if not due:

@@ -22,7 +22,7 @@ from countenance.types import Box, ClassId, FaceId, FaceRefusal
 
 FACES_A_STEP: Final = 1000
 # Where somebody asked for it, what is left of a face in a picture that stays says why. What an opt-out keeps out may
-# come back when that is withdrawn (`records/requests.py`). In all other scopes (a source, a jurisdiction, what an ingest
+# come back when that is withdrawn (`records/requests.py`). In other scopes (a source, a jurisdiction, what an ingest
 # found gone) such a face goes because no placement supports it any more.
 LEFT: Final = {
     "face": FaceRefusal.ERASED,

@@ -1,0 +1,139 @@
+"""Receipts: signed, checked with the public key alone, refused when anything of them is not as it was signed."""
+
+import json
+
+import pytest
+
+from countenance.app.receipts import check_file, page
+from countenance.errors import NotFound, ReceiptRefused, WrongUse
+from countenance.testing import toy
+
+BOB = toy.picture("bob@1,1,50,50")
+GRANT = {"basis": "statute", "jurisdiction": "CA-ON", "purposes": ["missing-person"], "law": "Act, s. 1",
+         "authority": "Police"}  # fmt: skip
+
+
+@pytest.fixture
+def home(toy_home, pictures):
+    with toy_home() as opened:
+        opened.add_source("album", pictures, basis="household", jurisdiction="CA-ON")
+        opened.ingest()
+        yield opened
+
+
+def erased(home):
+    return home.erase(face=home.search(BOB).leads[0].face_id, authority="letter 4711")
+
+
+def test_a_receipt_is_checked_with_the_public_key_alone(home, tmp_path):
+    report = erased(home)
+    receipt = home.receipts.get(report.receipt)
+    (tmp_path / "r.json").write_text(receipt.document)
+    key = home.receipts.verifier_key()
+    home.close()
+    found = check_file(tmp_path / "r.json", key, about=report.uid)
+    assert (found.receipt["authority"], found.receipt["counts"]["faces"]) == ("letter 4711", 1)
+    assert found.entry["kind"] == "erase.done"
+    assert {scan["found"] for scan in found.receipt["scanned"]} == {0}
+    assert check_file(tmp_path / "r.json", key, about=report.about)
+
+
+def test_what_is_not_as_it_was_signed_is_refused(home, tmp_path):
+    first, second = erased(home), home.erase(source="album")
+    document = json.loads(home.receipts.get(first.receipt).document)
+    other = json.loads(home.receipts.get(second.receipt).document)
+    key = home.receipts.verifier_key()
+
+    def refused(text, **more):
+        (tmp_path / "r.json").write_text(text)
+        with pytest.raises(ReceiptRefused):
+            check_file(tmp_path / "r.json", more.pop("key", key), **more)
+
+    whole = json.dumps(document)
+    refused(whole[:-1])
+    refused("{}")
+    refused("[]")
+    refused(whole, about=second.uid)
+    for part in document["receipt"]:
+        changed = json.loads(whole)
+        changed["receipt"][part] = "other"
+        refused(json.dumps(changed))
+    for part in ("log", "signature"):
+        refused(json.dumps({**document, part: other[part]}))
+    for part in ("position", "record", "salt", "path", "checkpoint"):
+        changed = json.loads(whole)
+        changed["log"][part] = other["log"][part]
+        refused(json.dumps(changed))
+    with pytest.raises(NotFound):
+        check_file(tmp_path / "nothing.json", key)
+
+
+def test_a_receipt_of_another_home_is_refused(home, tmp_path, monkeypatch):
+    from countenance.app.home import open_home
+
+    (tmp_path / "r.json").write_text(home.receipts.get(erased(home).receipt).document)
+    monkeypatch.setenv("COUNTENANCE_KEYFILE", str(tmp_path / "other.key"))
+    with open_home(tmp_path / "other") as other, pytest.raises(ReceiptRefused, match="another home"):
+        check_file(tmp_path / "r.json", other.receipts.verifier_key())
+
+
+def test_the_page_is_whole_and_hostile_words_stay_words(home):
+    report = home.erase(face=home.search(BOB).leads[0].face_id, authority='<script src="//x">')
+    text = page(home.receipts.get(report.uid).document)
+    assert "<script" not in text
+    assert "&lt;script" in text
+    assert "Where it was not looked for" in text
+    assert report.uid in text
+
+
+def test_clients_who_were_shown_it_are_told_and_their_answers_kept(toy_home, pictures, tmp_path):
+    law = tmp_path / "law.pdf"
+    law.write_bytes(b"law")
+    with toy_home(kind="organisation") as home:
+        home.add_source("album", pictures, evidence=law, **GRANT)
+        home.ingest()
+        home.clients.add("Agency", client_class="state-agency", jurisdiction="CA-ON")
+        asked = {"purpose": "missing-person", "case": "1"}
+        home.search(BOB, **asked)
+        lead = home.search(BOB, client="Agency", **asked).leads[0]
+        home.search(BOB, client="Agency", **asked)
+        report = home.erase(face=lead.face_id)
+        [agency] = home.receipts.recipients(report.receipt)
+        assert (agency.client, agency.searches, agency.told_at, agency.answer) == ("Agency", 2, None, None)
+        notice = home.receipts.tell(report.uid, "Agency")
+        assert notice["receipt"]["receipt"]["about"] == report.uid
+        home.receipts.answered(report.uid, "Agency", b"done")
+        [agency] = home.receipts.recipients(report.uid)
+        assert agency.told_at is not None
+        assert agency.answer == "done"
+        with pytest.raises(NotFound):
+            home.receipts.tell(report.uid, "Nobody")
+        with pytest.raises(WrongUse):
+            home.receipts.answered(report.uid, "Agency", b"\xff")
+
+
+def test_erasing_by_jurisdiction_leaves_what_stands_elsewhere(home, tmp_path):
+    there = tmp_path / "there"
+    there.mkdir()
+    (there / "carol.jpg").write_bytes(toy.picture("carol@10,20,60,80"))
+    home.add_source("there", there, basis="household", jurisdiction="FR")
+    home.ingest("there")
+    would = home.erase(jurisdiction="CA", dry_run=True)
+    done = home.erase(jurisdiction="CA")
+    assert (would.pictures, would.faces, would.placements) == (done.pictures, done.faces, done.placements) == (2, 3, 3)
+    assert [lead.source for lead in home.search(toy.picture("carol@1,1,50,50")).leads] == ["there"]
+    assert home.search(BOB).leads == ()
+    assert home.erase(jurisdiction="CA").already
+
+
+def test_an_erased_person_is_gone_with_name_and_faces(home):
+    face = home.search(BOB).leads[0].face_id
+    person = home.people.new([face], name="Bob")
+    report = home.erase(person=person.id)
+    assert (report.persons, report.faces) == (1, 1)
+    assert home.people.all() == ()
+    assert home.people.history() == ()
+    assert home.search(BOB).leads == ()
+    home.ingest()
+    assert home.search(BOB).leads == ()
+    assert home.erase(person=person.id).already
