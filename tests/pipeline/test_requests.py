@@ -7,7 +7,8 @@ import pytest
 
 from countenance.errors import GrantInvalid, LogUnwritable, NotFound, PolicyDenied, SpaceMismatch, WrongUse
 from countenance.permits import Act
-from countenance.pipeline.requests import RequestDesk
+from countenance.pipeline.requests import Correction, RequestDesk
+from countenance.pipeline.subjects import subject_name
 from countenance.pipeline.suppress import KeptOut, address_of
 from countenance.records.requests import WrongState
 from countenance.rights.requests import Limits, check_asked
@@ -474,3 +475,43 @@ def test_a_person_kept_out_by_a_model_that_is_gone_stops_embedding(filled, desk,
 
 def _no_model(name):
     raise NotFound(name)
+
+
+# --- corrections -----------------------------------------------------------------------------------------------------
+def test_a_corrected_jurisdiction_stands_against_the_sidecar(toy, album):
+    (album / "alice.jpg").write_bytes(picture("alice@10,20,60,80", "bob@100,20,150,80"))
+    (album / "alice.jpg.toml").write_text('jurisdiction = "CA-ON"')
+    (album / "bob.jpg").write_bytes(picture("bob@20,20,70,80"))
+    toy.add_source(album, within="CA-ON,CA-QC")
+    toy.ingest()
+    desk = desk_of(toy)
+    opened = verified(desk, "correction")
+    with pytest.raises(WrongUse, match="what is right"):
+        desk.decide(opened.uid, grant=True)
+    desk.decide(opened.uid, grant=True, correction=Correction(frozenset({"CA-QC"}), ""))
+    for _ in range(2):
+        [lead] = toy.search("alice@1,1,50,50").leads
+        assert lead.jurisdictions == ("CA-QC",)
+        assert {each.jurisdictions for each in toy.search("bob@1,1,50,50").leads} == {("CA-QC",), ("CA-ON",)}
+        (album / "copy.jpg").write_bytes((album / "alice.jpg").read_bytes())
+        toy.ingest()
+    outside = verified(desk, "correction")
+    desk.decide(outside.uid, grant=True, correction=Correction(frozenset({"US-IL"}), ""))
+    assert shown(toy, "alice") == set()
+    toy.ingest()
+    assert (shown(toy, "alice"), shown(toy, "bob")) == (set(), {"bob.jpg"})
+
+
+def test_a_corrected_name_is_the_subjects(filled, desk, tmp_path):
+    source = consented(filled, tmp_path, picture("alice~~@10,20,60,80", "#new"))
+    (tmp_path / "event" / "party.jpg").write_bytes(picture("alice@10,20,60,80"))
+    filled.ingest("event")
+    opened = desk.open(ask("correction", photo=False, name="Ada Byron"))
+    desk.verify(opened.uid, document="letter")
+    desk.decide(opened.uid, grant=True, correction=Correction(frozenset(), "Ada Lovelace"))
+    [subject] = filled.records.sources.subjects(source.grant.id)
+    assert subject_name(filled.stores, source, subject) == "Ada Lovelace"
+    with pytest.raises(WrongUse):
+        Correction(frozenset(), "")
+    with pytest.raises(WrongUse):
+        Correction(frozenset(), "two\nlines")

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote_to_bytes, urldefrag
 
+from countenance import jurisdictions
 from countenance.errors import WrongUse
-from countenance.pipeline.requests import Decided, Receipted, RequestDesk
+from countenance.pipeline.requests import Correction, Decided, Receipted, RequestDesk
 from countenance.pipeline.suppress import address_of
 from countenance.records.requests import FoundFace, Request
 from countenance.rights.deadlines import laws
@@ -92,11 +93,14 @@ class Requests:
         faces: Sequence[str] | None = None,
         reason: str = "",
         out: str | os.PathLike[str] | None = None,
+        rename: str = "",
+        jurisdiction: str = "",
     ) -> dict[str, Any]:
         """It is decided and carried out.
 
         Args: faces: public ids of those that are the person's, by default all found; reason: for a refusal; out: of an
-        access request the new file for the answer. Its passphrase is in what this returns, and nowhere else.
+        access request the new file for the answer. Its passphrase is in what this returns, and nowhere else. rename,
+        jurisdiction: of a correction, what is right.
         """
         desk = self.desk
         faces = None if faces is None else [_face(face) for face in faces]
@@ -108,10 +112,14 @@ class Requests:
                 else "only a granted access request has an answer to write",
                 "--out answer.zip" if answering else "leave --out out",
             )
+        correction = None
+        if rename or jurisdiction or (grant and desk.get(name).kind == RequestKind.CORRECTION):
+            codes = jurisdictions.parse_set(jurisdiction) if jurisdiction else frozenset()
+            correction = Correction(codes, rename.strip())
         path = None if out is None else Path(out).expanduser()
         answer = {} if path is None else self._answer(desk, name, faces, path)
         try:
-            decided = desk.decide(name, grant=grant, faces=faces, reason=reason)
+            decided = desk.decide(name, grant=grant, faces=faces, reason=reason, correction=correction)
         except BaseException:
             if path is not None:
                 path.unlink(missing_ok=True)  # nobody has its passphrase

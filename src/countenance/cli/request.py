@@ -132,15 +132,18 @@ def verify(
     help="A face that is the person's; again for more. By default all that were found.",
 )
 @click.option("--out", type=click.Path(), metavar="FILE", help="Of an access request: the sealed answer, a new ZIP.")
+@click.option("--rename", default="", metavar="NAME", help="Of a correction: what the person is called.")
+@click.option(
+    "--jurisdiction", default="", metavar="CODES", help="Of a correction: where the law of the pictures is of."
+)
 @pass_session
-def decide(
-    session: Session, /, request: str, grant: bool, refuse: bool, reason: str, faces: tuple[str, ...], out: str | None
-) -> None:
+def decide(session: Session, /, request: str, grant: bool, refuse: bool, faces: tuple[str, ...], **more: Any) -> None:
     """Grant or refuse a request, and carry it out before this returns, in every process.
 
     \b
     opt-out      erased, and kept out as its tier says
     access       --out: every picture of the person, other faces unrecognisable
+    correction   --rename, --jurisdiction: what is right from now on
     erasure      erased; the same file is not taken again
     objection    hidden since it was verified; granted erased, refused shown again
     restriction  hidden and kept, until `countenance request withdraw`
@@ -148,7 +151,7 @@ def decide(
     if grant == refuse:
         raise click.UsageError("one of --grant and --refuse", click.get_current_context())
     with session.open() as home:
-        decided = home.requests.decide(request, grant=grant, reason=reason, faces=list(faces) or None, out=out)
+        decided = home.requests.decide(request, grant=grant, faces=list(faces) or None, **more)
 
         def text() -> None:
             click.echo(f"Request {decided['request']}: {_kind(decided)}, {click.style(decided['outcome'], bold=True)}")

@@ -13,7 +13,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from countenance import jurisdictions
@@ -252,13 +252,16 @@ class Ingest:
         seen_rejected: list[int] = []
         read: list[tuple[PlacementRow, bytes]] = []
         for found, place in zip(window, places, strict=True):
-            where = found.jurisdictions or self._source.jurisdictions
-            if not all(p == "unknown" or jurisdictions.within(p, self._source.grant.jurisdictions) for p in where):
+            before = known.get(place)
+            corrected = None if before is None or not _same_file(before, found) else before.corrected
+            where = corrected or found.jurisdictions or self._source.jurisdictions
+            if corrected is None and not all(
+                p == "unknown" or jurisdictions.within(p, self._source.grant.jurisdictions) for p in where
+            ):
                 outside = Rejected(RejectReason.BAD_SIDECAR, f"{', '.join(sorted(where))} lies outside the grant")
                 self._reject(found.place, found.size, found.mtime_ns, outside)
                 continue
             class_id = self._class_of(where)
-            before = known.get(place)
             if before is not None and place not in look_again and self._unchanged(before, found, class_id):
                 (seen if before.reason is None else seen_rejected).append(before.id)
                 if before.reason is None:
@@ -281,7 +284,7 @@ class Ingest:
 
     @staticmethod
     def _unchanged(before: KnownPlace, found: Found, class_id: ClassId) -> bool:
-        same = (before.size, before.mtime_ns) == (found.size, found.mtime_ns)
+        same = _same_file(before, found)
         if before.reason is not None:
             return same and before.reason not in TRANSIENT
         return same and before.class_id == class_id and before.hashed
@@ -298,6 +301,8 @@ class Ingest:
         jobs = []
         for placement, data in read:
             before = known.get(placement.sha256)
+            if before is not None and before.corrected is not None:  # the same picture at another place
+                placement = replace(placement, class_id=self._class_of(before.corrected))  # noqa: PLW2901  its right class
             on_its_way = self._in_flight.get(placement.sha256)
             if on_its_way is not None:
                 on_its_way.places.append(placement)
@@ -516,6 +521,10 @@ class Ingest:
             indexed=tally.indexed, refused=dict(sorted(tally.refused.items())), vanished=vanished,
             erased=tally.erased, seconds=round(seconds, 3),
         )  # fmt: skip
+
+
+def _same_file(before: KnownPlace, found: Found) -> bool:
+    return (before.size, before.mtime_ns) == (found.size, found.mtime_ns)
 
 
 def _settled(known: KnownPicture, class_id: ClassId) -> bool:

@@ -29,7 +29,7 @@ from countenance.permits import Act, Permit
 from countenance.pipeline.erase import Eraser, picture_digest
 from countenance.pipeline.look import Looked, Looker
 from countenance.pipeline.refresh import LiveIndex, space_id_of
-from countenance.pipeline.sealing import pack_vector, template_binding, unpack_vectors
+from countenance.pipeline.sealing import pack_vector, subject_name_binding, template_binding, unpack_vectors
 from countenance.pipeline.search import DEFAULT_FPIR, TOP_LIMIT, choose_face, look_at
 from countenance.pipeline.stack import NEAR_BITS
 from countenance.pipeline.stores import Stores
@@ -72,6 +72,21 @@ class Receipted:
     law: Law
     due_at: datetime
     confirm_by: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What is right: of the pictures where their law is of, of the person the name. One of them, or both."""
+
+    jurisdictions: frozenset[str]  # codes; empty: as they are
+    name: str  # empty: as it is
+
+    def __post_init__(self) -> None:
+        """Raises WrongUse."""
+        if not (self.jurisdictions or self.name):
+            raise WrongUse("a correction says what is right", "--rename NAME, --jurisdiction CODE, or both")
+        if not self.name.isprintable():
+            raise WrongUse("a name is one printable line", "leave control characters out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,10 +369,13 @@ class RequestDesk:
         return self.stores.records.requests.found(request)
 
     # --- decide --------------------------------------------------------------------------------------------------
-    def decide(self, name: str, *, grant: bool, faces: Sequence[str] | None = None, reason: str = "") -> Decided:
+    def decide(self, name: str, *, grant: bool, faces: Sequence[str] | None = None, reason: str = "",
+        correction: Correction | None = None,
+    ) -> Decided:  # fmt: skip
         """It is decided and carried out; what it keeps out is kept out, in every process, before this returns.
 
-        Args: faces: public ids of those that are the person's; None: all that were found. reason: for a refusal.
+        Args: faces: public ids of those that are the person's; None: all that were found; reason: for a refusal;
+        correction: of a correction that is granted, what is right.
         Raises: WrongUse: not verified yet, decided already, a refusal without a reason, faces that must be told apart;
         NotFound: no such face.
         """
@@ -368,8 +386,14 @@ class RequestDesk:
                 "a refusal says why (GDPR art. 12(4))", "--reason TEXT, in words that the person will understand"
             )
         chosen = self._chosen(request, faces) if grant else None
+        if (correction is not None) != (grant and request.kind == RequestKind.CORRECTION):
+            raise WrongUse(
+                "a correction that is granted says what is right, and no other decision does",
+                "--rename, --jurisdiction",
+            )
+        put_right = {} if correction is None else {"rename": correction.name, "right": sorted(correction.jurisdictions)}
         outcome = Outcome.GRANTED if grant else Outcome.REFUSED
-        details = {**self.details(request), "reason": reason.strip()}
+        details = {**self.details(request), "reason": reason.strip(), **put_right}
         with self.stores.naming_keys():
             keep_out, person = self._keep_out(request, details, chosen) if grant else ((), None)
             self.stores.log.append(
@@ -429,6 +453,8 @@ class RequestDesk:
                     suppressions=self._erasure_keeps_out(request),
                 )  # fmt: skip
                 erased, pending = report.faces, report.pending
+        elif request.kind == RequestKind.CORRECTION:
+            self._correct(records.faces(request), self.details(request))
         elif request.kind == RequestKind.RESTRICTION:
             hidden = len(records.faces(request))
         forgotten = request.kind == RequestKind.OPT_OUT and request.tier == 0
@@ -437,6 +463,29 @@ class RequestDesk:
         self.stores.keys.destroy([key for key in keys if key is not None])
         records.decided(request, self.stores.clock(), forget=forgotten)
         return Decided(self.get(request.uid), erased, hidden, records.kept_out(request), tuple(pending))
+
+    def _correct(self, faces: Sequence[FaceId], details: Mapping[str, Any]) -> None:
+        """What is recorded of these faces' pictures, and of the subjects they are tied to, is right. Safe to repeat."""
+        records = self.stores.records
+        sources = records.sources.all()
+        if details.get("right"):
+            codes, grants = frozenset(details["right"]), {source.grant.id: source.grant for source in sources}
+            moves = [
+                (picture, before, records.sources.ensure_class(grants[grant], codes))
+                for picture, before, grant in records.requests.pictures_of(faces)
+            ]
+            records.requests.correct(codes, moves)
+        if details.get("rename"):
+            mine = set(records.requests.subjects_of(faces))
+            names = {
+                subject.id: self.stores.keys.seal(
+                    source.grant_key or b"", subject_name_binding(subject.uid), details["rename"].encode()
+                )
+                for source in sources
+                for subject in records.sources.subjects(source.grant.id)
+                if subject.id in mine
+            }
+            records.requests.rename_subjects(names)
 
     def _chosen(self, request: Request, faces: Sequence[str] | None) -> list[FaceId] | None:
         found = self.found(request)

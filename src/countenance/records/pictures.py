@@ -22,7 +22,14 @@ from countenance.types import Box, ClassId, FaceId, FaceRefusal, RejectReason
 
 # Asked for every picture of an ingest: built once, since building a statement costs more than running it.
 _BY_HASH: Final = (
-    sa.select(t.pictures.c.id, t.pictures.c.uid, t.pictures.c.sha256, t.pictures.c.salt, t.pictures.c.pdq)
+    sa.select(
+        t.pictures.c.id,
+        t.pictures.c.uid,
+        t.pictures.c.sha256,
+        t.pictures.c.salt,
+        t.pictures.c.pdq,
+        t.pictures.c.jurisdictions,
+    )
     .where(t.pictures.c.tenant_id == sa.bindparam("tenant"), t.pictures.c.erasure_id.is_(None))
     .where(t.pictures.c.sha256.in_(sa.bindparam("hashes", expanding=True)))
 )
@@ -42,6 +49,7 @@ class KnownPlace:
     reason: RejectReason | None
     sha256: bytes | None = None
     hashed: bool = True  # False: its picture was taken before there were perceptual hashes
+    corrected: frozenset[str] | None = None  # its jurisdictions, put right on a request
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,7 @@ class KnownPicture:
     faces: tuple[FaceRow, ...]
     face_ids: tuple[FaceId, ...]
     hashed: bool  # False: taken before there were perceptual hashes
+    corrected: frozenset[str] | None = None  # its jurisdictions, put right on a request
 
 
 class Pictures:
@@ -92,15 +101,16 @@ class Pictures:
         with self._db.read() as connection:
             for part in chunks(places):
                 rows = connection.execute(
-                    sa.select(t.placements, t.pictures.c.sha256, t.pictures.c.pdq)
+                    sa.select(t.placements, t.pictures.c.sha256, t.pictures.c.pdq, t.pictures.c.jurisdictions)
                     .join(t.pictures)
                     .where(t.placements.c.source_id == source_id, t.placements.c.place.in_(part))
                     .where(t.pictures.c.erasure_id.is_(None))
                 )
                 for row in rows:
                     found[row.place] = KnownPlace(
-                        row.id, row.size, row.mtime_ns, row.class_id, None, row.sha256, row.pdq is not None
-                    )
+                        row.id, row.size, row.mtime_ns, row.class_id, None, row.sha256, row.pdq is not None,
+                        _codes(row.jurisdictions),
+                    )  # fmt: skip
                 rejected = connection.execute(
                     t.rejections.select().where(t.rejections.c.source_id == source_id, t.rejections.c.place.in_(part))
                 )
@@ -165,6 +175,7 @@ class Pictures:
                         faces=tuple(face for _, face in own),
                         face_ids=tuple(face_id for face_id, _ in own),
                         hashed=row.pdq is not None,
+                        corrected=_codes(row.jurisdictions),
                     )
         return found
 
@@ -268,3 +279,7 @@ def _faces_of(connection: sa.Connection, pictures: Sequence[int]) -> Mapping[int
         )
         found.setdefault(row.picture_id, []).append((row.id, face))
     return found
+
+
+def _codes(stored: list[str] | None) -> frozenset[str] | None:
+    return None if stored is None else frozenset(stored)

@@ -215,6 +215,7 @@ pictures = sa.Table(
     sa.Column("taken_at", sa.String(32)),
     # Perceptual hash of 32 bytes (decode/pdq.py); empty: too little to see; null: taken before there was one.
     sa.Column("pdq", sa.LargeBinary(32)),
+    sa.Column("jurisdictions", sa.JSON),  # put right on a pictured person's request: before any sidecar's
     sa.Column("erasure_id", sa.ForeignKey("erasures.id"), index=True),  # set: hidden at once, gone when it is done
     sa.UniqueConstraint("tenant_id", "sha256"),
 )

@@ -193,6 +193,7 @@ def _new_tables() -> None:
 
 
 def _columns() -> None:
+    op.add_column("pictures", sa.Column("jurisdictions", sa.JSON(), nullable=True))
     op.add_column("erasures", sa.Column("about", sa.String(length=64), nullable=True))
     op.add_column("erasures", sa.Column("authority", sa.String(length=200), nullable=True))
     op.add_column("erasures", sa.Column("noted_at", sa.String(length=32), nullable=True))
