@@ -286,6 +286,24 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderTerms:
+    """What an order demands, all of it checked (`rights/orders.py`)."""
+
+    stops: frozenset[str]  # of "collect", "embed", "offer"
+    targets: tuple[tuple[str, str], ...]  # as in `Order`, sorted
+    deletes: bool  # what is surely there
+    deletes_unknown: bool  # and what may be: of an unknown place, or of one that is only partly in the jurisdiction
+    ends_contracts: bool
+    authority: str
+    dated: str  # the day on the document, ISO 8601; kept, and never the day from which it binds
+    ends_at: datetime | None  # aware, UTC: its own term, where it has one
+
+    def aimed(self, *scopes: str) -> tuple[tuple[str, str], ...]:
+        """Its targets of these scopes."""
+        return tuple(target for target in self.targets if target[0] in scopes)
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """A demand of a regulator, court or platform, as far as the gates need it. In force since it was recorded."""
 
@@ -295,6 +313,7 @@ class Order:
     targets: frozenset[tuple[str, str]]
     starts_at: datetime
     ends_at: datetime | None = None  # its own term, where it has one
+    ends_contracts: bool = False  # while it is in force, no client that it covers has one
 
 
 # --- what leaves -----------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from countenance.cli.source import BASES, PURPOSES
 from countenance.collect import sidecar
 from countenance.decode.limits import Limits
 from countenance.decode.sandbox import Bounds
-from countenance.pipeline import enrol, grant, ingest
+from countenance.pipeline import documents, enrol, ingest
 from countenance.policy import facts, rules
 from countenance.rights import grants, subjects
 from countenance.weights import manifest
@@ -168,7 +168,7 @@ def test_the_numbers_of_grants_are_those_of_the_code(doc):
     page = doc("grants.md").text
     assert f"at most {grants.HOUSEHOLD_LIMIT:,} pictures" in page
     assert f"so many days: {grants.ERASE_WITHIN_DAYS}, or less" in page
-    assert f"at most {grant.MAX_EVIDENCE_BYTES // 2**20} MB" in page
+    assert f"at most {documents.MAX_DOCUMENT_BYTES // 2**20} MB" in page
 
 
 # --- settings, models, dependencies ----------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """What an ingest takes, refuses, recognises and repeats. Toy pictures: see countenance/testing/toy.py."""
 
 import os
+from unittest.mock import patch
 
 import pytest
 
@@ -558,3 +559,35 @@ def test_a_picture_that_somebody_is_erasing_is_waited_for(toy, album, tmp_path):
     assert report.taken + report.again == 1
     assert toy.records.erasures.unfinished() == ()
     assert [lead.source for lead in toy.search(ALICE).leads] == ["other"]
+
+
+def test_an_order_given_in_the_middle_of_a_run_stops_it_before_the_next_file(toy, album):
+    for number in range(6):
+        (album / f"{number}.jpg").write_bytes(picture(f"alice{'~' * number}@10,20,60,80"))
+    toy.add_source(album)
+    look, looked = toy.looker.look_one, []
+
+    def order_after_the_second(data, **more):
+        looked.append(data)
+        if len(looked) == 2:
+            orders.in_force(toy.records, ["collect"], "source", "album", toy.clock())
+        return look(data, **more)
+
+    toy.looker.look_one = order_after_the_second
+    with patch("countenance.pipeline.ingest.READ_AHEAD", 1), pytest.raises(PolicyDenied):
+        toy.ingest()
+    assert len(looked) == 2
+    assert toy.records.gallery.counts()["indexed"] == 0
+
+
+def test_where_a_pictures_own_sidecar_says_that_it_is_an_order_stops_collecting_it(toy, album):
+    for name, place in (("a", "CA-QC"), ("b", "CA-ON")):
+        (album / f"{name}.jpg").write_bytes(picture(f"{name}@10,20,60,80"))
+        (album / f"{name}.jpg.countenance.toml").write_text(f'jurisdiction = "{place}"')
+    toy.add_source(album, jurisdiction="CA-ON", within="CA")
+    order = orders.in_force(toy.records, ["collect"], "jurisdiction", "CA-QC", toy.clock())
+    report = toy.ingest()
+    assert (report.taken, report.rejected, toy.looker.looked) == (1, {"not_permitted": 1}, 1)
+    assert toy.ingest().rejected == {"not_permitted": 1}
+    orders.lift(toy.records, order, toy.clock())
+    assert (toy.ingest().taken, toy.ingest().unchanged) == (1, 2)

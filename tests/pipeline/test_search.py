@@ -254,6 +254,19 @@ def test_a_household_has_no_clients(filled):
         Contracts(filled.stores).add("Gazette", client_class="newsroom", jurisdiction="FR")
 
 
+@pytest.mark.parametrize("scope", ["face", "picture", "source"])
+def test_a_lead_that_is_erased_leaves_a_tombstone_with_its_search(served, scope):
+    home, _ = served
+    [lead] = home.search(ALICE, client="Gazette", **FOR_ARCHIVE).leads
+    home.search(ALICE, **FOR_ARCHIVE)
+    what = {"face": lead.face_id, "picture": lead.picture.id, "source": home.records.sources.get("album")}[scope]
+    getattr(home.eraser, scope)(what)
+    assert kept_searches(home) == [("Gazette", None), (None, None)]
+    with home.records.database.read() as connection:
+        assert connection.exec_driver_sql("SELECT erased_leads FROM searches").scalars().all() == [1, 1]
+        assert connection.exec_driver_sql("SELECT searches FROM recipients").scalars().all() == [1]
+
+
 @pytest.mark.parametrize("change", ["end", "order", "erase"])
 @pytest.mark.parametrize("moment", ["visible", "keep_shown"])
 def test_what_comes_into_force_while_a_client_searches_binds_that_search(served, change, moment):

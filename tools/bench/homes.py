@@ -177,9 +177,11 @@ def _searches(home: Home, searcher: Searcher) -> dict[str, Any]:
     kept_all: list[dict[str, float]] = []
     real_keep = Searcher._keep_probe  # noqa: SLF001  # timed apart
 
-    def keep(self: Searcher, *args: Any) -> None:
-        kept.append(_timed(lambda: real_keep(self, *args), 1))
+    def keep(self: Searcher, *args: Any) -> Any:
+        made: list[Any] = []
+        kept.append(_timed(lambda: made.append(real_keep(self, *args)), 1))
         kept_all.extend(kept)
+        return made[0]
 
     Searcher._keep_probe = keep  # type: ignore[method-assign]  # noqa: SLF001
     scans: list[dict[str, float]] = []

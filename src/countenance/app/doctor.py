@@ -68,6 +68,7 @@ def _databases(home: Home) -> Iterator[Finding]:
 
 def _erasures(home: Home) -> Iterator[Finding]:
     finished = home.parts.eraser.resume()
+    orders = home.orders.finish()
     with suppress(HomeBusy), home.parts.ingest_lock():  # else what an ingest has in the making would look left over
         home.parts.blobs.sweep()
         sweep(home.parts.stores, whole=True)
@@ -75,6 +76,7 @@ def _erasures(home: Home) -> Iterator[Finding]:
     if not home.parts.stores.records.database.truncate_wal():
         pending.append("records.db-wal is held by a reader")
     said = f"{len(finished)} finished now" if finished else "none is unfinished"
+    said += f"; orders finished now: {len(orders)}" if orders else ""
     yield Finding("erasures", "warning" if pending else "ok", said + "".join(f"; pending: {p}" for p in pending),
                   "run doctor again when no other process uses the home" if pending else "")  # fmt: skip
 

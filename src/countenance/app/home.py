@@ -15,19 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countenance.app import manifest as manifests
+from countenance.app.orders import OrderDesk
 from countenance.app.receipts import HomeReceipts
 from countenance.app.requests import Requests, finish_decisions
 from countenance.app.settings import Settings, worker_count
 from countenance.app.wiring import LOG, Parts, make_home, open_parts
 from countenance.app.words import visible
 from countenance.collect.folder import FolderCollector
-from countenance.errors import BadPicture, NotFound, WrongUse
+from countenance.errors import BadPicture, NotFound, PolicyDenied, WrongUse
 from countenance.pipeline.clients import Contracts
 from countenance.pipeline.duplicates import Duplicates, find_duplicates
 from countenance.pipeline.erase import Eraser, ErasureReport
 from countenance.pipeline.grant import Registrar
 from countenance.pipeline.ingest import Ingest, IngestReport, Progress
 from countenance.pipeline.look import Looked, Looker
+from countenance.pipeline.orders import Orders
 from countenance.pipeline.persons import People
 from countenance.pipeline.search import Question, look_at
 from countenance.pipeline.subjects import open_subjects
@@ -244,12 +246,18 @@ class Home:
             self.parts.followed()
             self.parts.blobs.sweep()
             sweep(self.parts.stores)
+            self.orders.finish()
             for source in chosen:
                 state = source.grant.state(now)
                 if not names and state != "in_force":
                     skipped.append((source.name, f"its grant is {state.replace('_', ' ')}"))
                     continue
-                reports.append(self._ingest_one(source, workers, prune, progress))
+                try:
+                    reports.append(self._ingest_one(source, workers, prune, progress))
+                except PolicyDenied as denied:  # an order, a rule of the home's own
+                    if names:
+                        raise
+                    skipped.append((source.name, denied.message))
         return self.ingested(reports, skipped)
 
     def watch(
@@ -471,6 +479,11 @@ class Home:
     def clients(self) -> Contracts:
         """Organisations that may search here: `add`, `end`, `all`, `get` (docs/clients.md)."""
         return Contracts(self.parts.stores)
+
+    @property
+    def orders(self) -> OrderDesk:
+        """What regulators, courts and platforms demand: `draft`, `simulate`, `apply`, ... (docs/orders.md)."""
+        return OrderDesk(Orders(self.parts.followed().stores, self.parts.eraser))
 
     @property
     def _registrar(self) -> Registrar:

@@ -18,6 +18,7 @@ from countenance.types import GrantState
 if TYPE_CHECKING:
     from countenance.app.home import Home
 
+OPEN_ORDERS = frozenset({"draft", "in_force", "stayed"})
 WARN_DAYS = 30  # a grant that ends within so many days is named
 
 
@@ -37,6 +38,7 @@ def status_of(home: Home) -> dict[str, Any]:
         "due": [duty for source in sources if (duty := erasure_due(source, now)) is not None],
         "requests": duties(home),
         "unfinished_erasures": len(records.erasures.unfinished()),
+        "orders": [about for about in map(home.orders.describe, home.orders.all()) if about["state"] in OPEN_ORDERS],
         "log_entries": len(parts.stores.log),
         "model": parts.followed().embedder.space.model,
         "space": parts.embedder.space.weights_sha256,

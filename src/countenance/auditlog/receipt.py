@@ -36,7 +36,7 @@ MAX_BYTES: Final = 16 * 2**20
 # kind of receipt -> kinds of log entries that may speak of it
 ENTRIES: Final[Mapping[str, frozenset[str]]] = {
     "erasure": frozenset({"erase.done"}),
-    "order": frozenset({"order.applied", "order.lifted", "order.stayed", "order.resumed"}),
+    "order": frozenset({"order.done"}),
     "request": frozenset({"request.decided", "request.withdrawn", "request.answered"}),
 }
 _FIELDS: Final = frozenset({"v", "id", "kind", "home", "about", "at"})

@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "duplicates": "duplicates",
     "client": "client",
     "person": "person",
+    "order": "order",
     "erase": "erase",
     "receipt": "receipt",
     "request": "request",

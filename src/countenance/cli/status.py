@@ -56,6 +56,13 @@ def tell(found: dict[str, Any]) -> None:
             f"countenance request show {request['request']}",
             fg="red" if late else None, bold=late,
         )  # fmt: skip
+    for order in found["orders"]:
+        from countenance.app.words import visible
+        from countenance.cli.order import STATES, demands
+
+        said, colour = STATES[order["state"]]
+        left = f"; not all done yet: countenance order apply {order['id'][:8]}" if order["unfinished"] else ""
+        click.echo(f"  order {order['id'][:8]} ({visible(demands(order))}): {click.style(said, fg=colour)}{left}")
     if found["unfinished_erasures"]:
         click.secho(f"  {several(found['unfinished_erasures'], 'erasure')} to finish: countenance doctor", fg="red")
     if not found["sources"]:

@@ -108,8 +108,15 @@ class Eraser:
 
     def source(self, source: Source, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
         """A source, its grant and evidence are erased, with every picture that stands in no other source."""
-        target = Target("source", source.uid, authority, source_id=source.id, named=self._named(source.name))
-        return self._erase(target, dry_run=dry_run)
+        return self._erase(self.target_of(source, authority), dry_run=dry_run)
+
+    def target_of(self, source: Source, authority: str | None) -> Target:
+        """What `source` takes."""
+        return Target("source", source.uid, authority, source_id=source.id, named=self._named(source.name))
+
+    def take(self, target: Target) -> ErasureReport:
+        """What an order names is erased: the very target that was rehearsed."""
+        return self._erase(target)
 
     def source_named(self, name: str) -> ErasureReport:
         """The account of the source that had this name and was erased. Raises NotFound."""

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from countenance.errors import GrantInvalid
+from countenance.errors import GrantInvalid, WrongUse
 from countenance.permits import Act
+from countenance.pipeline.documents import read_document
 from countenance.pipeline.look import Looker
 from countenance.pipeline.refresh import space_id_of
 from countenance.pipeline.sealing import (
@@ -29,8 +30,6 @@ from countenance.records.sources import NewGrant, SealedSubject, Source
 from countenance.rights.grants import GrantTerms
 from countenance.rights.subjects import SubjectLine
 from countenance.types import AlignedFace, Vectors
-
-MAX_EVIDENCE_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,13 +193,6 @@ def _refuse_kept_out(
 def read_evidence(path: Path) -> bytes:
     """The document. Raises GrantInvalid: not a readable file, empty, or over 64 MB."""
     try:
-        data = path.read_bytes() if path.is_file() else None
-    except OSError as error:
-        raise GrantInvalid(
-            f"the evidence {path} can't be read: {error.strerror}", "name a file you may read"
-        ) from error
-    if data is None:
-        raise GrantInvalid(f"the evidence {path} is not a file", "name the signed form, contract or decision")
-    if not 0 < len(data) <= MAX_EVIDENCE_BYTES:
-        raise GrantInvalid(f"the evidence {path} has {len(data):,} bytes", "a document of 1 byte to 64 MB")
-    return data
+        return read_document(path, "the evidence", "name the signed form, contract or decision")
+    except WrongUse as error:
+        raise GrantInvalid(error.message, error.hint) from error

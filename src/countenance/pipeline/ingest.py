@@ -52,6 +52,7 @@ TRANSIENT: Final = frozenset(
         RejectReason.BAD_SIDECAR,
         RejectReason.LINK,
         RejectReason.NOT_A_FILE,
+        RejectReason.NOT_PERMITTED,  # an order may have been lifted since, an opt-out withdrawn
     }
 )
 
@@ -118,15 +119,19 @@ class _Recorded:
 
 
 class _Standing:
-    """A permit to collect that is decided anew before it runs out."""
+    """A permit to collect that is decided anew before it runs out, and when the policy has moved: an order may stop."""
 
-    def __init__(self, decide: Callable[[], Permit]) -> None:
+    def __init__(self, decide: Callable[[], Permit], version: Callable[[], int]) -> None:
         self._decide = decide
+        self._version = version
         self._permit: Permit | None = None
+        self._decided_at = -1
 
     def permit(self) -> Permit:
-        if self._permit is None or time.monotonic() > self._permit.expires_s - PERMIT_TERM_S / 2:
-            self._permit = self._decide()
+        version = self._version()
+        fresh = self._permit is not None and time.monotonic() <= self._permit.expires_s - PERMIT_TERM_S / 2
+        if self._permit is None or not fresh or version != self._decided_at:
+            self._permit, self._decided_at = self._decide(), version
         return self._permit
 
 
@@ -175,7 +180,7 @@ class Ingest:
         """
         started = time.monotonic()
         self._eraser.resume()
-        standing = _Standing(self._decide_collect)
+        standing = _Standing(self._decide_collect, self._stores.records.sources.policy_version)
         standing.permit()
         self._run_id, killed = self._stores.records.pictures.begin_run(self._source.id, self._stores.clock())
         if killed:
@@ -251,6 +256,7 @@ class Ingest:
         seen: list[int] = []
         seen_rejected: list[int] = []
         read: list[tuple[PlacementRow, bytes]] = []
+        collectable: dict[ClassId, bool] = {}
         for found, place in zip(window, places, strict=True):
             before = known.get(place)
             corrected = None if before is None or not _same_file(before, found) else before.corrected
@@ -269,7 +275,13 @@ class Ingest:
                 else:
                     self._tally.rejected[before.reason] += 1
                 continue
-            data = self._collector.read(found, standing.permit(), max_bytes=MAX_BYTES)
+            permit = standing.permit()
+            if class_id not in collectable:  # an order may stop collecting where the picture's own sidecar says it is
+                collectable[class_id] = class_id in self._stores.policy.consider(self._stores.ask(Act.COLLECT)).allowed
+            if not collectable[class_id]:
+                self._reject(found.place, found.size, found.mtime_ns, Rejected(RejectReason.NOT_PERMITTED))
+                continue
+            data = self._collector.read(found, permit, max_bytes=MAX_BYTES)
             if isinstance(data, Rejected):
                 self._reject(found.place, found.size, found.mtime_ns, data)
                 continue

@@ -52,6 +52,11 @@ def probe_binding(log_entry: str) -> str:
     return f"case|{log_entry}|probe"
 
 
+def paper_binding(order_uid: str, blob: str) -> str:
+    """Of a paper of an order, by the name of its blob."""
+    return f"order|{order_uid}|{blob}"
+
+
 def pack_vector(vector: NDArray[np.float32]) -> bytes:
     """Little-endian float16, as the index holds it, so that a rebuilt index gives the scores of the first one."""
     return vector.astype("<f2").tobytes()

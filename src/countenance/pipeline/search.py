@@ -145,7 +145,8 @@ class Searcher:
                 if kept is None or self.stores.records.cases.keep_shown(kept, faces, decision.version):
                     break
             # The policy moved while we searched: an order or erasure in force now binds this search too.
-            permit, decision = self.stores.policy.decide(ask, record=record)
+            again = {**record, "again": permit.log_entry}  # which decision this one replaces
+            permit, decision = self.stores.policy.decide(ask, record=again)
         searched = round_up_searched(counted)
         shown = time.perf_counter()
         result = SearchResult(

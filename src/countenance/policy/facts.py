@@ -6,7 +6,7 @@ attributes, never per face).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -128,13 +128,17 @@ def client_facts(uid: str | None, clients: Iterable[Client], orders: Iterable[Or
     found = next((client for client in clients if client.uid == uid), None)
     if found is None:
         return ClientFacts(named=True)
+    covering = [
+        order for order in in_force(orders, now) if any(aims_at_client(*target, found) for target in order.targets)
+    ]
+    over = found.ended_at is not None or any(order.ends_contracts for order in covering)
     return ClientFacts(
         named=True,
         known=True,
         client_class=str(found.client_class),
-        contract="active" if found.ended_at is None else "ended",
+        contract="ended" if over else "active",
         covered_by=_covered_by(frozenset({found.jurisdiction})),
-        stopped=_stopped(orders, now, lambda scope, value: aims_at_client(scope, value, found)),
+        stopped=_stopped(covering),
     )
 
 
@@ -155,7 +159,9 @@ def facts_of(policy_class: PolicyClass, orders: Iterable[Order], now: datetime, 
         known=known,
         within_grant=all(place == UNKNOWN or jurisdictions.within(place, allowed) for place in places),
         flags=policy_class.flags,
-        stopped=_stopped(orders, now, lambda scope, value: aims_at(scope, value, policy_class)),
+        stopped=_stopped(
+            order for order in in_force(orders, now) if any(aims_at(*target, policy_class) for target in order.targets)
+        ),
         client=client,
     )
 
@@ -165,14 +171,17 @@ def _covered_by(places: frozenset[str]) -> frozenset[str]:
     return known.union(*(jurisdictions.parents(place) for place in known))
 
 
-def _stopped(orders: Iterable[Order], now: datetime, aimed: Callable[[str, str], bool]) -> frozenset[str]:
-    """What these orders stop together, so that of two that disagree the stricter holds.
+def in_force(orders: Iterable[Order], now: datetime) -> Iterator[Order]:
+    """Those that bind at `now`.
 
-    An order is in force from the commit that applied it, and a clock that is set back does not end it; its own term
-    does.
+    Each does from the commit that applied it, and a clock that is set back does not end it; its own term does.
     """
-    in_force = (order for order in orders if order.ends_at is None or now < order.ends_at)
-    return frozenset().union(*(o.stops for o in in_force if any(aimed(*target) for target in o.targets)))
+    return (order for order in orders if order.ends_at is None or now < order.ends_at)
+
+
+def _stopped(orders: Iterable[Order]) -> frozenset[str]:
+    """What these stop together: of two that disagree the stricter holds."""
+    return frozenset().union(*(order.stops for order in orders))
 
 
 def aims_at(scope: str, value: str, policy_class: PolicyClass) -> bool:

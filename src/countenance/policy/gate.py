@@ -139,6 +139,10 @@ _EXPLAINED = {
         "an organisation's search names its reason",
         "name it: --case REFERENCE",
     ),
+    **{
+        f"order-stop-{act}": (f"an order in force stops {act}", "`countenance order list` names the orders")
+        for act in ("collecting", "embedding", "offering")
+    },
     "client-unknown": ("there is no such client", "`countenance client list` names them"),
     "client-contract-ended": ("the client's contract has ended", "`countenance client show NAME` says since when"),
     "client-order-stop-offering": (

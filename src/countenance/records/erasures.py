@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 
@@ -20,6 +20,7 @@ from countenance.records.sources import move_policy_version
 from countenance.records.support import drop_placements
 from countenance.types import Box, ClassId, FaceId, FaceRefusal
 
+T = TypeVar("T")
 FACES_A_STEP: Final = 1000
 # Where somebody asked for it, what is left of a face in a picture that stays says why. What an opt-out keeps out may
 # come back when that is withdrawn (`records/requests.py`). In other scopes (a source, a jurisdiction, what an ingest
@@ -123,6 +124,19 @@ class Erasures:
         """What `hide` would come to, found out by the same steps, which are then undone."""
         with self._db.rehearsal() as connection:
             return _hide(connection, target, uuid.uuid4(), at).counts
+
+    def rehearse_all(
+        self, targets: Sequence[Target], at: datetime, look: Callable[[sa.Connection, Callable[[], list[Erasure]]], T]
+    ) -> T:
+        """What `look` finds before and after it calls for all of them to be hidden in turn; then that is undone."""
+        with self._db.rehearsal() as connection:
+            return look(connection, lambda: [_hide(connection, target, uuid.uuid4(), at) for target in targets])
+
+    def on_word_of(self, authority: str) -> tuple[Erasure, ...]:
+        """Every erasure on that word, done or not, oldest first."""
+        query = t.erasures.select().where(t.erasures.c.authority == authority).order_by(t.erasures.c.id)
+        with self._db.read() as connection:
+            return tuple(_erasure(row) for row in connection.execute(query))
 
     def hidden_faces(self, erasure: Erasure) -> Iterator[tuple[HiddenFace, ...]]:
         """The faces of an erasure still in the records, in parts; `forget_faces` each part before the next."""

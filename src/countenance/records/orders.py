@@ -17,8 +17,9 @@ import sqlalchemy as sa
 from countenance.errors import NotFound, WrongUse
 from countenance.records import schema as t
 from countenance.records.database import Database
+from countenance.records.receipts import Receipt, keep_receipt
 from countenance.records.sources import move_policy_version
-from countenance.types import Order
+from countenance.types import Order, OrderTerms
 
 
 class OrderState(StrEnum):
@@ -42,27 +43,13 @@ class Paper:
 
 
 @dataclass(frozen=True, slots=True)
-class NewOrder:
-    """An order as it is to be recorded; `rights` has checked it."""
-
-    stops: frozenset[str]
-    deletes: bool
-    deletes_unknown: bool
-    ends_contracts: bool
-    targets: tuple[tuple[str, str], ...]  # as in types.Order
-    authority: str
-    dated: str
-    ends_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class OrderRecord:
     """An order with what became of it."""
 
     id: int
     uid: str
-    terms: NewOrder
-    key_id: bytes | None  # None: of an earlier version of Countenance, without papers
+    terms: OrderTerms
+    key_id: bytes | None  # seals its papers; None: it has none, from before there were commands for orders
     drafted_at: datetime
     starts_at: datetime | None
     stayed_at: datetime | None
@@ -127,7 +114,7 @@ class Orders:
         return tuple(_record(row, [paper for paper in papers if paper.order_id == row.id]) for row in rows)
 
     # --- writes --------------------------------------------------------------------------------------------------
-    def draft(self, *, uid: uuid.UUID, terms: NewOrder, key_id: bytes, paper: Paper) -> OrderRecord:
+    def draft(self, *, uid: uuid.UUID, terms: OrderTerms, key_id: bytes, paper: Paper) -> OrderRecord:
         """The order is recorded with its document, and stops nothing yet."""
         with self._db.write() as connection:
             made = connection.execute(
@@ -141,48 +128,51 @@ class Orders:
             _keep(connection, int(made.inserted_primary_key[0]), paper)  # type: ignore[index]  # one row
         return self.get(str(uid))
 
-    def put_in_force(self, order: OrderRecord, at: datetime, plan: Mapping[str, Any], *, done: bool) -> OrderRecord:
-        """In force in every process with this commit; one that is already stays as it was.
-
-        done: nothing else is to be done for it.
-        """
+    def put_in_force(self, order: OrderRecord, at: datetime, plan: Mapping[str, Any]) -> OrderRecord:
+        """In force in every process with this commit; one that is already stays as it was."""
         with self._db.write() as connection:
             changed = connection.execute(
                 t.orders.update()
                 .where(t.orders.c.id == order.id, t.orders.c.starts_at.is_(None), t.orders.c.lifted_at.is_(None))
-                .values(starts_at=at, plan=dict(plan), done_at=at if done else None)
+                .values(starts_at=at, plan=dict(plan))
             )
             if changed.rowcount:
                 move_policy_version(connection)
         return self.get(order.uid)
 
-    def done(self, order: OrderRecord, at: datetime, outcome: Mapping[str, Any]) -> OrderRecord:
-        """All that it demands at once is done."""
+    def done(
+        self, order: OrderRecord, at: datetime, outcome: Mapping[str, Any], receipt: Receipt | None = None
+    ) -> OrderRecord:
+        """All that it demands at once is done, and its receipt is kept."""
         with self._db.write() as connection:
             connection.execute(
                 t.orders.update().where(t.orders.c.id == order.id).values(done_at=at, outcome=dict(outcome))
             )
+            if receipt is not None:
+                keep_receipt(connection, receipt)
         return self.get(order.uid)
 
-    def stay(self, order: OrderRecord, paper: Paper) -> OrderRecord:
+    def stay(self, order: OrderRecord, paper: Paper, key_id: bytes) -> OrderRecord:
         """It stops nothing from this commit on, until `resume`. Raises WrongUse: it is over, stayed or a draft."""
         in_force = sa.and_(t.orders.c.starts_at.is_not(None), t.orders.c.stayed_at.is_(None))
-        return self._decide(order, paper, in_force, stayed_at=paper.at)
+        return self._decide(order, paper, key_id, in_force, stayed_at=paper.at)
 
-    def resume(self, order: OrderRecord, paper: Paper) -> OrderRecord:
+    def resume(self, order: OrderRecord, paper: Paper, key_id: bytes) -> OrderRecord:
         """It stops what it stopped, from this commit on. Raises WrongUse: it is not stayed."""
-        return self._decide(order, paper, t.orders.c.stayed_at.is_not(None), stayed_at=None)
+        return self._decide(order, paper, key_id, t.orders.c.stayed_at.is_not(None), stayed_at=None)
 
-    def lift(self, order: OrderRecord, paper: Paper) -> OrderRecord:
+    def lift(self, order: OrderRecord, paper: Paper, key_id: bytes) -> OrderRecord:
         """It is over for good. Raises WrongUse: it is already."""
-        return self._decide(order, paper, sa.true(), lifted_at=paper.at)
+        return self._decide(order, paper, key_id, sa.true(), lifted_at=paper.at)
 
     def _decide(
-        self, order: OrderRecord, paper: Paper, fits: sa.ColumnElement[bool], **times: datetime | None
+        self, order: OrderRecord, paper: Paper, key_id: bytes, fits: sa.ColumnElement[bool], **times: datetime | None
     ) -> OrderRecord:
         with self._db.write() as connection:
             changed = connection.execute(
-                t.orders.update().where(t.orders.c.id == order.id, t.orders.c.lifted_at.is_(None), fits).values(**times)
+                t.orders.update()
+                .where(t.orders.c.id == order.id, t.orders.c.lifted_at.is_(None), fits)
+                .values(key_id=key_id, **times)
             )
             if not changed.rowcount:
                 raise WrongUse(
@@ -204,7 +194,7 @@ def orders_in_force(connection: sa.Connection) -> tuple[Order, ...]:
     return tuple(
         Order(
             id=row.id, stops=frozenset(row.stops), targets=frozenset((scope, value) for scope, value in row.targets),
-            starts_at=row.starts_at, ends_at=row.ends_at,
+            starts_at=row.starts_at, ends_at=row.ends_at, ends_contracts=row.ends_contracts,
         )
         for row in rows
     )  # fmt: skip
@@ -219,7 +209,7 @@ def _keep(connection: sa.Connection, order_id: int, paper: Paper) -> None:
 
 
 def _record(row: Any, papers: Sequence[Any]) -> OrderRecord:
-    terms = NewOrder(
+    terms = OrderTerms(
         stops=frozenset(row.stops), deletes=row.deletes, deletes_unknown=row.deletes_unknown,
         ends_contracts=row.ends_contracts, targets=tuple((scope, value) for scope, value in row.targets),
         authority=row.authority, dated=row.dated, ends_at=row.ends_at,

@@ -8,6 +8,7 @@ from pathlib import Path
 from countenance.records.cases import Cases
 from countenance.records.changes import ChangeList
 from countenance.records.clients import Clients
+from countenance.records.coverage import Coverage
 from countenance.records.database import Database, open_sqlite
 from countenance.records.duplicates import DuplicateReads
 from countenance.records.erasures import Erasures
@@ -45,6 +46,7 @@ class RecordStore:
     requests: Requests
     suppressions: Suppressions
     receipts: Receipts
+    coverage: Coverage
 
     def close(self) -> None:
         """No connection is left open."""
@@ -71,6 +73,7 @@ def record_store(database: Database) -> RecordStore:
         Requests(database),
         Suppressions(database),
         Receipts(database),
+        Coverage(database),
     )
 
 

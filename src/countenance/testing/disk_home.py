@@ -284,3 +284,15 @@ def evaluate_and_use(tell: Tell, path: str, people: str) -> None:
         found = home.evaluate(people=people, use=True)
         assert found.calibration is not None
         tell(found.calibration.id)
+
+
+def apply_order(tell: Tell, path: str, order: str) -> None:
+    """`countenance order apply`."""
+    with opened(path) as home:
+        tell(home.orders.apply(order).as_dict())
+
+
+def decide_order(tell: Tell, path: str, what: str, order: str, document: str) -> None:
+    """`countenance order stay`, `resume` or `lift`."""
+    with opened(path) as home:
+        tell(home.orders.describe(getattr(home.orders, what)(order, document)))

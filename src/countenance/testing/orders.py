@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from countenance.records.orders import NewOrder, OrderRecord, Paper
+from countenance.records.orders import OrderRecord, Paper
 from countenance.records.store import RecordStore
+from countenance.types import OrderTerms
 
 
 def a_paper(kind: str, at: datetime) -> Paper:
@@ -25,11 +26,11 @@ def in_force(
         "targets": ((scope, value),), "authority": "a court", "dated": at.date().isoformat(), "ends_at": None, **more,
     }  # fmt: skip
     drafted = records.orders.draft(
-        uid=uuid.uuid4(), terms=NewOrder(**terms), key_id=bytes(16), paper=a_paper("order", at)
+        uid=uuid.uuid4(), terms=OrderTerms(**terms), key_id=bytes(16), paper=a_paper("order", at)
     )
-    return records.orders.put_in_force(drafted, at, {}, done=True)
+    return records.orders.done(records.orders.put_in_force(drafted, at, {}), at, {})
 
 
 def lift(records: RecordStore, order: OrderRecord, at: datetime) -> OrderRecord:
     """It is over."""
-    return records.orders.lift(order, a_paper("lift", at))
+    return records.orders.lift(order, a_paper("lift", at), bytes(16))

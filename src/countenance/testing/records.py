@@ -135,13 +135,13 @@ class RecordStoreContract:
         assert records.clients.end(client, NOW + timedelta(days=1)) == ended
         assert not moved()
         for decide in (records.orders.stay, records.orders.resume, records.orders.lift):
-            decided = decide(order, orders.a_paper("stay", NOW))
+            decided = decide(order, orders.a_paper("stay", NOW), bytes(16))
             assert moved()
             stopping = [o.id for o in records.policy.facts()[2]]
             assert stopping == ([order.id] if decide == records.orders.resume else [])
         assert len(decided.papers) == 4
         with pytest.raises(WrongUse):
-            records.orders.lift(order, orders.a_paper("lift", NOW))
+            records.orders.lift(order, orders.a_paper("lift", NOW), bytes(16))
 
     # --- pictures ------------------------------------------------------------------------------------------------
     def test_a_batch_permitted_under_an_older_policy_writes_nothing(self, records: RecordStore) -> None:
