@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 BITS: Final = 256
 BANDS: Final = 16
 COMPLETE_BITS: Final = 31  # up to here every pair is found
-CHUNK: Final = 2**19  # pairs compared at once: some 40 MB
+CHUNK: Final = 2**16  # pairs compared at once: 5 MB, which caches hold; eight times as many take a third longer
 Hashes: TypeAlias = NDArray[np.uint8]  # (N, 32)
 Indices: TypeAlias = NDArray[np.int64]
 
@@ -39,10 +39,11 @@ def near_pairs(hashes: Hashes, radius: int) -> Iterator[tuple[int, int]]:
         keys = bands[order, band].astype(np.int64)
         starts = np.searchsorted(keys, np.arange(2**16 + 1))
         words = hashes[order].view("<u8")
+        halves = np.ascontiguousarray(words[:, :2])
         for left, right in _candidates(keys, starts):
-            near = _differing(words[left, :2], words[right, :2]) <= radius  # half of the bits: of strangers' 1 in 10^8
+            near = _differing(halves, left, right) <= radius  # of strangers' 1 in 10^8; within 48 bits 1 in 300
             left, right = left[near], right[near]  # noqa: PLW2901  # the few that are left
-            near = _differing(words[left], words[right]) <= radius
+            near = _differing(words, left, right) <= radius
             for i, j in zip(order[left[near]].tolist(), order[right[near]].tolist(), strict=True):
                 yield min(i, j), max(i, j)
 
@@ -73,9 +74,16 @@ def _pairs(at: Indices, first: Indices, end: Indices) -> Iterator[tuple[Indices,
         begin = stop
 
 
-def _differing(a: NDArray[np.uint64], b: NDArray[np.uint64]) -> NDArray[np.int64]:
-    bits: NDArray[np.int64] = np.bitwise_count(a ^ b).sum(axis=1, dtype=np.int64)
-    return bits
+def _differing(words: NDArray[np.uint64], left: Indices, right: Indices) -> NDArray[np.uint16]:
+    """(n,) the bits in which row left[i] of (N, W) words differs from row right[i].
+
+    By `take`, and added up by columns: rows[left] and a sum by rows take nine times as long.
+    """
+    counts = np.bitwise_count(words.take(left, axis=0) ^ words.take(right, axis=0))
+    total: NDArray[np.uint16] = counts[:, 0].astype(np.uint16)
+    for column in range(1, counts.shape[1]):
+        total += counts[:, column]
+    return total
 
 
 class Groups:
