@@ -163,7 +163,8 @@ def listing(count: int) -> None:
         hashes[count - 1 - row] = np.packbits(bits)
     started = time.process_time()
     groups = Groups(count)
-    groups.join(near_pairs(hashes, NEAR_BITS))
+    for left, right, _ in near_pairs(hashes, NEAR_BITS):
+        groups.join(left, right)
     found = len(groups.several())
     print(f"{count:,} hashes: {time.process_time() - started:.1f} s of CPU, {found:,} of {copies:,} pairs found")
 

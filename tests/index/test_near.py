@@ -21,6 +21,11 @@ def family(seed: int, count: int, radius: int) -> np.ndarray:
     return np.unique(rows, axis=0)
 
 
+def listed(rows, radius):
+    """(i, j) of all pairs that were found, as often as they were."""
+    return [(int(i), int(j)) for left, right, _ in near_pairs(rows, radius) for i, j in zip(left, right, strict=True)]
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32), st.integers(2, 60), st.integers(1, COMPLETE_BITS))
 def test_every_pair_within_the_bound_is_found_and_no_other(seed, count, radius):
@@ -31,16 +36,21 @@ def test_every_pair_within_the_bound_is_found_and_no_other(seed, count, radius):
         for j in range(i + 1, len(rows))
         if distance(rows[i].tobytes(), rows[j].tobytes()) <= radius
     }
-    assert set(near_pairs(rows, radius)) == wanted
+    found = listed(rows, radius)
+    assert set(found) == wanted
+    assert len(found) == len(wanted), "each pair comes once"
+    for left, right, bits in near_pairs(rows, radius):
+        pairs = zip(left, right, strict=True)
+        assert bits.tolist() == [distance(rows[i].tobytes(), rows[j].tobytes()) for i, j in pairs]
 
 
 @pytest.mark.parametrize("chunk", [1, 7])
 def test_how_many_are_compared_at_once_changes_nothing(monkeypatch, chunk):
     rows = family(3, 40, 20)
-    whole = set(near_pairs(rows, 31))
+    whole = set(listed(rows, 31))
     monkeypatch.setattr(near, "CHUNK", chunk)
     assert whole
-    assert set(near_pairs(rows, 31)) == whole
+    assert set(listed(rows, 31)) == whole
 
 
 def test_beyond_the_bound_a_few_are_missed():
@@ -50,13 +60,31 @@ def test_beyond_the_bound_a_few_are_missed():
         a = chance.integers(0, 256, 32, np.uint8)
         bits = np.unpackbits(a)
         bits[chance.choice(256, 48, replace=False)] ^= 1
-        found += bool(list(near_pairs(np.stack([a, np.packbits(bits)]), 48)))
+        found += bool(listed(np.stack([a, np.packbits(bits)]), 48))
     assert 0.93 <= found / 200 <= 1.0
 
 
 def test_nothing_and_one_row_have_no_pairs():
-    assert list(near_pairs(np.empty((0, 32), np.uint8), 31)) == []
-    assert list(near_pairs(np.zeros((1, 32), np.uint8), 31)) == []
+    assert listed(np.empty((0, 32), np.uint8), 31) == []
+    assert listed(np.zeros((1, 32), np.uint8), 31) == []
+
+
+def test_of_rows_that_are_all_alike_each_pair_comes_once_and_all_are_one_group():
+    chance = np.random.default_rng(2)
+    bits = np.repeat(np.unpackbits(chance.integers(0, 256, (1, 32), np.uint8), axis=1), 300, axis=0)
+    bits[np.arange(300), chance.integers(0, 256, 300)] ^= 1
+    bits[np.arange(300), chance.integers(0, 256, 300)] ^= 1
+    rows = np.unique(np.packbits(bits, axis=1), axis=0)
+    found, groups = listed(rows, 31), Groups(len(rows))
+    assert len(found) == len(set(found)) == len(rows) * (len(rows) - 1) // 2
+    for left, right, _ in near_pairs(rows, 31):
+        groups.join(left, right)
+    assert groups.several() == [list(range(len(rows)))]
+
+
+def test_opposites_are_not_near():
+    rows = np.stack([np.zeros(32, np.uint8), np.full(32, 255, np.uint8)])  # 256 bits, which one byte can't count
+    assert listed(rows, 48) == []
 
 
 @settings(max_examples=100, deadline=None)
@@ -66,7 +94,8 @@ def test_nothing_and_one_row_have_no_pairs():
 def test_groups_are_what_the_pairs_connect(case):
     count, pairs = case
     groups = Groups(count)
-    groups.join(pairs)
+    for part in (pairs[::2], pairs[1::2]):
+        groups.join(np.array([i for i, _ in part], np.int64), np.array([j for _, j in part], np.int64))
     reach = [{row} for row in range(count)]
     for _ in range(count):
         for i, j in pairs:

@@ -8,7 +8,7 @@ Source: multi-index hashing, Norouzi, Punjani and Fleet 2012, doi:10.1109/CVPR.2
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -20,6 +20,7 @@ COMPLETE_BITS: Final = 31  # up to here every pair is found
 CHUNK: Final = 2**16  # pairs compared at once: 5 MB, which caches hold; eight times as many take a third longer
 Hashes: TypeAlias = NDArray[np.uint8]  # (N, 32)
 Indices: TypeAlias = NDArray[np.int64]
+Pairs: TypeAlias = tuple[Indices, Indices, Indices]  # (n,) each: the smaller row, the larger, the bits that differ
 
 
 def distance(a: bytes, b: bytes) -> int:
@@ -27,8 +28,8 @@ def distance(a: bytes, b: bytes) -> int:
     return (int.from_bytes(a) ^ int.from_bytes(b)).bit_count()
 
 
-def near_pairs(hashes: Hashes, radius: int) -> Iterator[tuple[int, int]]:
-    """(i, j), i < j, of rows that differ in at most `radius` bits; a pair may come several times.
+def near_pairs(hashes: Hashes, radius: int) -> Iterator[Pairs]:
+    """(i, j, bits): arrays of rows i < j that differ in `bits` <= `radius` bits; each pair comes once.
 
     Args: hashes: (N, 32) uint8, no row twice (equal rows would be a square number of pairs: group them first).
     """
@@ -41,11 +42,17 @@ def near_pairs(hashes: Hashes, radius: int) -> Iterator[tuple[int, int]]:
         words = hashes[order].view("<u8")
         halves = np.ascontiguousarray(words[:, :2])
         for left, right in _candidates(keys, starts):
-            near = _differing(halves, left, right) <= radius  # of strangers' 1 in 10^8; within 48 bits 1 in 300
+            near = np.flatnonzero(_differing(halves, left, right) <= radius)  # of strangers' 1 in 10^8; at 48 1 in 300
+            if not len(near):
+                continue
             left, right = left[near], right[near]  # noqa: PLW2901  # the few that are left
-            near = _differing(words, left, right) <= radius
-            for i, j in zip(order[left[near]].tolist(), order[right[near]].tolist(), strict=True):
-                yield min(i, j), max(i, j)
+            found = words.take(left, axis=0) ^ words.take(right, axis=0)
+            counts = np.bitwise_count(found.view("<u2"))  # (n, BANDS)
+            bits = counts.sum(axis=1, dtype=np.int64)
+            first = (counts <= 1).argmax(axis=1) == band  # an earlier band has given the others
+            here = (bits <= radius) & first
+            i, j = order[left[here]], order[right[here]]
+            yield np.minimum(i, j), np.maximum(i, j), bits[here]
 
 
 def _candidates(keys: Indices, starts: Indices) -> Iterator[tuple[Indices, Indices]]:
@@ -74,41 +81,45 @@ def _pairs(at: Indices, first: Indices, end: Indices) -> Iterator[tuple[Indices,
         begin = stop
 
 
-def _differing(words: NDArray[np.uint64], left: Indices, right: Indices) -> NDArray[np.uint16]:
-    """(n,) the bits in which row left[i] of (N, W) words differs from row right[i].
+def _differing(words: NDArray[np.uint64], left: Indices, right: Indices) -> NDArray[np.uint8]:
+    """(n,) the bits in which row left[i] of (N, 2) words differs from row right[i].
 
     By `take`, and added up by columns: rows[left] and a sum by rows take nine times as long.
     """
     counts = np.bitwise_count(words.take(left, axis=0) ^ words.take(right, axis=0))
-    total: NDArray[np.uint16] = counts[:, 0].astype(np.uint16)
-    for column in range(1, counts.shape[1]):
-        total += counts[:, column]
+    total: NDArray[np.uint8] = counts[:, 0] + counts[:, 1]
     return total
 
 
 class Groups:
-    """Rows joined by pairs, however long the chain between them (union-find with path halving)."""
+    """Rows joined by pairs, however long the chain between them. A group is known by its first row."""
 
     def __init__(self, count: int) -> None:
         """Each of `count` rows is alone."""
-        self._parent = list(range(count))
+        self._parent = np.arange(count)  # never larger than the row
 
-    def join(self, pairs: Iterable[tuple[int, int]]) -> None:
+    def join(self, left: Indices, right: Indices) -> None:
         """Both rows of each pair are in one group from now on."""
-        for i, j in pairs:
-            a, b = self._root(i), self._root(j)
-            self._parent[max(a, b)] = min(a, b)
+        while len(left):
+            a, b = self._roots(left), self._roots(right)
+            apart = a != b
+            left, right, a, b = left[apart], right[apart], a[apart], b[apart]
+            np.minimum.at(self._parent, np.maximum(a, b), np.minimum(a, b))  # of several, the smallest; then again
 
     def several(self) -> list[list[int]]:
         """The groups of two rows or more, each sorted, by their first row."""
-        members: dict[int, list[int]] = {}
-        for row in range(len(self._parent)):
-            members.setdefault(self._root(row), []).append(row)
-        return [rows for rows in members.values() if len(rows) > 1]
+        roots = self._roots(np.arange(len(self._parent)))
+        order = np.argsort(roots, kind="stable")
+        cuts = np.flatnonzero(np.diff(roots[order])) + 1
+        return [rows.tolist() for rows in np.split(order, cuts) if len(rows) > 1]
 
-    def _root(self, row: int) -> int:
+    def _roots(self, rows: Indices) -> Indices:
+        """The first row of each one's group; ways are halved on the way, so that none stays long."""
         parent = self._parent
-        while parent[row] != row:
-            parent[row] = parent[parent[row]]
-            row = parent[row]
-        return row
+        while True:
+            above = parent[rows]
+            top = parent[above]
+            if np.array_equal(above, top):
+                return above
+            parent[rows] = top
+            rows = above

@@ -8,7 +8,7 @@ suspended, withdrawn, expired, of unknown jurisdiction or under an order are not
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
@@ -16,7 +16,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from countenance.index.near import Groups, distance, near_pairs
+from countenance.index.near import Groups, Hashes, Pairs, near_pairs
 from countenance.permits import Act
 from countenance.pipeline.sealing import crop_hash_binding
 from countenance.pipeline.stack import CROP_BITS, NEAR_BITS
@@ -26,7 +26,9 @@ from countenance.records.sources import Source
 from countenance.types import ClassId, DuplicateLink, HomeKind, Purpose
 
 GROUPS_A_READ: Final = 100  # whose places are read at once
-Link: TypeAlias = tuple[DuplicateLink, int]  # why, and the bits in which the hashes differ
+_NO_LINK: Final = 2**62
+LINKS: Final = tuple(sorted(DuplicateLink))  # of two links at the same distance the first is told
+Rows: TypeAlias = NDArray[np.int64]  # (n,) of the pictures that are compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +77,11 @@ def find_duplicates(stores: Stores, sources: Sequence[Source], top: int | None =
     """
     scope = _Scope(stores, frozenset(source.id for source in sources))
     pictures = list(stores.records.duplicates.pictures(scope.classes(), scope.sources))
-    links = _near_links(pictures) | _crop_links(scope, pictures)
-    groups = Groups(len(pictures))
-    groups.join(links)
-    rows = groups.several() + [[row] for row in _alone(groups, pictures)]
+    links = _Links(len(pictures))
+    _link_near(links, pictures)
+    _link_crops(links, scope, pictures)
+    rows = links.groups.several()
+    rows += [[row] for row in _alone(rows, pictures)]
     rows.sort(key=lambda group: (-sum(pictures[row].places for row in group), group[0]))
     stores.log.append(
         "duplicates.shown",
@@ -108,13 +111,35 @@ class _Scope:
         return frozenset(class_id for ask in asks for class_id in self.stores.policy.consider(ask).allowed)
 
 
-def _near_links(pictures: Sequence[HashedPicture]) -> dict[tuple[int, int], Link]:
+class _Links:
+    """Which pictures belong together, and the nearest link of each. Pairs are not kept: of thousands of pictures that
+    are all alike there are millions.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.groups = Groups(count)
+        self._nearest = np.full(count, _NO_LINK, np.int64)  # bits and link as one number, nearer first
+
+    def add(self, link: DuplicateLink, pairs: Pairs) -> None:
+        """(n,) rows, (n,) rows and the bits in which the hashes differ."""
+        left, right, bits = pairs
+        self.groups.join(left, right)
+        for rows in (left, right):
+            np.minimum.at(self._nearest, rows, bits * len(LINKS) + LINKS.index(link))
+
+    def nearest(self, row: int) -> tuple[DuplicateLink, int] | None:
+        """Why a picture is in its group, and how many bits from there; None: it has no link."""
+        bits, link = divmod(int(self._nearest[row]), len(LINKS))
+        return None if self._nearest[row] == _NO_LINK else (LINKS[link], bits)
+
+
+def _link_near(links: _Links, pictures: Sequence[HashedPicture]) -> None:
     rows = [row for row, picture in enumerate(pictures) if picture.pdq]
-    hashes = [pictures[row].pdq or b"" for row in rows]
-    return {pair: (DuplicateLink.NEAR, bits) for pair, bits in _pairs(hashes, rows, NEAR_BITS)}
+    for pairs in _pairs(_table(pictures[row].pdq or b"" for row in rows), np.array(rows, np.int64), NEAR_BITS):
+        links.add(DuplicateLink.NEAR, pairs)
 
 
-def _crop_links(scope: _Scope, pictures: Sequence[HashedPicture]) -> dict[tuple[int, int], Link]:
+def _link_crops(links: _Links, scope: _Scope, pictures: Sequence[HashedPicture]) -> None:
     row_of = {picture.id: row for row, picture in enumerate(pictures)}
     rows: list[int] = []
     hashes: list[bytes] = []
@@ -124,39 +149,35 @@ def _crop_links(scope: _Scope, pictures: Sequence[HashedPicture]) -> dict[tuple[
             if found is not None and crop.picture_id in row_of:  # None: erased since the page was read
                 rows.append(row_of[crop.picture_id])
                 hashes.append(found)
-    links: dict[tuple[int, int], Link] = {}
-    for pair, bits in _pairs(hashes, rows, CROP_BITS):
-        if bits < links.get(pair, (None, 257))[1]:
-            links[pair] = (DuplicateLink.CROP, bits)
-    near = _near_of(links, pictures)
-    return {pair: link for pair, link in links.items() if pair not in near}
+    whole = _table(picture.pdq or bytes(32) for picture in pictures)
+    hashed = np.array([bool(picture.pdq) for picture in pictures], bool)
+    for left, right, bits in _pairs(_table(hashes), np.array(rows, np.int64), CROP_BITS):
+        apart = np.bitwise_count(whole[left] ^ whole[right]).sum(axis=1, dtype=np.int64)
+        # Where the whole pictures are near, that is a better reason than their crops.
+        only = ~(hashed[left] & hashed[right] & (apart <= NEAR_BITS))
+        links.add(DuplicateLink.CROP, (left[only], right[only], bits[only]))
 
 
-def _near_of(links: Mapping[tuple[int, int], Link], pictures: Sequence[HashedPicture]) -> set[tuple[int, int]]:
-    """Those pairs whose whole pictures are near: a better reason than their crops."""
-    return {
-        (i, j) for i, j in links if (a := pictures[i].pdq) and (b := pictures[j].pdq) and distance(a, b) <= NEAR_BITS
-    }
+def _table(hashes: Iterable[bytes]) -> Hashes:
+    return np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, 32)
 
 
-def _pairs(hashes: Sequence[bytes], rows: Sequence[int], radius: int) -> Iterator[tuple[tuple[int, int], int]]:
-    """((row, row), bits) of different rows, the smaller first, whose hashes are near. Equal hashes form a chain."""
-    table: NDArray[np.uint8] = np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, 32)
-    unique, first, inverse = np.unique(table, axis=0, return_index=True, return_inverse=True)
-    before: dict[int, int] = {}
-    for row, group in zip(rows, inverse.ravel().tolist(), strict=True):
-        if group in before and before[group] != row:
-            yield (min(before[group], row), max(before[group], row)), 0
-        before[group] = row
-    for i, j in near_pairs(unique, radius):
-        a, b = rows[first[i]], rows[first[j]]
-        if a != b:
-            yield (min(a, b), max(a, b)), distance(unique[i].tobytes(), unique[j].tobytes())
+def _pairs(hashes: Hashes, rows: Rows, radius: int) -> Iterator[Pairs]:
+    """(row, row, bits) of different rows whose hashes are near. Equal hashes form a chain."""
+    unique, first, inverse = np.unique(hashes, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(inverse.ravel(), kind="stable")
+    equal, chain = inverse.ravel()[order], rows[order]
+    here = np.flatnonzero((equal[1:] == equal[:-1]) & (chain[1:] != chain[:-1]))
+    yield chain[here], chain[here + 1], np.zeros(len(here), np.int64)
+    for i, j, bits in near_pairs(unique, radius):
+        left, right = rows[first[i]], rows[first[j]]
+        apart = left != right
+        yield left[apart], right[apart], bits[apart]
 
 
-def _alone(groups: Groups, pictures: Sequence[HashedPicture]) -> list[int]:
+def _alone(groups: Sequence[Sequence[int]], pictures: Sequence[HashedPicture]) -> list[int]:
     """Pictures like no other that stand at several places."""
-    grouped = {row for group in groups.several() for row in group}
+    grouped = {row for group in groups for row in group}
     return [row for row, picture in enumerate(pictures) if picture.places > 1 and row not in grouped]
 
 
@@ -164,21 +185,16 @@ def _told(
     scope: _Scope,
     pictures: Sequence[HashedPicture],
     groups: Sequence[Sequence[int]],
-    links: Mapping[tuple[int, int], Link],
+    links: _Links,
 ) -> Iterator[tuple[Copy, ...]]:
     """Each group's places, as far as they may be shown now: largest picture first, then by bytes."""
-    nearest: dict[int, Link] = {}
-    for (i, j), link in links.items():
-        for row in (i, j):
-            if row not in nearest or (link[1], link[0]) < (nearest[row][1], nearest[row][0]):
-                nearest[row] = link
     for start in range(0, len(groups), GROUPS_A_READ):
         some = groups[start : start + GROUPS_A_READ]
         ids = [pictures[row].id for group in some for row in group]
         places = scope.stores.records.duplicates.places(ids, scope.classes(), scope.sources)
         for group in some:
             copies = [
-                _copy(place, nearest.get(row) if number == 0 else None)
+                _copy(place, links.nearest(row) if number == 0 else None)
                 for row in group
                 for number, place in enumerate(places.get(pictures[row].id, []))
             ]
@@ -187,7 +203,7 @@ def _told(
                 yield tuple(copies)
 
 
-def _copy(place: Place, link: Link | None) -> Copy:
+def _copy(place: Place, link: tuple[DuplicateLink, int] | None) -> Copy:
     path = os.path.join(place.location, place.place)  # noqa: PTH118  # bytes: a file name need not be UTF-8
     why, bits = link or (DuplicateLink.EXACT, 0)
     return Copy(
