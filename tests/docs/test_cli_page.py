@@ -43,7 +43,7 @@ def test_no_help_shows_its_markup(doc, path):
     assert "\\b" not in doc("cli.md").section(path)
 
 
-NAMED = re.compile(r"(?:^|`)countenance(?: --[a-z]+ \S+)* ([a-z]+)(?: ([a-z]+))?", re.MULTILINE)
+NAMED = re.compile(r"(?:^|`)countenance(?: --[a-z]+ \S+)* ([a-z]+)(?: ([a-z][a-z-]*))?", re.MULTILINE)
 
 
 def test_every_command_that_the_documents_name_exists(root):

@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countenance.app import manifest as manifests
+from countenance.app.audit import Audit
 from countenance.app.orders import OrderDesk
 from countenance.app.receipts import HomeReceipts
 from countenance.app.requests import Requests, finish_decisions
 from countenance.app.settings import Settings, worker_count
-from countenance.app.wiring import LOG, Parts, make_home, open_parts
+from countenance.app.wiring import Parts, make_home, open_parts
 from countenance.app.words import visible
 from countenance.collect.folder import FolderCollector
 from countenance.errors import BadPicture, NotFound, PolicyDenied, WrongUse
@@ -385,12 +386,13 @@ class Home:
         return self.parts.crops.crop(face_id)
 
     def verify_log(self) -> dict[str, Any]:
-        """{"entries", "root", "verifier_key"} of a log that is whole. Raises LogBroken: names the first bad entry."""
-        from countenance.auditlog.verify import verify_log
+        """What `countenance log verify --json` answers, of a log that is whole. Raises LogBroken: the first bad one."""
+        return self.audit.verify()
 
-        signer = self.parts.log.signer
-        found = verify_log(self.path / LOG, signer.origin, signer.public_key)
-        return {"entries": found.entries, "root": found.root.hex(), "verifier_key": signer.verifier_key()}
+    @property
+    def audit(self) -> Audit:
+        """The log for those who oversee: `prove`, `export`, witnesses (docs/audit-log.md)."""
+        return Audit(self)
 
     # --- how good it is ------------------------------------------------------------------------------------------
     def evaluate(

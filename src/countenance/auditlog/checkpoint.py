@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from countenance.errors import LogBroken
 
 _ED25519: Final = b"\x01"  # signature type of signed-note
+COSIGNER: Final = b"\x04"  # of a timestamped cosignature (cosign.py)
 _SIGNATURE: Final = re.compile(r"\u2014 (\S+) ([A-Za-z0-9+/=]+)")
 
 
@@ -58,32 +60,32 @@ class Signer:
         return verifier_key(self.origin, self.public_key)
 
 
-def verifier_key(origin: str, public_key: bytes) -> str:
+def verifier_key(origin: str, public_key: bytes, kind: bytes = _ED25519) -> str:
     """The text form of a public key."""
-    encoded = base64.b64encode(_ED25519 + public_key).decode()
-    return f"{origin}+{key_hash(origin, public_key).hex()}+{encoded}"
+    encoded = base64.b64encode(kind + public_key).decode()
+    return f"{origin}+{key_hash(origin, public_key, kind).hex()}+{encoded}"
 
 
-def key_hash(origin: str, public_key: bytes) -> bytes:
+def key_hash(origin: str, public_key: bytes, kind: bytes = _ED25519) -> bytes:
     """The first 4 bytes of SHA-256(name || newline || type || key)."""
-    return hashlib.sha256(origin.encode() + b"\n" + _ED25519 + public_key).digest()[:4]
+    return hashlib.sha256(origin.encode() + b"\n" + kind + public_key).digest()[:4]
 
 
-def parse_verifier_key(text: str) -> tuple[str, bytes]:
-    """(origin, public key of 32 bytes). Raises LogBroken: it is no such key."""
+def parse_verifier_key(text: str, kind: bytes = _ED25519) -> tuple[str, bytes]:
+    """(origin, public key of 32 bytes). Raises LogBroken: it is no key of that kind."""
     try:
         origin, hashed, encoded = text.strip().split("+", 2)
         raw = base64.b64decode(encoded, validate=True)
     except (ValueError, binascii.Error) as error:
         raise LogBroken("this is no verifier key", "it looks like name+0123abcd+AQ...") from error
-    if raw[:1] != _ED25519 or len(raw) != 33 or key_hash(origin, raw[1:]).hex() != hashed:
+    if raw[:1] != kind or len(raw) != 33 or key_hash(origin, raw[1:], kind).hex() != hashed:
         raise LogBroken("this is no verifier key, or a damaged one", "copy it again from whoever keeps the log")
     return origin, raw[1:]
 
 
 def open_checkpoint(note: str, origin: str, public_key: bytes) -> Checkpoint:
     """The checkpoint that a note holds, its signature checked. Raises LogBroken."""
-    body, _, signatures = note.partition("\n\n")
+    body, signed = split_note(note)
     lines = body.split("\n")
     if len(lines) < 3 or lines[0] != origin:
         raise LogBroken("the checkpoint is another log's, or none")
@@ -93,11 +95,7 @@ def open_checkpoint(note: str, origin: str, public_key: bytes) -> Checkpoint:
         raise LogBroken("the checkpoint is malformed") from error
     if size < 0 or str(size) != lines[1] or len(root) != 32:
         raise LogBroken("the checkpoint is malformed")
-    for name, encoded in _SIGNATURE.findall(signatures):
-        try:
-            raw = base64.b64decode(encoded, validate=True)
-        except binascii.Error:
-            continue
+    for name, raw in signed:
         if name == origin and raw[:4] == key_hash(origin, public_key):
             try:
                 Ed25519PublicKey.from_public_bytes(public_key).verify(raw[4:], (body + "\n").encode())
@@ -105,3 +103,13 @@ def open_checkpoint(note: str, origin: str, public_key: bytes) -> Checkpoint:
                 continue
             return Checkpoint(origin, size, root)
     raise LogBroken("the checkpoint's signature does not fit")
+
+
+def split_note(note: str) -> tuple[str, list[tuple[str, bytes]]]:
+    """(text without its last newline, [(name, key hash and signature)]) of a signed note; nothing is checked."""
+    body, _, signatures = note.partition("\n\n")
+    signed: list[tuple[str, bytes]] = []
+    for name, encoded in _SIGNATURE.findall(signatures):
+        with suppress(binascii.Error):
+            signed.append((name, base64.b64decode(encoded, validate=True)))
+    return body, signed

@@ -113,6 +113,24 @@ class SqliteLog:
             [(record, salt)] = self._read("SELECT record, salt FROM entries WHERE position = ?", (position,))
         return EntryProof(position, bytes(record), bytes(salt), tuple(path), checkpoint)
 
+    def raw_entries(self) -> Iterator[tuple[int, bytes, bytes]]:
+        """(position, record, salt) in order, a page at a time."""
+        start = 0
+        while page := self._read(
+            "SELECT position, record, salt FROM entries WHERE position >= ? ORDER BY position LIMIT ?", (start, PAGE)
+        ):
+            yield from ((position, bytes(record), bytes(salt)) for position, record, salt in page)
+            start = page[-1][0] + 1
+
+    def position_of(self, entry_id: str) -> int | None:
+        """The position of the entry with that id."""
+        found = self._read("SELECT position FROM entries WHERE id = ?", (entry_id,))
+        return int(found[0][0]) if found else None
+
+    def checkpoint_of(self, size: int) -> str:
+        """The signed checkpoint of the first `size` entries, size > 0."""
+        return str(self._read("SELECT checkpoint FROM entries WHERE position = ?", (size - 1,))[0][0])
+
     def prove_growth(self, old: int) -> tuple[list[bytes], str]:
         """(proof that the log of `old` entries is the beginning of this one, checkpoint that it leads to).
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import click
 
 from countenance.cli.base import Group, Session, pass_session, several
@@ -13,21 +16,118 @@ def command() -> None:
 
 
 @command.command(short_help="Check every entry; name the first that does not fit.")
+@click.option("--from", "kept", type=click.Path(path_type=Path), metavar="FILE",
+              help="A checkpoint that was kept outside: the log must continue it.")  # fmt: skip
+@click.option("--proof", type=click.Path(path_type=Path), metavar="FILE", help="Check a proof of one entry instead.")
+@click.option("--export", type=click.Path(path_type=Path), metavar="FILE", help="Check an export instead.")
+@click.option("--key", metavar="KEY", help="The log's public key: then no home is needed.")
 @pass_session
-def verify(session: Session) -> None:
+def verify(session: Session, kept: Path | None, proof: Path | None, export: Path | None, key: str | None) -> None:
     """Check every entry, the tree over them and its signatures; name the first that does not fit.
 
     It proves that nothing was changed since it was written, as far as this machine's owner has not rewritten the whole
-    log: keep a checkpoint elsewhere (`countenance log checkpoint`) to rule that out too.
+    log: a checkpoint that was kept elsewhere (--from), or a witness's cosignature, rules that out too.
+
+    \b
+    countenance log verify --from checkpoint.txt
+    countenance log verify --proof entry.json --key KEY      # anywhere, offline
     """
+    from countenance.app.audit import check_export_file, check_proof_file, read_text
+
+    if proof is not None and export is not None:
+        raise click.UsageError("--proof and --export are two things; check them one by one")
+    checkpoint = None if kept is None else read_text(kept)
+    if proof is not None or export is not None:
+        if key is None:
+            with session.open() as home:
+                key = home.parts.log.signer.verifier_key()
+        told = check_proof_file(proof, key) if proof else check_export_file(export or Path(), key, checkpoint)
+        session.answer(told, lambda: _tell_file(told))
+        return
+    if key is not None:
+        raise click.UsageError("--key goes with --proof or --export")
     with session.open() as home:
-        found = home.verify_log()
-        session.answer(
-            found,
-            lambda: click.echo(
-                f"The log is whole: {several(found['entries'], 'entry', 'entries')}, root {found['root']}"
-            ),
-        )
+        found = home.audit.verify(checkpoint)
+
+        def tell() -> None:
+            click.echo(f"The log is whole: {several(found['entries'], 'entry', 'entries')}, root {found['root']}")
+            if kept is not None:
+                click.echo(f"It continues the checkpoint in {kept}.")
+            for name, at in found["cosigned"].items():
+                click.echo(f"cosigned by {name}, {at}")
+            if not found["cosigned"]:
+                click.echo("No witness has cosigned it: `countenance log checkpoint` prints what to give away.")
+
+        session.answer(found, tell)
+
+
+@command.command(short_help="Prove to others that an entry is in the log.")
+@click.argument("entry", metavar="ID")
+@pass_session
+def prove(session: Session, entry: str) -> None:
+    """Print the proof that an entry is in the log. ID is the log entry that an answer names."""
+    with session.open() as home:
+        click.echo(home.audit.prove(entry), nl=False)
+
+
+@command.command(short_help="Write every entry to a file that others can check.")
+@click.argument("file", type=click.Path())
+@pass_session
+def export(session: Session, file: str) -> None:
+    """Write every entry to FILE, with what it takes to check them; no personal detail is in it."""
+    with session.open() as home:
+        entries = home.audit.export(file)
+        key = home.parts.log.signer.verifier_key()
+
+        def tell() -> None:
+            click.echo(f"written: {file}, {several(entries, 'entry', 'entries')}")
+            click.echo(f"It is checked with: countenance log verify --export FILE --key {key}")
+
+        session.answer({"file": file, "entries": entries, "key": key}, tell)
+
+
+@command.command(short_help="Print the log's public key.")
+@pass_session
+def key(session: Session) -> None:
+    """Print the public key that checkpoints, proofs, exports and receipts are checked with. Give it away."""
+    with session.open() as home:
+        text = home.parts.log.signer.verifier_key()
+        session.answer({"key": text}, lambda: click.echo(text))
+
+
+@command.command("trust-witness", short_help="A witness's cosignatures count from now on.")
+@click.argument("witness_key", metavar="KEY")
+@pass_session
+def trust_witness(session: Session, witness_key: str) -> None:
+    """Let the cosignatures of a witness count. KEY is what `countenance witness init` printed on its machine."""
+    with session.open() as home:
+        name = home.audit.trust(witness_key)
+        session.answer({"witness": name}, lambda: click.echo(f"Cosignatures of {name} count from now on."))
+
+
+@command.command("request-cosign", short_help="Print what to give to a witness.")
+@click.option("--old", type=click.IntRange(0), metavar="N", help="How many entries it has cosigned, if it says so.")
+@pass_session
+def request_cosign(session: Session, old: int | None) -> None:
+    """Print a request for a cosignature: the newest checkpoint, and the proof that it continues the last one."""
+    with session.open() as home:
+        text = home.audit.request(old)
+        session.answer({"request": text}, lambda: click.echo(text, nl=False))
+
+
+@command.command("accept-cosign", short_help="Keep a witness's cosignature.")
+@click.argument("request", type=click.Path(path_type=Path))
+@click.argument("cosignature", type=click.Path(path_type=Path))
+@pass_session
+def accept_cosign(session: Session, request: Path, cosignature: Path) -> None:
+    """Keep the COSIGNATURE that a witness gave for REQUEST; `log verify` checks and names it."""
+    from countenance.app.audit import read_text
+    from countenance.auditlog.cosign import read_request
+
+    with session.open() as home:
+        asked = read_request(read_text(request))
+        found = home.audit.accept(asked.checkpoint, read_text(cosignature))
+        session.answer({"cosigned": found}, lambda: click.echo("Kept: " + ", ".join(found)))
 
 
 @command.command(short_help="Show the newest entries: pseudonyms and hashes.")
@@ -61,3 +161,13 @@ def checkpoint(session: Session) -> None:
     with session.open() as home:
         text = home.parts.stores.log.checkpoint()
         session.answer({"checkpoint": text}, lambda: click.echo(text, nl=False))
+
+
+def _tell_file(found: dict[str, Any]) -> None:
+    import json
+
+    if "record" in found:
+        click.echo(f"The entry is in the log: number {found['position']} of {found['entries']:,}.")
+        click.echo(json.dumps(found["record"], ensure_ascii=False, indent=2))
+    else:
+        click.echo(f"The export is whole: {several(found['entries'], 'entry', 'entries')}, root {found['root']}")

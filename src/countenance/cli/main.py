@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "status": "status",
     "doctor": "doctor",
     "log": "log",
+    "witness": "witness",
     "backup": "backup",
     "restore": "restore",
     "keyring": "keyring",

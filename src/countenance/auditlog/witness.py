@@ -1,0 +1,121 @@
+"""An outside witness: a key and what it has cosigned, on another machine than the log's.
+
+It never signs two logs that disagree: a checkpoint is cosigned only if the one that was cosigned last is its beginning,
+and that it was is durable before the signature leaves. A crash in between leaves a witness that has seen more than it
+has signed, which harms nobody: the same request is cosigned again.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+from countenance.auditlog import merkle
+from countenance.auditlog.checkpoint import Checkpoint, open_checkpoint, parse_verifier_key
+from countenance.auditlog.cosign import Cosigner, read_request
+from countenance.errors import KeyMissing, LogBroken, StorageFailed, WrongUse
+
+_TEXT: Final = (
+    "# The key of a witness of audit logs. Whoever has it can cosign in its name.\nname: {name}\nkey: {key}\n"
+)
+
+
+def make_key(path: Path, name: str) -> Cosigner:
+    """A new witness's key, mode 0600. Raises: WrongUse: the file is there, or the name is none; StorageFailed."""
+    if not name or not name.isprintable() or any(each in name for each in " +\n"):
+        raise WrongUse(f"{name!r} is no name of a witness", "one word, such as witness.example.org")
+    secret = secrets.token_bytes(32)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError as error:
+        raise WrongUse(f"{path} is there already, and a key is never overwritten", "name another file") from error
+    except OSError as error:
+        raise StorageFailed(f"{path} can't be written: {error.strerror}", "name another file") from error
+    with os.fdopen(descriptor, "w") as file:
+        file.write(_TEXT.format(name=name, key=base64.b64encode(secret).decode()))
+        file.flush()
+        os.fsync(file.fileno())
+    return Cosigner(name, secret)
+
+
+def load_key(path: Path) -> Cosigner:
+    """Raises KeyMissing: not there, or no such file."""
+    try:
+        lines = [line for line in path.read_text("utf-8").splitlines() if line and not line.startswith("#")]
+        fields = dict(line.split(": ", 1) for line in lines)
+        return Cosigner(fields["name"], base64.b64decode(fields["key"], validate=True))
+    except (OSError, ValueError, KeyError, binascii.Error) as error:
+        raise KeyMissing(
+            f"{path} is no key of a witness: {error}", "`countenance witness init FILE` makes one"
+        ) from error
+
+
+def cosign(cosigner: Cosigner, log_key: str, state: Path, request: str, at: int) -> str:
+    """The cosignature line for a request's checkpoint.
+
+    Args: log_key: the log's verifier key; state: the file that remembers what was cosigned of this log; at: now,
+    seconds since 1970 UTC.
+    Raises: LogBroken: another log's, a fork, a rollback, a proof that does not hold; StorageFailed.
+    """
+    origin, public_key = parse_verifier_key(log_key)
+    asked = read_request(request)
+    checkpoint = open_checkpoint(asked.checkpoint, origin, public_key)
+    last = _read_state(state, origin)
+    if checkpoint.size < last.size:
+        raise LogBroken(
+            f"the log has {checkpoint.size} entries, and {last.size} were cosigned: it was cut or put back", _TELL
+        )
+    if asked.old != last.size:
+        raise LogBroken(
+            f"the request begins at {asked.old} entries, and {last.size} were cosigned",
+            f"ask again with --old {last.size}",
+        )
+    if last.size and not merkle.extends(last.size, checkpoint.size, asked.proof, last.root, checkpoint.root):
+        raise LogBroken("the log is not the continuation of what was cosigned: it was rewritten, or forked", _TELL)
+    _write_state(state, checkpoint)
+    return cosigner.cosign(asked.checkpoint, at)
+
+
+def _read_state(path: Path, origin: str) -> Checkpoint:
+    try:
+        said = json.loads(path.read_text("utf-8"))
+        seen = Checkpoint(said["origin"], int(said["size"]), bytes.fromhex(said["root"]))
+    except FileNotFoundError:
+        return Checkpoint(origin, 0, merkle.EMPTY_ROOT)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StorageFailed(
+            f"what was cosigned can't be read from {path}: {error}",
+            "put the file back from a copy: without it this witness can't tell a rewritten log",
+        ) from error
+    if seen.origin != origin:
+        raise LogBroken(f"{path} is about the log {seen.origin}, not {origin}", "one state file for each log")
+    return seen
+
+
+def _write_state(path: Path, seen: Checkpoint) -> None:
+    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+    try:
+        with new.open("w", encoding="utf-8") as file:
+            json.dump({"origin": seen.origin, "size": seen.size, "root": seen.root.hex()}, file)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+        descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise StorageFailed(
+            f"what is cosigned can't be kept in {path}: {error.strerror}", "nothing was cosigned"
+        ) from error
+
+
+_TELL: Final = "keep this request, and tell whoever relies on the log"
