@@ -6,7 +6,7 @@ is to run on PostgreSQL, so it has a contract suite (`testing/records.py`) and n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -232,6 +232,9 @@ class AuditLog(Protocol):
 
     def detail(self, position: int) -> bytes | None:
         """The sealed detail of an entry; None where it has none, or no more."""
+
+    def erase_details(self, positions: Collection[int], record: Mapping[str, Any]) -> LogEntry:
+        """The details of these entries are gone, and an entry names them. Raises LogUnwritable."""
 
     def checkpoint(self) -> str:
         """The newest signed checkpoint, as text (C2SP tlog-checkpoint)."""

@@ -44,7 +44,7 @@ def test_what_is_backed_up_is_there_again(home, album, tmp_path):
     made = back_up(home, tmp_path / "b", verify=True)
     assert (made.verified, made.size) == (True, (tmp_path / "b").stat().st_size)
     done = restore(tmp_path / "b", tmp_path / "again", log=home.path)
-    assert done.replayed.as_dict() == {"faces": 0, "pictures": 0, "sources": 0, "suppressions": 0}
+    assert done.replayed.as_dict() == {"faces": 0, "pictures": 0, "sources": 0, "suppressions": 0, "requests": 0}
     with open_home(tmp_path / "again") as again:
         assert (again.id, again.kind) == (home.id, home.kind)
         assert held_by(again) == held_after({"album": album})
@@ -245,3 +245,45 @@ def test_a_backup_holds_no_key_and_no_face_that_opens_without_it(home, tmp_path)
         assert needle not in data
     header = json.loads(data.split(b"\n")[1])
     assert header["home"] == home.id
+
+
+def asked(home, kind, name, **more):
+    request = home.requests.open(kind, photo=toy.picture(f"{name}@1,1,50,50", "#one"), **more)["request"]
+    home.requests.verify(request, photo=toy.picture(f"{name}~~~@1,1,50,50", "#two"))
+    return request
+
+
+@pytest.mark.parametrize("opened_before", [True, False])
+def test_what_pictured_people_had_done_since_holds(home, album, tmp_path, opened_before):
+    lasting = asked(home, "restriction", "bob")
+    home.requests.decide(lasting, grant=True)
+    ended = asked(home, "restriction", "carol")
+    home.requests.decide(ended, grant=True)
+    early = asked(home, "opt-out", "alice") if opened_before else None
+    back_up(home, tmp_path / "b")
+    opt_out = early or asked(home, "opt-out", "alice")
+    home.requests.decide(opt_out, grant=True)
+    home.requests.withdraw(ended)
+    objection = asked(home, "objection", "carol")
+    assert [sees(home, probe) for probe in (ALICE, BOB, CAROL)] == [0, 0, 0]
+    given_up = asked(home, "opt-out", "dora", address=str(album / "later.jpg"))
+    home.requests.decide(given_up, grant=True)
+    home.requests.withdraw(given_up)
+    home.close()
+    done = restore(tmp_path / "b", tmp_path / "again", log=home.path)
+    assert done.replayed.requests == 3  # opted out, withdrawn, objected
+    for file in ("resaved.jpg", "later.jpg"):
+        (album / file).write_bytes(toy.picture("alice~@10,20,60,80", "bob@101,20,150,80"))
+    (album / "alice.jpg").write_bytes(toy.picture("erin@10,20,60,80"))
+    with open_home(tmp_path / "again") as again:
+        again.ingest()
+        assert [sees(again, probe) for probe in (ALICE, CAROL)] == [1, 0]  # in a picture that is like none of before
+        assert sees(again, toy.picture("erin@1,1,50,50")) == 0  # at an address that is kept out
+        assert again.requests.show(opt_out)["state"] == "decided"
+        assert again.requests.show(ended)["state"] == "withdrawn"
+        again.requests.decide(objection, grant=False, reason="a court asked for them")
+        assert sees(again, CAROL) == 1
+        again.requests.withdraw(lasting)
+        assert sees(again, BOB) == 2
+        held_by(again, ignore_left_over=True)
+        again.verify_log()

@@ -7,6 +7,7 @@ import pytest
 
 from countenance.errors import GrantInvalid, LogUnwritable, NotFound, PolicyDenied, SpaceMismatch, WrongUse
 from countenance.permits import Act
+from countenance.pipeline.persons import People
 from countenance.pipeline.requests import Correction, RequestDesk
 from countenance.pipeline.subjects import subject_name
 from countenance.pipeline.suppress import KeptOut, address_of
@@ -515,3 +516,14 @@ def test_a_corrected_name_is_the_subjects(filled, desk, tmp_path):
         Correction(frozenset(), "")
     with pytest.raises(WrongUse):
         Correction(frozenset(), "two\nlines")
+
+
+def test_a_person_is_found_by_name_and_renamed(filled, desk):
+    faces = [lead.face_id for lead in filled.search("alice@1,1,50,50").leads]
+    people = People(filled.stores, "operator")
+    person = people.new(faces, "Alise")
+    opened = desk.open(ask("correction", photo=False, name="alise"))
+    desk.verify(opened.uid, document="letter")
+    assert {face.uid for face in desk.found(desk.get(opened.uid))} == set(faces)
+    desk.decide(opened.uid, grant=True, correction=Correction(frozenset(), "Alice"))
+    assert people.get(person.id).name == "Alice"

@@ -169,7 +169,7 @@ class Requests:
         return {
             **_line(request, self._home.parts.stores.clock()),
             "verified_by": request.verified_by,
-            "details": {k: v for k, v in desk.details(request).items() if v not in ("", None)},
+            "details": {k: v for k, v in desk.details(request).items() if v and k not in _INSIDE},
             "faces": [_found(face) for face in desk.found(request)],
         }
 
@@ -222,6 +222,7 @@ def _told(request: Request, now: datetime) -> dict[str, Any]:
     return {**{name: line[name] for name in _TOLD}, "what_is_kept": kept}
 
 
+_INSIDE: Final = {"face_number", "entry"}  # of what is kept with a request, what nobody asked to see
 _TOLD: Final = ("kind", "tier", "state", "outcome", "law", "opened_at", "due_at", "extended", "decided_at")
 
 

@@ -44,7 +44,8 @@ def _tell(done: Restored) -> None:
         f"Done again from the log: {several(again.faces, 'face')} and {several(again.pictures, 'picture')} erased, "
         f"{several(again.suppressions, 'mark')} that keep them out,"
     )
-    click.echo(f"  {several(again.sources, 'source')} brought to the last state.")
+    click.echo(f"  {several(again.sources, 'source')} brought to the last state,")
+    click.echo(f"  {several(again.requests, 'request')} of pictured people too.")
     if done.suspended:
         click.echo("No later log was at hand, so nothing can be searched until you have decided on each source:")
         for name in done.suspended:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from countenance.errors import LogBroken, SealBroken
 from countenance.pipeline.act_detail import open_act
 from countenance.pipeline.erase import Eraser
+from countenance.pipeline.replay_requests import GatheredRequests, concerns, replay_requests, withdrawn_since
 from countenance.pipeline.stores import Stores
 from countenance.protocols import LogEntry
 
@@ -33,6 +34,7 @@ class Replayed:
     pictures: int
     sources: int
     suppressions: int
+    requests: int  # of pictured people
 
     def as_dict(self) -> dict[str, int]:
         """For --json and the log."""
@@ -48,6 +50,7 @@ class _Gathered:
     gone_sources: set[str] = field(default_factory=set)
     grants: dict[str, dict[str, datetime | None]] = field(default_factory=dict)  # source -> times of its grant
     suppressions: list[dict[str, Any]] = field(default_factory=list)
+    requests: GatheredRequests = field(default_factory=GatheredRequests)
 
     def take(self, act: dict[str, Any]) -> None:
         self.faces.update(dict.fromkeys(act.get("faces", ())))
@@ -73,6 +76,7 @@ def replay(stores: Stores, eraser: Eraser, start: int) -> Replayed:
     gathered = _gather(stores, start)
     eraser.resume()
     suppressions = stores.records.replays.add_suppressions(gathered.suppressions)
+    requests = replay_requests(stores, gathered.requests)
     sources = {source.uid: source for source in stores.records.sources.all()}
     changed = 0
     for uid, times in gathered.grants.items():
@@ -85,18 +89,23 @@ def replay(stores: Stores, eraser: Eraser, start: int) -> Replayed:
     for uid in gathered.gone_sources & sources.keys():
         eraser.source(sources[uid])
         changed += uid not in gathered.grants
-    return Replayed(len(faces), len(pictures), changed, suppressions)
+    return Replayed(len(faces), len(pictures), changed, suppressions, requests)
 
 
 def _gather(stores: Stores, start: int) -> _Gathered:
     gathered = _Gathered()
+    gathered.requests.withdrawn = withdrawn_since(stores, start)
     for entry in stores.log.entries(start):
         if entry.kind in _GRANT_STATES:
             gathered.take_grant(entry)
-        elif entry.kind in ACTS:
+        elif entry.kind in ACTS or concerns(entry, gathered.requests.withdrawn):
             sealed = stores.log.detail(entry.position)
             try:
-                gathered.take(open_act(stores, sealed or b""))
+                act = open_act(stores, sealed or b"")
+                if entry.kind in ACTS:
+                    gathered.take(act)
+                else:
+                    gathered.requests.take(act, entry.at)
             except SealBroken as error:
                 raise LogBroken(
                     f"entry {entry.position} ({entry.kind}) of the log lacks what it takes to do it again",

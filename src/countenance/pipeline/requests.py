@@ -15,7 +15,7 @@ import hashlib
 import hmac
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -26,9 +26,13 @@ from countenance.calibrate.calibration import Calibration, round_up_searched
 from countenance.errors import NotFound, PolicyDenied, WrongUse
 from countenance.index.near import distance
 from countenance.permits import Act, Permit
+from countenance.pipeline.act_detail import seal_act
 from countenance.pipeline.erase import Eraser, picture_digest
 from countenance.pipeline.look import Looked, Looker
+from countenance.pipeline.person_leads import names_of
+from countenance.pipeline.persons import People
 from countenance.pipeline.refresh import LiveIndex, space_id_of
+from countenance.pipeline.replay_requests import request_act
 from countenance.pipeline.sealing import pack_vector, subject_name_binding, template_binding, unpack_vectors
 from countenance.pipeline.search import DEFAULT_FPIR, TOP_LIMIT, choose_face, look_at
 from countenance.pipeline.stack import NEAR_BITS
@@ -254,14 +258,14 @@ class RequestDesk:
         if second is not None:
             self._check_same_person(request, details, first, second)
         found = self._find(request, details, [each for each in (first, second) if each is not None])
+        hide = request.kind == RequestKind.OBJECTION
         self.stores.log.append(
             "request.verified",
             {"request": request.uid, "proofs": [str(proof) for proof in proofs], "faces": len(found)},
+            detail=self._act(request, RequestState.VERIFIED, hides=found if hide else ()),
         )
         try:
-            self.stores.records.requests.verified(
-                request, "+".join(proofs), self.stores.clock(), found, hide=request.kind == RequestKind.OBJECTION
-            )
+            self.stores.records.requests.verified(request, "+".join(proofs), self.stores.clock(), found, hide=hide)
         except WrongState as error:
             raise self._moved(request) from error
         return self.get(request.uid)
@@ -353,14 +357,19 @@ class RequestDesk:
         return tuple(sorted(found))
 
     def _called(self, name: str) -> set[FaceId]:
-        """The faces of the subjects of any grant who are called that."""
+        """The faces of the subjects of any grant, and of the persons, who are called that."""
+        persons = self.stores.records.persons
+        named = [
+            uid for uid, found in names_of(self.stores, persons.all()).items() if found.casefold() == name.casefold()
+        ]
         subjects = [
             subject.id
             for source in self.stores.records.sources.all()
             for subject in self.stores.records.sources.subjects(source.grant.id)
             if subject_name(self.stores, source, subject).casefold() == name.casefold()
         ]
-        return set(self.stores.records.requests.faces_of_subjects(subjects))
+        faces = {face.id for uid in named for face in persons.faces_of(uid)}
+        return faces | set(self.stores.records.requests.faces_of_subjects(subjects))
 
     def found(self, request: Request) -> tuple[FoundFace, ...]:
         """The faces that were found, with every place where each stands; none before it is known who asks."""
@@ -396,7 +405,9 @@ class RequestDesk:
         details = {**self.details(request), "reason": reason.strip(), **put_right}
         with self.stores.naming_keys():
             keep_out, person = self._keep_out(request, details, chosen) if grant else ((), None)
-            self.stores.log.append(
+            hide = grant and request.kind == RequestKind.RESTRICTION
+            hides = (self.stores.records.requests.faces(request) if chosen is None else chosen) if hide else ()
+            entry = self.stores.log.append(
                 "request.decided",
                 {
                     "request": request.uid,
@@ -406,7 +417,9 @@ class RequestDesk:
                     "keeps_out": len(keep_out),
                     "person": person is not None,
                 },
+                detail=self._act(request, RequestState.DECIDED, str(outcome), keep_out=keep_out, hides=hides),
             )
+            details["entry"] = entry.position
             try:
                 self.stores.records.requests.begin_deciding(
                     request,
@@ -415,7 +428,7 @@ class RequestDesk:
                     faces=chosen,
                     keep_out=keep_out,
                     person=person,
-                    hide=grant and request.kind == RequestKind.RESTRICTION,
+                    hide=hide,
                 )
             except WrongState as error:
                 raise self._moved(request) from error
@@ -486,6 +499,9 @@ class RequestDesk:
                 if subject.id in mine
             }
             records.requests.rename_subjects(names)
+            people = People(self.stores, self.tenant)
+            for person in records.persons.by_id(records.persons.person_of(faces).values()).values():
+                people.name(person.uid, details["rename"])
 
     def _chosen(self, request: Request, faces: Sequence[str] | None) -> list[FaceId] | None:
         found = self.found(request)
@@ -588,6 +604,9 @@ class RequestDesk:
         request = self._at(name, RequestState.OPEN, RequestState.VERIFIED, RequestState.DECIDED)
         blobs = self.stores.records.requests.files(request).values()
         self.stores.log.append("request.withdrawn", {"request": request.uid})
+        entry = self.details(request).get("entry")
+        if entry is not None:  # what a restore would do again it must not, and what the entry holds is to go
+            self.stores.log.erase_details([entry], {"request": request.uid})
         try:
             with self.stores.naming_keys():
                 keys = self.stores.records.requests.withdraw(request)
@@ -660,6 +679,32 @@ class RequestDesk:
         dimension = self.embedder.space.dimension
         opened = self.stores.keys.open_many([(f.key_id, template_binding(f.uid), f.template) for f in faces])
         return unpack_vectors([plain or bytes(2 * dimension) for plain in opened], dimension)
+
+    def _act(
+        self,
+        request: Request,
+        state: RequestState,
+        outcome: str | None = None,
+        *,
+        keep_out: Sequence[KeepOut] = (),
+        hides: Iterable[FaceId] = (),
+    ) -> bytes:
+        """What a restore from an older backup needs, sealed. The hashes are opened, since their key is not in it."""
+        records = self.stores.records.requests
+        key = request.key_id or b""
+        rows = [
+            (row, None if row.sealed is None else self.stores.keys.open(key, hash_binding(row.digest), row.sealed))
+            for row in keep_out
+        ]
+        act = request_act(
+            request,
+            tracking=records.tracking_of(request),
+            state=str(state),
+            outcome=outcome,
+            keep_out=rows,
+            hides=records.uids(hides),
+        )
+        return seal_act(self.stores, act)
 
     def _sealed(self, key: bytes, uid: str, details: Mapping[str, Any]) -> bytes:
         return self.stores.keys.seal(key, _details_binding(uid), json.dumps(details).encode())

@@ -105,6 +105,25 @@ class NewPerson:
 
 
 @dataclass(frozen=True, slots=True)
+class PutBack:
+    """A request as the log has it, for a home that was restored from before it."""
+
+    uid: uuid.UUID
+    tracking: bytes
+    kind: str
+    tier: int | None
+    law: str
+    opened_at: datetime
+    due_at: datetime
+    state: str  # verified or decided
+    outcome: str | None
+    at: datetime  # when that was
+    key_id: bytes
+    keep_out: tuple[KeepOut, ...]
+    hides: tuple[str, ...]  # public ids of faces
+
+
+@dataclass(frozen=True, slots=True)
 class SealedFace:
     """A face's template in a space, sealed."""
 
@@ -215,6 +234,13 @@ class Requests:
                 )
                 found |= {str(uuid.UUID(bytes=row.uid)): row.id for row in rows}
         return found
+
+    def tracking_of(self, request: Request) -> bytes:
+        """The keyed digest of its tracking code."""
+        with self._db.read() as connection:
+            return bytes(
+                connection.execute(sa.select(t.requests.c.tracking).where(t.requests.c.id == request.id)).scalar_one()
+            )
 
     def uids(self, faces: Iterable[FaceId]) -> tuple[str, ...]:
         """The public ids of these faces, as far as they are not being erased."""
@@ -407,17 +433,7 @@ class Requests:
             _update(connection, request, state=DECIDING, outcome=outcome, details=details)
             if faces is not None:
                 _choose(connection, request, faces)
-            if keep_out:
-                connection.execute(
-                    t.suppressions.insert(),
-                    [
-                        {
-                            "kind": each.kind, "digest": each.digest, "box": list(each.box) if each.box else None,
-                            "sealed": each.sealed, "request_id": request.id,
-                        }
-                        for each in keep_out
-                    ],
-                )  # fmt: skip
+            _add_keep_out(connection, request, keep_out)
             if person is not None:
                 connection.execute(
                     t.suppressed_persons.insert().values(
@@ -526,6 +542,34 @@ class Requests:
             )  # fmt: skip
         return tuple(key for key in (*keys, row.key_id, row.proof_key_id) if key)
 
+    def put_back(self, back: PutBack) -> tuple[bytes, ...]:
+        """The request stands as it did; returns the keys that it had in an older state, to destroy. Safe to repeat."""
+        when = {"verified_at" if back.state == VERIFIED else "decided_at": back.at}
+        values = {
+            "tracking": back.tracking, "kind": back.kind, "tier": back.tier, "law": back.law, "state": back.state,
+            "opened_at": back.opened_at, "due_at": back.due_at, "outcome": back.outcome, "key_id": back.key_id,
+            "details": None, "proof_key_id": None, "contact": None, "code": None, **when,
+        }  # fmt: skip
+        with self._db.write() as connection:
+            before = connection.execute(t.requests.select().where(t.requests.c.uid == back.uid.bytes)).one_or_none()
+            if before is None:
+                connection.execute(t.requests.insert().values(uid=back.uid.bytes, **values))
+            else:
+                connection.execute(t.requests.update().where(t.requests.c.id == before.id).values(**values))
+            request = _request(connection.execute(t.requests.select().where(t.requests.c.uid == back.uid.bytes)).one())
+            connection.execute(t.request_files.delete().where(t.request_files.c.request_id == request.id))
+            connection.execute(t.suppressions.delete().where(t.suppressions.c.request_id == request.id))
+            _add_keep_out(connection, request, back.keep_out)
+            _lift(connection, request)
+            faces = _living_uids(connection, back.hides)
+            if faces:
+                connection.execute(
+                    t.request_faces.insert(), [{"request_id": request.id, "face_id": face} for face in faces]
+                )
+                _restrict(connection, faces)
+            note_kept_out(connection)
+        return () if before is None else tuple(key for key in (before.key_id, before.proof_key_id) if key)
+
 
 # --- inside a transaction --------------------------------------------------------------------------------------------
 def _limit_met(
@@ -552,6 +596,29 @@ def _require(connection: sa.Connection, request: Request, *states: str) -> None:
 
 def _update(connection: sa.Connection, request: Request, **values: Any) -> None:
     connection.execute(t.requests.update().where(t.requests.c.id == request.id).values(**values))
+
+
+def _add_keep_out(connection: sa.Connection, request: Request, keep_out: Sequence[KeepOut]) -> None:
+    if keep_out:
+        connection.execute(
+            t.suppressions.insert(),
+            [
+                {
+                    "kind": each.kind, "digest": each.digest, "box": list(each.box) if each.box else None,
+                    "sealed": each.sealed, "request_id": request.id,
+                }
+                for each in keep_out
+            ],
+        )  # fmt: skip
+
+
+def _living_uids(connection: sa.Connection, uids: Sequence[str]) -> list[FaceId]:
+    found: list[FaceId] = []
+    for part in chunks([uuid.UUID(uid).bytes for uid in uids]):
+        found += connection.scalars(
+            sa.select(t.faces.c.id).where(t.faces.c.uid.in_(part), t.faces.c.erasure_id.is_(None))
+        )
+    return found
 
 
 def _add_files(connection: sa.Connection, request_id: int, files: Sequence[tuple[str, str]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ import rfc8785
 
 from countenance.auditlog import merkle
 from countenance.auditlog.checkpoint import Signer
-from countenance.auditlog.kinds import FIELDS, KINDS
+from countenance.auditlog.kinds import DETAIL_ERASED, FIELDS, KINDS
 from countenance.errors import LogUnwritable
 from countenance.protocols import EntryProof, LogEntry
 
@@ -37,6 +37,13 @@ class MemoryLog:
         if detail is not None:
             self.details[self.kept[-1].position] = detail
         return self.kept[-1]
+
+    def erase_details(self, positions: Collection[int], record: Mapping[str, Any]) -> LogEntry:
+        """As the real log."""
+        entry = self.append(DETAIL_ERASED, {**record, "positions": sorted({*positions})})
+        for position in positions:
+            self.details.pop(position, None)
+        return entry
 
     def detail(self, position: int) -> bytes | None:
         """As it was handed in."""
