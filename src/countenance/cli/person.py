@@ -22,7 +22,7 @@ def command() -> None:
     """Several faces are one person because somebody decided so, and every decision can be undone.
 
     \b
-    countenance person suggest                    # groups of like faces, for you to look at
+    countenance person suggest                  # groups of like faces, to look at
     countenance person accept GROUP --name May
     countenance person list
 
