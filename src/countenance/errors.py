@@ -138,13 +138,14 @@ class BadPicture(WrongUse):
 
 
 class SeveralFaces(WrongUse):
-    """The probe holds several faces and none was chosen; `boxes` lists them, in the order that `--face` counts."""
+    """The probe holds several faces and none was chosen; `boxes` lists them, in the order that `option` counts."""
 
     kind = "several_faces"
 
-    def __init__(self, message: str, hint: str = "", *, boxes: tuple[_Box, ...] = ()) -> None:
+    def __init__(self, message: str, hint: str = "", *, boxes: tuple[_Box, ...] = (), option: str = "--face") -> None:
         super().__init__(message, hint)
         self.boxes = boxes
+        self.option = option
 
     def as_dict(self) -> dict[str, object]:
         """Adds `boxes`: [[x1, y1, x2, y2], ...] in pixels of the upright picture."""

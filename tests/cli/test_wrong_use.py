@@ -45,7 +45,22 @@ def test_a_face_that_the_probe_does_not_hold(taken, album, five_faces):
     assert "holds 1" in taken.fails(2, "wrong_use", "search", album.probe, "--face", 1)["message"]
     assert "holds 5" in taken.fails(2, "wrong_use", "search", five_faces, "--face", 5)["message"]
     taken.fails(2, "wrong_use", "search", album.probe, "--face", -1)
-    taken.fails(2, "several_faces", "compare", album.probe, five_faces)
+
+
+def test_a_comparison_says_which_picture_holds_several_faces_and_takes_one_of_them(taken, album, five_faces):
+    taken = taken.quick
+    error = taken.fails(2, "several_faces", "compare", album.probe, five_faces)
+    assert "picture B holds 5" in error["message"]
+    assert "--face-b N" in error["hint"]
+    taken.run("compare", five_faces, album.probe).ended(2, "picture A holds 5", "--face-a 0 ", "--face-a 4 ")
+    alike, unlike = (
+        taken.does("compare", five_faces, five_faces, "--face-a", 3, "--face-b", n)["score"] for n in (3, 4)
+    )
+    assert unlike < 0.5 < alike == 1.0
+    assert (
+        "picture A holds 1"
+        in taken.fails(2, "wrong_use", "compare", album.probe, album.probe, "--face-a", 1)["message"]
+    )
 
 
 # --- options ---------------------------------------------------------------------------------------------------------

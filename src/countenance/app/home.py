@@ -363,12 +363,18 @@ class Home:
         return look_at(self.parts.looker, read_picture(picture))
 
     def compare(
-        self, a: PictureLike, b: PictureLike, *, purpose: str | None = None, case: str | None = None,
-        client: str | None = None,
+        self, a: PictureLike, b: PictureLike, *, face_a: int | None = None, face_b: int | None = None,
+        purpose: str | None = None, case: str | None = None, client: str | None = None,
     ) -> Comparison:  # fmt: skip
-        """How alike one face of each picture is. Stores nothing but the log entry. Raises: as `search`."""
+        """How alike one face of each picture is. Stores nothing but the log entry. Raises: as `search`.
+
+        Args: face_a, face_b: which face, counted from 0; needed where a picture holds several.
+        """
         question = Question(purpose=purpose_of(purpose), case=case, client=client)
-        return Comparison(*self.parts.followed().searcher.compare(read_picture(a), read_picture(b), question))
+        found = self.parts.followed().searcher.compare(
+            read_picture(a), read_picture(b), question, face_a=face_a, face_b=face_b
+        )
+        return Comparison(*found)
 
     def duplicates(self, *names: str, top: int | None = None) -> Duplicates:
         """Pictures of these sources (of all, if none is named) that show one photograph, in groups, largest first.

@@ -131,10 +131,9 @@ def tell(done: Ingested) -> None:
 
 def _tell_one(report: IngestReport) -> None:
     speed = report.files / max(report.seconds, 1e-9)
-    rate = f", {speed:,.{0 if speed >= 10 else 1}f} a second" if report.seconds > 1 else ""
-    click.echo(
-        f"{click.style(report.source, bold=True)}: {several(report.files, 'file')} in {report.seconds:.1f} s{rate}"
-    )
+    rate = f", {speed:,.0f} a second" if speed >= 10 else f", {speed:.2g} a second"
+    took = f"{report.seconds:.1f} s{rate if report.seconds > 1 else ''}"
+    click.echo(f"{click.style(report.source, bold=True)}: {several(report.files, 'file')} in {took}")
     parts = [
         (report.taken, "taken"),
         (report.copies, "known from another place"),

@@ -157,7 +157,7 @@ def _tell(session: Session, error: dict[str, Any], status: int, raised: Countena
     if isinstance(raised, SeveralFaces):
         for number, box in enumerate(raised.boxes[:_MOST_BOXES]):
             x1, y1, x2, y2 = (round(v) for v in box)
-            click.echo(f"  --face {number}   {x2 - x1} x {y2 - y1} px at {x1}, {y1}", err=True)
+            click.echo(f"  {raised.option} {number}   {x2 - x1} x {y2 - y1} px at {x1}, {y1}", err=True)
         if len(raised.boxes) > _MOST_BOXES:
             click.echo(f"  ... and {len(raised.boxes) - _MOST_BOXES} more; --json names all", err=True)
     if error["hint"]:

@@ -172,10 +172,15 @@ class Searcher:
         )
         return result, looked
 
-    def compare(self, a: bytes, b: bytes, question: Question) -> tuple[float, Odds, str]:
+    def compare(
+        self, a: bytes, b: bytes, question: Question, *, face_a: int | None = None, face_b: int | None = None
+    ) -> tuple[float, Odds, str]:
         """(cosine, false-match rate at that cosine, log entry) of one face of each picture. Neither is kept."""
         self._check_organisation(question)
-        faces = [choose_face(look_at(self.looker, data), question.face) for data in (a, b)]
+        faces = [
+            choose_face(look_at(self.looker, data), face, what=f"picture {name}", option=f"--face-{name.lower()}")
+            for name, data, face in (("A", a, face_a), ("B", b, face_b))
+        ]
         ask = self.stores.ask(
             Act.SEARCH, purpose=question.purpose, has_case=question.case is not None, brought=True,
             client=_asker(self._client(question)),
@@ -332,25 +337,29 @@ def look_at(looker: Looker, data: bytes, *, preview_px: int = 0) -> Looked:
     return looked
 
 
-def choose_face(looked: Looked, face: int | None) -> AlignedFace:
-    """The face that is meant. Raises NoFace, SeveralFaces, WrongUse."""
+def choose_face(looked: Looked, face: int | None, *, what: str = "the picture", option: str = "--face") -> AlignedFace:
+    """The face that is meant; `what` and `option` are its picture's and number's names for people.
+
+    Raises: NoFace, SeveralFaces, WrongUse.
+    """
     if not looked.faces:
         raise NoFace(
-            "no face was found in the picture",
+            f"no face was found in {what}",
             "crop it closer, turn it upright, or try a sharper one; `countenance detect` shows what is found",
         )
     if face is None:
         if len(looked.faces) > 1:
             raise SeveralFaces(
-                f"the picture holds {len(looked.faces)} faces",
-                "say which with --face N: 0 is the first of these boxes; "
+                f"{what} holds {len(looked.faces)} faces",
+                f"say which with {option} N: 0 is the first of these boxes; "
                 "`countenance detect PICTURE --export DIR` shows each face with its number",
                 boxes=tuple(aligned.face.box for aligned in looked.faces),
+                option=option,
             )
         return looked.faces[0]
     if not 0 <= face < len(looked.faces):
         raise WrongUse(
-            f"there is no face {face}: the picture holds {len(looked.faces)}",
+            f"there is no face {face}: {what} holds {len(looked.faces)}",
             "faces count from 0; see `countenance detect`",
         )
     return looked.faces[face]
