@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from countenance.app.wiring import Crops
 from countenance.errors import GrantInvalid, LogUnwritable, NotFound, PolicyDenied, SpaceMismatch, WrongUse
 from countenance.permits import Act
 from countenance.pipeline.persons import People
@@ -13,7 +14,9 @@ from countenance.pipeline.subjects import subject_name
 from countenance.pipeline.suppress import KeptOut, address_of
 from countenance.records.requests import WrongState
 from countenance.rights.requests import Limits, check_asked
-from countenance.testing.toy import picture
+from countenance.testing import forged
+from countenance.testing.toy import SPACE, ToyEmbedder, picture
+from countenance.types import ARCFACE, CropSpec
 
 ALICE, BOB = "alice@10,20,60,80", "bob@100,20,150,80"
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -297,8 +300,12 @@ def test_faces_of_a_group_are_told_apart_before_anything_is_done(filled, desk):
 def test_a_restriction_hides_and_keeps_until_it_is_withdrawn(filled, desk, album):
     opened = verified(desk, "restriction")
     templates = len(filled.blobs.kept)
+    [face, *_] = [lead.face_id for lead in filled.search("alice@1,1,50,50").leads]
+    assert Crops(filled.stores).crop(face)
     assert desk.decide(opened.uid, grant=True).hidden == 2
     assert shown(filled, "alice") == set()
+    with pytest.raises(NotFound):
+        Crops(filled.stores).crop(face)
     (album / "copies").mkdir()
     (album / "copies" / "alice.jpg").write_bytes((album / "alice.jpg").read_bytes())
     (album / "copies" / "alice.jpg.toml").write_text('jurisdiction = "CA-ON"')
@@ -527,3 +534,87 @@ def test_a_person_is_found_by_name_and_renamed(filled, desk):
     assert {face.uid for face in desk.found(desk.get(opened.uid))} == set(faces)
     desk.decide(opened.uid, grant=True, correction=Correction(frozenset(), "Alice"))
     assert people.get(person.id).name == "Alice"
+
+
+# --- at the same moment ----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("kind", "step"),
+    [
+        ("request.verified", lambda desk, uid: desk.verify(uid, document="letter")),
+        ("request.decided", lambda desk, uid: desk.decide(uid, grant=False, reason="twice")),
+        ("request.extended", lambda desk, uid: desk.extend(uid, "many requests")),
+        ("request.withdrawn", lambda desk, uid: desk.withdraw(uid)),
+    ],
+)
+def test_of_two_who_take_a_step_at_once_one_is_told_that_it_was_taken(filled, desk, monkeypatch, kind, step):
+    opened = desk.open(ask(photo=False, name="alice"))
+    append, taken = filled.log.append, []
+
+    def append_late(said, record, **more):
+        if said == kind and not taken:
+            taken.append(True)
+            desk_of(filled).withdraw(opened.uid)
+        return append(said, record, **more)
+
+    monkeypatch.setattr(filled.log, "append", append_late)
+    with pytest.raises(WrongUse, match="withdrawn"):
+        step(desk, opened.uid)
+    assert taken
+
+
+def test_a_code_for_a_request_that_is_gone_meanwhile_is_not_made(filled, desk, monkeypatch):
+    opened = desk.open(ask(photo=False, name="alice"))
+    stale = desk.get(opened.uid)
+    desk.withdraw(opened.uid)
+    monkeypatch.setattr(RequestDesk, "_at", lambda *_: stale)
+    with pytest.raises(WrongUse, match="withdrawn"):
+        desk.send_code(opened.uid)
+
+
+def test_a_limit_that_is_met_while_a_request_is_written_leaves_nothing(filled, monkeypatch):
+    desk = desk_of(filled, a_day=1)
+    desk.open(ask(), photo=picture("alice@1,1,50,50"))
+    before = set(filled.keys.keys), set(filled.blobs.kept)
+    monkeypatch.setattr(filled.records.requests, "limit_met", lambda *_, **__: None)
+    with pytest.raises(PolicyDenied):
+        desk.open(ask(), photo=picture("alice@1,1,50,50"))
+    assert (set(filled.keys.keys), set(filled.blobs.kept)) == before
+    assert filled.log.kinds[-1] == "request.refused"
+
+
+def test_in_a_home_without_pictures_a_request_is_taken_up_all_the_same(toy):
+    desk = desk_of(toy)
+    opened = verified(desk, tier=2)
+    assert desk.found(desk.get(opened.uid)) == ()
+    done = desk.decide(opened.uid, grant=True)
+    assert (done.erased, done.receipt) == (0, None)
+    assert done.kept_out == 2  # the photograph itself: its bytes and its looks
+
+
+def test_what_keeps_out_by_another_version_of_a_model_is_not_compared(filled, desk):
+    desk.decide(verified(desk, tier=2).uid, grant=True)
+    kept = filled.kept_out
+
+    class Other(ToyEmbedder):
+        space = replace(SPACE, weights_sha256="f" * 64)
+
+    class Larger(ToyEmbedder):
+        crop = CropSpec(128, 128, ARCFACE.points)
+
+    [face] = filled.looker.look_one(picture("alice@10,20,60,80")).faces
+    permit = forged.live(Act.SUPPRESSION_CHECK, [1])
+    assert kept.persons([face], permit) == [True]
+    for embedder in (Other(), Larger()):
+        with pytest.raises(SpaceMismatch, match="not at hand"):
+            KeptOut(filled.stores, lambda _, it=embedder: it, lambda _: filled.calibration).persons([face], permit)
+
+
+def test_an_address_is_that_of_one_source_alone(filled, desk, tmp_path):
+    filled.add_source(tmp_path / "other", "other")
+    opened = desk.open(ask("erasure", photo=False, address=address_of(filled.source.location, b"alice.jpg")))
+    desk.verify(opened.uid, document="letter")
+    assert [face.place for face in desk.found(desk.get(opened.uid))] == [b"alice.jpg"]
+    done = desk.decide(opened.uid, grant=True)
+    assert (done.erased, bool(done.receipt)) == (1, True)
+    filled.ingest()
+    assert shown(filled, "alice") == {"both.jpg"}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from countenance.pipeline.requests import RequestDesk
 from countenance.rights.requests import Limits, check_asked
+from countenance.testing.disk_home import opened
 from countenance.testing.toy import picture
 from countenance.testing.toy_home import ToyHome
 
@@ -136,3 +137,19 @@ def test_no_search_that_starts_after_an_opt_out_shows_the_person(tmp_path, peopl
         assert faults == []
         assert searches > people
         assert all(not home.search(f"{name}@1,1,50,50").leads for name in names)
+
+
+def test_another_process_that_has_been_searching_shows_the_person_no_more(tmp_path, monkeypatch):
+    monkeypatch.setenv("COUNTENANCE_KEYFILE", str(tmp_path / "key"))
+    album = tmp_path / "album"
+    album.mkdir()
+    (album / "alice.jpg").write_bytes(picture("alice@10,20,60,80"))
+    probe = picture("alice@1,1,50,50", "#one")
+    with opened(tmp_path / "home") as one, opened(tmp_path / "home") as other:
+        one.add_source("album", album, basis="household", jurisdiction="CA-ON")
+        one.ingest()
+        assert len(other.search(probe).leads) == 1
+        request = one.requests.open("opt-out", photo=probe)["request"]
+        one.requests.verify(request, photo=picture("alice~~@1,1,50,50", "#two"))
+        one.requests.decide(request, grant=True)
+        assert other.search(probe).leads == ()

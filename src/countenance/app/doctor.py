@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from countenance.app.requests import finish_decisions
 from countenance.app.settings import free_bytes
 from countenance.app.status import erasure_due
 from countenance.app.wiring import check_databases
@@ -69,6 +70,7 @@ def _databases(home: Home) -> Iterator[Finding]:
 def _erasures(home: Home) -> Iterator[Finding]:
     finished = home.parts.eraser.resume()
     orders = home.orders.finish()
+    requests = finish_decisions(home)
     with suppress(HomeBusy), home.parts.ingest_lock():  # else what an ingest has in the making would look left over
         home.parts.blobs.sweep()
         sweep(home.parts.stores, whole=True)
@@ -77,6 +79,7 @@ def _erasures(home: Home) -> Iterator[Finding]:
         pending.append("records.db-wal is held by a reader")
     said = f"{len(finished)} finished now" if finished else "none is unfinished"
     said += f"; orders finished now: {len(orders)}" if orders else ""
+    said += f"; requests finished now: {requests}" if requests else ""
     yield Finding("erasures", "warning" if pending else "ok", said + "".join(f"; pending: {p}" for p in pending),
                   "run doctor again when no other process uses the home" if pending else "")  # fmt: skip
 

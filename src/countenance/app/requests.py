@@ -247,6 +247,7 @@ def _done(decided: Decided) -> dict[str, Any]:
         "hidden": decided.hidden,
         "kept_out": decided.kept_out,
         "pending": list(decided.pending),
+        "receipt": decided.receipt,
     }
 
 
@@ -278,10 +279,11 @@ def _address(text: str) -> str:
     return "file://" + quote(path, safe="/")
 
 
-def finish_decisions(home: Home) -> None:
-    """What a crash left half carried out is done."""
-    if home.parts.stores.records.requests.all(states=[RequestState.DECIDING]):
-        Requests(home).desk.resume()
+def finish_decisions(home: Home) -> int:
+    """What a crash left half carried out is done; how many decisions that was."""
+    if not home.parts.stores.records.requests.all(states=[RequestState.DECIDING]):
+        return 0  # no model is looked for in vain
+    return len(Requests(home).desk.resume())
 
 
 # --- duties ----------------------------------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ class Crops:
     def crop(self, face_id: str) -> bytes:
         """JPEG. Raises NotFound: no such face, or it may not be shown."""
         found = self.stores.records.gallery.face(face_id)
-        if found is None or found.key_id is None:
+        if found is None or found.key_id is None or self.stores.records.gallery.restricted(found.id):
             raise NotFound(f"there is no face {face_id}", "leads name the faces there are")
         sealed = self.stores.blobs.get(face_id)
         try:

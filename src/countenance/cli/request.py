@@ -167,6 +167,8 @@ def decide(session: Session, /, request: str, grant: bool, refuse: bool, faces: 
                 click.echo("  Send the two by different ways. 7-Zip, Keka, WinZip and the Unarchiver open it.")
             for place in decided["pending"]:
                 click.echo(f"  pending: {place}")
+            if decided["receipt"]:
+                click.echo(f"  receipt {decided['receipt']}: countenance receipt show {decided['receipt']}")
 
         session.answer(decided, text)
 

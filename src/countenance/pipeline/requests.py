@@ -15,7 +15,8 @@ import hashlib
 import hmac
 import json
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -23,7 +24,7 @@ from typing import Any, Final
 import numpy as np
 
 from countenance.calibrate.calibration import Calibration, round_up_searched
-from countenance.errors import NotFound, PolicyDenied, WrongUse
+from countenance.errors import KeyDestroyed, NotFound, PolicyDenied, WrongUse
 from countenance.index.near import distance
 from countenance.permits import Act, Permit
 from countenance.pipeline.act_detail import seal_act
@@ -102,6 +103,7 @@ class Decided:
     hidden: int  # faces kept and out of every search
     kept_out: int  # pictures and addresses that are not taken again
     pending: tuple[str, ...]  # where bytes may still lie, sealed under a key that is destroyed
+    receipt: str | None  # of the erasure: its id
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,12 +219,10 @@ class RequestDesk:
         """(a one-time code, until when it counts). An earlier one counts no more. Raises WrongUse, PolicyDenied."""
         request = self._at(name, RequestState.OPEN)
         code, now = new_code(), self._now(request)
-        try:
+        with self._step(request):
             sent = self.stores.records.requests.send_code(
                 request, self._code_digest(request, code), now, self.limits.codes
             )
-        except WrongState as error:
-            raise self._moved(request) from error
         if not sent:
             self._refuse("codes", request)
             raise PolicyDenied(
@@ -264,10 +264,8 @@ class RequestDesk:
             {"request": request.uid, "proofs": [str(proof) for proof in proofs], "faces": len(found)},
             detail=self._act(request, RequestState.VERIFIED, hides=found if hide else ()),
         )
-        try:
+        with self._step(request):
             self.stores.records.requests.verified(request, "+".join(proofs), self.stores.clock(), found, hide=hide)
-        except WrongState as error:
-            raise self._moved(request) from error
         return self.get(request.uid)
 
     def _check_code(self, request: Request, code: str) -> None:
@@ -420,7 +418,7 @@ class RequestDesk:
                 detail=self._act(request, RequestState.DECIDED, str(outcome), keep_out=keep_out, hides=hides),
             )
             details["entry"] = entry.position
-            try:
+            with self._step(request):
                 self.stores.records.requests.begin_deciding(
                     request,
                     outcome=str(outcome),
@@ -430,8 +428,6 @@ class RequestDesk:
                     person=person,
                     hide=hide,
                 )
-            except WrongState as error:
-                raise self._moved(request) from error
             if person is not None:
                 self.stores.keys.made([person.key_id])
         return self._carry_out(self.get(request.uid))
@@ -452,7 +448,7 @@ class RequestDesk:
         return tuple(self._carry_out(request) for request in begun)
 
     def _carry_out(self, request: Request) -> Decided:
-        erased, hidden = 0, 0
+        erased, hidden, receipt = 0, 0, None
         pending: tuple[str, ...] = ()
         records = self.stores.records.requests
         if request.outcome == Outcome.REFUSED:
@@ -465,7 +461,7 @@ class RequestDesk:
                     faces, scope=_scope(request), about=request.uid, authority=f"request {request.uid}",
                     suppressions=self._erasure_keeps_out(request),
                 )  # fmt: skip
-                erased, pending = report.faces, report.pending
+                erased, pending, receipt = report.faces, report.pending, report.receipt
         elif request.kind == RequestKind.CORRECTION:
             self._correct(records.faces(request), self.details(request))
         elif request.kind == RequestKind.RESTRICTION:
@@ -475,7 +471,7 @@ class RequestDesk:
         keys = [request.proof_key_id, request.key_id if forgotten else None]
         self.stores.keys.destroy([key for key in keys if key is not None])
         records.decided(request, self.stores.clock(), forget=forgotten)
-        return Decided(self.get(request.uid), erased, hidden, records.kept_out(request), tuple(pending))
+        return Decided(self.get(request.uid), erased, hidden, records.kept_out(request), pending, receipt)
 
     def _correct(self, faces: Sequence[FaceId], details: Mapping[str, Any]) -> None:
         """What is recorded of these faces' pictures, and of the subjects they are tied to, is right. Safe to repeat."""
@@ -588,10 +584,8 @@ class RequestDesk:
             )
         details = self._sealed(request.key_id or b"", request.uid, {**self.details(request), "extension": reasons})
         self.stores.log.append("request.extended", {"request": request.uid, "law": law.id})
-        try:
+        with self._step(request):
             self.stores.records.requests.extend(request, law.due_extended(request.opened_at), now, details)
-        except WrongState as error:
-            raise self._moved(request) from error
         return self.get(request.uid)
 
     def withdraw(self, name: str) -> Request:
@@ -603,17 +597,14 @@ class RequestDesk:
         self.resume()
         request = self._at(name, RequestState.OPEN, RequestState.VERIFIED, RequestState.DECIDED)
         blobs = self.stores.records.requests.files(request).values()
-        self.stores.log.append("request.withdrawn", {"request": request.uid})
         entry = self.details(request).get("entry")
+        self.stores.log.append("request.withdrawn", {"request": request.uid})
         if entry is not None:  # what a restore would do again it must not, and what the entry holds is to go
             self.stores.log.erase_details([entry], {"request": request.uid})
-        try:
-            with self.stores.naming_keys():
-                keys = self.stores.records.requests.withdraw(request)
-                self.stores.blobs.delete_many(blobs)
-                self.stores.keys.destroy(keys)
-        except WrongState as error:
-            raise self._moved(request) from error
+        with self._step(request), self.stores.naming_keys():
+            keys = self.stores.records.requests.withdraw(request)
+            self.stores.blobs.delete_many(blobs)
+            self.stores.keys.destroy(keys)
         self.stores.records.database.truncate_wal()
         return self.get(request.uid)
 
@@ -623,6 +614,14 @@ class RequestDesk:
         if request.state not in states:
             raise self._moved(request)
         return request
+
+    @contextmanager
+    def _step(self, request: Request) -> Iterator[None]:
+        """Whoever else took the step at the same moment was faster: told as if they had come later."""
+        try:
+            yield
+        except (WrongState, KeyDestroyed) as error:
+            raise self._moved(request) from error
 
     def _moved(self, request: Request) -> WrongUse:
         now = self.get(request.uid)

@@ -90,6 +90,14 @@ class Gallery:
             ).one_or_none()
         return None if row is None else FacePlace(row.id, uid, row.picture_id, row.key_id, row.second)
 
+    def restricted(self, face: FaceId) -> bool:
+        """Whether the face is kept and shown to nobody, as the person pictured asked."""
+        query = sa.select(sa.func.count()).where(
+            t.enrolments.c.face_id == face, t.enrolments.c.refusal == str(FaceRefusal.RESTRICTED)
+        )
+        with self._db.read() as connection:
+            return bool(connection.scalar(query))
+
     def picture(self, uid: str) -> int | None:
         """The id of a picture that is not being erased, by its public id."""
         with self._db.read() as connection:
