@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from countenance.app.status import WARN_DAYS, erasure_due, source_status, status_of
+from countenance.app.retention import duty_of
+from countenance.app.status import WARN_DAYS, source_status, status_of
 
 DAY = timedelta(days=1)
 
@@ -64,14 +65,14 @@ def granted(filled):
 )
 def test_the_days_until_all_of_it_is_erased(granted, times, left, overdue):
     source, now = granted(**times)
-    duty = erasure_due(source, now)
+    duty = duty_of(source, now).as_dict()
     assert (duty["days_left"], duty["overdue"]) == (left, overdue)
     assert duty["do"] == "countenance erase --source album"
 
 
 @pytest.mark.parametrize("times", [{"suspended_at": -50 * DAY}, {"expires_at": 50 * DAY}])
 def test_nothing_is_due_while_a_grant_may_go_on(granted, times):
-    assert erasure_due(*granted(**times)) is None
+    assert duty_of(*granted(**times)) is None
 
 
 @pytest.mark.parametrize(("left", "soon"), [(-1, False), (0, True), (WARN_DAYS, True), (WARN_DAYS + 1, False)])

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from countenance.app.requests import finish_decisions
+from countenance.app.retention import duty_of
 from countenance.app.settings import free_bytes
-from countenance.app.status import erasure_due
 from countenance.app.wiring import check_databases
 from countenance.errors import CountenanceError, HomeBusy
 from countenance.pipeline.sweep import sweep
@@ -87,10 +87,11 @@ def _erasures(home: Home) -> Iterator[Finding]:
 def _duties(home: Home) -> Iterator[Finding]:
     now = home.parts.stores.clock()
     for source in home.sources():
-        duty = erasure_due(source, now)
+        duty = duty_of(source, now)
         if duty is not None:
-            state = "problem" if duty["overdue"] else "warning"
-            yield Finding("duties", state, f"{source.name}: {duty['why']}, erase by {duty['deadline']}", duty["do"])
+            state = "problem" if duty.overdue else "warning"
+            told = duty.as_dict()
+            yield Finding("duties", state, f"{source.name}: {duty.why}, erase by {told['deadline']}", told["do"])
 
 
 def _log(home: Home) -> Iterator[Finding]:

@@ -141,6 +141,9 @@ class Home:
         subjects: str | os.PathLike[str] | None = None,
         expires: str | None = None,
         erase_within_days: int = ERASE_WITHIN_DAYS,
+        retain_days: int | None = None,
+        retain_from: str | None = None,
+        retain_rule: str | None = None,
         law: str | None = None,
         authority: str | None = None,
     ) -> Source:
@@ -149,7 +152,8 @@ class Home:
         Args: basis: household, consent, licence, statute or historical; jurisdiction: of its pictures by default, a
         code or several with commas, or "unknown"; within: what the grant covers, where that is wider; purposes:
         needed but for household; evidence: a document, sealed into the home; subjects: the CSV of a consent or licence
-        grant; expires: "2027-12-31".
+        grant; expires: "2027-12-31"; retain_days, retain_from, retain_rule: how long all of it may be kept, as the
+        options of `countenance source add`.
         Raises: GrantInvalid, WrongUse, NotFound (no such folder), LogUnwritable, StorageFailed.
         """
         folder, name = _folder(path, self.path), _name(name)
@@ -166,6 +170,9 @@ class Home:
             has_subjects=subjects is not None,
             expires=expires,
             erase_within_days=erase_within_days,
+            retain_days=retain_days,
+            retain_from=retain_from,
+            retain_rule=retain_rule,
             law=law,
             authority=authority,
         )
@@ -211,6 +218,15 @@ class Home:
         ended = self.source(name).grant.withdrawn_at or self.parts.stores.clock()
         self._set_state(name, "takedown", withdrawn_at=ended)
         return self.parts.eraser.source(self.source(name))
+
+    def interaction(self, name: str) -> Source:
+        """The people pictured dealt with you today: terms of retention that run from it begin anew."""
+        return self._set_state(name, "interaction", last_interaction_at=self.parts.stores.clock())
+
+    def purpose_met(self, name: str) -> Source:
+        """What its pictures were for is done: terms of retention that run from it begin. The first day counts."""
+        met = self.source(name).purpose_met_at or self.parts.stores.clock()
+        return self._set_state(name, "purpose_met", purpose_met_at=met)
 
     def _not_over(self, name: str) -> None:
         state = self.source(name).grant.state(self.parts.stores.clock())

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from countenance.app.reindex import status as reindex_status
 from countenance.app.requests import duties
+from countenance.app.retention import duty_of
 from countenance.embed.runtimes import providers
 from countenance.records.sources import Source
-from countenance.types import GrantState
 
 if TYPE_CHECKING:
     from countenance.app.home import Home
@@ -35,7 +34,7 @@ def status_of(home: Home) -> dict[str, Any]:
         "keyfile": str(parts.keyfile),
         **records.gallery.counts(),
         "sources": [source_status(source, now) for source in sources],
-        "due": [duty for source in sources if (duty := erasure_due(source, now)) is not None],
+        "due": [duty.as_dict() for source in sources if (duty := duty_of(source, now)) is not None],
         "requests": duties(home),
         "unfinished_erasures": len(records.erasures.unfinished()),
         "orders": [about for about in map(home.orders.describe, home.orders.all()) if about["state"] in OPEN_ORDERS],
@@ -75,23 +74,4 @@ def source_status(source: Source, now: datetime) -> dict[str, Any]:
         "state": str(grant.state(now)),
         "days_left": left,
         "ends_soon": left is not None and 0 <= left <= WARN_DAYS,
-    }
-
-
-def erasure_due(source: Source, now: datetime) -> dict[str, Any] | None:
-    """When everything of a withdrawn or expired source must be erased; None while its grant lasts."""
-    grant = source.grant
-    state = grant.state(now)
-    if state not in {GrantState.WITHDRAWN, GrantState.EXPIRED}:
-        return None
-    # The earlier of the two, so that withdrawing what has expired puts nothing off.
-    ended = min(moment for moment in (grant.withdrawn_at, grant.expires_at) if moment is not None)
-    deadline = ended + timedelta(days=grant.erase_within_days)
-    return {
-        "source": source.name,
-        "why": f"its grant is {state}",
-        "deadline": deadline.isoformat(timespec="seconds"),
-        "days_left": math.ceil((deadline - now) / timedelta(days=1)),
-        "overdue": now > deadline,
-        "do": f"countenance erase --source {source.name}",
     }

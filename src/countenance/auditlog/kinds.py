@@ -14,6 +14,8 @@ KINDS: Final[Mapping[str, str]] = {
     "source.resumed": "A suspended grant is in force again.",
     "source.withdrawn": "A grant was withdrawn for good.",
     "source.takedown": "A grant was withdrawn and its pictures are to be erased at once.",
+    "source.interaction": "The people pictured dealt with the operator: terms of retention run from then.",
+    "source.purpose_met": "What a source was for is done.",
     "source.references": "Subjects' references were made with another model too: whose, and with which.",
     "model.added": "A model was brought, and passed its self-test: name, task, sha256, licence.",
     "model.removed": "A model that was brought was removed.",

@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "order": "order",
     "erase": "erase",
     "receipt": "receipt",
+    "retain": "retain",
     "request": "request",
     "model": "model",
     "reindex": "reindex",

@@ -48,6 +48,10 @@ def command() -> None:
 @click.option("--expires", metavar="DATE", help="The last day of the grant: 2027-12-31.")
 @click.option("--erase-within", "erase_within", type=int, default=30, show_default=True, metavar="DAYS",
               help="After withdrawal or expiry, all of it is due for erasure within so many days.")  # fmt: skip
+@click.option("--retain-days", type=int, metavar="N", help="Keep all of it for so many days, then erase it.")
+@click.option("--retain-from", metavar="WHEN", help="From when they run: added (the default), interaction, purpose.")
+@click.option("--retain-rule", metavar="RULE",
+              help="Or a law's term: bipa is purpose met or 3 years since the last interaction.")  # fmt: skip
 @click.option("--law", metavar="TEXT", help="For statute: the law and article.")
 @click.option("--authority", metavar="TEXT", help="For statute: whom it empowers.")
 @pass_session
@@ -196,6 +200,22 @@ def _act(session: Session, name: str, act: str, said: str) -> None:
 def suspend(session: Session, name: str) -> None:
     """Take a source out of every search, until `resume`."""
     _act(session, name, "suspend", "{name} is suspended: its faces are in no search from now on. `resume` ends that.")
+
+
+@command.command(short_help="Somebody pictured dealt with you: terms run from today.")
+@click.argument("name")
+@pass_session
+def interaction(session: Session, name: str) -> None:
+    """Record that the people pictured dealt with you today: a term of retention that runs from it begins anew."""
+    _act(session, name, "interaction", "{name}: its terms of retention run from now.")
+
+
+@command.command("purpose-met", short_help="What the pictures were for is done.")
+@click.argument("name")
+@pass_session
+def purpose_met(session: Session, name: str) -> None:
+    """Record that what the pictures were for is done: a term of retention that runs from it begins."""
+    _act(session, name, "purpose_met", "{name}: its purpose is met. `countenance retain` says what is due.")
 
 
 @command.command(short_help="Enrol the references of its subjects again, for another model.")

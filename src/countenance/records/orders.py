@@ -128,6 +128,25 @@ class Orders:
             _keep(connection, int(made.inserted_primary_key[0]), paper)  # type: ignore[index]  # one row
         return self.get(str(uid))
 
+    def put_back(self, uid: str, said: Mapping[str, Any], at: datetime) -> None:
+        """The order stands as its draft's log entry says, without its papers: after a restore."""
+        ends_at = datetime.fromisoformat(said["ends_at"]) if said["ends_at"] else None
+        with self._db.write() as connection:
+            connection.execute(
+                t.orders.insert().values(
+                    uid=uuid.UUID(uid).bytes, drafted_at=at, ends_at=ends_at,
+                    **{name: said[name] for name in ("stops", "deletes", "deletes_unknown", "ends_contracts", "targets",
+                                                     "authority", "dated")},
+                )
+            )  # fmt: skip
+
+    def set_times(self, uid: str, times: Mapping[str, datetime | None], outcome: Mapping[str, Any] | None) -> None:
+        """When it was put in force, stayed, lifted, done, as the log says: after a restore."""
+        values: dict[str, Any] = {**times, **({} if outcome is None else {"outcome": dict(outcome)})}
+        with self._db.write() as connection:
+            connection.execute(t.orders.update().where(t.orders.c.uid == uuid.UUID(uid).bytes).values(**values))
+            move_policy_version(connection)
+
     def put_in_force(self, order: OrderRecord, at: datetime, plan: Mapping[str, Any]) -> OrderRecord:
         """In force in every process with this commit; one that is already stays as it was."""
         with self._db.write() as connection:

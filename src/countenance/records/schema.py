@@ -102,7 +102,7 @@ grants = sa.Table(
     sa.Column("suspended_at", UtcTime),
     sa.Column("withdrawn_at", UtcTime),
     # How long what it brought may be kept: {"days": N, "from": "..."} (rights/retention.py); null: while it lasts.
-    sa.Column("retention", sa.JSON),
+    sa.Column("retention", sa.JSON(none_as_null=True)),
     sa.Column("purpose_met_at", UtcTime),
     sa.Column("last_interaction_at", UtcTime),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -38,6 +38,9 @@ class Source:
     grant_uid: str
     grant_key: bytes | None
     evidence_blob: str | None
+    retention: Mapping[str, Any] | None = None  # rights/retention.py
+    interaction_at: datetime | None = None
+    purpose_met_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class NewGrant:
     key_id: bytes | None
     evidence_sha256: str | None
     evidence_blob: str | None
+    retention: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +177,7 @@ class Sources:
                 jurisdictions=sorted(grant.jurisdictions), purposes=sorted(grant.purposes),
                 terms=[list(term) for term in grant.terms], key_id=grant.key_id,
                 evidence_sha256=grant.evidence_sha256, evidence_blob=grant.evidence_blob, starts_at=grant.starts_at,
-                expires_at=grant.expires_at, erase_within_days=grant.erase_within_days,
+                expires_at=grant.expires_at, erase_within_days=grant.erase_within_days, retention=grant.retention,
             )  # fmt: skip
             for subject in subjects:
                 _insert(
@@ -273,4 +277,5 @@ def _source(row: Any) -> Source:
         name=row.source_name, kind=row.kind, location=row.location,
         jurisdictions=frozenset(row.source_jurisdictions), added_at=row.added_at, grant=grant_of(row),
         grant_uid=str(uuid.UUID(bytes=row.uid)), grant_key=row.key_id, evidence_blob=row.evidence_blob,
+        retention=row.retention, interaction_at=row.last_interaction_at, purpose_met_at=row.purpose_met_at,
     )  # fmt: skip

@@ -6,13 +6,14 @@ EDPB Guidelines 05/2022; Regulation (EU) 2024/1689 (AI Act), art. 5(1)(e).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import Final
+from typing import Any, Final
 
 from countenance import jurisdictions
 from countenance.errors import GrantInvalid
+from countenance.rights.retention import check_retention
 from countenance.types import SUBJECT_BASES, Basis, HomeKind, Purpose
 
 HOUSEHOLD_LIMIT: Final = 500_000  # pictures in a household home's household sources (DESIGN.md section 2)
@@ -32,6 +33,7 @@ class GrantTerms:
     purposes: frozenset[Purpose]
     expires_at: datetime | None
     erase_within_days: int
+    retention: Mapping[str, Any] | None
     terms: tuple[tuple[str, str], ...]
 
     @property
@@ -52,6 +54,9 @@ def check_grant(
     has_subjects: bool = False,
     expires: str | None = None,
     erase_within_days: int = ERASE_WITHIN_DAYS,
+    retain_days: int | None = None,
+    retain_from: str | None = None,
+    retain_rule: str | None = None,
     law: str | None = None,
     authority: str | None = None,
 ) -> GrantTerms:
@@ -100,6 +105,7 @@ def check_grant(
         purposes=_purposes(chosen, purposes),
         expires_at=_expiry(expires, now),
         erase_within_days=erase_within_days,
+        retention=check_retention(days=retain_days, start=retain_from, rule=retain_rule),
         terms=terms,
     )
 

@@ -1,0 +1,102 @@
+"""What is due to be erased, and erasing it: ended grants, and terms of retention."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from countenance.pipeline.erase import ErasureReport
+from countenance.records.sources import Source
+from countenance.rights.retention import retention_ends
+from countenance.types import GrantState
+
+if TYPE_CHECKING:
+    from countenance.app.home import Home
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """A source that is to be erased by a day."""
+
+    source: str
+    why: str
+    deadline: datetime
+    now: datetime
+
+    @property
+    def overdue(self) -> bool:
+        """The day is over."""
+        return self.now > self.deadline
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json and `status`."""
+        return {
+            "source": self.source,
+            "why": self.why,
+            "deadline": self.deadline.isoformat(timespec="seconds"),
+            "days_left": math.ceil((self.deadline - self.now) / timedelta(days=1)),
+            "overdue": self.overdue,
+            "do": f"countenance erase --source {self.source}",
+        }
+
+
+def duty_of(source: Source, now: datetime) -> Duty | None:
+    """When everything of a source must be erased, the earliest of its reasons; None while it may stay.
+
+    A term that is still running is a duty only once it has run out: nobody need do anything before.
+    """
+    found = [duty for duty in (_ended(source, now), _kept_long_enough(source, now)) if duty is not None]
+    return min(found, key=lambda duty: duty.deadline, default=None)
+
+
+def _ended(source: Source, now: datetime) -> Duty | None:
+    grant = source.grant
+    state = grant.state(now)
+    if state not in {GrantState.WITHDRAWN, GrantState.EXPIRED}:
+        return None
+    # The earlier of the two, so that withdrawing what has expired puts nothing off.
+    ended = min(moment for moment in (grant.withdrawn_at, grant.expires_at) if moment is not None)
+    return Duty(source.name, f"its grant is {state}", ended + timedelta(days=grant.erase_within_days), now)
+
+
+def _kept_long_enough(source: Source, now: datetime) -> Duty | None:
+    ends = retention_ends(
+        source.retention, added_at=source.added_at, interaction_at=source.interaction_at,
+        purpose_met_at=source.purpose_met_at,
+    )  # fmt: skip
+    return None if ends is None or ends[0] > now else Duty(source.name, ends[1], ends[0], now)
+
+
+@dataclass(frozen=True, slots=True)
+class Retained:
+    """What `retain` found and did."""
+
+    duties: tuple[Duty, ...]  # of all, the most urgent first
+    erased: tuple[ErasureReport, ...]  # each with its receipt
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json."""
+        return {
+            "due": [duty.as_dict() for duty in self.duties],
+            "erased": [report.as_dict() for report in self.erased],
+        }
+
+
+def retain(home: Home, *, run: bool) -> Retained:
+    """Everything that is due; with `run` what is overdue is erased, a receipt each. Safe to repeat after a crash.
+
+    Raises: LogUnwritable, StorageFailed, HomeBusy.
+    """
+    now = home.parts.stores.clock()
+    duties = sorted(
+        (duty for source in home.sources() if (duty := duty_of(source, now)) is not None), key=lambda d: d.deadline
+    )
+    if not run:
+        return Retained(tuple(duties), ())
+    home.parts.eraser.resume()
+    overdue = [duty for duty in duties if duty.overdue]
+    home.parts.stores.log.append("retention.run", {"due": len(overdue)})
+    erased = [home.erase(source=duty.source, authority=f"retention: {duty.why}") for duty in overdue]
+    return Retained(tuple(duties), tuple(erased))
