@@ -10,7 +10,15 @@ from countenance.app.backup import back_up
 from countenance.app.home import open_home
 from countenance.app.keyring import rotate
 from countenance.app.restore import restore
-from countenance.errors import BackupBroken, KeyMissing, LogBroken, NotFound, StorageFailed, WrongUse
+from countenance.errors import (
+    BackupBroken,
+    KeyMissing,
+    LogBroken,
+    NotFound,
+    PolicyDenied,
+    StorageFailed,
+    WrongUse,
+)
 from countenance.testing import toy
 from countenance.testing.bytescan import Thief, face_needles
 from countenance.testing.disk_home import held_after, held_by
@@ -44,7 +52,14 @@ def test_what_is_backed_up_is_there_again(home, album, tmp_path):
     made = back_up(home, tmp_path / "b", verify=True)
     assert (made.verified, made.size) == (True, (tmp_path / "b").stat().st_size)
     done = restore(tmp_path / "b", tmp_path / "again", log=home.path)
-    assert done.replayed.as_dict() == {"faces": 0, "pictures": 0, "sources": 0, "suppressions": 0, "requests": 0}
+    assert done.replayed.as_dict() == {
+        "faces": 0,
+        "pictures": 0,
+        "sources": 0,
+        "suppressions": 0,
+        "requests": 0,
+        "orders": 0,
+    }
     with open_home(tmp_path / "again") as again:
         assert (again.id, again.kind) == (home.id, home.kind)
         assert held_by(again) == held_after({"album": album})
@@ -287,3 +302,46 @@ def test_what_pictured_people_had_done_since_holds(home, album, tmp_path, opened
         assert sees(again, BOB) == 2
         held_by(again, ignore_left_over=True)
         again.verify_log()
+
+
+def test_orders_and_ended_contracts_hold_after_a_restore(toy_home, album, tmp_path):
+    paper = tmp_path / "order.pdf"
+    paper.write_bytes(b"signed")
+    grant = {"basis": "statute", "purposes": ["missing-person"], "evidence": paper, "law": "Act, s. 1",
+             "authority": "Police"}  # fmt: skip
+    asked = {"purpose": "missing-person", "case": "1"}
+    far = tmp_path / "far"
+    far.mkdir()
+    (far / "dora.jpg").write_bytes(toy.picture("dora@10,20,60,80"))
+    with toy_home(kind="organisation") as home:
+        home.add_source("album", album, jurisdiction="CA-ON", **grant)
+        home.add_source("far", far, jurisdiction="FR", **grant)
+        home.ingest()
+        home.clients.add("Agency", client_class="state-agency", jurisdiction="FR")
+        home.clients.add("Firm", client_class="private-company", jurisdiction="FR")
+        back_up(home, tmp_path / "b")
+        drafted = [
+            home.orders.draft(authority="Commissioner", dated="2021-02-03", document=paper, **terms)
+            for terms in (
+                {"stop_collecting": True, "stop_offering": True, "delete": True, "jurisdictions": ["CA"]},
+                {"stop_offering": True, "client_classes": ["private-company"], "end_contracts": True},
+                {"stop_offering": True, "sources": ["far"]},
+                {"stop_offering": True, "jurisdictions": ["FR"]},
+            )
+        ]
+        for order in drafted:
+            home.orders.apply(order.uid)
+        home.orders.stay(drafted[2].uid, paper)
+        home.orders.lift(drafted[3].uid, paper)
+        states = [order.state(home.parts.stores.clock()) for order in home.orders.all()]
+    done = restore(tmp_path / "b", tmp_path / "again", log=home.path)
+    assert done.replayed.orders == 5
+    with open_home(tmp_path / "again") as again:
+        assert [order.state(again.parts.stores.clock()) for order in again.orders.all()] == states
+        assert [order.unfinished for order in again.orders.all()] == [False] * 4
+        assert {client.name for client in again.clients.all() if client.ended_at} == {"Firm"}
+        assert [lead.source for lead in again.search(toy.picture("dora@1,1,50,50"), **asked).leads] == ["far"]
+        assert again.search(ALICE, **asked).leads == ()
+        assert Thief(again.parts.keyfile, again.path).find(face_needles("carol")) == {}
+        with pytest.raises(PolicyDenied):
+            again.search(toy.picture("dora@1,1,50,50"), client="Firm", **asked)

@@ -45,7 +45,9 @@ def _tell(done: Restored) -> None:
         f"{several(again.suppressions, 'mark')} that keep them out,"
     )
     click.echo(f"  {several(again.sources, 'source')} brought to the last state,")
-    click.echo(f"  {several(again.requests, 'request')} of pictured people too.")
+    click.echo(
+        f"  {several(again.requests, 'request')} of pictured people, {several(again.orders, 'order')} and contracts."
+    )
     if done.suspended:
         click.echo("No later log was at hand, so nothing can be searched until you have decided on each source:")
         for name in done.suspended:

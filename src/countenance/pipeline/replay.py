@@ -13,6 +13,8 @@ from typing import Any, Final
 from countenance.errors import LogBroken, SealBroken
 from countenance.pipeline.act_detail import open_act
 from countenance.pipeline.erase import Eraser
+from countenance.pipeline.replay_orders import KINDS as ORDER_KINDS
+from countenance.pipeline.replay_orders import GatheredOrders, replay_orders
 from countenance.pipeline.replay_requests import GatheredRequests, concerns, replay_requests, withdrawn_since
 from countenance.pipeline.stores import Stores
 from countenance.protocols import LogEntry
@@ -35,6 +37,7 @@ class Replayed:
     sources: int
     suppressions: int
     requests: int  # of pictured people
+    orders: int  # and contracts that ended
 
     def as_dict(self) -> dict[str, int]:
         """For --json and the log."""
@@ -51,6 +54,7 @@ class _Gathered:
     grants: dict[str, dict[str, datetime | None]] = field(default_factory=dict)  # source -> times of its grant
     suppressions: list[dict[str, Any]] = field(default_factory=list)
     requests: GatheredRequests = field(default_factory=GatheredRequests)
+    orders: GatheredOrders = field(default_factory=GatheredOrders)
 
     def take(self, act: dict[str, Any]) -> None:
         self.faces.update(dict.fromkeys(act.get("faces", ())))
@@ -77,6 +81,7 @@ def replay(stores: Stores, eraser: Eraser, start: int) -> Replayed:
     eraser.resume()
     suppressions = stores.records.replays.add_suppressions(gathered.suppressions)
     requests = replay_requests(stores, gathered.requests)
+    orders = replay_orders(stores, gathered.orders)
     sources = {source.uid: source for source in stores.records.sources.all()}
     changed = 0
     for uid, times in gathered.grants.items():
@@ -89,7 +94,7 @@ def replay(stores: Stores, eraser: Eraser, start: int) -> Replayed:
     for uid in gathered.gone_sources & sources.keys():
         eraser.source(sources[uid])
         changed += uid not in gathered.grants
-    return Replayed(len(faces), len(pictures), changed, suppressions, requests)
+    return Replayed(len(faces), len(pictures), changed, suppressions, requests, orders)
 
 
 def _gather(stores: Stores, start: int) -> _Gathered:
@@ -98,6 +103,8 @@ def _gather(stores: Stores, start: int) -> _Gathered:
     for entry in stores.log.entries(start):
         if entry.kind in _GRANT_STATES:
             gathered.take_grant(entry)
+        elif entry.kind in ORDER_KINDS:
+            gathered.orders.take(entry)
         elif entry.kind in ACTS or concerns(entry, gathered.requests.withdrawn):
             sealed = stores.log.detail(entry.position)
             try:
