@@ -56,7 +56,7 @@ def verify(session: Session, kept: Path | None, proof: Path | None, export: Path
             for name, at in found["cosigned"].items():
                 click.echo(f"cosigned by {name}, {at}")
             if not found["cosigned"]:
-                click.echo("No witness has cosigned it: `countenance log checkpoint` prints what to give away.")
+                click.echo("No witness has cosigned it. Give away what `countenance log checkpoint` prints.")
 
         session.answer(found, tell)
 
