@@ -95,3 +95,26 @@ def test_a_new_home_on_a_full_disk(on_a_small_disk):
     full, made = on_a_small_disk(10_000, ("init",), "free", ("init",))
     assert refused(full)
     assert made[0] == 0
+
+
+def test_an_order_on_a_full_disk_is_not_in_force_or_goes_on(on_a_small_disk, mine, album):
+    (mine.root / "order.pdf").write_bytes(b"an order")
+    order = mine.does(
+        "order", "draft", "--stop-offering", "--delete", "--jurisdiction", "CA", "--authority", "A court", "--dated",
+        "2021-02-02", "--document", mine.root / "order.pdf",
+    )["id"]  # fmt: skip
+    full, drafts, listed, search, again, log, doctor = on_a_small_disk(
+        200_000, ("order", "apply", order),
+        ("order", "draft", "--stop-offering", "--jurisdiction", "FR", "--authority", "A court", "--dated", "2021-02-02",
+         "--document", mine.root / "order.pdf"),
+        "free", ("order", "list"), ("search", album.probe), ("order", "apply", order), ("log", "verify"), ("doctor",),
+        home=mine.home,
+    )  # fmt: skip
+    assert full[0] == 0 or refused(full)
+    assert drafts[0] == 0 or refused(drafts)
+    in_force = listed[1]["orders"][0]["state"] == "in_force"
+    if full[0]:
+        assert full[1]["error"]["message"].startswith("the order is in force") is in_force
+    assert search[0] == (3 if in_force else 0)
+    assert again[1]["pictures_deleted"] == again[1]["plan"]["pictures_deleted"] > 0
+    assert (log[0], doctor[0]) == (0, 0), doctor

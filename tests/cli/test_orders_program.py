@@ -58,6 +58,20 @@ def test_an_order_from_draft_to_lift(office):
     assert which not in office.run("status").ended(0).out
 
 
+def test_clients_are_listed_and_shown(office):
+    office.run("client", "add", "Le Monde", "--class", "newsroom", "--jurisdiction", "unknown").ended(0)
+    assert [about["name"] for about in office.run("client", "list", "--json").doc["clients"]] == [
+        "Acme & Sons",
+        "Le Monde",
+    ]
+    office.run("client", "list").ended(0, "Acme & Sons: private-company, US-IL, contract active", "Le Monde: newsroom")
+    applied = ("order", "draft", "--end-contracts", "--client", "Acme & Sons", *TERMS, "--apply")
+    order = office.run(*applied, "--json").ended(0).doc["order"]
+    assert office.run("client", "show", "Acme & Sons", "--json").doc["ended_by"] == order
+    office.run("client", "show", "Acme & Sons").ended(0, f"by order {order}", "ended at")
+    office.run("order", "list").ended(0, "end contracts: client Acme & Sons", "in force")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

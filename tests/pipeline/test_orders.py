@@ -160,10 +160,12 @@ def test_what_changed_since_a_simulation_is_explained(world):
     (world.folder / "ontario" / "new.jpg").write_bytes(picture("hal@10,20,60,80"))
     world.home.ingest("ontario")
     world.clients.end("Sureté")
+    world.source("later", "CA-BC", {"i.jpg": picture("ivy@10,20,60,80")})
     differences = world.desk.apply(order.uid, simulated=plan).differences
+    assert any(line.startswith("later: not in the simulation") for line in differences)
     assert any("ontario: 2 faces" in line and "3 faces" in line for line in differences)
     assert any("client Sureté" in line for line in differences)
-    assert any(line.startswith("pictures deleted: 2 simulated, 3 when applied") for line in differences)
+    assert any(line.startswith("pictures deleted: 2 simulated, 4 when applied") for line in differences)
     with pytest.raises(WrongUse, match="another order"):
         world.desk.apply(world.draft(**CANADA).uid, simulated=plan)
 

@@ -191,6 +191,14 @@ def test_an_order_binds_whatever_the_clock_says_until_its_own_term_is_over(world
         assert bool(world.policy.consider(HOUSEHOLD_SEARCH).allowed) is permitted
 
 
+def test_a_decision_that_was_kept_is_old_when_the_clock_is_set_back(world):
+    world.set(orders=(an_order(ends_at=NOW + timedelta(days=2)),))
+    world.now = NOW + timedelta(days=3)
+    assert world.policy.consider(HOUSEHOLD_SEARCH).allowed
+    world.now = NOW  # the clock was wrong: the order's term is not over
+    assert not world.policy.consider(HOUSEHOLD_SEARCH).allowed
+
+
 def test_of_orders_that_disagree_the_stricter_holds(world):
     world.set(orders=(
         an_order(stops=("collect",)), an_order(stops=("offer",), value="CA-ON", ends_at=NOW - timedelta(days=1)),

@@ -126,7 +126,7 @@ def _apply(session: Session, home: Any, order: str, simulated: str | None, yes: 
     session.answer(done.as_dict(), lambda: _tell_applied(about, done))
 
 
-@command.command()
+@command.command(short_help="Stay an order by a decision: what it stops goes on.")
 @click.argument("order", metavar="ID")
 @DOCUMENT
 @pass_session
@@ -138,7 +138,7 @@ def stay(session: Session, order: str, document: str) -> None:
     _decide(session, "stay", order, document)
 
 
-@command.command()
+@command.command(short_help="End a stay by a decision: it is in force again.")
 @click.argument("order", metavar="ID")
 @DOCUMENT
 @pass_session
@@ -147,7 +147,7 @@ def resume(session: Session, order: str, document: str) -> None:
     _decide(session, "resume", order, document)
 
 
-@command.command()
+@command.command(short_help="End an order for good by a decision.")
 @click.argument("order", metavar="ID")
 @DOCUMENT
 @pass_session
@@ -189,7 +189,7 @@ def list_(session: Session) -> None:
         session.answer({"orders": found}, text)
 
 
-@command.command()
+@command.command(short_help="Show an order and what it changed.")
 @click.argument("order", metavar="ID")
 @click.option("--papers", type=click.Path(readable=False), metavar="DIR",
               help="Also write its document and the decisions about it there.")  # fmt: skip

@@ -27,7 +27,12 @@ class Decision:
     rules_sha256: str
     allowed: Mapping[ClassId, tuple[str, ...]]  # class -> the rules that permit it
     denied: Mapping[ClassId, tuple[str, ...]]  # class -> the rules that forbid it; empty: nothing permits it
+    good_from: datetime  # a clock that is set back before it makes it old too
     good_until: datetime | None  # when time alone makes it old
+
+    def good_at(self, now: datetime) -> bool:
+        """Whether time alone has not made it old."""
+        return self.good_from <= now and (self.good_until is None or now < self.good_until)
 
 
 class Policy:
@@ -53,7 +58,7 @@ class Policy:
         """The decision, neither logged nor enforced: for status pages and simulations. Never a permit."""
         now, rules, version = self._clock(), self._rules.current(), self._version()
         kept = self._kept.get((ask, rules.sha256))
-        if kept is not None and kept.version == version and (kept.good_until is None or now < kept.good_until):
+        if kept is not None and kept.version == version and kept.good_at(now):
             return kept
         version, classes, orders, clients = self._state()
         client = client_facts(ask.client, clients, orders, now)
@@ -67,6 +72,7 @@ class Policy:
             rules_sha256=rules.sha256,
             allowed={f.class_id: v.rules for f, v in zip(facts, verdicts, strict=True) if v.allowed},
             denied={f.class_id: v.rules for f, v in zip(facts, verdicts, strict=True) if not v.allowed},
+            good_from=now,
             good_until=changes_at(classes, orders, now),
         )
         if len(self._kept) > 64:  # asks differ by purpose, act and case or none; a count of pictures must not pile up
