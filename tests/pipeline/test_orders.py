@@ -440,9 +440,9 @@ def test_an_order_from_before_there_were_commands_is_answered_and_lifted(world):
     made = orders.in_force(world.home.records, ["offer"], "source", "paris", world.home.clock())
     with world.home.records.database.write() as connection:
         connection.exec_driver_sql("DELETE FROM order_papers")
-        connection.exec_driver_sql("UPDATE orders SET key_id = NULL, plan = NULL, outcome = NULL")
+        connection.exec_driver_sql("UPDATE orders SET key_id = NULL, plan = NULL, outcome = '{\"pictures\": 3}'")
     done = world.desk.apply(made.uid)
-    assert (done.pictures_deleted, done.plan.sources, done.differences) == (0, (), ())
+    assert (done.pictures_deleted, done.plan.sources, done.differences) == (3, (), ())  # as after a restore, too
     world.desk.lift(made.uid, world.document)
     assert [path.read_bytes() for path in world.desk.papers(made.uid, world.folder / "papers")] == [
         world.document.read_bytes()
