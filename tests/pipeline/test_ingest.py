@@ -1,12 +1,14 @@
 """What an ingest takes, refuses, recognises and repeats. Toy pictures: see countenance/testing/toy.py."""
 
 import os
+from datetime import UTC, datetime
 from unittest.mock import patch
 
 import pytest
 
 from countenance.errors import LogUnwritable, NotFound, PolicyDenied, StorageFailed
 from countenance.permits import Act
+from countenance.pipeline.enrol import Enroller
 from countenance.pipeline.sweep import sweep
 from countenance.records.erasures import Target
 from countenance.testing import orders
@@ -192,6 +194,43 @@ def test_a_policy_that_moves_while_a_batch_is_embedded_is_asked_again(toy, album
     report = toy.ingest()
     assert (report.indexed, report.refused) == (0, {"not_permitted": 1})
     assert toy.keys.keys == {}
+    assert toy.blobs.kept == {}
+
+
+def in_the_checks(toy, monkeypatch, act):
+    """`act(permit)` is done while the faces of the first batch are checked."""
+    done = []
+
+    def checked(self, candidates, permit):
+        if not done:
+            done.append(act(permit))
+
+    monkeypatch.setattr(Enroller, "_keep_out_persons", checked)
+
+
+def test_the_checks_of_a_crowd_may_take_longer_than_a_permit_lasts(toy, album, monkeypatch):
+    (album / "a.jpg").write_bytes(picture(ALICE, BOB))
+    toy.add_source(album)
+    in_the_checks(toy, monkeypatch, lambda permit: object.__setattr__(permit, "expires_s", 0.0))
+    assert toy.ingest().indexed == 2
+    assert toy.log.kinds.count("embed.decided") == 2
+
+
+@pytest.mark.parametrize("how", ["an order", "the term"])
+def test_what_is_no_longer_permitted_after_the_checks_gets_no_template(toy, album, monkeypatch, how):
+    (album / "a.jpg").write_bytes(picture(ALICE))
+    toy.add_source(album, expires="2030-12-31")
+
+    def age_and_move(permit):
+        object.__setattr__(permit, "expires_s", 0.0)
+        if how == "an order":
+            orders.in_force(toy.records, ["embed"], "source", "album", toy.clock())
+        else:  # the clock passes it: no version moves
+            toy.now = datetime(2031, 1, 2, tzinfo=UTC)
+
+    in_the_checks(toy, monkeypatch, age_and_move)
+    monkeypatch.setattr(toy.embedder, "embed", lambda *_: pytest.fail("a template was made"))
+    assert toy.ingest().refused == {"not_permitted": 1}
     assert toy.blobs.kept == {}
 
 

@@ -7,6 +7,7 @@ Nothing is recorded here. What `Enrolled` holds is on the disk as sealed crops a
 from __future__ import annotations
 
 import secrets
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ import numpy as np
 
 from countenance.decode.pdq import ENOUGH_QUALITY, pdq
 from countenance.errors import PolicyDenied, StorageFailed
-from countenance.permits import Act, Permit
+from countenance.permits import PERMIT_TERM_S, Act, Permit
 from countenance.pipeline.look import Looked, iou
 from countenance.pipeline.refresh import space_id_of
 from countenance.pipeline.sealing import crop_binding, crop_hash_binding, pack_vector, template_binding
@@ -160,6 +161,11 @@ class Enroller:
             self._tie(candidates, permit)
         self._keep_out_persons(candidates, permit)
         wanted = [c for c in candidates if c.needs_template]
+        if permit is not None and time.monotonic() > permit.expires_s - PERMIT_TERM_S / 2:
+            # The checks of a crowd took so long, on a slow machine, that the permit might not last.
+            permit, again = self._decide_embed(classes, identities, [job for job, _ in looked_at])
+            if (again.version, again.allowed) != (decision.version, decision.allowed):
+                return self.enrol(looked_at)
         vectors = self._embed([c.aligned for c in wanted], permit)
         keys = self.stores.keys.create(len(wanted), blobs=[str(c.uid) for c in wanted]) if wanted else []
         uids = [str(candidate.uid) for candidate in wanted]
