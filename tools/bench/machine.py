@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+FACE_RECOGNITION = "COUNTENANCE_BENCH_FACE_RECOGNITION"  # a Python that has `face_recognition`, for the part `others`
 
 
 def now() -> dict[str, object]:

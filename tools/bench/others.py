@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 
 import countenance
 from bench.ingest import ingested
+from bench.machine import FACE_RECOGNITION
 from bench.pictures import album
 
-PYTHON = "COUNTENANCE_BENCH_FACE_RECOGNITION"
 SCRIPT = Path(__file__).with_name("with_face_recognition.py")
 
 
@@ -33,10 +33,10 @@ def measure(scratch: Path, **_: object) -> dict[str, Any]:
     """CPU ms a picture and a face, pictures a second and rank 1 of each; or why there is no figure."""
     pictures = album(scratch)
     files = sorted(pictures.rglob("*.jp*g"))
-    python = os.environ.get(PYTHON)
+    python = os.environ.get(FACE_RECOGNITION)
     ingested(scratch, pictures)  # warm
     ours = [ingested(scratch, pictures)]
-    theirs = _face_recognition(python, files) if python else f"not measured: {PYTHON} names no Python that has it"
+    theirs = _face_recognition(python, files) if python else f"not measured: {FACE_RECOGNITION} names no Python"
     ours.append(ingested(scratch, pictures))
     return {
         "pictures": len(files),

@@ -16,9 +16,10 @@ PLOT = ROOT / "docs" / "images" / "growth.svg"
 HEAD = """# Benchmarks
 
 `make bench` measures, writes `docs/benchmarks.json`, and renders this page and its plots from it; a test compares.
-`make bench PARTS="homes"` measures one part (`program`, `ingest`, `others`, `search`, `homes`) and leaves the others
-as they were: each says which commit it is of, when it ran and how busy the machine was. Ratios are of one run on one
-machine; absolute times are that machine's. Nothing here is a test: a timed test fails on a busy day.
+`make bench PARTS="homes"` measures one part (`program`, `ingest`, `others`, `search`, `homes`) and leaves the rest as
+it was: each says which commit it is of, when it ran and how busy the machine was. Ratios are of one run on one machine;
+absolute times are that machine's. Nothing here is a test: a timed test fails on a busy day. `others` is measured where
+`COUNTENANCE_BENCH_FACE_RECOGNITION` names a Python that has `face_recognition`.
 """
 
 
