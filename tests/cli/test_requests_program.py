@@ -44,24 +44,25 @@ def opened(desk, photo, *more, kind="opt-out"):
 
 @pytest.mark.program
 def test_an_opt_out_from_its_photograph_to_the_very_next_search(mine, photo, album):
-    asked = mine.run(
+    quick = mine.quick
+    asked = quick.run(
         "request", "open", "--kind", "opt-out", "--photo", photo, *one_face(mine.quick, photo), "--jurisdiction", "FR"
     ).ended(0, "tracking code", "GDPR", "Nothing of your face is kept")  # fmt: skip
     [request] = re.findall(r"^Request ([0-9a-f-]{36})", asked.out)
     [tracking] = re.findall(r"tracking code ([0-9A-Z-]{23})", asked.out)
     assert max(map(len, asked.out.splitlines())) <= 80
-    mine.run("request", "show", request).ended(0, "open; answer by")
-    mine.run("request", "verify", request, "--photo", album.probe).ended(0, "verified by live-photo", "file://")
+    quick.run("request", "show", request).ended(0, "open; answer by")
+    quick.run("request", "verify", request, "--photo", album.probe).ended(0, "verified by live-photo", "file://")
     mine.run("request", "decide", request, "--grant").ended(0, "faces erased", "keep them out")
     assert mine.does("search", album.probe)["leads"] == []
-    mine.run("ingest").ended(0)
-    assert mine.does("search", album.probe)["leads"] == []
-    told = mine.run("request", "show", tracking).ended(0, "decided, granted", "Nothing of your face is kept")
+    quick.run("ingest").ended(0)
+    assert quick.does("search", album.probe)["leads"] == []
+    told = quick.run("request", "show", tracking).ended(0, "decided, granted", "Nothing of your face is kept")
     assert "file://" not in told.out
     assert "Traceback" not in told.err
     mine.run("request", "withdraw", tracking).ended(0, "withdrawn")
-    mine.run("ingest").ended(0)
-    assert len(mine.does("search", album.probe)["leads"]) == 3
+    quick.run("ingest").ended(0)
+    assert len(quick.does("search", album.probe)["leads"]) == 3
 
 
 def test_an_access_request_is_answered_once_in_a_sealed_file(mine, photo, album):

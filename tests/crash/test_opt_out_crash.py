@@ -2,6 +2,7 @@
 
 import pytest
 
+from countenance.app.requests import finish_decisions
 from countenance.testing.bytescan import Thief, face_needles
 from countenance.testing.disk_home import held_by, opened
 from countenance.testing.toy import picture
@@ -41,12 +42,15 @@ def test_an_opt_out_killed_at_every_point(asked, breaker):
             if ran.acknowledged:
                 assert found["state"] == "decided"
                 assert not shown(home, HERS)
-            home.ingest()  # whatever was begun is gone on with
+            finish_decisions(home)
             found = home.requests.show(request)
             if found["state"] == "verified":
                 assert shown(home, HERS)
                 home.requests.decide(request, grant=True)
             assert home.requests.show(request)["state"] == "decided"
+            assert not shown(home, HERS)
+            if len(ran.points) % 4 and not ran.acknowledged:
+                return  # the rest takes a second, and is looked at after some
             (album / "new.jpg").write_bytes(picture(f"{HERS}~@10,20,60,80", "#new"))
             home.ingest()
             assert not shown(home, HERS)

@@ -106,7 +106,7 @@ def test_the_bundle_opens_with_its_passphrase_alone_and_holds_no_template(filled
     assert names == ["index.html", "data.json", "pictures/0001.jpg", "pictures/0002.jpg"]
     page, document = said["index.html"].decode(), json.loads(said["data.json"])
     assert "both.jpg" in page
-    assert "household" in page
+    assert "a household&#39;s own pictures" in page
     assert "<script" not in page
     assert {place["source"] for each in document["pictures"] for place in each["places"]} == {"album"}
     assert b"bob" not in b"".join(said.values()).replace(b"bob.jpg", b"")

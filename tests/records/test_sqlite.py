@@ -147,7 +147,7 @@ def test_an_order_and_a_suppression_of_the_fourth_schema_still_bind(tmp_path):
     _, _, [order], _ = store.policy.facts()
     assert store.orders.unfinished() == ()
     assert (order.id, order.stops, order.targets) == (3, {"offer"}, {("jurisdiction", "CA")})
-    assert store.pictures.suppressions([b"d" * 32]) == {b"d" * 32: [(1, 2, 3, 4)]}
+    assert store.suppressions.of_pictures([b"d" * 32]) == {b"d" * 32: [((1, 2, 3, 4), None)]}
     with store.database.read() as connection:
         assert connection.execute(sa.select(schema.searches.c.client_id, schema.searches.c.erased_leads)).one() == (
             None, 0,

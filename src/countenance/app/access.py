@@ -12,7 +12,7 @@ import io
 import json
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +20,15 @@ from typing import Any, Final
 from countenance.errors import StorageFailed, WrongUse
 from countenance.pipeline.access import HeldPicture
 from countenance.rights.requests import LETTERS
+from countenance.types import Basis
 
+RIGHTS: Final[Mapping[Basis, str]] = {  # as the person pictured is told, and not whoever enrols (words.py)
+    Basis.HOUSEHOLD: "a household's own pictures (household)",
+    Basis.CONSENT: "that you agreed (consent)",
+    Basis.LICENCE: "a contract with a release of yours (licence)",
+    Basis.STATUTE: "a law that covers this source (statute)",
+    Basis.HISTORICAL: "a historical collection (historical)",
+}
 PASSPHRASE_LETTERS: Final = 25  # of 5 bits
 INDEX: Final = "index.html"
 
@@ -103,8 +111,14 @@ def _page(pictures: Sequence[HeldPicture], names: dict[str, str], made_at: datet
     from countenance.app.page import environment, style
 
     css, css_hash = style("page.css", "access.css")
-    page: str = environment().get_template("access.html.jinja").render(
-        pictures=pictures, names=names, made_at=f"{made_at:%Y-%m-%d %H:%M} UTC", css=css, css_hash=css_hash,
+    template = environment().get_template("access.html.jinja")
+    page: str = template.render(
+        pictures=pictures,
+        names=names,
+        rights=RIGHTS,
+        made_at=f"{made_at:%Y-%m-%d %H:%M} UTC",
         whole=sum(picture.whole for picture in pictures),
-    )  # fmt: skip
+        css=css,
+        css_hash=css_hash,
+    )
     return page

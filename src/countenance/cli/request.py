@@ -245,9 +245,10 @@ def tell(found: dict[str, Any]) -> None:
     faces = found.get("faces", [])
     if found.get("verified_by") and not faces and found["state"] == "verified":
         click.echo("  no face of the person was found")
-    for face in faces:
-        score = "named" if face["score"] is None else f"{face['score']:.3f}"
-        click.echo(f"  {face['face_id']}  {score}  {face['source']}{'  hidden' if face['hidden'] else ''}")
+    for before, face in zip([None, *faces], faces, strict=False):
+        if before is None or before["face_id"] != face["face_id"]:
+            score = "named" if face["score"] is None else f"{face['score']:.3f}"
+            click.echo(f"  {face['face_id']}  {score}  {face['source']}{'  hidden' if face['hidden'] else ''}")
         click.echo(f"    {visible(face['uri'])}")
 
 

@@ -18,7 +18,7 @@ from countenance.records.packing import unpack_landmarks, unpack_quality
 from countenance.records.queries import CHUNK, chunks
 from countenance.records.sources import policy_version
 from countenance.records.support import UNPLACED, UNSUPPORTED, Due, drop_placements, due_of
-from countenance.types import Box, ClassId, FaceId, FaceRefusal, RejectReason
+from countenance.types import ClassId, FaceId, FaceRefusal, RejectReason
 
 # Asked for every picture of an ingest: built once, since building a statement costs more than running it.
 _BY_HASH: Final = (
@@ -32,9 +32,6 @@ _BY_HASH: Final = (
     )
     .where(t.pictures.c.tenant_id == sa.bindparam("tenant"), t.pictures.c.erasure_id.is_(None))
     .where(t.pictures.c.sha256.in_(sa.bindparam("hashes", expanding=True)))
-)
-_SUPPRESSED: Final = sa.select(t.suppressions.c.digest, t.suppressions.c.box).where(
-    t.suppressions.c.digest.in_(sa.bindparam("digests", expanding=True))
 )
 
 
@@ -211,15 +208,6 @@ class Pictures:
             for row in rows:
                 yield row.id, row.place
             last = rows[-1].id
-
-    def suppressions(self, digests: Sequence[bytes]) -> dict[bytes, list[Box | None]]:
-        """For each keyed digest of a picture what was erased of it: boxes, or None for the whole picture."""
-        found: dict[bytes, list[Box | None]] = {}
-        with self._db.read() as connection:
-            for part in chunks(digests):
-                for row in connection.execute(_SUPPRESSED, {"digests": part}):
-                    found.setdefault(row.digest, []).append(tuple(row.box) if row.box else None)
-        return found
 
     # --- writes --------------------------------------------------------------------------------------------------
     def seen(self, run_id: int, placements: Sequence[int], rejections: Sequence[int] = ()) -> None:

@@ -237,7 +237,7 @@ class RecordStoreContract:
         records.erasures.done(erasure, NOW)
         assert records.erasures.unfinished() == ()
         assert records.gallery.counts() == {"pictures": 0, "faces": 0, "indexed": 0, "rejected": 0}
-        assert records.pictures.suppressions([b"d" * 32]) == {b"d" * 32: [None]}
+        assert records.suppressions.of_pictures([b"d" * 32]) == {b"d" * 32: [(None, None)]}
 
     def test_an_id_is_never_used_twice(self, records: RecordStore) -> None:
         source = self.source(records)
