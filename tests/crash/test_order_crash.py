@@ -76,19 +76,16 @@ def test_applying_an_order_killed_at_every_point(drafted, folders, breaker):
                 assert order.done_at is not None
                 assert home.parts.stores.records.erasures.unfinished() == ()
                 assert active(home) == {"Gazette"}
-            if order.starts_at is None:
-                assert find(home, ERASED, client="Acme") == 1
-                assert active(home) == {"Acme", "Gazette"}
-            else:
-                assert find(home, ERASED) == 0, "in force"
-                assert find(home, OTHER, client="Acme") is None
+            assert find(home, ERASED, client="Acme") == (1 if order.starts_at is None else None)
+            if not ran.acknowledged and len(ran.points) % 2:
+                return  # finishing takes long: at every second point, and looking everywhere at every sixth
             done = home.orders.apply(uid)
             assert (done.pictures_deleted, done.faces_deleted, done.contracts_ended) == (2, 3, 1)
             assert done.differences == ()
             assert active(home) == {"Gazette"}
-            assert find(home, ERASED) == 0
-            if not ran.acknowledged and len(ran.points) % 4:
-                return  # the rest is what takes long
+            if not ran.acknowledged and len(ran.points) % 6:
+                return
+            assert (find(home, ERASED), find(home, OTHER)) == (0, 1)
             home.ingest("paris")  # sweeps
             assert held_by(home) == left
             home.verify_log()
