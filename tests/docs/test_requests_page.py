@@ -1,5 +1,7 @@
 """docs/requests.md: its tables are those of the code, its commands run."""
 
+import contextlib
+import io
 import re
 import shlex
 
@@ -10,6 +12,8 @@ from countenance.pipeline.stack import NEAR_BITS
 from countenance.pipeline.suppress import FALSE_REFUSALS
 from countenance.rights import requests
 from countenance.rights.deadlines import OWN, laws
+from countenance.testing.disk_home import opened, toy_eyes
+from countenance.testing.toy import picture
 
 
 def test_the_kinds_tiers_and_proofs_are_those_of_the_code(doc):
@@ -56,6 +60,23 @@ def test_every_command_of_the_page_is_taken(doc):
         name, *options = arguments
         parsed = command.command.commands[name].make_context(name, options)
         assert parsed.params
+
+
+def test_the_python_of_the_page_runs(doc, tmp_path, monkeypatch):
+    [block] = doc("requests.md").blocks("python", section="Requests of pictured people")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COUNTENANCE_KEYFILE", str(tmp_path / "key"))
+    for name, view in (("me.jpg", "#one"), ("me-today.jpg", "#two"), ("album/me.jpg", "#three")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(picture("alice@10,20,60,80", view))
+    with opened("path/to/home") as home:
+        home.add_source("album", "album", basis="household", jurisdiction="CA-ON")
+        home.ingest()
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), toy_eyes():
+        exec(block, {})
+    told = said.getvalue().splitlines()
+    assert (len(told), told[-1]) == (3, "1")
 
 
 def test_the_words_of_the_tiers_are_in_the_help():

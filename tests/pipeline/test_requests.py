@@ -6,7 +6,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from countenance.app.wiring import Crops
-from countenance.errors import GrantInvalid, LogUnwritable, NotFound, PolicyDenied, SpaceMismatch, WrongUse
+from countenance.errors import (
+    GrantInvalid,
+    LogUnwritable,
+    NotFound,
+    PolicyDenied,
+    SpaceMismatch,
+    StorageFailed,
+    WrongUse,
+)
 from countenance.permits import Act
 from countenance.pipeline.persons import People
 from countenance.pipeline.requests import Correction, RequestDesk
@@ -618,3 +626,34 @@ def test_an_address_is_that_of_one_source_alone(filled, desk, tmp_path):
     assert (done.erased, bool(done.receipt)) == (1, True)
     filled.ingest()
     assert shown(filled, "alice") == {"both.jpg"}
+
+
+# --- what takes no restricted face with it, and a disk that fails ----------------------------------------------------
+def test_a_restricted_face_is_due_for_no_erasure(filled, desk):
+    desk.decide(verified(desk, "restriction").uid, grant=True)
+    assert not filled.records.pictures.due()
+    lacking = filled.records.sources.ensure_space("another model", "1" * 64, 8)
+    given_up = set(filled.records.reindexes.give_up(lacking))
+    assert given_up
+    assert given_up.isdisjoint(filled.records.requests.faces(filled.records.requests.all()[0]))
+
+
+def test_a_decision_that_a_failing_disk_cut_short_is_gone_on_with(filled, desk, monkeypatch):
+    opened = verified(desk, tier=2)
+    delete_many = filled.blobs.delete_many
+
+    def fail(_names):
+        raise StorageFailed("a crop can't be deleted: no space left on device")
+
+    monkeypatch.setattr(filled.blobs, "delete_many", fail)
+    with pytest.raises(StorageFailed):
+        desk.decide(opened.uid, grant=True)
+    assert desk.get(opened.uid).state == "deciding"
+    assert shown(filled, "alice") == set()
+    monkeypatch.setattr(filled.blobs, "delete_many", delete_many)
+    [done] = desk_of(filled).resume()
+    assert (done.request.uid, done.request.state) == (opened.uid, "decided")
+    assert desk.resume() == ()
+    filled.ingest()
+    assert shown(filled, "alice") == set()
+    assert not [name for name in filled.blobs.kept if name.startswith("request")]
