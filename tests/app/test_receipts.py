@@ -1,5 +1,6 @@
 """Receipts: signed, checked with the public key alone, refused when anything of them is not as it was signed."""
 
+import html
 import json
 
 import pytest
@@ -83,6 +84,8 @@ def test_the_page_is_whole_and_hostile_words_stay_words(home):
     assert "<script" not in text
     assert "&lt;script" in text
     assert "Where it was not looked for" in text
+    signed = text.partition('aria-label="The signed text">')[2].partition("</code>")[0]
+    assert html.unescape(signed) == home.receipts.get(report.uid).document
     assert report.uid in text
 
 

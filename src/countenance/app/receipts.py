@@ -101,6 +101,8 @@ def check_file(file: str | os.PathLike[str], key: str, *, about: str | None = No
 
 def page(document: str) -> str:
     """A receipt as a page for people: whole in one file, no script, no request; the signed text is at its end."""
+    from markupsafe import escape
+
     from countenance.app.page import environment, style
 
     css, css_hash = style("page.css", "receipt.css")
@@ -114,7 +116,7 @@ def page(document: str) -> str:
             log=told["log"],
             entry=json.loads(told["log"]["record"]),
             signed_by=told["signed_by"],
-            document=document,
+            document=escape(document),  # line by line as it was signed, so that a copy of it verifies
             at=datetime.fromisoformat(receipt["at"]).strftime("%d %B %Y, %H:%M UTC").lstrip("0"),
             css=css,
             css_hash=css_hash,
