@@ -16,6 +16,9 @@ FACE_ID = (
     "$(countenance search face.jpg --json"
     ' | python -c \'import json, sys; print(json.load(sys.stdin)["leads"][0]["face_id"])\')'
 )
+ORDER_ID = (
+    '$(countenance order list --json | python -c \'import json, sys; print(json.load(sys.stdin)["orders"][0]["id"])\')'
+)
 
 
 @pytest.fixture
@@ -77,6 +80,21 @@ def test_the_organisations_ten_minutes(doc, desk):
     assert "lead" in done.stdout
     assert (home / "archive-home" / "home.toml").is_file()
     assert (work / "checkpoint.txt").read_text().count("\n") >= 4  # C2SP: origin, size, root, blank line, signature
+
+
+@pytest.mark.program
+@pytest.mark.slow
+def test_what_pictured_people_and_regulators_may_do(doc, desk):
+    [first] = doc("README.md").blocks("shell", section="Ten minutes, for an organisation")
+    [block] = doc("README.md").blocks("shell", section="For the people pictured, regulators and courts")
+    home, work = desk
+    shutil.copy(work / "face.jpg", work / "me.jpg")
+    (work / "order.pdf").write_bytes(b"%PDF-1.4\n% an order, for a test\n")
+    block = block.replace("ORDER_ID", ORDER_ID).replace("--key KEY", '--key "$(countenance log key)"')
+    done = run(desk, ["bash", "-eux", "-o", "pipefail"], input=first + block)
+    assert "The receipt holds: order" in done.stdout
+    assert "It continues the checkpoint" in done.stdout
+    assert not list((home / "archive-home" / "blobs").glob("*/????????-????-*"))  # every crop was French
 
 
 @pytest.mark.program
