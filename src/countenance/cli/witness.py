@@ -15,7 +15,8 @@ def command() -> None:
 
     \b
     countenance witness init witness.key --name witness.example.org
-    countenance witness cosign request.txt --key witness.key --log-key KEY --state seen.json
+    countenance witness cosign request.txt --key witness.key \\
+      --log-key KEY --state seen.json
     """
 
 
