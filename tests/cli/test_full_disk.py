@@ -6,6 +6,9 @@ import sys
 
 import pytest
 
+from countenance.testing.networks import tiny, write_entry
+from countenance.weights.manifest import SFACE
+
 pytestmark = pytest.mark.program
 
 HOUSEHOLD = ("--basis", "household", "--jurisdiction", "CA-ON")
@@ -95,6 +98,37 @@ def test_a_new_home_on_a_full_disk(on_a_small_disk):
     full, made = on_a_small_disk(10_000, ("init",), "free", ("init",))
     assert refused(full)
     assert made[0] == 0
+
+
+def test_a_reindex_is_not_begun_on_a_disk_without_room_for_it(on_a_small_disk, mine, album):
+    mine.quick.does("model", "add", write_entry(mine.root / "new", "tiny-16", tiny(), 16))
+    full, status = on_a_small_disk(("reindex", "--model", "tiny-16"), ("status",), home=mine.home)
+    assert refused(full)
+    assert "nothing was begun" in full[1]["error"]["hint"]
+    assert status[1]["reindex"] is None
+
+
+def test_a_reindex_that_fills_the_disk_goes_on_and_the_old_space_answers(on_a_small_disk, mine, album):
+    quick = mine.quick
+    before = [lead["face_id"] for lead in quick.does("search", album.probe)["leads"]]
+    quick.does("model", "add", write_entry(mine.root / "new", "tiny-16", tiny(), 16))
+    quick.does("source", "suspend", "album")
+    begun = quick.does("reindex", "--model", "tiny-16")  # while there is room for it, and nothing to read
+    assert begun["made"] == 0 < begun["lacking"]
+    quick.does("source", "resume", "album")
+    full, search, status, built, back, again, after, doctor = on_a_small_disk(
+        50_000, ("reindex",), "free", ("search", album.probe), ("status",), ("reindex",),
+        20_000, ("reindex", "--roll-back"), "free", ("reindex", "--roll-back"), ("search", album.probe), ("doctor",),
+        home=mine.home,
+    )  # fmt: skip
+    assert refused(full)
+    assert status[1]["reindex"]["lacking"] > 0
+    assert (built[1]["lacking"], built[1]["percent"]) == (0, 100)
+    assert refused(back)
+    assert (again[0], again[1]["state"]) == (0, "done")
+    for _, answer in (search, after):
+        assert (answer["model"], [lead["face_id"] for lead in answer["leads"]]) == (SFACE, before)
+    assert doctor[0] == 0, doctor
 
 
 def test_an_order_on_a_full_disk_is_not_in_force_or_goes_on(on_a_small_disk, mine, album):

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from onnx import helper
 
 from countenance.embed import runtimes
 from countenance.embed.onnx import OnnxEmbedder
@@ -11,6 +12,7 @@ from countenance.errors import SpaceMismatch, WrongUse
 from countenance.permits import Act
 from countenance.testing.embedder import EmbedderContract, synthetic_crops
 from countenance.testing.forged import live
+from countenance.testing.networks import tiny
 
 CROPS = synthetic_crops(9)
 
@@ -77,3 +79,20 @@ def test_a_provider_that_does_not_start_is_not_replaced_in_silence(monkeypatch):
     monkeypatch.setattr(runtimes, "session_of", lambda *_: fallen_back)
     with pytest.raises(WrongUse, match="does not start here: CPUExecutionProvider took its place"):
         OnnxEmbedder(runtime="onnxruntime:CUDAExecutionProvider").embed(CROPS, live(Act.EMBED))
+
+
+@pytest.mark.parametrize(("runtime", "words"), [("openvino", "Det"), ("opencv", "opencv can't run this model")])
+def test_one_that_can_not_run_somebodys_own_model_is_refused(runtime, words):
+    """The model passed its self-test, which ONNX Runtime runs; another runtime may know less."""
+    tensors = {"four": np.array([-1, 4, 4], np.int64), "one": np.array([1], np.int64)}
+    data = tiny(
+        helper.make_node("Reshape", ["y", "four"], ["square"]), helper.make_node("Det", ["square"], ["det"]),
+        helper.make_node("Unsqueeze", ["det", "one"], ["column"]), helper.make_node("Add", ["y", "column"], ["z"]),
+        tensors=tensors,
+    )  # fmt: skip
+    sample = np.zeros((2, 3, 112, 112), np.float32)
+    assert runtimes.open_network(data, "onnxruntime", 1, sample)(sample).shape == (2, 16)
+    with pytest.raises(WrongUse, match=words) as caught:
+        runtimes.open_network(data, runtime, 1, sample)
+    assert "set it to onnxruntime" in caught.value.hint
+    assert "\n" not in caught.value.message

@@ -122,10 +122,11 @@ def _begin(home: Home, model: str) -> Reindex:
     stores = home.parts.stores
     to, fro = space_id_of(stores, embedder.space), space_id_of(stores, old)
     needed = stores.records.reindexes.count_lacking(to) * FACE_BYTES + SPARE_BYTES
-    if free_bytes(home.path) < needed:
+    free = free_bytes(home.path)
+    if free < needed:
         raise StorageFailed(
-            f"both models' templates side by side need {needed / 2**20:,.0f} MB more than are free",
-            "free some space; nothing was begun",
+            f"the templates of a second model need {needed / 2**20:,.0f} MB, and {free / 2**20:,.0f} MB are free",
+            "free some space and run the same command again; nothing was begun",
         )
     uid = uuid.uuid4()
     stores.log.append(

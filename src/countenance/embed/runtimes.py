@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from countenance.errors import SpaceMismatch, WrongUse
+from countenance.errors import CountenanceError, SpaceMismatch, WrongUse
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -32,23 +32,37 @@ def open_network(onnx: bytes, runtime: str, threads: int, sample: Planes) -> Net
 
     Args: runtime: "onnxruntime" (its CPU provider), "onnxruntime:NAME" (another of its providers, such as
     CUDAExecutionProvider), "openvino" or "opencv"; sample: inputs on which it is compared with the default.
-    Raises: WrongUse: no such runtime, or it is not installed, or its provider is not there, or does not start;
-    SpaceMismatch: its templates are not those of the default.
+    Raises: WrongUse: no such runtime, or it is not installed, or its provider is not there, or does not start, or it
+    can't run this network; SpaceMismatch: its templates are not those of the default.
     """
-    name, _, provider = runtime.partition(":")
     if runtime == DEFAULT:
         return _onnxruntime(onnx, threads, CPU)
-    if name == "onnxruntime" and provider:
-        network = _onnxruntime(onnx, threads, provider)
-    elif runtime in _OTHERS:
-        network = _OTHERS[runtime](onnx, threads)
-    else:
+    try:
+        network = _open_other(onnx, runtime, threads)
+        rows = network(sample)
+    except CountenanceError:
+        raise
+    except Exception as error:  # each runtime has errors of its own; somebody's own model may hold what it lacks
+        said = " ".join(str(error).split())[:300]
         raise WrongUse(
-            f"COUNTENANCE_RUNTIME names {runtime!r}, and there is no such runtime",
-            f"one of: {', '.join([DEFAULT, *_OTHERS])}, onnxruntime:PROVIDER with one of {', '.join(providers())}",
-        )
-    _require_same(runtime, network(sample), _onnxruntime(onnx, threads, CPU)(sample))
+            f"{runtime} can't run this model: {said}",
+            f"unset COUNTENANCE_RUNTIME, or set it to {DEFAULT}, which ran it when it was added",
+        ) from error
+    _require_same(runtime, rows, _onnxruntime(onnx, threads, CPU)(sample))
     return network
+
+
+def _open_other(onnx: bytes, runtime: str, threads: int) -> Network:
+    """Raises: WrongUse: no such runtime, or not here; whatever the runtime raises."""
+    name, _, provider = runtime.partition(":")
+    if name == "onnxruntime" and provider:
+        return _onnxruntime(onnx, threads, provider)
+    if runtime in _OTHERS:
+        return _OTHERS[runtime](onnx, threads)
+    raise WrongUse(
+        f"COUNTENANCE_RUNTIME names {runtime!r}, and there is no such runtime",
+        f"one of: {', '.join([DEFAULT, *_OTHERS])}, onnxruntime:PROVIDER with one of {', '.join(providers())}",
+    )
 
 
 def _require_same(runtime: str, ours: NDArray[np.float32], reference: NDArray[np.float32]) -> None:
