@@ -4,7 +4,8 @@ import uuid
 
 import pytest
 
-from countenance.errors import NotFound, PolicyDenied, WrongUse
+from countenance.errors import LogUnwritable, NotFound, PolicyDenied, StorageFailed, WrongUse
+from countenance.protocols import Gone
 from countenance.testing.toy import picture
 
 ALICE, BOB = "alice@10,20,60,80", "bob@100,20,150,80"
@@ -146,6 +147,57 @@ def test_nothing_due_is_no_erasure(filled):
 
     assert filled.eraser.due(Due(), "vanished") is None
     assert filled.eraser.resume() == ()
+
+
+def test_without_its_log_nothing_is_erased(filled):
+    [bob] = faces_of(filled, BOB)
+    filled.log.broken = True
+    with pytest.raises(LogUnwritable):
+        filled.eraser.face(bob)
+    filled.log.broken = False
+    assert filled.records.erasures.unfinished() == ()
+    assert faces_of(filled, BOB) == [bob]
+
+
+@pytest.mark.parametrize("kind", ["erase.hidden", "erase.done", "receipt.signed"])
+def test_a_log_that_breaks_on_the_way_leaves_it_hidden_and_unacknowledged(filled, monkeypatch, kind):
+    [bob] = faces_of(filled, BOB)
+    real = filled.log.append
+
+    def append(said, record, **more):
+        if said == kind:
+            raise LogUnwritable("the disk is full")
+        return real(said, record, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(filled.log, "append", append)
+        with pytest.raises(LogUnwritable):
+            filled.eraser.face(bob)
+    assert faces_of(filled, BOB) == []
+    assert filled.records.receipts.all() == ()
+    [report] = filled.eraser.resume()
+    assert (report.about, len(filled.records.receipts.all())) == (bob, 1)
+    assert filled.eraser.face(bob).receipt == report.receipt
+
+
+@pytest.mark.parametrize(("store", "act", "left"), [("keys", "destroy", "template"), ("blobs", "delete_many", "crop")])
+def test_what_can_still_be_read_is_not_acknowledged_as_erased(filled, monkeypatch, store, act, left):
+    [bob] = faces_of(filled, BOB)
+    with monkeypatch.context() as patched:
+        patched.setattr(getattr(filled, store), act, lambda which: Gone(physically=True))
+        with pytest.raises(StorageFailed, match=f"can still be read: 1 {left}"):
+            filled.eraser.face(bob)
+    assert "erase.done" not in filled.log.kinds
+    assert filled.records.receipts.all() == ()
+    [report] = filled.eraser.resume()
+    assert report.about == bob
+    assert bob not in filled.blobs.kept
+
+
+def test_erasing_a_picture_writes_no_snapshot_of_the_whole_index(filled, monkeypatch):
+    lead = filled.search(BOB).leads[0]
+    monkeypatch.setattr("countenance.pipeline.erase.snapshot", None)
+    assert filled.eraser.picture(lead.picture.id).placements == 1
 
 
 class Died(BaseException):

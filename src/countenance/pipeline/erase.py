@@ -32,6 +32,7 @@ from countenance.types import ClassId, FaceId
 SCOPES: Final = ("face", "picture", "source", "person", "jurisdiction")
 OPERATOR: Final = "the operator of this home"  # on whose word, where nobody else's is named
 MAX_AUTHORITY: Final = 200  # characters
+_BY_PLACE: Final = frozenset({"jurisdiction", "order"})  # pictures that stand elsewhere too may have lost a class
 _NO_RECEIPT: Final = frozenset({"vanished", "replaced"})  # nobody asked: an ingest found it gone; the log has it
 
 
@@ -237,7 +238,7 @@ class Eraser:
         records.forget_pictures(erasure)
         if erasure.source_id is not None:
             pending.update(self._remove_source(erasure.source_id))
-        if erasure.counts["placements"] and erasure.source_id is None:
+        if erasure.scope in _BY_PLACE and erasure.counts["placements"]:
             snapshot(self.stores, self.live.space)  # faces that stand elsewhere too leave the classes that went
         if not self.stores.records.database.truncate_wal():
             pending.add(
