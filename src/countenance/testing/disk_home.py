@@ -95,6 +95,7 @@ def toy_eyes() -> Iterator[None]:
             "countenance.app.wiring.shipped": _shipped,
             "countenance.calibrate.calibration.load": _calibration,
             "countenance.pipeline.ingest.BATCH_FACES": BATCH_FACES,
+            "countenance.pipeline.ingest.MOST_FACES": BATCH_FACES,  # none grows while another is slow to be recorded
             "countenance.pipeline.ingest.BATCH_S": 3600.0,
             "countenance.pipeline.reindex.PICTURES": BATCH_FACES,
             "countenance.records.reindexes.FACES_A_STEP": BATCH_FACES,
