@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
+from countenance.app import reindex
 from countenance.errors import NotFound, PolicyDenied, WrongUse
+from countenance.pipeline import suggest
+from countenance.pipeline.person_leads import FUSED_LIFT
 from countenance.testing import toy
 from countenance.testing.bytescan import Thief
 
@@ -58,6 +61,52 @@ def test_a_group_with_a_known_face_is_for_its_person_and_not_after_it_was_parted
     assert [g for g in home.suggest_people() if g.person_id] == [group]
 
 
+def test_those_who_were_parted_may_be_somebody_else(toy_home, tmp_path):
+    album = tmp_path / "twins"
+    album.mkdir()
+    for name in ("alice", "alice~", "alice~~", "alice~~~"):
+        (album / f"{len(name)}.jpg").write_bytes(toy.picture(f"{name}@10,20,60,80"))
+    with toy_home() as home:
+        home.add_source("twins", album, basis="household", jurisdiction="CA-ON")
+        home.ingest()
+        [whole] = home.suggest_people()
+        faces = [face for face, _ in whole.faces]
+        one = home.people.new(faces[:1])
+        home.people.remove(one.id, faces[1:3])
+        asked, twin = sorted(home.suggest_people(), key=lambda group: len(group.faces))
+        assert (asked.person_id, [face for face, _ in asked.faces]) == (one.id, faces[3:])
+        assert (twin.person_id, [face for face, _ in twin.faces]) == (None, faces[1:3])
+
+
+def test_a_suggestion_is_bound_by_what_came_into_force_while_it_was_made(home, monkeypatch):
+    visible = type(home.parts.stores.records.gallery).visible
+    calls = []
+
+    def moved(self, *asked):
+        calls.append(asked)
+        if len(calls) == 1:
+            home.suspend("album")
+        return visible(self, *asked)
+
+    monkeypatch.setattr(type(home.parts.stores.records.gallery), "visible", moved)
+    with pytest.raises(PolicyDenied) as denied:
+        home.suggest_people()
+    assert denied.value.rules == ("grant-suspended",)
+    assert len(calls) == 1
+
+
+def test_a_large_group_is_held_together_by_the_nearest_of_each(monkeypatch):
+    rng = np.random.default_rng(4)
+    rows = np.repeat(rng.standard_normal((3, 64)), (400, 300, 2), axis=0) + 0.6 * rng.standard_normal((702, 64))
+    rows = np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+    monkeypatch.setattr(suggest, "BLOCK", 10_000)  # several blocks, the last one smaller
+    labels = suggest.clusters(rows, 0.5)
+    assert [len(set(part)) for part in np.split(labels, (400, 700))] == [1, 1, 1]
+    assert len(set(labels)) == 3
+    assert suggest.clusters(rows[:0], 0.5).shape == (0,)
+    assert list(suggest.clusters(rows[699:701], 0.5)) == [-1, -1]
+
+
 def test_a_search_names_the_person_by_all_its_faces(home):
     assert home.search(ALICE).people == ()
     assert "people" not in home.search(ALICE).as_dict()
@@ -86,6 +135,49 @@ def test_only_faces_that_may_be_shown_are_fused(home, tmp_path):
     home.suspend("album")
     home.resume("other")
     assert home.search(ALICE).people[0].faces == 1
+
+
+def test_the_odds_of_a_person_are_those_of_a_lower_score(home):
+    home.people.new(faces_like(home, "alice"))
+    result = home.search(toy.picture("carol@1,1,50,50"), threshold=-1.0)
+    [lead] = result.people
+    single = home.parts.calibration.fmr(lead.score)
+    assert lead.fmr.value > single.value
+    assert lead.fmr.value == home.parts.calibration.fmr(lead.score - FUSED_LIFT).value
+    assert lead.expected_false.value == pytest.approx(lead.fmr.value)  # one person was compared
+
+
+def test_clients_are_not_told_whom_the_operator_named(toy_home, album, tmp_path):
+    law = tmp_path / "law.pdf"
+    law.write_bytes(b"law")
+    with toy_home(kind="organisation") as home:
+        home.add_source(
+            "album", album, basis="statute", jurisdiction="CA-ON", purposes=["missing-person"], evidence=law,
+            law="Act, s. 1", authority="Police",
+        )  # fmt: skip
+        home.ingest()
+        home.clients.add("Agency", client_class="state-agency", jurisdiction="CA-ON")
+        asked = {"purpose": "missing-person", "case": "1"}
+        leads = home.search(ALICE, **asked).leads
+        home.people.new([lead.face_id for lead in leads], name="May")
+        assert home.search(ALICE, **asked).people[0].name == "May"
+        told = home.search(ALICE, client="Agency", **asked)
+        assert (told.people, [lead.face_id for lead in told.leads]) == ((), [lead.face_id for lead in leads])
+
+
+def test_persons_outlive_a_change_of_the_model(home):
+    may = home.people.new(faces_like(home, "alice"), name="May")
+    home.people.remove(may.id, faces_like(home, "bob"))
+    before = (home.faces_of(may.id), home.people.history())
+    reindex.begin_or_go_on(home, toy.TURNED.model)
+    reindex.switch(home, unmeasured=True)
+    assert home.search(ALICE).model == toy.TURNED.model
+    assert home.search(ALICE).people[0].name == "May"
+    reindex.finish(home)
+    assert (home.faces_of(may.id), home.people.history()) == before
+    home.people.undo()
+    home.people.undo()
+    assert home.people.all() == ()
 
 
 def test_an_erased_face_leaves_its_person_and_its_history(home):
@@ -126,6 +218,16 @@ def test_what_can_not_be_is_told(home):
             wrong()
     assert home.people.all() == ()
     assert [e for e in home.parts.log.entries() if e.kind == "person.changed"] == []
+    one = home.people.new([carol])
+    for wrong in (
+        lambda: home.people.new([carol]),
+        lambda: home.people.split(one.id, [carol]),
+        lambda: home.people.merge(one.id, one.id),
+        lambda: home.people.add(one.id, []),
+    ):
+        with pytest.raises(WrongUse):
+            wrong()
+    assert len([e for e in home.parts.log.entries() if e.kind == "person.changed"]) == 1
 
 
 def test_nobody_is_sorted_across_an_organisations_gallery(toy_home, album, tmp_path):

@@ -90,7 +90,7 @@ def _tell_person(person: PersonLead) -> None:
     band = click.style(words.BANDS[person.band], fg="green" if person.band == "strong" else "yellow", bold=True)
     name = words.visible(person.name or "a person without a name")
     click.echo(f"like {name}, by {several(person.faces, 'face')} together: {person.score:.3f}  {band}")
-    click.echo(f"     {words.expected_false_leads(person.expected_false)}")
+    click.echo(f"     {words.strangers(person.fmr)}")
     click.echo(click.style(f"     person {person.person_id}", dim=True))
 
 

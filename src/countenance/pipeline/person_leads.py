@@ -2,11 +2,10 @@
 
 A person's template is the mean of its faces' unit templates, of unit length again; made in memory for one answer, of
 the faces that this search may show and no others, and dropped with it. Averaging lifts the score of another picture of
-the same person. It lifts strangers' a little too, towards what all faces share: 1.2 to 1.9 times as many reach a score
-(measured: docs/people.md). So the odds told are those of single templates, times FUSED_FMR, as a bound.
+the same person. It lifts strangers' a little too, which counts the more the higher a score is: so the odds told are
+those of a single template that scores FUSED_LIFT less, as a bound (measured: docs/people.md).
 
-Looked at are the persons of the NEAREST faces. A fused score is at most the best single one divided by the length of
-the mean, so a person who is left out would be far below any threshold.
+Looked at are the persons of the NEAREST faces.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from countenance.calibrate.calibration import Calibration
+from countenance.calibrate.calibration import Calibration, round_up_searched
 from countenance.permits import Permit
 from countenance.pipeline.sealing import person_name_binding, template_binding, unpack_vectors
 from countenance.pipeline.stores import Stores
@@ -26,7 +25,7 @@ from countenance.records.persons import Person, SealedTemplate
 from countenance.types import EmbeddingSpace, FaceId, Odds, PersonLead, Vectors
 
 NEAREST: Final = 1_000
-FUSED_FMR: Final = 2  # the false-match rate of a fused template is at most so many times that of a single one
+FUSED_LIFT: Final = 0.05  # strangers reach a score with a fused template at most as often as this much less with one
 
 
 def fused(templates: Vectors) -> NDArray[np.float32]:
@@ -53,15 +52,15 @@ def names_of(stores: Stores, persons: Iterable[Person]) -> dict[str, str]:
 
 def person_leads(
     stores: Stores, index: VectorIndex, space: EmbeddingSpace, calibration: Calibration, template: Vectors, *,
-    permit: Permit, version: int, searched: int, threshold: float, top: int,
+    permit: Permit, version: int, threshold: float, top: int,
 ) -> tuple[PersonLead, ...] | None:  # fmt: skip
     """Persons at or above `threshold`, best first, at most `top`; None: the policy moved, decide again.
 
-    Args: template: (1, D) unit row of the probe; version: of the policy that the permit was decided under; searched: as
-    shown.
+    Args: template: (1, D) unit row of the probe; version: of the policy that the permit was decided under.
     """
     persons = stores.records.persons
-    if not persons.any():
+    compared = round_up_searched(persons.count())
+    if not compared:
         return ()
     near = [hit.face for hit in index.search(template, NEAREST, permit)[0]]
     members = persons.members(set(persons.person_of(near).values()))
@@ -92,9 +91,9 @@ def person_leads(
             faces=faces,
             face_id=face_uid,
             score=score,
-            band=calibration.band(score, FUSED_FMR * searched),
-            fmr=Odds(min(1.0, FUSED_FMR * calibration.fmr(score).value), bound=True),
-            expected_false=Odds(calibration.expected_false(score, FUSED_FMR * searched).value, bound=True),
+            band=calibration.band(score - FUSED_LIFT, compared),
+            fmr=Odds(calibration.fmr(score - FUSED_LIFT).value, bound=True),
+            expected_false=Odds(calibration.expected_false(score - FUSED_LIFT, compared).value, bound=True),
         )
         for rank, (score, person, faces, face_uid) in enumerate(
             (each for each in scored[:top] if each[1] in known), start=1

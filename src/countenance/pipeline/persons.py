@@ -63,78 +63,67 @@ class People:
     def new(self, faces: Sequence[str], name: str | None = None) -> NamedPerson:
         """These faces, by their ids, are one person.
 
-        Its key is made first, then the log, then one transaction. A crash leaves at worst a key that the next sweep
-        takes, and a log entry for a decision that never stood.
+        Its key is made first; then one transaction that writes to the log once all is checked, and commits last. A
+        crash leaves at worst a key that the next sweep takes, and a log entry for a decision that never stood.
         Raises: NotFound; WrongUse: a face belongs to another person, or no name can be that.
         """
-        uid, faces = uuid.uuid4(), [checked_uuid(face, "face") for face in faces]
+        uid, faces = uuid.uuid4(), _checked(faces)
         self.stores.records.persons.known_faces(faces)
         with self.stores.naming_keys():
             [key] = self.stores.keys.create()
             sealed = None if name is None else self._sealed(key, str(uid), name)
-            self._log("new", str(uid), faces)
             made = self.stores.records.persons.new(
                 uid=uid, tenant_id=self.stores.records.sources.ensure_tenant(self.tenant), key_id=key, name=sealed,
-                faces=faces, at=self.stores.clock(),
+                faces=faces, at=self.stores.clock(), log=lambda: self._log("new", str(uid), faces),
             )  # fmt: skip
             self.stores.keys.made([key])
         return self._named(made)
 
     def name(self, uid: str, name: str | None) -> NamedPerson:
         """The person is called so; None: nothing. Raises: NotFound; WrongUse: no name can be that."""
-        person = self.stores.records.persons.get(checked_uuid(uid, "person"))
+        persons = self.stores.records.persons
+        person = persons.get(checked_uuid(uid, "person"))
         sealed = None if name is None else self._sealed(person.key_id, person.uid, name)
-        self._log("name", person.uid)
-        return self._named(self.stores.records.persons.name(person.uid, sealed, self.stores.clock()))
+        return self._named(persons.name(person.uid, sealed, self.stores.clock(), lambda: self._log("name", person.uid)))
 
     def add(self, uid: str, faces: Sequence[str]) -> NamedPerson:
         """These faces are the person's too. Raises: NotFound; WrongUse: one belongs to another person."""
-        person, faces = self._meant(uid, faces)
-        self._log("add", person.uid, faces)
-        return self._named(self.stores.records.persons.add(person.uid, faces, self.stores.clock()))
+        uid, faces = checked_uuid(uid, "person"), _checked(faces)
+        add = self.stores.records.persons.add
+        return self._named(add(uid, faces, self.stores.clock(), lambda: self._log("add", uid, faces)))
 
     def remove(self, uid: str, faces: Sequence[str]) -> NamedPerson:
         """Not this person: these faces are not its, and are not suggested for it again. Raises NotFound."""
-        person, faces = self._meant(uid, faces)
-        self._log("remove", person.uid, faces)
-        return self._named(self.stores.records.persons.remove(person.uid, faces, self.stores.clock()))
+        uid, faces = checked_uuid(uid, "person"), _checked(faces)
+        remove = self.stores.records.persons.remove
+        return self._named(remove(uid, faces, self.stores.clock(), lambda: self._log("remove", uid, faces)))
 
     def merge(self, uid: str, other: str) -> NamedPerson:
         """Two are one: the first keeps its name. Raises: NotFound; WrongUse: they are the same."""
-        person = self.stores.records.persons.get(checked_uuid(uid, "person"))
-        gone = self.stores.records.persons.get(checked_uuid(other, "person"))
-        self._log("merge", person.uid, other=gone.uid)
-        return self._named(self.stores.records.persons.merge(person.uid, gone.uid, self.stores.clock()))
+        uid, other = checked_uuid(uid, "person"), checked_uuid(other, "person")
+        merge = self.stores.records.persons.merge
+        return self._named(merge(uid, other, self.stores.clock(), lambda: self._log("merge", uid, other=other)))
 
     def split(self, uid: str, faces: Sequence[str]) -> NamedPerson:
         """These faces become a person of their own, which is returned. Raises: NotFound; WrongUse: not its, or all."""
-        person, faces = self._meant(uid, faces)
-        new_uid = uuid.uuid4()
+        uid, faces, new_uid = checked_uuid(uid, "person"), _checked(faces), uuid.uuid4()
+        self.stores.records.persons.get(uid)
         with self.stores.naming_keys():
             [key] = self.stores.keys.create()
-            self._log("split", person.uid, faces, other=str(new_uid))
             made = self.stores.records.persons.split(
-                person.uid, faces, new_uid=new_uid, key_id=key, at=self.stores.clock()
-            )
+                uid, faces, new_uid=new_uid, key_id=key, at=self.stores.clock(),
+                log=lambda: self._log("split", uid, faces, other=str(new_uid)),
+            )  # fmt: skip
             self.stores.keys.made([key])
         return self._named(made)
 
     def undo(self) -> Decision:
         """The newest decision that stands is taken back. Raises NotFound: none stands."""
-        newest = self.stores.records.persons.newest()
-        self._log("undo", newest.person)
-        return self.stores.records.persons.undo(self.stores.clock())
+        return self.stores.records.persons.undo(self.stores.clock(), lambda newest: self._log("undo", newest.person))
 
     def history(self, limit: int = 20) -> tuple[Decision, ...]:
         """The newest decisions, newest first."""
         return self.stores.records.persons.history(limit)
-
-    def _meant(self, uid: str, faces: Sequence[str]) -> tuple[Person, list[str]]:
-        known = [checked_uuid(face, "face") for face in faces]
-        if not known:
-            raise WrongUse("no face is named", "name at least one, by its face_id")
-        self.stores.records.persons.known_faces(known)
-        return self.stores.records.persons.get(checked_uuid(uid, "person")), known
 
     def _log(self, change: str, person: str, faces: Sequence[str] = (), *, other: str | None = None) -> None:
         record: dict[str, Any] = {"person": person, "change": change, "faces": list(faces)}
@@ -148,6 +137,13 @@ class People:
 
     def _named(self, person: Person) -> NamedPerson:
         return NamedPerson(person.uid, names_of(self.stores, [person]).get(person.uid), person.faces)
+
+
+def _checked(faces: Sequence[str]) -> list[str]:
+    """Ids of faces in their usual form. Raises WrongUse: none is named, or one is no id."""
+    if not faces:
+        raise WrongUse("no face is named", "name at least one, by its face_id")
+    return [checked_uuid(face, "face") for face in faces]
 
 
 def checked_uuid(text: str, what: str) -> str:

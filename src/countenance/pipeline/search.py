@@ -126,7 +126,7 @@ class Searcher:
         embedded = time.perf_counter()
         while True:
             answer = self._leads(template, question, permit, decision)
-            people = None if answer is None else self._people(template, question, permit, decision, *answer[1:3])
+            people = None if answer is None else self._people(template, question, permit, decision, answer[2])
             if answer is not None and people is not None:
                 leads, counted, threshold, extrapolated = answer
                 found = time.perf_counter()
@@ -268,12 +268,17 @@ class Searcher:
         return self._as_leads(stacks, searched), counted, threshold, extrapolated
 
     def _people(
-        self, template: Vectors, question: Question, permit: Permit, decision: Decision, counted: int, threshold: float
+        self, template: Vectors, question: Question, permit: Permit, decision: Decision, threshold: float
     ) -> tuple[PersonLead, ...] | None:
-        """Persons like the probe, by the same threshold; None: the policy moved, decide again."""
+        """Persons like the probe, by the same threshold; None: the policy moved, decide again.
+
+        Whom the operator named is the operator's: a client gets leads alone.
+        """
+        if question.client is not None:
+            return ()
         return person_leads(
             self.stores, self.live.refreshed(), self.embedder.space, self.calibration, template, permit=permit,
-            version=decision.version, searched=round_up_searched(counted), threshold=threshold, top=question.top,
+            version=decision.version, threshold=threshold, top=question.top,
         )  # fmt: skip
 
     def _as_leads(self, stacks: Sequence[Stack], searched: int) -> tuple[Lead, ...]:

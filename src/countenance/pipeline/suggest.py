@@ -4,8 +4,9 @@ In a household home faces with templates are clustered; among the subjects of a 
 were tied to one subject are one group, and nothing need be compared. Across an organisation's gallery: refused.
 
 Clustering is Chinese whispers (Biemann 2006, TextGraphs-1) over the pairs at or above the cosine at which 1 in 100,000
-pairs of strangers would be one; visited in order of ids with ties to the older label, so that the same faces give the
-same groups. Faces that somebody has parted ("not this person") are not suggested for that person again.
+pairs of strangers would be one, of each face the NEIGHBOURS nearest; visited in order of ids with ties to the older
+label, so that the same faces give the same groups. Faces that somebody has parted ("not this person") are not suggested
+for that person again; several of them that are alike may be somebody else.
 """
 
 from __future__ import annotations
@@ -26,11 +27,13 @@ from countenance.pipeline.search import uri_of
 from countenance.pipeline.stores import Stores
 from countenance.records.gallery import VisibleFace
 from countenance.records.persons import SealedTemplate
-from countenance.types import EmbeddingSpace, FaceId, HomeKind, Vectors
+from countenance.types import ClassId, EmbeddingSpace, FaceId, HomeKind, Vectors
 
 PAIR_FMR: Final = 1e-5
 ROUNDS: Final = 20  # it settles in a handful
-BLOCK: Final = 2_048  # rows of one matrix product
+NEIGHBOURS: Final = 128  # a person of 10,000 pictures has 100,000,000 pairs, and these hold it together as well
+BLOCK: Final = 2**24  # scores of one matrix product: 64 MB
+SHOWN_AT_ONCE: Final = 1_000  # faces asked for in one snapshot of the records, which are to be short
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +55,21 @@ class Group:
 
 def suggest(stores: Stores, space: EmbeddingSpace, calibration: Calibration) -> tuple[Group, ...]:
     """The groups, largest first. Logged. Raises: PolicyDenied, LogUnwritable, StorageFailed."""
-    permit, decision = stores.policy.decide(stores.ask(Act.GROUP), record={})
     space_id = stores.records.sources.ensure_space(space.model, space.weights_sha256, space.dimension)
-    faces = [face for page in stores.records.persons.enrolled(permit.classes, space_id) for face in page]
-    if stores.kind is HomeKind.HOUSEHOLD:
-        faces, vectors = opened_templates(stores, faces, space)
-        labels = clusters(vectors, calibration.threshold(1, PAIR_FMR)[0])
-    else:
-        labels = np.array([-1 if face.subject_id is None else face.subject_id for face in faces], np.int64)
-    visible = stores.records.gallery.visible([face.face for face in faces], permit.classes, decision.version) or {}
+    record: dict[str, str] = {}
+    while True:
+        permit, decision = stores.policy.decide(stores.ask(Act.GROUP), record=record)
+        faces = [face for page in stores.records.persons.enrolled(permit.classes, space_id) for face in page]
+        if stores.kind is HomeKind.HOUSEHOLD:
+            faces, vectors = opened_templates(stores, faces, space)
+            labels = clusters(vectors, calibration.threshold(1, PAIR_FMR)[0])
+        else:
+            labels = np.array([-1 if face.subject_id is None else face.subject_id for face in faces], np.int64)
+        grouped = [face.face for face, label in zip(faces, labels, strict=True) if label >= 0]
+        visible = _visible(stores, grouped, permit.classes, decision.version)
+        if visible is not None:
+            break
+        record = {"again": permit.log_entry}  # the policy moved meanwhile: what is in force now binds this too
     groups = sorted(_groups(stores, faces, labels, visible), key=lambda group: (-len(group.faces), group.id))
     named = {face.source for face in visible.values()}
     sources = sorted(source.uid for source in stores.records.sources.all() if source.name in named)
@@ -70,9 +79,8 @@ def suggest(stores: Stores, space: EmbeddingSpace, calibration: Calibration) -> 
 
 def clusters(vectors: Vectors, threshold: float) -> NDArray[np.int64]:
     """(N,) a label for each of (N, D) unit rows; -1 for a row that is like no other."""
-    rows, columns, weights = _edges(vectors, threshold)
+    starts, columns, weights = _edges(vectors, threshold)
     count = len(vectors)
-    starts = np.searchsorted(rows, np.arange(count + 1))
     labels = np.arange(count)
     for _ in range(ROUNDS):
         moved = 0
@@ -90,18 +98,38 @@ def clusters(vectors: Vectors, threshold: float) -> NDArray[np.int64]:
     return np.where(sizes[labels] > 1, labels, -1)
 
 
-def _edges(vectors: Vectors, threshold: float) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """(row, column, cosine) of every ordered pair of two rows at or above `threshold`, by row."""
-    found: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]] = []
-    for start in range(0, len(vectors), BLOCK):
-        scores = vectors[start : start + BLOCK] @ vectors.T
-        row, column = np.nonzero(scores >= threshold)
-        other = row + start != column
-        row, column = row[other], column[other]
-        found.append((row + start, column, scores[row, column]))
-    if not found:
-        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
-    return tuple(np.concatenate(part) for part in zip(*found, strict=True))  # type: ignore[return-value]  # three
+def _edges(vectors: Vectors, threshold: float) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+    """The nearest NEIGHBOURS of each row that reach `threshold`, without itself.
+
+    Returns: (N + 1,) where each row's begin, and (E,) which rows those are with their cosines, falling.
+    """
+    count = len(vectors)
+    block = max(1, BLOCK // max(count, 1))
+    starts = np.zeros(count + 1, np.int64)
+    columns, weights = [np.empty(0, np.int32)], [np.empty(0, np.float32)]
+    for first in range(0, count, block):
+        scores = vectors[first : first + block] @ vectors.T
+        for row, of in enumerate(scores, start=first):
+            of[row] = -2.0
+            near = np.flatnonzero(of >= threshold)
+            near = near[np.argsort(-of[near], kind="stable")[:NEIGHBOURS]]
+            starts[row + 1] = starts[row] + len(near)
+            columns.append(near.astype(np.int32))
+            weights.append(of[near])
+    return starts, np.concatenate(columns), np.concatenate(weights)
+
+
+def _visible(
+    stores: Stores, faces: Sequence[FaceId], classes: frozenset[ClassId], version: int
+) -> dict[FaceId, VisibleFace] | None:
+    """Those of these faces that may be shown; None: the policy moved."""
+    found: dict[FaceId, VisibleFace] = {}
+    for start in range(0, len(faces), SHOWN_AT_ONCE):
+        part = stores.records.gallery.visible(faces[start : start + SHOWN_AT_ONCE], classes, version)
+        if part is None:
+            return None
+        found.update(part)
+    return found
 
 
 def _groups(
@@ -118,11 +146,19 @@ def _groups(
     for group in members.values():
         known = Counter(belongs[face.face] for face in group if face.face in belongs)
         person = known.most_common(1)[0][0] if known else None
-        free = [f for f in group if f.face not in belongs and (person is None or (person, f.face) not in refused)]
-        if len(free) >= (2 if person is None else 1):
-            ids = sorted(face.uid for face in free)
-            yield Group(
-                id=hashlib.sha256(" ".join([uids.get(person or 0, "new"), *ids]).encode()).hexdigest()[:12],
-                person_id=None if person is None else uids[person],
-                faces=tuple((face.uid, uri_of(visible[face.face])) for face in free),
-            )
+        free = [face for face in group if face.face not in belongs]
+        parted = [face for face in free if person is not None and (person, face.face) in refused]
+        asked = [face for face in free if face not in parted]
+        if len(asked) >= (2 if person is None else 1):
+            yield _group(asked, None if person is None else uids[person], visible)
+        if len(parted) > 1:
+            yield _group(parted, None, visible)
+
+
+def _group(faces: Sequence[SealedTemplate], person: str | None, visible: dict[FaceId, VisibleFace]) -> Group:
+    names = " ".join([person or "new", *sorted(face.uid for face in faces)])
+    return Group(
+        id=hashlib.sha256(names.encode()).hexdigest()[:12],
+        person_id=person,
+        faces=tuple((face.uid, uri_of(visible[face.face])) for face in faces),
+    )

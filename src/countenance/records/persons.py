@@ -1,6 +1,7 @@
 """Persons: several faces that are one by somebody's decision, every decision kept so that it can be undone.
 
-Faces are named by their rows, which a change of the model does not touch. A decision is one transaction with its act;
+Faces are named by their rows, which a change of the model does not touch. A decision is one transaction with its act:
+it is checked, then the caller's `log` is called, then rows change, so that the log has no decision that was refused.
 `undo` takes back the newest act that stands, so that its inverse always fits. What an erasure took from an act is not
 brought back. Names are sealed under the person's own key by the caller.
 """
@@ -8,7 +9,7 @@ brought back. Names are sealed under the person's own key by the caller.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -175,10 +176,11 @@ class Persons:
             yield tuple(_sealed(row, space_id, row.subject_id) for row in rows)
             last = rows[-1].id
 
-    def any(self) -> bool:
-        """Whether there is a person at all, which most searches ask."""
+    def count(self) -> int:
+        """How many persons there are with a face."""
+        query = sa.select(sa.func.count(sa.distinct(t.person_faces.c.person_id)))
         with self._db.read() as connection:
-            return connection.scalar(sa.select(t.person_faces.c.face_id).limit(1)) is not None
+            return int(connection.scalar(query) or 0)
 
     def refusals(self) -> set[tuple[int, FaceId]]:
         """Every (person, face) that somebody has parted."""
@@ -188,40 +190,16 @@ class Persons:
 
     def history(self, limit: int) -> tuple[Decision, ...]:
         """The newest acts, newest first."""
-        other = t.persons.alias("other")
-        faces = (
-            sa.select(sa.func.count())
-            .where(t.person_act_faces.c.act_id == t.person_acts.c.id)
-            .correlate(t.person_acts)
-            .scalar_subquery()
-        )
         with self._db.read() as connection:
-            rows = connection.execute(
-                sa.select(
-                    t.person_acts, t.persons.c.uid.label("person"), other.c.uid.label("other"), faces.label("faces")
-                )
-                .select_from(
-                    t.person_acts.join(t.persons, t.persons.c.id == t.person_acts.c.person_id).outerjoin(
-                        other, other.c.id == t.person_acts.c.other_id
-                    )
-                )
-                .order_by(t.person_acts.c.id.desc())
-                .limit(limit)
-            ).all()
-        return tuple(
-            Decision(
-                _uuid(row.uid), PersonAct(row.act), _uuid(row.person), _uuid(row.other) if row.other else None,
-                row.faces, row.at, row.undone_at,
-            )
-            for row in rows
-        )  # fmt: skip
+            return tuple(_decision(row) for row in connection.execute(_ACTS.limit(limit)))
 
     # --- decisions -----------------------------------------------------------------------------------------------
     def new(self, *, uid: uuid.UUID, tenant_id: int, key_id: bytes, name: bytes | None, faces: Sequence[str],
-            at: datetime) -> Person:  # fmt: skip
+            at: datetime, log: Callable[[], object]) -> Person:  # fmt: skip
         """A person of these faces. Raises: NotFound; WrongUse: one of them belongs to another."""
         with self._db.write() as connection:
             known = _free(_known(connection, faces))
+            log()
             made = connection.execute(
                 t.persons.insert().values(uid=uid.bytes, tenant_id=tenant_id, key_id=key_id, name=name, made_at=at)
             )
@@ -230,24 +208,26 @@ class Persons:
             _note(connection, PersonAct.NEW, person_id, known, at)
             return _get(connection, str(uid))
 
-    def name(self, uid: str, name: bytes | None, at: datetime) -> Person:
+    def name(self, uid: str, name: bytes | None, at: datetime, log: Callable[[], object]) -> Person:
         """The person is called so. Raises NotFound."""
         with self._db.write() as connection:
             person = _get(connection, uid)
+            log()
             connection.execute(t.persons.update().where(t.persons.c.id == person.id).values(name=name))
             _note(connection, PersonAct.NAME, person.id, (), at, before=person.name)
             return _get(connection, uid)
 
-    def add(self, uid: str, faces: Sequence[str], at: datetime) -> Person:
+    def add(self, uid: str, faces: Sequence[str], at: datetime, log: Callable[[], object]) -> Person:
         """These faces are the person's too, whatever was refused. Raises: NotFound; WrongUse: one is another's."""
         with self._db.write() as connection:
             person = _get(connection, uid)
             known = _free(_known(connection, faces))
+            log()
             _join(connection, person.id, known)
             _note(connection, PersonAct.ADD, person.id, known, at)
             return _get(connection, uid)
 
-    def remove(self, uid: str, faces: Sequence[str], at: datetime) -> Person:
+    def remove(self, uid: str, faces: Sequence[str], at: datetime, log: Callable[[], object]) -> Person:
         """These faces are not the person's, whether they were or not, and are not suggested for it again.
 
         Raises: NotFound.
@@ -255,6 +235,7 @@ class Persons:
         with self._db.write() as connection:
             person = _get(connection, uid)
             known = list(_known(connection, faces))
+            log()
             for act, some in (
                 (PersonAct.REMOVE, [face for face in known if face.person_id == person.id]),
                 (PersonAct.REFUSE, [face for face in known if face.person_id != person.id]),
@@ -265,12 +246,13 @@ class Persons:
                     _note(connection, act, person.id, some, at)
             return _get(connection, uid)
 
-    def merge(self, uid: str, other_uid: str, at: datetime) -> Person:
-        """All faces of the other are the person's, and the other is gone. Raises: NotFound, WrongUse: the same one."""
+    def merge(self, uid: str, other_uid: str, at: datetime, log: Callable[[], object]) -> Person:
+        """All faces of the other are the person's, and the other is gone. Raises: NotFound; WrongUse: the same one."""
         with self._db.write() as connection:
             person, other = _get(connection, uid), _get(connection, other_uid)
             if person.id == other.id:
                 raise WrongUse("a person can't be merged with itself", "name two")
+            log()
             query = _FACES.where(t.person_faces.c.person_id == other.id)
             moved = [_face(row) for row in connection.execute(query)]
             _move(connection, other.id, person.id, [face.id for face in moved])
@@ -278,7 +260,10 @@ class Persons:
             _note(connection, PersonAct.MERGE, person.id, moved, at, other_id=other.id)
             return _get(connection, uid)
 
-    def split(self, uid: str, faces: Sequence[str], *, new_uid: uuid.UUID, key_id: bytes, at: datetime) -> Person:
+    def split(
+        self, uid: str, faces: Sequence[str], *, new_uid: uuid.UUID, key_id: bytes, at: datetime,
+        log: Callable[[], object],
+    ) -> Person:  # fmt: skip
         """These faces are a person of their own, and not the one they were.
 
         Returns: the new one. Raises: NotFound; WrongUse: that is all of them, or one is not the person's.
@@ -292,6 +277,7 @@ class Persons:
                 )
             if len(known) >= person.faces:
                 raise WrongUse("that is every face of the person", "leave at least one")
+            log()
             tenant = connection.scalar(sa.select(t.persons.c.tenant_id).where(t.persons.c.id == person.id))
             made = connection.execute(
                 t.persons.insert().values(uid=new_uid.bytes, tenant_id=tenant, key_id=key_id, made_at=at)
@@ -301,28 +287,19 @@ class Persons:
             _note(connection, PersonAct.SPLIT, person.id, known, at, other_id=other_id)
             return _get(connection, str(new_uid))
 
-    def newest(self) -> Decision:
-        """The newest act that stands. Raises NotFound: none does."""
-        newest = next((d for d in self.history(limit=1_000_000) if d.undone_at is None), None)
-        if newest is None:
-            raise NotFound("there is nothing to undo", "`countenance person history` lists what was decided")
-        return newest
-
-    def undo(self, at: datetime) -> Decision:
+    def undo(self, at: datetime, log: Callable[[Decision], object]) -> Decision:
         """The newest act that stands is taken back. Raises NotFound: none stands."""
-        newest = self.newest()
         with self._db.write() as connection:
-            row = connection.execute(
-                t.person_acts.select().where(t.person_acts.c.uid == uuid.UUID(newest.uid).bytes)
-            ).one()
-            if row.undone_at is None:  # else another process was faster
-                faces = list(
-                    connection.scalars(
-                        sa.select(t.person_act_faces.c.face_id).where(t.person_act_faces.c.act_id == row.id)
-                    )
-                )
-                _UNDO[PersonAct(row.act)](connection, row, faces, at)
-                connection.execute(t.person_acts.update().where(t.person_acts.c.id == row.id).values(undone_at=at))
+            row = connection.execute(_ACTS.where(t.person_acts.c.undone_at.is_(None)).limit(1)).one_or_none()
+            if row is None:
+                raise NotFound("there is nothing to undo", "`countenance person history` lists what was decided")
+            newest = _decision(row)
+            log(newest)
+            faces = list(
+                connection.scalars(sa.select(t.person_act_faces.c.face_id).where(t.person_act_faces.c.act_id == row.id))
+            )
+            _UNDO[newest.act](connection, row, faces, at)
+            connection.execute(t.person_acts.update().where(t.person_acts.c.id == row.id).values(undone_at=at))
         return newest
 
 
@@ -400,7 +377,27 @@ _COUNT = (
     .scalar_subquery()
     .label("faces")
 )
-_PERSONS = sa.select(t.persons, _COUNT).where(t.persons.c.gone_at.is_(None))
+_PERSONS = sa.select(t.persons, _COUNT).where(t.persons.c.gone_at.is_(None), t.persons.c.erasure_id.is_(None))
+_OTHER = t.persons.alias("other")
+_ACTS = (  # newest first, without those of anybody who is being erased
+    sa.select(
+        t.person_acts,
+        t.persons.c.uid.label("person"),
+        _OTHER.c.uid.label("other"),
+        sa.select(sa.func.count())
+        .where(t.person_act_faces.c.act_id == t.person_acts.c.id)
+        .correlate(t.person_acts)
+        .scalar_subquery()
+        .label("faces"),
+    )
+    .select_from(
+        t.person_acts.join(t.persons, t.persons.c.id == t.person_acts.c.person_id).outerjoin(
+            _OTHER, _OTHER.c.id == t.person_acts.c.other_id
+        )
+    )
+    .where(t.persons.c.erasure_id.is_(None), _OTHER.c.erasure_id.is_(None))
+    .order_by(t.person_acts.c.id.desc())
+)
 _FACES = (
     sa.select(t.faces.c.id, t.faces.c.uid, t.person_faces.c.person_id)
     .select_from(t.faces.outerjoin(t.person_faces))
@@ -496,6 +493,11 @@ def _note(
     if faces:
         act_id = made.inserted_primary_key[0]  # type: ignore[index]  # one row
         connection.execute(t.person_act_faces.insert(), [{"act_id": act_id, "face_id": face.id} for face in faces])
+
+
+def _decision(row: Any) -> Decision:
+    other = None if row.other is None else _uuid(row.other)
+    return Decision(_uuid(row.uid), PersonAct(row.act), _uuid(row.person), other, row.faces, row.at, row.undone_at)
 
 
 def _person(row: Any) -> Person:
