@@ -1,13 +1,17 @@
 """The log for those who oversee: proofs and exports that need the public key alone, and what witnesses have seen."""
 
 import json
+import os
 import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 
-from countenance.app.audit import check_export_file, check_proof_file
+from countenance.app.audit import check_export_file, check_log, check_proof_file
+from countenance.auditlog.checkpoint import Signer
 from countenance.auditlog.cosign import read_request
-from countenance.auditlog.witness import cosign, make_key
+from countenance.auditlog.witness import cosign, load_key, make_key
 from countenance.errors import LogBroken, NotFound, WrongUse
 from countenance.testing import toy
 
@@ -101,7 +105,11 @@ def test_a_witness_cosigns_and_the_log_says_so(home, tmp_path):
     second = home.audit.request()
     assert read_request(second).old > 0
     home.audit.accept(read_request(second).checkpoint, cosign(witness, key, state, second, 1_800_000_001))
-    assert home.audit.cosigned()["w.example"].startswith("2027")
+    said = home.audit.cosigned()["w.example"]
+    assert said["at"].startswith("2027")
+    entries = len(home.parts.log)
+    home.audit.accept(read_request(first).checkpoint, line)  # an older one again: nothing changes
+    assert (home.audit.cosigned()["w.example"], len(home.parts.log)) == (said, entries)
     with pytest.raises(WrongUse):
         home.audit.request(10_000)
     with pytest.raises(LogBroken):
@@ -120,3 +128,102 @@ def test_a_log_put_back_to_before_its_cosignature_is_found(home, tmp_path):
     shutil.copy(tmp_path / "old.db", home.path / "log.db")
     with pytest.raises(LogBroken, match="cut, or put back"):
         home.verify_log()
+
+
+@pytest.fixture
+def witnesses(home, tmp_path):
+    """Asks a witness by name for a cosignature, and takes it in; each remembers for itself."""
+    key = home.parts.log.signer.verifier_key()
+    made = {name: make_key(tmp_path / f"{name}.key", name) for name in ("one.example", "two.example")}
+
+    def ask(name, old=None, at=1_700_000_000):
+        request = home.audit.request(old)
+        line = cosign(made[name], key, tmp_path / f"{name}.seen", request, at)
+        return home.audit.accept(read_request(request).checkpoint, line)
+
+    for each in made.values():
+        home.audit.trust(each.verifier_key())
+    return ask, {name: each.verifier_key() for name, each in made.items()}
+
+
+def test_each_witness_counts_for_itself(home, witnesses):
+    ask, _ = witnesses
+    size = len(home.parts.log)
+    ask("one.example")
+    home.search(ALICE)
+    found = ask("two.example", old=0)
+    assert found["one.example"]["entries"] == size < found["two.example"]["entries"]
+    assert home.audit.verify()["cosigned"] == found
+    with pytest.raises(WrongUse, match=f"one.example {size}, two.example"):
+        home.audit.request()
+    assert ask("one.example", old=size)["one.example"]["entries"] > size
+
+
+def test_a_proof_is_under_what_was_cosigned(home, witnesses, tmp_path):
+    ask, keys = witnesses
+    log = home.parts.log.signer.verifier_key()
+    entry = home.search(ALICE).log_entry
+
+    def check(*names):
+        (tmp_path / "p.json").write_text(home.audit.prove(entry))
+        return check_proof_file(tmp_path / "p.json", log, [keys[name] for name in names])
+
+    with pytest.raises(LogBroken, match=r"one\.example has not cosigned"):
+        check("one.example")
+    assert check()["cosigned"] == {}
+    request = home.audit.request()
+    for name in keys:
+        line = cosign(load_key(tmp_path / f"{name}.key"), log, tmp_path / f"{name}.seen", request, 1_700_000_000)
+        home.audit.accept(read_request(request).checkpoint, line)
+    home.search(ALICE)
+    assert list(check("one.example", "two.example")["cosigned"]) == ["one.example", "two.example"]
+    ask("two.example")  # sees more; what one.example has seen is not in the newest proof any more
+    with pytest.raises(LogBroken, match=r"one\.example has not"):
+        check("one.example", "two.example")
+    assert check("two.example")["entries"] < len(home.parts.log)
+
+
+@pytest.fixture
+def as_somebody(home):
+    """A copy of the log in a folder that this user can read and can't write; root becomes nobody for the while."""
+    folder = Path(tempfile.mkdtemp())
+    key = home.parts.log.signer.verifier_key()
+    home.close()  # no write-ahead log is left
+    shutil.copy(home.path / "log.db", folder)
+    (folder / "log.db").chmod(0o444)
+    folder.chmod(0o555)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield folder, key
+    finally:
+        os.seteuid(user)
+        folder.chmod(0o700)
+        shutil.rmtree(folder)
+
+
+def test_a_log_is_checked_with_the_public_key_where_nothing_can_be_written(as_somebody):
+    folder, key = as_somebody
+    with pytest.raises(PermissionError):
+        (folder / "x").touch()
+    found = check_log(folder, key)
+    assert found["entries"] > 5
+    assert [path.name for path in folder.iterdir()] == ["log.db"]
+    with pytest.raises(LogBroken):
+        check_log(folder, Signer("countenance/home/other", bytes(32)).verifier_key())
+
+
+def test_a_log_with_entries_in_its_write_ahead_log_is_never_read_without_them(home, tmp_path):
+    home.search(ALICE)  # the home stays open: its newest entries are in the write-ahead log
+    assert (home.path / "log.db-wal").stat().st_size
+    key, entries = home.parts.log.signer.verifier_key(), len(home.parts.log)
+    for name in ("log.db", "log.db-wal"):
+        shutil.copy(home.path / name, tmp_path / name)
+    tmp_path.chmod(0o555)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "access", lambda *_, **__: False)
+            assert check_log(tmp_path, key)["entries"] == entries
+    finally:
+        tmp_path.chmod(0o700)

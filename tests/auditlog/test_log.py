@@ -156,11 +156,11 @@ def test_a_careful_truncation_shows_against_a_checkpoint_that_somebody_kept(path
     log = open_log(path)
     kept = open_checkpoint(log.checkpoint(), SIGNER.origin, SIGNER.public_key)
     log.close()
-    verify(path, at_least=kept)
+    verify(path, kept=[kept])
     shortened(path, 7)
     assert verify(path).entries == 7
     with pytest.raises(LogBroken, match="7 entries"):
-        verify(path, at_least=kept)
+        verify(path, kept=[kept])
 
 
 def test_a_careless_truncation_shows_by_itself(path):
@@ -179,7 +179,7 @@ def test_a_whole_rewriting_with_the_key_shows_against_a_kept_checkpoint(path, tm
     other.close()
     assert verify(tmp_path / "other.db").entries == 12
     with pytest.raises(LogBroken, match="checkpoint"):
-        verify(tmp_path / "other.db", at_least=kept)
+        verify(tmp_path / "other.db", kept=[kept])
 
 
 # --- checkpoints ---------------------------------------------------------------------------------------------------
@@ -380,7 +380,7 @@ def test_erased_details_leave_the_tree_whole(detailed):
     assert (entry.kind, dict(entry.record)) == ("detail.erased", {"erasure": "e", "positions": [9]})
     assert (log.detail(9), log.detail(10)) == (None, b"sealed ten")
     log.close()
-    verify(detailed, at_least=open_checkpoint(before, SIGNER.origin, SIGNER.public_key))
+    verify(detailed, kept=[open_checkpoint(before, SIGNER.origin, SIGNER.public_key)])
     tampered(detailed, "UPDATE entries SET detail = NULL WHERE position = 10")
     with pytest.raises(LogBroken, match="number 10"):
         verify(detailed)

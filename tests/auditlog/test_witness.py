@@ -1,12 +1,14 @@
 """Witnesses: they cosign what grew, and nothing else; formats as C2SP has them."""
 
 import base64
+import contextlib
+import threading
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from countenance.auditlog import merkle
+from countenance.auditlog import merkle, witness
 from countenance.auditlog.checkpoint import COSIGNER, Signer, parse_verifier_key
 from countenance.auditlog.cosign import Cosigner, Request, cosigned_at, read_request
 from countenance.auditlog.witness import cosign, load_key, make_key
@@ -93,6 +95,36 @@ def test_the_state_stands_before_the_signature(tmp_path, monkeypatch):
     with pytest.raises(LogBroken):
         sign(tmp_path / "s", ask([b"other"], 0))
     assert sign(tmp_path / "s", ask([b"a"], 1))
+
+
+def test_two_forks_at_once_are_not_both_cosigned(tmp_path, monkeypatch):
+    both = threading.Barrier(2)
+    read = witness._read_state
+
+    def slowly(*args):
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(0.3)  # without the lock both read what was seen before either writes
+        return read(*args)
+
+    monkeypatch.setattr(witness, "_read_state", slowly)
+    signed = []
+
+    def attempt(leaf):
+        with contextlib.suppress(LogBroken):
+            signed.append(sign(tmp_path / "s", ask([leaf], 0)))
+
+    threads = [threading.Thread(target=attempt, args=(leaf,)) for leaf in (b"a", b"b")]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert len(signed) == 1
+
+
+def test_a_state_that_cannot_be_kept_is_no_signature(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageFailed):
+        sign(tmp_path / "file" / "s", ask([b"a"], 0))
 
 
 def test_the_formats_are_those_of_c2sp():

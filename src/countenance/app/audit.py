@@ -1,32 +1,24 @@
-"""The audit log for those who oversee a home: proofs, exports, and what outside witnesses have cosigned.
-
-Cosignatures lie in HOME/witness: `trusted`, a verifier key a line, and `cosigned`, the newest checkpoint with every
-cosignature that was taken for it. Both are replaced whole; a crash leaves the old or the new.
-"""
+"""The audit log for those who oversee a home: proofs, exports, and what outside witnesses have cosigned."""
 
 from __future__ import annotations
 
 import os
-import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from countenance.app.wiring import LOG
-from countenance.auditlog.checkpoint import COSIGNER, Checkpoint, open_checkpoint, parse_verifier_key, split_note
-from countenance.auditlog.cosign import Request, cosigned_at
+from countenance.app.witnesses import Witnesses, as_time
+from countenance.auditlog.checkpoint import COSIGNER, Signer, open_checkpoint, parse_verifier_key
+from countenance.auditlog.cosign import Request
 from countenance.auditlog.export import check_export, check_proof, write_export, write_proof
 from countenance.auditlog.verify import verify_log
 from countenance.errors import LogBroken, NotFound, StorageFailed, WrongUse
 
 if TYPE_CHECKING:
     from countenance.app.home import Home
-
-FOLDER: Final = "witness"
-TRUSTED, COSIGNED = "trusted", "cosigned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +32,17 @@ class Audit:
 
         Args: checkpoint: one that was kept outside. Raises: LogBroken: names the first bad entry, or the fork.
         """
-        signer = self.home.parts.log.signer
-        kept = [self._open(note) for note in (checkpoint, self._read(COSIGNED)) if note]
-        found = verify_log(self.home.path / LOG, signer.origin, signer.public_key)
-        for each in kept:
-            self._continues(each, found.entries)
-        return {
-            "entries": found.entries,
-            "root": found.root.hex(),
-            "verifier_key": signer.verifier_key(),
-            "cosigned": self.cosigned(),
-        }
+        return check_log(self.home.path, self.home.parts.log.signer.verifier_key(), checkpoint)
 
     def prove(self, entry_id: str) -> str:
-        """The proof that an entry is in the log, as JSON for others. Raises NotFound."""
+        """The proof that an entry is in the log, as JSON for others; under a cosigned checkpoint, if one covers it.
+
+        Raises NotFound.
+        """
         position = self.home.parts.log.position_of(entry_id)
         if position is None:
             raise NotFound(f"there is no log entry {entry_id}", "`countenance log show` names entries")
-        return write_proof(self.home.parts.log.prove_entry(position))
+        return write_proof(self.home.parts.log.prove_entry(position, under=self._witnesses.note_over(position)))
 
     def export(self, file: str | os.PathLike[str]) -> int:
         """Every entry in a file for others; how many. Raises: WrongUse: the file is there; StorageFailed."""
@@ -71,18 +56,18 @@ class Audit:
     def trust(self, key: str) -> str:
         """The cosignatures of that witness count; its name. Raises: LogBroken: no verifier key of a witness."""
         name, _ = parse_verifier_key(key, COSIGNER)
-        others = [each for each in self._trusted() if parse_verifier_key(each, COSIGNER)[0] != name]
         self.home.parts.stores.log.append("witness.trusted", {"witness": name, "key": key.strip()})
-        self._write(TRUSTED, "".join(f"{each}\n" for each in [*others, key.strip()]))
+        self._witnesses.trust(name, key.strip())
         return name
 
     def request(self, old: int | None = None) -> str:
-        """What to give to a witness. `old`: how many entries it has cosigned; by default as the newest one here says.
+        """What to give to a witness. `old`: how many entries it has cosigned; by default as is known here.
 
-        Raises: WrongUse: the log has no so many entries.
+        Raises: WrongUse: the log has no so many entries, or `old` is to be said, as witnesses have cosigned different
+        numbers.
         """
-        log, known = self.home.parts.log, self._read(COSIGNED)
-        size = old if old is not None else self._open(known).size if known else 0
+        log = self.home.parts.log
+        size = self._cosigned_so_far() if old is None else old
         if not 0 <= size <= len(log):
             raise WrongUse(f"the log has {len(log)} entries, not {size}", "--old N: what the witness says")
         if not size:
@@ -90,80 +75,81 @@ class Audit:
         proof, checkpoint = log.prove_growth(size)
         return Request(size, tuple(proof), checkpoint).text()
 
-    def accept(self, checkpoint: str, line: str) -> dict[str, str]:
-        """A witness's cosignature of that checkpoint is kept: {name: when}.
+    def accept(self, checkpoint: str, line: str) -> dict[str, dict[str, Any]]:
+        """A witness's cosignature of that checkpoint is kept, if it is the newest of its: as `cosigned` has it.
 
         Raises: LogBroken: nobody who is trusted signed it, or it is not of this log.
         """
-        signed = self._open(checkpoint)
-        self._continues(signed, len(self.home.parts.log))
-        new = cosigned_at(f"{checkpoint}{line.strip()}\n", self._trusted())
-        if not new:
+        log = self.home.parts.log
+        signed = open_checkpoint(checkpoint, log.signer.origin, log.signer.public_key)
+        if signed.size > len(log) or (signed.size and _root(log.checkpoint_of(signed.size), log.signer) != signed.root):
+            raise LogBroken("the checkpoint is not of this log as it is now: it was cut, put back or rewritten", _TELL)
+        before = self.cosigned()
+        found = self._witnesses.keep(f"{checkpoint}{line.strip()}\n")
+        if not found:
             raise LogBroken(
                 "no trusted witness has cosigned this checkpoint",
                 "trust its key first: `countenance log trust-witness KEY`",
             )
-        held = self._read(COSIGNED)
-        same = held and split_note(held)[0] == split_note(checkpoint)[0]
-        for name in new:
-            self.home.parts.stores.log.append("witness.cosigned", {"witness": name, "entries": signed.size})
-        self._write(COSIGNED, f"{held if same else checkpoint}{line.strip()}\n")
-        return self.cosigned()
+        now = self.cosigned()
+        for name in found:
+            if now[name] != before.get(name):
+                self.home.parts.stores.log.append("witness.cosigned", {"witness": name, "entries": signed.size})
+        return now
 
-    def cosigned(self) -> dict[str, str]:
-        """Name -> when, of the trusted witnesses who cosigned the newest cosigned checkpoint."""
-        held = self._read(COSIGNED)
-        found = cosigned_at(held, self._trusted()) if held else {}
-        return {name: datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") for name, at in found.items()}
+    def cosigned(self) -> dict[str, dict[str, Any]]:
+        """Name -> {"entries", "at"}: the newest checkpoint that each trusted witness cosigned, by its clock."""
+        return {each.witness: each.as_dict() for each in self._witnesses.cosigned()}
 
     # --- inside --------------------------------------------------------------------------------------------------
-    def _continues(self, kept: Checkpoint, entries: int) -> None:
-        """Raises LogBroken: the log, whole in itself, is not the one that this checkpoint was of."""
-        if kept.size > entries:
-            raise LogBroken(
-                f"the log has {entries} entries, and the checkpoint covers {kept.size}: it was cut, or put back", _TELL
-            )
-        if kept.size and self._open(self.home.parts.log.checkpoint_of(kept.size)).root != kept.root:
-            raise LogBroken(
-                f"the log's first {kept.size} entries are not those that the checkpoint covers: it was rewritten, or "
-                "forked",
-                _TELL,
-            )
-
-    def _open(self, note: str) -> Checkpoint:
+    @property
+    def _witnesses(self) -> Witnesses:
         signer = self.home.parts.log.signer
-        return open_checkpoint(note, signer.origin, signer.public_key)
+        return Witnesses(self.home.path, signer.origin, signer.public_key)
 
-    def _trusted(self) -> list[str]:
-        return [line for line in self._read(TRUSTED).splitlines() if line]
-
-    def _read(self, name: str) -> str:
-        try:
-            return (self.home.path / FOLDER / name).read_text("utf-8")
-        except FileNotFoundError:
-            return ""
-        except OSError as error:
-            raise StorageFailed(f"{FOLDER}/{name} can't be read: {error.strerror}", "may this user read it?") from error
-
-    def _write(self, name: str, text: str) -> None:
-        folder = self.home.path / FOLDER
-        new = folder / f".{name}.{secrets.token_hex(4)}.new"
-        try:
-            folder.mkdir(mode=0o700, exist_ok=True)
-            with new.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(folder / name)
-        except OSError as error:
-            new.unlink(missing_ok=True)
-            raise StorageFailed(f"{FOLDER}/{name} can't be written: {error.strerror}", "is there room?") from error
+    def _cosigned_so_far(self) -> int:
+        known = self.cosigned()
+        sizes = {name: known[name]["entries"] if name in known else 0 for name in self._witnesses.trusted()}
+        if len({*sizes.values()}) > 1:
+            told = ", ".join(f"{name} {size}" for name, size in sizes.items())
+            raise WrongUse(
+                f"the witnesses have cosigned different numbers of entries: {told}", "--old N says for which"
+            )
+        return next(iter(sizes.values()), 0)
 
 
-def check_proof_file(file: Path, key: str) -> dict[str, Any]:
-    """What a proof of one entry shows, with the public key alone. Raises: LogBroken, NotFound."""
-    record, position, found = check_proof(read_text(file), key)
-    return {"position": position, "record": record, "entries": found.size, "root": found.root.hex()}
+def check_log(home: Path, key: str, checkpoint: str | None = None) -> dict[str, Any]:
+    """What `log verify --json` answers of a log that is whole and continues that checkpoint and each cosigned one.
+
+    Needs the public key alone and writes nothing. Raises: LogBroken: names the first bad entry; StorageFailed.
+    """
+    origin, public_key = parse_verifier_key(key)
+    cosigned = list(Witnesses(home, origin, public_key).cosigned())
+    kept = [each.checkpoint for each in cosigned]
+    if checkpoint is not None:
+        kept.append(open_checkpoint(checkpoint, origin, public_key))
+    found = verify_log(home / LOG, origin, public_key, kept=kept)
+    return {
+        "entries": found.entries,
+        "root": found.root.hex(),
+        "verifier_key": key,
+        "cosigned": {each.witness: each.as_dict() for each in cosigned},
+    }
+
+
+def check_proof_file(file: Path, key: str, witnesses: Sequence[str] = ()) -> dict[str, Any]:
+    """What a proof of one entry shows, with public keys alone. Raises: LogBroken, NotFound.
+
+    Args: witnesses: the public keys of those who must have cosigned it.
+    """
+    proven = check_proof(read_text(file), key, witnesses)
+    return {
+        "position": proven.position,
+        "record": proven.record,
+        "entries": proven.checkpoint.size,
+        "root": proven.checkpoint.root.hex(),
+        "cosigned": {name: as_time(at) for name, at in proven.cosigned.items()},
+    }
 
 
 def check_export_file(file: Path, key: str, checkpoint: str | None = None) -> dict[str, Any]:
@@ -194,6 +180,10 @@ def _new_file(path: Path) -> Iterator[IO[str]]:
         raise WrongUse(f"{path} is there already", "name a file that is not there") from error
     except OSError as error:
         raise StorageFailed(f"{path} can't be written: {error.strerror}", "is there room?") from error
+
+
+def _root(note: str, signer: Signer) -> bytes:
+    return open_checkpoint(note, signer.origin, signer.public_key).root
 
 
 _TELL: Final = "keep both, and tell whoever oversees this home"

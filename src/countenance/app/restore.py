@@ -176,11 +176,11 @@ def _take_log(work: Path, log: Path, header: Mapping[str, Any], master: MasterKe
         ring.close()
     own = SqliteLog(work / LOG, signer, make=False)
     try:
-        at_least = open_checkpoint(own.checkpoint(), signer.origin, signer.public_key)
+        known_end = open_checkpoint(own.checkpoint(), signer.origin, signer.public_key)
     finally:
         own.close()
     with unpacked_log(log, work / "later") as later:
-        verify_log(later, signer.origin, signer.public_key, at_least=at_least)
+        verify_log(later, signer.origin, signer.public_key, kept=[known_end])
         known = SqliteLog(later, signer, make=False)
         try:
             made = (e.record["backup"] for e in known.entries(header["log_entries"]) if e.kind == "backup.made")

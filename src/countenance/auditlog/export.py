@@ -8,12 +8,14 @@ An export, JSON Lines: {"v", "origin", "entries"}, then {"position", "record", "
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
 from countenance.auditlog import merkle
-from countenance.auditlog.checkpoint import Checkpoint, open_checkpoint, parse_verifier_key
+from countenance.auditlog.checkpoint import COSIGNER, Checkpoint, open_checkpoint, parse_verifier_key
+from countenance.auditlog.cosign import cosigned_at
 from countenance.auditlog.log import leaf_of
 from countenance.errors import LogBroken
 from countenance.protocols import EntryProof
@@ -37,8 +39,18 @@ def write_proof(proof: EntryProof) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def check_proof(text: str, key: str) -> tuple[dict[str, Any], int, Checkpoint]:
-    """(record, position, checkpoint) of an entry that is in the log with this verifier key. Raises LogBroken."""
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """An entry that is in a log."""
+
+    record: dict[str, Any]
+    position: int
+    checkpoint: Checkpoint
+    cosigned: dict[str, int]  # name of a witness -> seconds since 1970 UTC
+
+
+def check_proof(text: str, key: str, witnesses: Sequence[str] = ()) -> Proven:
+    """An entry that is in the log with this verifier key. Raises LogBroken: it isn't, or not each witness cosigned."""
     origin, public_key = parse_verifier_key(key)
     try:
         document = json.loads(text)
@@ -54,7 +66,14 @@ def check_proof(text: str, key: str) -> tuple[dict[str, Any], int, Checkpoint]:
     checkpoint = open_checkpoint(str(note), origin, public_key)
     if not merkle.includes(leaf, position, checkpoint.size, path, checkpoint.root):
         raise LogBroken("the entry is not in the log that the checkpoint covers", _AGAIN)
-    return said, position, checkpoint
+    cosigned = cosigned_at(str(note), witnesses)
+    for each in witnesses:
+        if (name := parse_verifier_key(each, COSIGNER)[0]) not in cosigned:
+            raise LogBroken(
+                f"{name} has not cosigned the checkpoint of this proof",
+                "ask for a proof made after the entry was cosigned",
+            )
+    return Proven(said, position, checkpoint, cosigned)
 
 
 def write_export(origin: str, entries: Iterable[tuple[int, bytes, bytes]], size: int, checkpoint: str) -> Iterator[str]:

@@ -106,10 +106,12 @@ class SqliteLog:
         with self._snapshot():
             return merkle.inclusion_proof(position, len(self), self._node), self.checkpoint()
 
-    def prove_entry(self, position: int) -> EntryProof:
-        """See `AuditLog.prove_entry`."""
+    def prove_entry(self, position: int, *, under: str | None = None) -> EntryProof:
+        """See `AuditLog.prove_entry`. `under`: an older checkpoint of this log that the proof is to lead to."""
         with self._snapshot():
-            path, checkpoint = merkle.inclusion_proof(position, len(self), self._node), self.checkpoint()
+            checkpoint = self.checkpoint() if under is None else under
+            size = open_checkpoint(checkpoint, self._signer.origin, self._signer.public_key).size
+            path = merkle.inclusion_proof(position, size, self._node)
             [(record, salt)] = self._read("SELECT record, salt FROM entries WHERE position = ?", (position,))
         return EntryProof(position, bytes(record), bytes(salt), tuple(path), checkpoint)
 

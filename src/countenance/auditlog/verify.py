@@ -2,7 +2,7 @@
 
 What a success shows: these entries, in this order, were signed with that key. What it can't show: that the key's owner
 has not rewritten the whole log, or cut off its end with care. For that, hand in a checkpoint that somebody else has
-kept (`at_least`).
+kept.
 
 Entries are read a page at a time, so that a log of any length is checked in little memory and while others append.
 """
@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,28 +58,43 @@ def verify_log(
     origin: str,
     public_key: bytes,
     *,
-    at_least: Checkpoint | None = None,
+    kept: Collection[Checkpoint] = (),
     progress: Callable[[int], None] | None = None,
 ) -> Verified:
     """The whole log is as it was signed. `progress` is told the number of entries checked, every 10,000.
 
+    Nothing is written, and a file in a folder that can't be written is read too.
+
+    Args: kept: checkpoints of this log that others have; it must continue each.
     Raises: LogBroken: names the first entry that does not fit, and what is wrong with it; StorageFailed: the file can't
     be read.
     """
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            return _verified(connection, origin, public_key, at_least, progress)
+        with closing(sqlite3.connect(_read_only(path), uri=True)) as connection:
+            return _verified(connection, origin, public_key, kept, progress)
     except sqlite3.Error as error:
         raise StorageFailed(
             f"the audit log {path.name} can't be read: {error}", "restore the home from a backup"
         ) from error
 
 
+def _read_only(path: Path) -> str:
+    """Its address for SQLite, which makes a `-shm` beside a WAL database even to read it.
+
+    Where it can't, an unchanging file is meant (`immutable`): only without a write-ahead log, whose entries that way of
+    reading would leave out.
+    """
+    wal = path.with_name(f"{path.name}-wal")
+    writable = os.access(path.absolute().parent, os.W_OK, effective_ids=True)
+    alone = not writable and not (wal.exists() and wal.stat().st_size)
+    return f"{path.absolute().as_uri()}?mode=ro" + ("&immutable=1" if alone else "")
+
+
 def _verified(
     connection: sqlite3.Connection,
     origin: str,
     public_key: bytes,
-    at_least: Checkpoint | None,
+    kept: Collection[Checkpoint],
     progress: Callable[[int], None] | None,
 ) -> Verified:
     nodes: Nodes = {}  # complete subtrees that a later one may still need
@@ -108,13 +124,15 @@ def _verified(
         if said["kind"] == DETAIL_ERASED:
             for position in said["body"]["positions"]:
                 details_gone.pop(position, None)
-        if at_least is not None and at_least.size == size and at_least.root != root:
-            raise _broken(row.position, f"({row.id}) or one before it is not what the checkpoint covers")
+        if any(each.size == size and each.root != root for each in kept):
+            raise _broken(row.position, f"({row.id}) or one before it is not what the checkpoint covers: {_FORK}")
         if progress is not None and size % TOLD_EVERY == 0:
             progress(size)
-    if at_least is not None and at_least.size > size:
+    covered = max((each.size for each in kept), default=0)
+    if covered > size:
         raise LogBroken(
-            f"the log has {size} entries, and the checkpoint covers {at_least.size}: number {size} and later are gone",
+            f"the log has {size} entries, and the checkpoint covers {covered}: number {size} and later are gone; "
+            "it was cut, or put back",
             _HINT,
         )
     _check_end(connection)
@@ -187,6 +205,7 @@ def _nodes(connection: sqlite3.Connection, start: int, end: int) -> Nodes:
     return found
 
 
+_FORK: Final = "the log was rewritten, or forked"
 _HINT: Final = (
     "the log has been tampered with or damaged: compare it with a backup, and tell whoever oversees this home"
 )

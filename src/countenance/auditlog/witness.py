@@ -12,12 +12,16 @@ import binascii
 import json
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from filelock import FileLock
+
 from countenance.auditlog import merkle
 from countenance.auditlog.checkpoint import Checkpoint, open_checkpoint, parse_verifier_key
-from countenance.auditlog.cosign import Cosigner, read_request
+from countenance.auditlog.cosign import Cosigner, Request, read_request
 from countenance.errors import KeyMissing, LogBroken, StorageFailed, WrongUse
 
 _TEXT: Final = (
@@ -65,7 +69,26 @@ def cosign(cosigner: Cosigner, log_key: str, state: Path, request: str, at: int)
     origin, public_key = parse_verifier_key(log_key)
     asked = read_request(request)
     checkpoint = open_checkpoint(asked.checkpoint, origin, public_key)
-    last = _read_state(state, origin)
+    with _alone(state):
+        _look_at(state, asked, checkpoint)
+    return cosigner.cosign(asked.checkpoint, at)
+
+
+@contextmanager
+def _alone(state: Path) -> Iterator[None]:
+    """Two that cosign at once take turns: else each could sign a fork of what the other signs."""
+    try:
+        with FileLock(f"{state}.lock"):
+            yield
+    except OSError as error:
+        raise StorageFailed(
+            f"{state} can't be held: {error.strerror}", "name a file in a folder that can be written"
+        ) from error
+
+
+def _look_at(state: Path, asked: Request, checkpoint: Checkpoint) -> None:
+    """The checkpoint continues what was seen, and is what was seen last from now on. Raises as `cosign`."""
+    last = _read_state(state, checkpoint.origin)
     if checkpoint.size < last.size:
         raise LogBroken(
             f"the log has {checkpoint.size} entries, and {last.size} were cosigned: it was cut or put back", _TELL
@@ -78,7 +101,6 @@ def cosign(cosigner: Cosigner, log_key: str, state: Path, request: str, at: int)
     if last.size and not merkle.extends(last.size, checkpoint.size, asked.proof, last.root, checkpoint.root):
         raise LogBroken("the log is not the continuation of what was cosigned: it was rewritten, or forked", _TELL)
     _write_state(state, checkpoint)
-    return cosigner.cosign(asked.checkpoint, at)
 
 
 def _read_state(path: Path, origin: str) -> Checkpoint:

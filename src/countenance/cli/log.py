@@ -20,9 +20,15 @@ def command() -> None:
               help="A checkpoint that was kept outside: the log must continue it.")  # fmt: skip
 @click.option("--proof", type=click.Path(path_type=Path), metavar="FILE", help="Check a proof of one entry instead.")
 @click.option("--export", type=click.Path(path_type=Path), metavar="FILE", help="Check an export instead.")
-@click.option("--key", metavar="KEY", help="The log's public key: then no home is needed.")
+@click.option("--key", metavar="KEY", help="The log's public key: then no other key is needed, and nothing is written.")
+@click.option(
+    "--witness", "witnesses", multiple=True, metavar="KEY", help="Who must have cosigned the proof; may repeat."
+)
 @pass_session
-def verify(session: Session, kept: Path | None, proof: Path | None, export: Path | None, key: str | None) -> None:
+def verify(
+    session: Session, kept: Path | None, proof: Path | None, export: Path | None, key: str | None,
+    witnesses: tuple[str, ...],
+) -> None:  # fmt: skip
     """Check every entry, the tree over them and its signatures; name the first that does not fit.
 
     It proves that nothing was changed since it was written, as far as this machine's owner has not rewritten the whole
@@ -31,34 +37,33 @@ def verify(session: Session, kept: Path | None, proof: Path | None, export: Path
     \b
     countenance log verify --from checkpoint.txt
     countenance log verify --proof entry.json --key KEY      # anywhere, offline
+    countenance --home FOLDER log verify --key KEY           # a copy of log.db
     """
-    from countenance.app.audit import check_export_file, check_proof_file, read_text
+    from countenance.app.audit import check_export_file, check_log, check_proof_file, read_text
+    from countenance.app.settings import Settings
 
     if proof is not None and export is not None:
         raise click.UsageError("--proof and --export are two things; check them one by one")
+    if witnesses and proof is None:
+        raise click.UsageError("--witness goes with --proof")
+    if proof is not None and kept is not None:
+        raise click.UsageError("--from goes with the log or an export: a proof is of one entry")
     checkpoint = None if kept is None else read_text(kept)
     if proof is not None or export is not None:
         if key is None:
             with session.open() as home:
                 key = home.parts.log.signer.verifier_key()
-        told = check_proof_file(proof, key) if proof else check_export_file(export or Path(), key, checkpoint)
+        told = (
+            check_proof_file(proof, key, witnesses) if proof else check_export_file(export or Path(), key, checkpoint)
+        )
         session.answer(told, lambda: _tell_file(told))
         return
     if key is not None:
-        raise click.UsageError("--key goes with --proof or --export")
-    with session.open() as home:
-        found = home.audit.verify(checkpoint)
-
-        def tell() -> None:
-            click.echo(f"The log is whole: {several(found['entries'], 'entry', 'entries')}, root {found['root']}")
-            if kept is not None:
-                click.echo(f"It continues the checkpoint in {kept}.")
-            for name, at in found["cosigned"].items():
-                click.echo(f"cosigned by {name}, {at}")
-            if not found["cosigned"]:
-                click.echo("No witness has cosigned it. Give away what `countenance log checkpoint` prints.")
-
-        session.answer(found, tell)
+        found = check_log(Settings.read(session.home).home, key, checkpoint)
+    else:
+        with session.open() as home:
+            found = home.audit.verify(checkpoint)
+    session.answer(found, lambda: _tell_log(found, kept))
 
 
 @command.command(short_help="Prove to others that an entry is in the log.")
@@ -163,11 +168,27 @@ def checkpoint(session: Session) -> None:
         session.answer({"checkpoint": text}, lambda: click.echo(text, nl=False))
 
 
+def _tell_log(found: dict[str, Any], kept: Path | None) -> None:
+    from datetime import UTC, datetime
+
+    click.echo(f"The log is whole: {several(found['entries'], 'entry', 'entries')}, root {found['root']}")
+    if kept is not None:
+        click.echo(f"It continues the checkpoint in {kept}.")
+    for name, said in found["cosigned"].items():
+        days = (datetime.now(UTC) - datetime.fromisoformat(said["at"])).days
+        age = "today" if days == 0 else f"{several(days, 'day')} ago" if days > 0 else "in the future, by its clock"
+        click.echo(f"cosigned by {name}: the first {several(said['entries'], 'entry', 'entries')}, {said['at']}, {age}")
+    if not found["cosigned"]:
+        click.echo("No witness has cosigned it. Give away what `countenance log checkpoint` prints.")
+
+
 def _tell_file(found: dict[str, Any]) -> None:
     import json
 
     if "record" in found:
         click.echo(f"The entry is in the log: number {found['position']} of {found['entries']:,}.")
+        for name, at in found["cosigned"].items():
+            click.echo(f"cosigned by {name}, {at}")
         click.echo(json.dumps(found["record"], ensure_ascii=False, indent=2))
     else:
         click.echo(f"The export is whole: {several(found['entries'], 'entry', 'entries')}, root {found['root']}")
