@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from countenance.app.receipts import check_file, page
+from countenance.app.receipts import check_file, key_of_home, page
 from countenance.errors import NotFound, ReceiptRefused, WrongUse
 from countenance.testing import toy
 
@@ -76,6 +76,13 @@ def test_a_receipt_of_another_home_is_refused(home, tmp_path, monkeypatch):
     monkeypatch.setenv("COUNTENANCE_KEYFILE", str(tmp_path / "other.key"))
     with open_home(tmp_path / "other") as other, pytest.raises(ReceiptRefused, match="another home"):
         check_file(tmp_path / "r.json", other.receipts.verifier_key())
+
+
+def test_where_there_is_no_home_the_key_must_be_named_and_no_home_is_made(home, tmp_path):
+    assert key_of_home(str(home.path)) == home.receipts.verifier_key()
+    with pytest.raises(WrongUse, match="no home at"):
+        key_of_home(str(tmp_path / "nowhere"))
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_the_page_is_whole_and_hostile_words_stay_words(home):

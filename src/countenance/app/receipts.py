@@ -87,6 +87,22 @@ class HomeReceipts:
         )
 
 
+def key_of_home(path: str | None) -> str:
+    """The public key of the home at `path`, by default the user's. Makes none. Raises: WrongUse: there is no home."""
+    from countenance.app import manifest as manifests
+    from countenance.app.home import open_home
+    from countenance.app.settings import Settings
+
+    where = Settings.read(path).home
+    if manifests.read(where) is None:
+        raise WrongUse(
+            f"there is no home at {where} whose key could check the receipt",
+            "--key KEY: the public key, from somebody you trust (`countenance receipt export` prints it)",
+        )
+    with open_home(where) as home:
+        return home.receipts.verifier_key()
+
+
 def check_file(file: str | os.PathLike[str], key: str, *, about: str | None = None) -> receipts.Checked:
     """The receipt in a file, checked with the public key alone. Raises: ReceiptRefused, NotFound, LogBroken."""
     path = Path(file).expanduser()

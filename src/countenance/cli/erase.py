@@ -62,7 +62,8 @@ def tell(report: ErasureReport) -> None:
     for place in report.pending:
         click.echo(f"  pending: {place}")
     if report.receipt:
-        click.echo(f"receipt {report.receipt}   countenance receipt export {report.receipt}")
+        click.echo(f"receipt {report.receipt}; as a page for people:")
+        click.echo(f"  countenance receipt export {report.receipt} receipt.html")
     click.echo(f"log entry {report.log_entry}")
 
 

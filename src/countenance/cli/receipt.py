@@ -80,12 +80,9 @@ def verify(session: Session, file: Path, key: str | None, about: str | None) -> 
 
     With --key no home is needed: it works on any machine, offline. It does not show that the account is true.
     """
-    from countenance.app.receipts import check_file
+    from countenance.app.receipts import check_file, key_of_home
 
-    if key is None:
-        with session.open() as home:
-            key = home.receipts.verifier_key()
-    found = check_file(file, key, about=about)
+    found = check_file(file, key or key_of_home(session.home), about=about)
     document = {
         "receipt": dict(found.receipt), "position": found.position, "entry": found.entry["id"],
         "checkpoint": found.checkpoint, "signed_by": found.signed_by,
@@ -153,7 +150,10 @@ def _tell(found: Checked) -> None:
     click.echo(f"The receipt holds: {receipt['kind']} {receipt['about']}, {receipt['at']}.")
     counts = receipt.get("counts")
     if isinstance(counts, dict):
-        click.echo("  " + ", ".join(f"{count:,} {what}" for what, count in counts.items() if isinstance(count, int)))
+        told = (
+            several(count, what.removesuffix("s"), what) for what, count in counts.items() if isinstance(count, int)
+        )
+        click.echo("  " + ", ".join(told))
     for place in receipt.get("pending", ()):
         click.echo(f"  pending: {place}")
     click.echo(f"  entry {found.position} of the log of {receipt['home']}")
