@@ -1,5 +1,6 @@
 """The log for those who oversee: proofs and exports that need the public key alone, and what witnesses have seen."""
 
+import io
 import json
 import os
 import shutil
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from countenance.app.audit import check_export_file, check_log, check_proof_file
+from countenance.app.audit import check_export_file, check_log, check_proof_file, read_text
 from countenance.auditlog.checkpoint import Signer
 from countenance.auditlog.cosign import read_request
 from countenance.auditlog.witness import cosign, load_key, make_key
@@ -227,3 +228,8 @@ def test_a_log_with_entries_in_its_write_ahead_log_is_never_read_without_them(ho
             assert check_log(tmp_path, key)["entries"] == entries
     finally:
         tmp_path.chmod(0o700)
+
+
+def test_what_was_given_may_come_by_a_pipe(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("old 0\n"))
+    assert read_text(Path("-")) == "old 0\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -164,8 +165,10 @@ def check_export_file(file: Path, key: str, checkpoint: str | None = None) -> di
 
 
 def read_text(path: Path) -> str:
-    """A file that somebody gave us. Raises NotFound."""
+    """A file that somebody gave us; `-` is standard input. Raises NotFound."""
     try:
+        if str(path) == "-":
+            return sys.stdin.read()
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise NotFound(f"{path} can't be read: {error}", "name the file that you were given") from error

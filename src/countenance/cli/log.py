@@ -125,7 +125,7 @@ def request_cosign(session: Session, old: int | None) -> None:
 @click.argument("cosignature", type=click.Path(path_type=Path))
 @pass_session
 def accept_cosign(session: Session, request: Path, cosignature: Path) -> None:
-    """Keep the COSIGNATURE that a witness gave for REQUEST; `log verify` checks and names it."""
+    """Keep the COSIGNATURE that a witness gave for REQUEST; `log verify` checks and names it. `-` is standard input."""
     from countenance.app.audit import read_text
     from countenance.auditlog.cosign import read_request
 

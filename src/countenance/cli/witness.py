@@ -39,7 +39,7 @@ def init(session: Session, keyfile: Path, name: str) -> None:
 @click.option("--state", required=True, type=click.Path(path_type=Path), help="What was seen of this log; kept here.")
 @pass_session
 def cosign(session: Session, request: Path, keyfile: Path, log_key: str, state: Path) -> None:
-    """Print the cosignature for REQUEST, if the log only grew since what is in the state file.
+    """Print the cosignature for REQUEST (`-`: standard input), if the log only grew since what is in the state file.
 
     What is cosigned is in the state file before the signature is printed. Keep that file: without it this witness can't
     tell a rewritten log.
