@@ -12,13 +12,15 @@ Names are imported when they are first used: `import countenance` costs nothing.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
 
 # Nothing here calls home. ONNX Runtime 1.32's wheels do, once a process has run for some seconds (OneCollector at
 # mobile.events.data.microsoft.com); it reads this when it is loaded, so it stands before anything can load it.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
+TYPE_CHECKING = False  # as type checkers read it; `typing` is slow to import, and `cli.entry` is to be there at once
 if TYPE_CHECKING:
+    from typing import Any
+
     from countenance.app.home import Comparison as Comparison
     from countenance.app.home import Home as Home
     from countenance.app.home import Ingested as Ingested

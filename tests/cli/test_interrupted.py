@@ -3,7 +3,10 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -75,6 +78,37 @@ def test_a_second_ingest_is_refused_and_the_first_goes_on(begun, album):
     assert process.returncode == 0, err
     assert f"{MANY} taken" in out
     assert desk.quick.does("status")["indexed"] == MANY
+
+
+# Ctrl-C comes while the command line is imported, at the first module of that name; then the program runs.
+LOADING = """
+import os, signal, sys
+module = sys.argv.pop()
+class Finder:
+    def find_spec(self, name, *_):
+        if name == module:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+from countenance.cli.entry import main
+sys.argv.append("--version")
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["click", "countenance.cli.main", "countenance.errors"])
+@pytest.mark.parametrize("ignored", [False, True])
+def test_interrupted_while_it_is_loaded_it_ends_without_a_word(desk, module, ignored):
+    shell = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"] if ignored else []  # as nohup and background jobs of sh do
+    done = subprocess.run(
+        [*shell, sys.executable, "-c", LOADING, module], env=desk.environment(), capture_output=True, text=True
+    )
+    assert done.stderr == ""
+    assert (done.returncode, bool(done.stdout)) == ((0, True) if ignored else (130, False))
+
+
+def test_the_program_begins_where_ctrl_c_is_heard_first():
+    pyproject = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    assert pyproject["project"]["scripts"] == {"countenance": "countenance.cli.entry:main"}
 
 
 @pytest.mark.parametrize("arguments", [("log", "show", "--last", "1000"), ("search", "PROBE", "--json"), ("--help",)])
