@@ -44,11 +44,11 @@ def measure(scratch: Path, *, rows: tuple[int, ...]) -> dict[str, Any]:
     """{"sizes": [one set of figures a size]}."""
     scratch.mkdir(parents=True, exist_ok=True)
     empty = scratch / "empty"
-    _grown(empty, 0)
+    grown(empty, 0)
     sizes = []
     for size in sorted(rows):
         home = scratch / "large-home"
-        faces = _grown(home, size)
+        faces = grown(home, size)
         looked = _child("look", home, empty=empty)
         sizes.append({
             "faces": faces, **looked, **_memory(looked, _child("look", empty), faces),
@@ -58,7 +58,7 @@ def measure(scratch: Path, *, rows: tuple[int, ...]) -> dict[str, Any]:
 
 
 # --- in this process -------------------------------------------------------------------------------------------------
-def _grown(path: Path, size: int) -> int:
+def grown(path: Path, size: int) -> int:
     """The home holds at least `size` faces; how many it holds. A run that was cut short goes on."""
     with _unsynced(), countenance.open(path, kind="organisation") as home:
         there = _pictures(home)

@@ -16,10 +16,10 @@ PLOT = ROOT / "docs" / "images" / "growth.svg"
 HEAD = """# Benchmarks
 
 `make bench` measures, writes `docs/benchmarks.json`, and renders this page and its plots from it; a test compares.
-`make bench PARTS="homes"` measures one part (`program`, `ingest`, `others`, `search`, `homes`) and leaves the rest as
-it was: each says which commit it is of, when it ran and how busy the machine was. Ratios are of one run on one machine;
-absolute times are that machine's. Nothing here is a test: a timed test fails on a busy day. `others` is measured where
-`COUNTENANCE_BENCH_FACE_RECOGNITION` names a Python that has `face_recognition`.
+`make bench PARTS="homes"` measures one part (`program`, `ingest`, `others`, `search`, `homes`, `erase`) and leaves the
+rest as it was: each says which commit it is of, when it ran and how busy the machine was. Ratios are of one run on one
+machine; absolute times are that machine's. Nothing here is a test: a timed test fails on a busy day. `others` is
+measured where `COUNTENANCE_BENCH_FACE_RECOGNITION` names a Python that has `face_recognition`.
 """
 
 
@@ -36,6 +36,7 @@ def page(figures: dict[str, Any]) -> str:
     """The text of docs/benchmarks.md."""
     parts: dict[str, Callable[[dict[str, Any]], str]] = {
         "program": _program, "ingest": _ingest, "others": _others, "search": _search, "homes": _homes,
+        "erase": _erase,
     }  # fmt: skip
     return "\n".join([HEAD, *(write(figures[name]) for name, write in parts.items() if name in figures)])
 
@@ -226,6 +227,42 @@ def _homes(part: dict[str, Any]) -> str:
             ("what", *(f"{one['faces']:,} faces" for one in sizes)),
             [(f"{what}, {unit}", *(f"{figure(one):.3g}" for one in sizes)) for what, unit, figure in FLAT],
         ),
+    ])  # fmt: skip
+
+
+def _erase(part: dict[str, Any]) -> str:
+    scan = part["scan"]
+    rows = [
+        (f"{one['count']} erasures{beside}", f"{one['median']:.0f} ms", f"{one['worst']:.0f} ms", "1 s")
+        for one, beside in (
+            (part["acknowledged_ms"], ""), (part["acknowledged_beside_a_reader_ms"], ", beside a long read"),
+        )
+    ]  # fmt: skip
+    pending = sum(part["pending"]["beside_a_reader"].values())
+    left = ", ".join(" ".join(each) for each in scan["erased_found"]) or "nothing"
+    lying = ", ".join(" ".join(each) for each in scan["lying_open"]) or "none"
+    return "\n".join([
+        "## Erasing\n",
+        _prose(
+            f"Pictures of one face, erased one by one with a receipt each from a home of {part['faces']:,} faces; wall",
+            "time until it is acknowledged.",
+        ),
+        _run(part["run"]),
+        _table(("what", "median", "slowest", "to be reached"), rows),
+        _prose(
+            f"An erasure wrote {part['written_bytes_an_erasure'] / 1e6:.1f} MB; {part['segments']['written_anew']} of",
+            f"{part['segments']['all']} segments of the index were written anew by all of them. Beside a long read",
+            f"{pending} named the write-ahead log of the records as pending, and rested on the destroyed key.",
+        ),
+        _prose(
+            f"Then a thief with the master key read every file ({scan['bytes_read'] / 1e9:.1f} GB) and opened, with",
+            f"the {scan['keys']:,} keys that were left, {scan['templates_opened']:,} templates,",
+            f"{scan['crops_opened']:,} crops and {scan['segments_opened']:,} segments.",
+            f"Of the {scan['erased']} erased was found: {left}",
+            "(templates as float32, float16 and code, crops, keys, ids, hashes, places). Biometrics lying open, of",
+            f"anybody: {lying}. Of {scan['controls']} others, on the same way:",
+        ),
+        _table(("what (where)", "found"), sorted(scan["controls_found"].items())),
     ])  # fmt: skip
 
 
