@@ -117,11 +117,12 @@ def test_a_reindex_that_fills_the_disk_goes_on_and_the_old_space_answers(on_a_sm
     assert begun["made"] == 0 < begun["lacking"]
     quick.does("source", "resume", "album")
     full, search, status, built, back, again, after, doctor = on_a_small_disk(
-        50_000, ("reindex",), "free", ("search", album.probe), ("status",), ("reindex",),
-        20_000, ("reindex", "--roll-back"), "free", ("reindex", "--roll-back"), ("search", album.probe), ("doctor",),
+        160_000, ("reindex",), "free", ("search", album.probe), ("status",), ("reindex",),
+        120_000, ("reindex", "--roll-back"), "free", ("reindex", "--roll-back"), ("search", album.probe), ("doctor",),
         home=mine.home,
     )  # fmt: skip
     assert refused(full)
+    assert "the disk that holds" not in full[1]["error"]["message"], "it opened the home, and was at work"
     assert status[1]["reindex"]["lacking"] > 0
     assert (built[1]["lacking"], built[1]["percent"]) == (0, 100)
     assert refused(back)
