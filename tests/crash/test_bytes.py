@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 import pytest
 
 from countenance.blobs.files import FileBlobStore
+from countenance.errors import StorageFailed
 from countenance.keys.ring import SqliteKeyRing
 from countenance.protocols import Gone
 from countenance.testing.bytescan import Thief, face_needles, picture_needles
@@ -114,7 +115,21 @@ def test_a_backup_without_keys_does_not_bring_the_erased_back(filled, scope):
         assert any("backup" in place for place in where), where
 
 
+@pytest.fixture
+def unlooked(monkeypatch):
+    """The erasure's own look for what it left is blind, so that the thief's can be tried."""
+    monkeypatch.setattr("countenance.pipeline.scan._none_of", lambda found: None)
+
+
 @SCOPES
+def test_an_erasure_that_destroys_no_key_notices_it_itself(filled, scope, monkeypatch):
+    monkeypatch.setattr(SqliteKeyRing, "destroy", lambda ring, keys: Gone(physically=True))
+    with opened(filled) as home, pytest.raises(StorageFailed, match="can still be read: 1 template|templates"):
+        erase(home, scope)
+
+
+@SCOPES
+@pytest.mark.usefixtures("unlooked")
 def test_the_scan_finds_the_erased_where_keys_are_not_destroyed(filled, scope, monkeypatch):
     monkeypatch.setattr(SqliteKeyRing, "destroy", lambda ring, keys: Gone(physically=True))
     with opened(filled) as home:
@@ -124,6 +139,7 @@ def test_the_scan_finds_the_erased_where_keys_are_not_destroyed(filled, scope, m
     assert set(found) == {f"{ERASED}: template, float16", f"{ERASED}: thumbnail"}
 
 
+@pytest.mark.usefixtures("unlooked")
 def test_the_scan_finds_a_crop_that_was_not_deleted_though_its_row_is_gone(filled, monkeypatch):
     monkeypatch.setattr(SqliteKeyRing, "destroy", lambda ring, keys: Gone(physically=True))
     monkeypatch.setattr(FileBlobStore, "delete_many", lambda store, names: Gone(physically=True))
