@@ -124,7 +124,7 @@ def unlooked(monkeypatch):
 @SCOPES
 def test_an_erasure_that_destroys_no_key_notices_it_itself(filled, scope, monkeypatch):
     monkeypatch.setattr(SqliteKeyRing, "destroy", lambda ring, keys: Gone(physically=True))
-    with opened(filled) as home, pytest.raises(StorageFailed, match="can still be read: 1 template|templates"):
+    with opened(filled) as home, pytest.raises(StorageFailed, match="can still be read"):
         erase(home, scope)
 
 
