@@ -13,6 +13,7 @@ import fcntl
 import os
 import re
 import secrets
+import threading
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -34,6 +35,7 @@ class FileBlobStore:
     def __init__(self, root: Path) -> None:
         """Nothing is made on disk before the first blob."""
         self._root = root
+        self._making = threading.Lock()
 
     def put_many(self, blobs: Mapping[str, bytes]) -> None:
         """See `BlobStore.put_many`.
@@ -47,11 +49,9 @@ class FileBlobStore:
         # Strings where there is one for each blob: a Path would cost more than what is done with it.
         root, written, new = os.fspath(self._root), dict[str, str](), list[str]()
         try:
-            self._make_root()
+            folders = [self._root / folder for folder in {folder for folder, _ in places}]
+            self._make(folders)
             with self._writing(fcntl.LOCK_SH):
-                folders = [self._root / folder for folder in {folder for folder, _ in places}]
-                for folder in (self._root / _UNFINISHED, *folders):
-                    folder.mkdir(mode=0o700, exist_ok=True)
                 for (parent, name), data in zip(places, blobs.values(), strict=True):
                     unfinished = f"{root}/{_UNFINISHED}/{name}.{secrets.token_hex(4)}"
                     written[f"{root}/{parent}/{name}"] = unfinished
@@ -134,10 +134,15 @@ class FileBlobStore:
     def _path(self, name: str) -> Path:
         return self._root / _folder_of(name) / name
 
-    def _make_root(self) -> None:
-        if not self._root.is_dir():
-            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _sync_folders({self._root.parent})
+    def _make(self, folders: Iterable[Path]) -> None:
+        """The folders are there, and made once, whichever thread comes first. None is ever removed."""
+        with self._making:
+            if not self._root.is_dir():
+                self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _sync_folders({self._root.parent})
+            (self._root / ".writers").touch(mode=0o600)
+            for folder in (self._root / _UNFINISHED, *folders):
+                folder.mkdir(mode=0o700, exist_ok=True)
 
     @contextlib.contextmanager
     def _writing(self, lock: int) -> Iterator[None]:
