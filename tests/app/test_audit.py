@@ -70,6 +70,39 @@ def test_an_export_is_whole_or_refused(home, tmp_path):
         home.audit.export(tmp_path / "log.jsonl")
 
 
+@pytest.mark.parametrize("moved", [1, 20, None])
+def test_bytes_of_a_record_passed_off_as_its_salts_are_found(home, tmp_path, moved):
+    home.audit.export(tmp_path / "log.jsonl")
+    (tmp_path / "p.json").write_text(home.audit.prove(home.search(ALICE).log_entry))
+    key = home.parts.log.signer.verifier_key()
+    lines = (tmp_path / "log.jsonl").read_text().splitlines(keepends=True)
+
+    def moving(entry):
+        record = entry["record"].encode()
+        end = len(record) if moved is None else moved
+        return {**entry, "salt": entry["salt"] + record[:end].hex(), "record": record[end:].decode()}
+
+    (tmp_path / "w.jsonl").write_text("".join([lines[0], json.dumps(moving(json.loads(lines[1]))) + "\n", *lines[2:]]))
+    with pytest.raises(LogBroken, match="entry 0 of the export is malformed"):
+        check_export_file(tmp_path / "w.jsonl", key)
+    proof = json.loads((tmp_path / "p.json").read_text())
+    (tmp_path / "w.json").write_text(json.dumps({**proof, "entry": moving(proof["entry"])}))
+    with pytest.raises(LogBroken, match="no proof of an entry"):
+        check_proof_file(tmp_path / "w.json", key)
+
+
+def test_a_cosignature_of_no_date_is_not_taken(home, tmp_path):
+    witness = make_key(tmp_path / "w.key", "w.example")
+    home.audit.trust(witness.verifier_key())
+    checkpoint = read_request(home.audit.request()).checkpoint
+    for at in (253_402_300_800, 2**63, 2**64 - 1):  # the year 10000, what the format forbids, all that fits
+        with pytest.raises(LogBroken, match="no trusted witness has cosigned"):
+            home.audit.accept(checkpoint, witness.cosign(checkpoint, at))
+    assert home.audit.verify()["cosigned"] == {}
+    found = home.audit.accept(checkpoint, witness.cosign(checkpoint, 253_402_300_799))
+    assert found["w.example"]["at"].startswith("9999-12-31")
+
+
 def test_a_checkpoint_kept_outside_shows_a_log_that_was_put_back_or_rewritten(home, tmp_path):
     home.audit.export(tmp_path / "early.jsonl")
     before = home.path / "log.db"

@@ -72,7 +72,8 @@ def test_what_was_cut_put_back_or_is_not_from_where_it_was_is_refused(tmp_path):
 def test_a_request_that_is_none_and_a_log_that_is_another_are_refused(tmp_path):
     whole = ask([b"a", b"b", b"c"], 0)
     for wrong in ("", "old", "old x\n\n", "old -1\n\n" + whole, whole.replace("old 0", "old 00"),
-                  "old 1\nAAAA\n\n" + whole.partition("\n\n")[2], whole.replace("\n3\n", "\n4\n")):  # fmt: skip
+                  "old 1\nAAAA\n\n" + whole.partition("\n\n")[2], whole.replace("\n3\n", "\n4\n"),
+                  whole.replace("old 0\n", f"old 0\n{base64.b64encode(bytes(32)).decode()}\n")):  # fmt: skip
         with pytest.raises(LogBroken):
             sign(tmp_path / "s", wrong)
     other = Signer("countenance/home/y", bytes(range(32)))
@@ -136,6 +137,8 @@ def test_the_formats_are_those_of_c2sp():
     assert parse_verifier_key(WITNESS.verifier_key(), COSIGNER)[0] == WITNESS.name
     with pytest.raises(LogBroken):  # a log's key is no witness's
         cosigned_at(note, [SIGNER.verifier_key()])
+    others = "remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmtw2"  # of transparency-dev/formats
+    assert parse_verifier_key(others, COSIGNER)[0] == "remora.n621.de"
     again = read_request(ask([b"a", b"b"], 1))
     assert (again.old, len(again.proof)) == (1, 1)
     changed = bytearray(raw)

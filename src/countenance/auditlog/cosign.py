@@ -24,6 +24,7 @@ from countenance.errors import LogBroken
 
 MAX_PROOF: Final = 63  # hashes, as tlog-witness has it
 _STAMP: Final = 8  # bytes of the time in a cosignature
+_LATEST: Final = 253_402_300_799  # seconds since 1970 UTC; the end of the year 9999, as no later time has a date
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ def read_request(text: str) -> Request:
     except (ValueError, binascii.Error) as error:
         raise _no_request() from error
     if word != "old" or str(old) != size or old < 0 or len(proof) > MAX_PROOF or any(len(part) != 32 for part in proof):
+        raise _no_request()
+    if proof and not old:  # tlog-witness: nothing proves what continues nothing
         raise _no_request()
     return Request(old, proof, checkpoint)
 
@@ -83,6 +86,8 @@ class Cosigner:
 def cosigned_at(note: str, keys: Sequence[str]) -> dict[str, int]:
     """Name -> when (seconds since 1970 UTC), of those of these witnesses whose cosignature the note bears.
 
+    A cosignature of a time after the year 9999 is none.
+
     Raises LogBroken: one of `keys` is no witness's verifier key.
     """
     body, signed = split_note(note)
@@ -97,7 +102,8 @@ def cosigned_at(note: str, keys: Sequence[str]) -> dict[str, int]:
                 Ed25519PublicKey.from_public_bytes(public_key).verify(raw[4 + _STAMP :], _message(body, at))
             except InvalidSignature:
                 continue
-            found[name] = max(at, found.get(name, 0))
+            if at <= _LATEST:
+                found[name] = max(at, found.get(name, 0))
     return found
 
 

@@ -283,5 +283,10 @@ def _canonical(entry_id: str, at: str, kind: str, record: Mapping[str, Any], det
 
 
 def leaf_of(salt: bytes, record: bytes) -> bytes:
-    """SHA-256(0x00 || salt || record): the leaf of RFC 9162 over salt and record."""
+    """SHA-256(0x00 || salt || record): the leaf of RFC 9162 over salt and record.
+
+    Raises ValueError: a salt of another length. Else a record's first bytes could be passed off as the salt's last.
+    """
+    if len(salt) != SALT_BYTES:
+        raise ValueError(f"a salt has {SALT_BYTES} bytes, not {len(salt)}")
     return merkle.leaf_hash(salt + record)
