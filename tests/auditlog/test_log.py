@@ -386,6 +386,15 @@ def test_erased_details_leave_the_tree_whole(detailed):
         verify(detailed)
 
 
+def test_an_erased_detail_is_in_no_file_of_the_log(path):
+    log = open_log(path)
+    position = log.append("home.created", {"home": "h", "kind": "k"}, detail=b"sealed, and then not any more").position
+    log.erase_details([position], {"erasure": "e"})
+    for file in path.parent.iterdir():
+        assert b"sealed, and then not any more" not in file.read_bytes(), file.name
+    log.close()
+
+
 def test_details_are_erased_by_their_own_method_only(path):
     log = open_log(path)
     with pytest.raises(ValueError, match="erase_details"):

@@ -86,10 +86,13 @@ class SqliteLog:
     def erase_details(self, positions: Collection[int], record: Mapping[str, Any]) -> LogEntry:
         """The details of these entries are gone, and a `detail.erased` entry names them, in one transaction.
 
-        Destroy the key that sealed them first: copies in the write-ahead log may outlive this. Raises as `append`.
+        The write-ahead log is emptied too, unless a reader holds it: then it is with the next time, or the last close.
+        Copies of the log elsewhere keep what they have. Raises as `append`.
         """
         named = sorted({*positions})
-        return self._commit(DETAIL_ERASED, {**record, "positions": named}, erased=named)
+        entry = self._commit(DETAIL_ERASED, {**record, "positions": named}, erased=named)
+        self._read("PRAGMA wal_checkpoint(TRUNCATE)")
+        return entry
 
     def detail(self, position: int) -> bytes | None:
         """The sealed detail of an entry; None where it has none, or no more."""
