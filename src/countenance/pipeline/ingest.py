@@ -22,7 +22,7 @@ from countenance.permits import PERMIT_TERM_S, Act, Permit
 from countenance.pipeline.enrol import Enrolled, Enroller, Job, seen
 from countenance.pipeline.erase import Eraser
 from countenance.pipeline.look import Looked, Looker
-from countenance.pipeline.refresh import snapshot
+from countenance.pipeline.refresh import snapshot, space_id_of
 from countenance.pipeline.stores import Stores
 from countenance.pipeline.subjects import SubjectMatcher
 from countenance.pipeline.suppress import KeptOut, address_of
@@ -187,6 +187,7 @@ class Ingest:
             self._erase_due_of_killed_run()
         if self._progress is not None:
             self._total = sum(1 for _ in self._collector.walk(standing.permit()))
+        space_id_of(self._stores, self._enroller.embedder.space)  # made once, and not by each of the recorders
         with ThreadPoolExecutor(RECORDINGS, "record") as self._recorder:
             for job, looked in self._looker.look_many(self._jobs(standing)):
                 self._ready.append((job, looked))
