@@ -16,8 +16,9 @@ from countenance.errors import (
     WrongUse,
 )
 from countenance.permits import Act
+from countenance.pipeline.corrections import Correction
 from countenance.pipeline.persons import People
-from countenance.pipeline.requests import Correction, RequestDesk
+from countenance.pipeline.requests import RequestDesk
 from countenance.pipeline.subjects import subject_name
 from countenance.pipeline.suppress import KeptOut, address_of
 from countenance.records.requests import WrongState

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from countenance import __version__
 from countenance.app.archive import pack
+from countenance.durable import sync_folder
 from countenance.errors import BackupBroken, HomeBusy, StorageFailed, WrongUse
 from countenance.keys import master as masters
 from countenance.keys.sealed_file import SealedWriter
@@ -77,7 +78,7 @@ def back_up(home: Home, file: str | os.PathLike[str], *, verify: bool = False, l
         size = partial.stat().st_size
         entry = parts.stores.log.append("backup.made", {"backup": uid, "sha256": sha256, "bytes": size})
         partial.rename(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise StorageFailed(f"the backup {path} can't be written: {error.strerror}", "is there room?") from error
     finally:
@@ -128,11 +129,3 @@ def _verify(partial: Path, path: Path, *, log_alone: bool) -> None:
     finally:
         with suppress(FileNotFoundError):
             shutil.rmtree(beside)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from countenance.auditlog import receipt as receipts
 from countenance.errors import NotFound, ReceiptRefused, WrongUse
-from countenance.pipeline.persons import checked_uuid
+from countenance.pipeline.ids import checked_uuid
 from countenance.records.receipts import Receipt, Recipient
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from countenance.app.wiring import KEYS, LOG, RECORDS, Parts
 from countenance.auditlog.checkpoint import Signer, open_checkpoint
 from countenance.auditlog.log import SqliteLog
 from countenance.auditlog.verify import verify_log
+from countenance.durable import sync_folder
 from countenance.errors import BackupBroken, KeyMissing, LogBroken, NotFound, StorageFailed, WrongUse
 from countenance.keys import master as masters
 from countenance.keys.master import MasterKey
@@ -92,7 +93,7 @@ def restore(
         restored = _again(work, found, header, place, log_known=verifying or log is not None)
         os.sync()
         work.rename(place)
-        _sync_folder(place.parent)
+        sync_folder(place.parent)
     except OSError as error:
         raise StorageFailed(
             f"{place} can't be made: {error.strerror}", "is there room, and may you write there?"
@@ -227,11 +228,3 @@ def _copy_log(source: Path, to: Path) -> None:
         shutil.copyfile(wal, to.with_name(f"{to.name}-wal"))
     with closing(sqlite3.connect(to)) as copy:
         copy.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

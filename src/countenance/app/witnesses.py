@@ -7,8 +7,6 @@ takes no secret.
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +15,7 @@ from typing import Any, Final
 
 from countenance.auditlog.checkpoint import COSIGNER, Checkpoint, open_checkpoint, parse_verifier_key
 from countenance.auditlog.cosign import cosigned_at
+from countenance.durable import replace_durably
 from countenance.errors import StorageFailed
 
 FOLDER: Final = "witness"
@@ -91,17 +90,10 @@ class Witnesses:
             raise StorageFailed(f"{FOLDER}/{name} can't be read: {error}", "may this user read it?") from error
 
     def _write(self, name: str, text: str) -> None:
-        folder = self.home / FOLDER
-        new = folder / f".{name}.{secrets.token_hex(4)}.new"
         try:
-            folder.mkdir(mode=0o700, exist_ok=True)
-            with new.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(folder / name)
+            (self.home / FOLDER).mkdir(mode=0o700, exist_ok=True)
+            replace_durably(self.home / FOLDER / name, text.encode())
         except OSError as error:
-            new.unlink(missing_ok=True)
             raise StorageFailed(f"{FOLDER}/{name} can't be written: {error.strerror}", "is there room?") from error
 
 

@@ -22,6 +22,7 @@ from filelock import FileLock
 from countenance.auditlog import merkle
 from countenance.auditlog.checkpoint import Checkpoint, open_checkpoint, parse_verifier_key
 from countenance.auditlog.cosign import Cosigner, Request, read_request
+from countenance.durable import replace_durably
 from countenance.errors import KeyMissing, LogBroken, StorageFailed, WrongUse
 
 _TEXT: Final = (
@@ -120,21 +121,10 @@ def _read_state(path: Path, origin: str) -> Checkpoint:
 
 
 def _write_state(path: Path, seen: Checkpoint) -> None:
-    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+    said = {"origin": seen.origin, "size": seen.size, "root": seen.root.hex()}
     try:
-        with new.open("w", encoding="utf-8") as file:
-            json.dump({"origin": seen.origin, "size": seen.size, "root": seen.root.hex()}, file)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-        descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        replace_durably(path, json.dumps(said).encode() + b"\n")
     except OSError as error:
-        new.unlink(missing_ok=True)
         raise StorageFailed(
             f"what is cosigned can't be kept in {path}: {error.strerror}", "nothing was cosigned"
         ) from error

@@ -8,13 +8,13 @@ change without anybody's doing.
 from __future__ import annotations
 
 import hmac
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from countenance.calibrate.calibration import Calibration
+from countenance.durable import replace_durably, sync_folder
 from countenance.errors import StorageFailed, WrongUse
 from countenance.types import EmbeddingSpace
 
@@ -53,18 +53,10 @@ class KeptCalibrations:
         Raises: StorageFailed: disk full or read-only; the one before stays.
         """
         data = calibration.to_json()
-        path = self._path(calibration.space)
-        new = path.with_suffix(f".new.{os.getpid()}")
         try:
             self.folder.mkdir(mode=0o700, exist_ok=True)
-            with new.open("wb") as file:
-                file.write(self.seal(data).encode() + b"\n" + data)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(path)
-            self._sync()
+            replace_durably(self._path(calibration.space), self.seal(data).encode() + b"\n" + data)
         except OSError as error:
-            new.unlink(missing_ok=True)
             raise StorageFailed(f"the calibration can't be kept: {error.strerror}", "the one before stays") from error
 
     def has(self, space: EmbeddingSpace) -> bool:
@@ -75,16 +67,9 @@ class KeptCalibrations:
         """None is kept for `space` any more. Raises: StorageFailed."""
         try:
             self._path(space).unlink(missing_ok=True)
-            self._sync()
+            sync_folder(self.folder)
         except OSError as error:
             raise StorageFailed(f"the calibration can't be removed: {error.strerror}") from error
 
     def _path(self, space: EmbeddingSpace) -> Path:
         return self.folder / f"{space.weights_sha256}.calibration"  # a model's name is its user's, and may be anything
-
-    def _sync(self) -> None:
-        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

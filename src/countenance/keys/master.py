@@ -30,6 +30,7 @@ import platformdirs
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from countenance.durable import sync_folder
 from countenance.errors import KeyMissing, StorageFailed, WrongUse
 
 KEYFILE_VARIABLE: Final = "COUNTENANCE_KEYFILE"
@@ -100,7 +101,7 @@ def create(home_id: str, path: Path) -> MasterKey:
             os.link(unfinished, path)  # unlike a rename it never replaces
         finally:
             unfinished.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except FileExistsError:
         return _load_or_refuse(home_id, path)
     except OSError as error:
@@ -148,7 +149,7 @@ def stage(master: MasterKey, path: Path) -> MasterKey:
     try:
         staged.unlink(missing_ok=True)
         _write_durably(staged, _text_of(new).encode())
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise StorageFailed(
             f"a new key can't be written beside the key file {path}: {error.strerror}", "make its folder writable"
@@ -165,7 +166,7 @@ def promote(path: Path) -> None:
     try:
         with suppress(FileNotFoundError), path.open("r+b") as old:
             _staged(path).rename(path)  # not there: another process was faster, and `old` may be its new key
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
             old.write(b"\0" * os.fstat(old.fileno()).st_size)
             os.fsync(old.fileno())
     except OSError as error:
@@ -246,11 +247,3 @@ def _write_durably(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

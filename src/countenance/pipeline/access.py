@@ -22,7 +22,7 @@ from countenance.pipeline.look import Looker, Veil
 from countenance.pipeline.sealing import crop_binding
 from countenance.pipeline.stores import Stores
 from countenance.pipeline.suppress import address_of
-from countenance.records.requests import FoundFace
+from countenance.records.request_faces import FoundFace
 from countenance.types import Box, FaceId, Rejected
 
 PREVIEW_PX: Final = 2048

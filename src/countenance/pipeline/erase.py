@@ -20,6 +20,7 @@ from countenance import jurisdictions
 from countenance.errors import NotFound, WrongUse
 from countenance.pipeline import scan
 from countenance.pipeline.act_detail import seal_act
+from countenance.pipeline.ids import checked_uuid
 from countenance.pipeline.receipts import rfc3339, sign_receipt
 from countenance.pipeline.refresh import LiveIndex, snapshot
 from countenance.pipeline.stores import Stores
@@ -81,7 +82,7 @@ class Eraser:
     # --- what may be named -------------------------------------------------------------------------------------------
     def face(self, uid: str, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
         """One face is erased; of it the box stays, with the reason, so that it is not taken again. Raises NotFound."""
-        found = self.stores.records.gallery.face(_uuid(uid, "face"))
+        found = self.stores.records.gallery.face(checked_uuid(uid, "face"))
         if found is None:
             return self._again("face", uid, "leads name the faces there are")
         keep_out = self.keep_faces_out([found.id])
@@ -90,7 +91,7 @@ class Eraser:
 
     def picture(self, uid: str, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
         """A picture and its faces are erased wherever it stands, and it is not taken again. Raises NotFound."""
-        picture_id = self.stores.records.gallery.picture(_uuid(uid, "picture"))
+        picture_id = self.stores.records.gallery.picture(checked_uuid(uid, "picture"))
         if picture_id is None:
             return self._again("picture", uid, "leads name the pictures there are")
         keep_out = self.keep_pictures_out([picture_id])
@@ -99,7 +100,7 @@ class Eraser:
 
     def person(self, uid: str, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
         """A person is erased, name, history and faces; no face of theirs is taken again. Raises NotFound."""
-        found = self.stores.records.erasures.person(_uuid(uid, "person"))
+        found = self.stores.records.erasures.person(checked_uuid(uid, "person"))
         if found is None:
             return self._again("person", uid, "`countenance person list` names the persons there are")
         person_id, faces = found
@@ -296,7 +297,7 @@ class Eraser:
 
     def _again(self, scope: str, uid: str, way_out: str) -> ErasureReport:
         """The account of what was erased before. Raises NotFound: the same for what never was and went with more."""
-        earlier = self.stores.records.erasures.earlier(scope, _uuid(uid, scope))
+        earlier = self.stores.records.erasures.earlier(scope, checked_uuid(uid, scope))
         if earlier is None:
             raise NotFound(f"there is no {scope} {uid}", way_out)
         return self._account(earlier)
@@ -358,12 +359,3 @@ def _authority(text: str | None) -> str:
             "an authority is one printable line of 1 to 200 characters", "such as: request of 2026-11-23, letter 4711"
         )
     return said
-
-
-def _uuid(text: str, what: str) -> str:
-    try:
-        return str(uuid.UUID(text))
-    except ValueError as error:
-        raise WrongUse(
-            f"{text!r} is not the id of a {what}", "ids are uuids, as in a lead's face_id and picture_id"
-        ) from error

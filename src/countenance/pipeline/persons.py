@@ -9,6 +9,7 @@ from typing import Any
 
 from countenance.errors import WrongUse
 from countenance.permits import Act
+from countenance.pipeline.ids import checked_uuid
 from countenance.pipeline.person_leads import names_of
 from countenance.pipeline.sealing import person_name_binding
 from countenance.pipeline.search import uri_of
@@ -144,11 +145,3 @@ def _checked(faces: Sequence[str]) -> list[str]:
     if not faces:
         raise WrongUse("no face is named", "name at least one, by its face_id")
     return [checked_uuid(face, "face") for face in faces]
-
-
-def checked_uuid(text: str, what: str) -> str:
-    """A public id in its usual form. Raises WrongUse: it is none."""
-    try:
-        return str(uuid.UUID(text))
-    except ValueError as error:
-        raise WrongUse(f"{text!r} is not the id of a {what}", "ids are uuids, as the lists show them") from error

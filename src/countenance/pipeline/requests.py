@@ -28,13 +28,13 @@ from countenance.errors import KeyDestroyed, NotFound, PolicyDenied, WrongUse
 from countenance.index.near import distance
 from countenance.permits import Act, Permit
 from countenance.pipeline.act_detail import seal_act
+from countenance.pipeline.corrections import Correction, put_right
 from countenance.pipeline.erase import Eraser, picture_digest
 from countenance.pipeline.look import Looked, Looker
 from countenance.pipeline.person_leads import names_of
-from countenance.pipeline.persons import People
 from countenance.pipeline.refresh import LiveIndex, space_id_of
 from countenance.pipeline.replay_requests import request_act
-from countenance.pipeline.sealing import pack_vector, subject_name_binding, template_binding, unpack_vectors
+from countenance.pipeline.sealing import pack_vector, template_binding, unpack_vectors
 from countenance.pipeline.search import DEFAULT_FPIR, TOP_LIMIT, choose_face, look_at
 from countenance.pipeline.stack import NEAR_BITS
 from countenance.pipeline.stores import Stores
@@ -43,7 +43,8 @@ from countenance.pipeline.suppress import address_digest, address_of, hash_bindi
 from countenance.policy.facts import BROUGHT
 from countenance.protocols import Embedder
 from countenance.records.erasures import Suppression
-from countenance.records.requests import PHOTOGRAPH, FoundFace, NewPerson, NewRequest, Request, SealedFace, WrongState
+from countenance.records.request_faces import FoundFace
+from countenance.records.requests import PHOTOGRAPH, NewPerson, NewRequest, Request, SealedFace, WrongState
 from countenance.records.suppressions import KeepOut
 from countenance.rights.deadlines import Law, law_for, laws
 from countenance.rights.requests import (
@@ -77,21 +78,6 @@ class Receipted:
     law: Law
     due_at: datetime
     confirm_by: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Correction:
-    """What is right: of the pictures where their law is of, of the person the name. One of them, or both."""
-
-    jurisdictions: frozenset[str]  # codes; empty: as they are
-    name: str  # empty: as it is
-
-    def __post_init__(self) -> None:
-        """Raises WrongUse."""
-        if not (self.jurisdictions or self.name):
-            raise WrongUse("a correction says what is right", "--rename NAME, --jurisdiction CODE, or both")
-        if not self.name.isprintable():
-            raise WrongUse("a name is one printable line", "leave control characters out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,9 +384,9 @@ class RequestDesk:
                 "a correction that is granted says what is right, and no other decision does",
                 "--rename, --jurisdiction",
             )
-        put_right = {} if correction is None else {"rename": correction.name, "right": sorted(correction.jurisdictions)}
+        right = {} if correction is None else correction.as_details()
         outcome = Outcome.GRANTED if grant else Outcome.REFUSED
-        details = {**self.details(request), "reason": reason.strip(), **put_right}
+        details = {**self.details(request), "reason": reason.strip(), **right}
         with self.stores.naming_keys():
             keep_out, person = self._keep_out(request, details, chosen) if grant else ((), None)
             hide = grant and request.kind == RequestKind.RESTRICTION
@@ -463,7 +449,7 @@ class RequestDesk:
                 )  # fmt: skip
                 erased, pending, receipt = report.faces, report.pending, report.receipt
         elif request.kind == RequestKind.CORRECTION:
-            self._correct(records.faces(request), self.details(request))
+            put_right(self.stores, self.tenant, records.faces(request), self.details(request))
         elif request.kind == RequestKind.RESTRICTION:
             hidden = len(records.faces(request))
         forgotten = request.kind == RequestKind.OPT_OUT and request.tier == 0
@@ -472,32 +458,6 @@ class RequestDesk:
         self.stores.keys.destroy([key for key in keys if key is not None])
         records.decided(request, self.stores.clock(), forget=forgotten)
         return Decided(self.get(request.uid), erased, hidden, records.kept_out(request), pending, receipt)
-
-    def _correct(self, faces: Sequence[FaceId], details: Mapping[str, Any]) -> None:
-        """What is recorded of these faces' pictures, and of the subjects they are tied to, is right. Safe to repeat."""
-        records = self.stores.records
-        sources = records.sources.all()
-        if details.get("right"):
-            codes, grants = frozenset(details["right"]), {source.grant.id: source.grant for source in sources}
-            moves = [
-                (picture, before, records.sources.ensure_class(grants[grant], codes))
-                for picture, before, grant in records.requests.pictures_of(faces)
-            ]
-            records.requests.correct(codes, moves)
-        if details.get("rename"):
-            mine = set(records.requests.subjects_of(faces))
-            names = {
-                subject.id: self.stores.keys.seal(
-                    source.grant_key or b"", subject_name_binding(subject.uid), details["rename"].encode()
-                )
-                for source in sources
-                for subject in records.sources.subjects(source.grant.id)
-                if subject.id in mine
-            }
-            records.requests.rename_subjects(names)
-            people = People(self.stores, self.tenant)
-            for person in records.persons.by_id(records.persons.person_of(faces).values()).values():
-                people.name(person.uid, details["rename"])
 
     def _chosen(self, request: Request, faces: Sequence[str] | None) -> list[FaceId] | None:
         found = self.found(request)

@@ -14,14 +14,14 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from countenance.records import schema as t
-from countenance.records.changes import note_changes
 from countenance.records.database import Database
 from countenance.records.queries import chunks
-from countenance.records.sources import move_policy_version
+from countenance.records.request_faces import FOUND, FoundFace, found_face
+from countenance.records.request_states import DECIDED, DECIDING, OPEN, VERIFIED, WITHDRAWN
+from countenance.records.restrictions import is_held, restrict, show_again
 from countenance.records.suppressions import KeepOut, note_kept_out
-from countenance.types import Box, ClassId, FaceId, FaceRefusal
+from countenance.types import Box, FaceId, FaceRefusal
 
-OPEN, VERIFIED, DECIDING, DECIDED, WITHDRAWN = "open", "verified", "deciding", "decided", "withdrawn"
 PHOTOGRAPH: Final = "photograph"
 
 
@@ -66,33 +66,6 @@ class NewRequest:
     proof_key_id: bytes
     contact: bytes | None
     files: tuple[tuple[str, str], ...]  # (kind, blob)
-
-
-@dataclass(frozen=True, slots=True)
-class FoundFace:
-    """A face that a request is about, where it stands. One for each place of its picture."""
-
-    id: FaceId
-    uid: str
-    box: Box  # pixels
-    score: float | None
-    key_id: bytes | None
-    second_key: bytes | None
-    picture_id: int
-    picture_uid: str
-    sha256: bytes
-    width: int
-    height: int
-    pdq: bytes | None
-    taken_at: str | None
-    tenant: str
-    source: str
-    location: bytes
-    place: bytes
-    basis: str
-    purposes: tuple[str, ...]
-    jurisdictions: tuple[str, ...]
-    state: str | None  # of the face there: null, or a FaceRefusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +175,8 @@ class Requests:
     def found(self, request: Request) -> tuple[FoundFace, ...]:
         """The same, each with every place where its picture stands."""
         with self._db.read() as connection:
-            rows = connection.execute(_FOUND, {"request": request.id}).all()
-        return tuple(_found(row) for row in rows)
+            rows = connection.execute(FOUND, {"request": request.id}).all()
+        return tuple(found_face(row) for row in rows)
 
     def faces_at(self, *, face: str | None = None, address: tuple[bytes, bytes] | None = None) -> tuple[FaceId, ...]:
         """The faces with a template that a public face id, or (a source's location, a place in it), names."""
@@ -402,7 +375,7 @@ class Requests:
                     [{"request_id": request.id, "face_id": face, "score": faces[face]} for face in living],
                 )
             if hide:
-                _restrict(connection, living)
+                restrict(connection, living)
 
     def extend(self, request: Request, due_at: datetime, at: datetime, details: bytes) -> None:
         """The term is longer. Raises WrongState: it is decided, or was extended before."""
@@ -443,59 +416,12 @@ class Requests:
             if keep_out or person is not None:
                 note_kept_out(connection)
             if hide:
-                _restrict(connection, _faces_of(connection, request))
+                restrict(connection, _faces_of(connection, request))
 
     def lift(self, request: Request) -> int:
         """The faces that this request alone hides are in searches again; how many."""
         with self._db.write() as connection:
             return _lift(connection, request)
-
-    def pictures_of(self, faces: Sequence[FaceId]) -> tuple[tuple[int, ClassId, int], ...]:
-        """(picture, a class in which it is placed, its grant) of these faces' pictures."""
-        found: set[tuple[int, ClassId, int]] = set()
-        with self._db.read() as connection:
-            for part in chunks(list(faces)):
-                rows = connection.execute(
-                    sa.select(t.placements.c.picture_id, t.placements.c.class_id, t.policy_classes.c.grant_id)
-                    .select_from(t.placements.join(t.policy_classes))
-                    .where(t.placements.c.picture_id.in_(sa.select(t.faces.c.picture_id).where(t.faces.c.id.in_(part))))
-                )
-                found.update((row.picture_id, row.class_id, row.grant_id) for row in rows)
-        return tuple(sorted(found))
-
-    def correct(self, jurisdictions: Iterable[str], moves: Sequence[tuple[int, ClassId, ClassId]]) -> None:
-        """Pictures stand in these jurisdictions, and their faces in the classes that go with them. Safe to repeat.
-
-        Args: moves: (picture, the class it was placed in, the one it belongs in).
-        """
-        with self._db.write() as connection:
-            for picture, before, after in moves:
-                connection.execute(
-                    t.pictures.update().where(t.pictures.c.id == picture).values(jurisdictions=sorted(jurisdictions))
-                )
-                if before != after:
-                    _move(connection, picture, before, after)
-            move_policy_version(connection)
-
-    def subjects_of(self, faces: Sequence[FaceId]) -> tuple[int, ...]:
-        """The subjects of grants to whom these faces are tied."""
-        found: set[int] = set()
-        with self._db.read() as connection:
-            for part in chunks(list(faces)):
-                found.update(
-                    connection.scalars(
-                        sa.select(t.enrolments.c.subject_id).where(
-                            t.enrolments.c.face_id.in_(part), t.enrolments.c.subject_id.is_not(None)
-                        )
-                    )
-                )
-        return tuple(sorted(found))
-
-    def rename_subjects(self, names: Mapping[int, bytes]) -> None:
-        """Subjects, by id, have these sealed names."""
-        with self._db.write() as connection:
-            for subject, name in names.items():
-                connection.execute(t.subjects.update().where(t.subjects.c.id == subject).values(name=name))
 
     def decided(self, request: Request, at: datetime, *, forget: bool) -> None:
         """It is carried out; its files and its proof key are forgotten, which are destroyed by now.
@@ -566,7 +492,7 @@ class Requests:
                 connection.execute(
                     t.request_faces.insert(), [{"request_id": request.id, "face_id": face} for face in faces]
                 )
-                _restrict(connection, faces)
+                restrict(connection, faces)
             note_kept_out(connection)
         return () if before is None else tuple(key for key in (before.key_id, before.proof_key_id) if key)
 
@@ -653,86 +579,16 @@ def _choose(connection: sa.Connection, request: Request, faces: Sequence[FaceId]
                 t.request_faces.c.request_id == request.id, t.request_faces.c.face_id.in_(part)
             )
         )
-    _show(connection, [face for face in others if not _held(connection, face)])
+    show_again(connection, [face for face in others if not is_held(connection, face)])
     new = [face for face in _living(connection, faces) if face not in before]
     if new:
         connection.execute(t.request_faces.insert(), [{"request_id": request.id, "face_id": face} for face in new])
 
 
-def _restrict(connection: sa.Connection, faces: Sequence[FaceId]) -> None:
-    """These leave every search and stay; what they were enrolled in is known by the word `restricted`."""
-    for part in chunks(list(faces)):
-        searchable = sa.and_(t.enrolments.c.face_id.in_(part), t.enrolments.c.refusal.is_(None))
-        rows = connection.execute(sa.select(t.enrolments.c.face_id, t.enrolments.c.class_id).where(searchable)).all()
-        note_changes(connection, [(row.face_id, row.class_id) for row in rows], added=False)
-        connection.execute(t.enrolments.update().where(searchable).values(refusal=str(FaceRefusal.RESTRICTED)))
-    move_policy_version(connection)
-
-
-def _show(connection: sa.Connection, faces: Sequence[FaceId]) -> int:
-    shown = 0
-    for part in chunks(list(faces)):
-        hidden = sa.and_(t.enrolments.c.face_id.in_(part), t.enrolments.c.refusal == str(FaceRefusal.RESTRICTED))
-        rows = connection.execute(sa.select(t.enrolments.c.face_id, t.enrolments.c.class_id).where(hidden)).all()
-        connection.execute(t.enrolments.update().where(hidden).values(refusal=None))
-        note_changes(connection, [(row.face_id, row.class_id) for row in rows], added=True)
-        shown += len({row.face_id for row in rows})
-    if shown:
-        move_policy_version(connection)
-    return shown
-
-
 def _lift(connection: sa.Connection, request: Request) -> int:
     faces = _faces_of(connection, request)
     connection.execute(t.request_faces.delete().where(t.request_faces.c.request_id == request.id))
-    return _show(connection, [face for face in faces if not _held(connection, face)])
-
-
-def _move(connection: sa.Connection, picture: int, before: ClassId, after: ClassId) -> None:
-    """The picture's placements and its faces' enrolments leave one class for another; every index hears of it."""
-    mine = t.faces.c.picture_id == picture
-    connection.execute(
-        t.placements.update()
-        .where(t.placements.c.picture_id == picture, t.placements.c.class_id == before)
-        .values(class_id=after)
-    )
-    query = sa.select(t.enrolments).join(t.faces).where(mine)
-    there = set(connection.scalars(query.with_only_columns(t.enrolments.c.face_id).where(
-        t.enrolments.c.class_id == after)))  # fmt: skip
-    rows = connection.execute(query.where(t.enrolments.c.class_id == before)).all()
-    for row in rows:
-        connection.execute(
-            t.enrolments.delete().where(t.enrolments.c.face_id == row.face_id, t.enrolments.c.class_id == before)
-        )
-        if row.face_id not in there:
-            connection.execute(
-                t.enrolments.insert().values(
-                    face_id=row.face_id, class_id=after, refusal=row.refusal, subject_id=row.subject_id
-                )
-            )
-    searchable = [row.face_id for row in rows if row.refusal is None]
-    note_changes(connection, [(face, before) for face in searchable], added=False)
-    note_changes(connection, [(face, after) for face in searchable if face not in there], added=True)
-
-
-def _held(connection: sa.Connection, face: FaceId) -> bool:
-    """Whether a request hides the face: a restriction that was granted, or an objection that nobody has decided."""
-    return bool(connection.scalar(_HOLDING.where(t.request_faces.c.face_id == face)))
-
-
-_HOLDING: Final = (
-    sa.select(sa.func.count())
-    .select_from(t.request_faces.join(t.requests))
-    .where(
-        sa.or_(
-            sa.and_(t.requests.c.kind == "objection", t.requests.c.state.in_((VERIFIED, DECIDING))),
-            sa.and_(
-                t.requests.c.kind == "restriction", t.requests.c.state.in_((DECIDING, DECIDED)),
-                t.requests.c.outcome == "granted",
-            ),
-        )
-    )
-)  # fmt: skip
+    return show_again(connection, [face for face in faces if not is_held(connection, face)])
 
 
 def _restricted() -> sa.ColumnElement[bool]:
@@ -741,53 +597,10 @@ def _restricted() -> sa.ColumnElement[bool]:
     )
 
 
-_FOUND: Final = (
-    sa.select(
-        t.faces.c.id, t.faces.c.uid, t.faces.c.x1, t.faces.c.y1, t.faces.c.x2, t.faces.c.y2, t.faces.c.key_id,
-        t.face_templates.c.key_id.label("second_key"), t.request_faces.c.score,
-        t.pictures.c.id.label("picture_id"), t.pictures.c.uid.label("picture_uid"), t.pictures.c.sha256,
-        t.pictures.c.width, t.pictures.c.height, t.pictures.c.pdq, t.pictures.c.taken_at,
-        t.tenants.c.name.label("tenant"), t.sources.c.name.label("source"), t.sources.c.location,
-        t.placements.c.place, t.grants.c.basis, t.grants.c.purposes, t.policy_classes.c.jurisdictions,
-        t.enrolments.c.refusal,
-    )
-    .select_from(
-        t.request_faces.join(t.faces, t.faces.c.id == t.request_faces.c.face_id)
-        .outerjoin(t.face_templates, t.face_templates.c.face_id == t.faces.c.id)
-        .join(t.pictures, t.pictures.c.id == t.faces.c.picture_id)
-        .join(t.tenants, t.tenants.c.id == t.pictures.c.tenant_id)
-        .join(t.placements, t.placements.c.picture_id == t.pictures.c.id)
-        .join(t.sources, t.sources.c.id == t.placements.c.source_id)
-        .join(t.policy_classes, t.policy_classes.c.id == t.placements.c.class_id)
-        .join(t.grants, t.grants.c.id == t.policy_classes.c.grant_id)
-        .outerjoin(
-            t.enrolments,
-            sa.and_(
-                t.enrolments.c.face_id == t.faces.c.id, t.enrolments.c.class_id == t.placements.c.class_id
-            ),
-        )
-    )
-    .where(t.request_faces.c.request_id == sa.bindparam("request"))
-    .where(t.faces.c.erasure_id.is_(None), t.pictures.c.erasure_id.is_(None))
-    .order_by(t.request_faces.c.score.desc(), t.faces.c.id, t.placements.c.id)
-)  # fmt: skip
-
-
 def _request(row: Any) -> Request:
     return Request(
         id=row.id, uid=str(uuid.UUID(bytes=row.uid)), kind=row.kind, tier=row.tier, state=row.state, law=row.law,
         opened_at=row.opened_at, due_at=row.due_at, extended_at=row.extended_at, verified_at=row.verified_at,
         verified_by=row.verified_by, decided_at=row.decided_at, outcome=row.outcome, key_id=row.key_id,
         details=row.details, proof_key_id=row.proof_key_id, code=row.code, code_at=row.code_at, tries=row.tries,
-    )  # fmt: skip
-
-
-def _found(row: Any) -> FoundFace:
-    return FoundFace(
-        id=row.id, uid=str(uuid.UUID(bytes=row.uid)), box=(row.x1, row.y1, row.x2, row.y2), score=row.score,
-        key_id=row.key_id, second_key=row.second_key, picture_id=row.picture_id,
-        picture_uid=str(uuid.UUID(bytes=row.picture_uid)), sha256=row.sha256, width=row.width, height=row.height,
-        pdq=row.pdq, taken_at=row.taken_at, tenant=row.tenant, source=row.source, location=row.location,
-        place=row.place, basis=row.basis, purposes=tuple(row.purposes), jurisdictions=tuple(row.jurisdictions),
-        state=row.refusal,
     )  # fmt: skip

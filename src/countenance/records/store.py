@@ -8,6 +8,7 @@ from pathlib import Path
 from countenance.records.cases import Cases
 from countenance.records.changes import ChangeList
 from countenance.records.clients import Clients
+from countenance.records.corrections import Corrections
 from countenance.records.coverage import Coverage
 from countenance.records.database import Database, open_sqlite
 from countenance.records.duplicates import DuplicateReads
@@ -44,6 +45,7 @@ class RecordStore:
     persons: Persons
     replays: Replays
     requests: Requests
+    corrections: Corrections
     suppressions: Suppressions
     receipts: Receipts
     coverage: Coverage
@@ -71,6 +73,7 @@ def record_store(database: Database) -> RecordStore:
         Persons(database),
         Replays(database),
         Requests(database),
+        Corrections(database),
         Suppressions(database),
         Receipts(database),
         Coverage(database),

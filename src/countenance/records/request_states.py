@@ -1,0 +1,11 @@
+"""Where a request can stand, as the records spell it; `rights/requests.py` says what each means."""
+
+from __future__ import annotations
+
+from typing import Final
+
+OPEN: Final = "open"
+VERIFIED: Final = "verified"
+DECIDING: Final = "deciding"
+DECIDED: Final = "decided"
+WITHDRAWN: Final = "withdrawn"
