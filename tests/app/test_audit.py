@@ -45,6 +45,9 @@ def test_an_entry_is_proven_to_who_has_the_public_key_alone(home, tmp_path):
         (tmp_path / "w.json").write_text(json.dumps(wrong))
         with pytest.raises(LogBroken):
             check_proof_file(tmp_path / "w.json", key)
+    (tmp_path / "w.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(LogBroken, match="no text"):
+        check_proof_file(tmp_path / "w.json", key)
     with pytest.raises(NotFound):
         home.audit.prove("0" * 32)
     with pytest.raises(NotFound):

@@ -202,3 +202,17 @@ def test_a_key_file_that_may_not_be_written_is_told_before_anything_is_done(path
     with pytest.raises(StorageFailed, match="may not be written"):
         stage(old, path)
     assert [p.name for p in path.parent.iterdir()] == ["h.key"]
+
+
+def test_a_new_key_that_finds_no_room_leaves_nothing_and_the_old_one(path, monkeypatch):
+    old = create(HOME, path)
+
+    def full(where, _data):
+        where.touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(master, "_write_durably", full)
+    with pytest.raises(StorageFailed, match="No space"):
+        stage(old, path)
+    assert [p.name for p in path.parent.iterdir()] == ["h.key"]
+    assert load(HOME, path) == old

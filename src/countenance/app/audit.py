@@ -170,8 +170,10 @@ def read_text(path: Path) -> str:
         if str(path) == "-":
             return sys.stdin.read()
         return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise NotFound(f"{path} can't be read: {error}", "name the file that you were given") from error
+    except UnicodeDecodeError as error:
+        raise LogBroken(f"{path} is no text, and so nothing of a log", "name the file that you were given") from error
+    except OSError as error:
+        raise NotFound(f"{path} can't be read: {error.strerror}", "name the file that you were given") from error
 
 
 @contextmanager

@@ -151,8 +151,11 @@ def stage(master: MasterKey, path: Path) -> MasterKey:
         _write_durably(staged, _text_of(new).encode())
         sync_folder(path.parent)
     except OSError as error:
+        with suppress(OSError):
+            staged.unlink(missing_ok=True)
         raise StorageFailed(
-            f"a new key can't be written beside the key file {path}: {error.strerror}", "make its folder writable"
+            f"a new key can't be written beside the key file {path}: {error.strerror}",
+            "its folder must have room and be writable; the old key stands",
         ) from error
     return new
 
