@@ -23,6 +23,18 @@ measured where `COUNTENANCE_BENCH_FACE_RECOGNITION` names a Python that has `fac
 """
 
 
+ELSEWHERE = """\
+## Measured elsewhere
+
+| what | command | figures |
+|---|---|---|
+| searches while 1,000 opt-outs are acknowledged; whether an opt-out can be told by its timing | `python tools/measure_opt_outs.py` | [requests.md](requests.md) |
+| fused templates of persons, suggested groups | `python tools/people.py PEOPLE_DIR` | [people.md](people.md) |
+| detection | `python tools/measure_detection.py PEOPLE_DIR` | [detection.md](detection.md) |
+| near duplicates | `python tools/measure_duplicates.py PEOPLE_DIR` | [duplicates.md](duplicates.md) |
+"""  # noqa: E501  a table's rows are one line each
+
+
 def render() -> None:
     """The page and the plots stand beside the figures."""
     figures = json.loads(JSON.read_text("utf-8"))
@@ -38,7 +50,7 @@ def page(figures: dict[str, Any]) -> str:
         "program": _program, "ingest": _ingest, "others": _others, "search": _search, "homes": _homes,
         "erase": _erase,
     }  # fmt: skip
-    return "\n".join([HEAD, *(write(figures[name]) for name, write in parts.items() if name in figures)])
+    return "\n".join([HEAD, *(write(figures[name]) for name, write in parts.items() if name in figures), ELSEWHERE])
 
 
 def _run(run: dict[str, Any]) -> str:
