@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
@@ -41,3 +42,9 @@ def values_where(
 ) -> Iterator[Any]:
     """The first column of `rows_where`."""
     return (row[0] for row in rows_where(connection, query, column, values))
+
+
+def living_ids(connection: sa.Connection, table: sa.Table, uids: Iterable[str]) -> list[int]:
+    """The ids of those faces or pictures, by public id, that are there and not being erased."""
+    query = sa.select(table.c.id).where(table.c.erasure_id.is_(None))
+    return list(values_where(connection, query, table.c.uid, [uuid.UUID(uid).bytes for uid in uids]))

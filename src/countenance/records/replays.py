@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from countenance.records import schema as t
 from countenance.records.database import Database
 from countenance.records.erasures import Erasure
-from countenance.records.queries import values_where
+from countenance.records.queries import living_ids
 from countenance.records.sources import move_policy_version
 
 
@@ -55,7 +55,7 @@ class Replays:
     def ids_of(self, faces: Iterable[str], pictures: Iterable[str]) -> tuple[list[int], list[int]]:
         """The ids of those of these uids that are here and not being erased."""
         with self._db.read() as connection:
-            return _open_ids(connection, t.faces, faces), _open_ids(connection, t.pictures, pictures)
+            return living_ids(connection, t.faces, faces), living_ids(connection, t.pictures, pictures)
 
     def add_suppressions(self, rows: Sequence[Mapping[str, Any]]) -> int:
         """Those of these rows that are not here yet are; how many that was."""
@@ -90,8 +90,3 @@ def suppression_row(row: Any) -> dict[str, Any]:
         "sealed": None if row.sealed is None else row.sealed.hex(),
         "erasure": None if row.erasure_uid is None else str(uuid.UUID(bytes=row.erasure_uid)),
     }
-
-
-def _open_ids(connection: sa.Connection, table: sa.Table, uids: Iterable[str]) -> list[int]:
-    query = sa.select(table.c.id).where(table.c.erasure_id.is_(None))
-    return list(values_where(connection, query, table.c.uid, [uuid.UUID(uid).bytes for uid in uids]))

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from countenance.records import schema as t
 from countenance.records.database import Database
-from countenance.records.queries import chunks
+from countenance.records.queries import chunks, living_ids
 from countenance.records.request_faces import FOUND, FoundFace, found_face
 from countenance.records.request_states import DECIDED, DECIDING, OPEN, VERIFIED, WITHDRAWN
 from countenance.records.restrictions import is_held, restrict, show_again
@@ -487,7 +487,7 @@ class Requests:
             connection.execute(t.suppressions.delete().where(t.suppressions.c.request_id == request.id))
             _add_keep_out(connection, request, back.keep_out)
             _lift(connection, request)
-            faces = _living_uids(connection, back.hides)
+            faces = living_ids(connection, t.faces, back.hides)
             if faces:
                 connection.execute(
                     t.request_faces.insert(), [{"request_id": request.id, "face_id": face} for face in faces]
@@ -536,15 +536,6 @@ def _add_keep_out(connection: sa.Connection, request: Request, keep_out: Sequenc
                 for each in keep_out
             ],
         )  # fmt: skip
-
-
-def _living_uids(connection: sa.Connection, uids: Sequence[str]) -> list[FaceId]:
-    found: list[FaceId] = []
-    for part in chunks([uuid.UUID(uid).bytes for uid in uids]):
-        found += connection.scalars(
-            sa.select(t.faces.c.id).where(t.faces.c.uid.in_(part), t.faces.c.erasure_id.is_(None))
-        )
-    return found
 
 
 def _add_files(connection: sa.Connection, request_id: int, files: Sequence[tuple[str, str]]) -> None:
