@@ -74,7 +74,7 @@ def export_search(
 
 def preview_of(home: Home, lead: Lead) -> bytes | None:
     """The lead's picture from where it stands, scaled down; None if it has gone, or is another picture by now."""
-    from countenance.app.home import read_picture
+    from countenance.app.given import read_picture
 
     path = Path(unquote_to_bytes(lead.picture.uri.removeprefix("file://")).decode("utf-8", "surrogateescape"))
     try:

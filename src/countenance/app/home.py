@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Self
 
 from countenance.app import manifest as manifests
 from countenance.app.audit import Audit
+from countenance.app.given import PictureLike, purpose_of, read_picture, source_folder, source_name
 from countenance.app.orders import OrderDesk
 from countenance.app.receipts import HomeReceipts
 from countenance.app.requests import Requests, finish_decisions
@@ -23,7 +21,7 @@ from countenance.app.settings import Settings, worker_count
 from countenance.app.wiring import Parts, make_home, open_parts
 from countenance.app.words import visible
 from countenance.collect.folder import FolderCollector
-from countenance.errors import BadPicture, NotFound, PolicyDenied, WrongUse
+from countenance.errors import NotFound, PolicyDenied, WrongUse
 from countenance.pipeline.clients import Contracts
 from countenance.pipeline.duplicates import Duplicates, find_duplicates
 from countenance.pipeline.erase import Eraser, ErasureReport
@@ -39,15 +37,13 @@ from countenance.pipeline.sweep import sweep
 from countenance.records.sources import Source
 from countenance.rights.grants import ERASE_WITHIN_DAYS, check_grant
 from countenance.rights.subjects import read_subjects
-from countenance.types import GrantState, HomeKind, Odds, Purpose, SearchResult
+from countenance.types import GrantState, HomeKind, Odds, SearchResult
 
 if TYPE_CHECKING:
     from countenance.calibrate.calibration import Calibration
     from countenance.pipeline.evaluate import Evaluation
 
-PictureLike: TypeAlias = str | os.PathLike[str] | bytes | NDArray[np.uint8]
 OPERATOR = "operator"  # the tenant of a home's own sources; clients bring theirs later
-MAX_PROBE_BYTES = 512 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +152,7 @@ class Home:
         options of `countenance source add`.
         Raises: GrantInvalid, WrongUse, NotFound (no such folder), LogUnwritable, StorageFailed.
         """
-        folder, name = _folder(path, self.path), _name(name)
+        folder, name = source_folder(path, self.path), source_name(name)
         if any(source.name == name for source in self.sources()):  # the records refuse it too, but after the log
             raise WrongUse(f"a source called {name!r} exists", "choose another name, or see `countenance source show`")
         terms = check_grant(
@@ -536,72 +532,3 @@ def open_home(path: str | os.PathLike[str] | None = None, *, kind: str | None = 
             f"name another folder for one of kind {kind}",
         )
     return Home(where, found)
-
-
-def read_picture(picture: PictureLike) -> bytes:
-    """The bytes of a picture file. Raises BadPicture: no such file, too large, or an array that is no RGB picture."""
-    if isinstance(picture, bytes):
-        return picture
-    if isinstance(picture, np.ndarray):
-        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.size:
-            raise BadPicture(
-                f"an array of shape {picture.shape} and type {picture.dtype} is no picture", "(H, W, 3) uint8, RGB"
-            )
-        return _as_png(picture)
-    path = Path(picture).expanduser()
-    try:
-        if not path.is_file():  # a FIFO or device would block or never end
-            raise BadPicture(f"{path} {_what_it_is(path)}", "name a picture file", reason="unreadable")
-        if path.stat().st_size > MAX_PROBE_BYTES:
-            raise BadPicture(f"{path} has more than 512 MB", "name a smaller file", reason="too_large")
-        return path.read_bytes()
-    except OSError as error:
-        raise BadPicture(
-            f"{path} can't be read: {error.strerror}", "may this user read it?", reason="unreadable"
-        ) from error
-
-
-def _what_it_is(path: Path) -> str:
-    if path.is_dir():
-        return "is a folder"
-    if path.exists():
-        return "is no file"
-    return "is a link that leads nowhere" if path.is_symlink() else "is not there"
-
-
-def _as_png(rgb: NDArray[np.uint8]) -> bytes:
-    import io
-
-    from PIL import Image
-
-    out = io.BytesIO()
-    Image.fromarray(rgb).save(out, "PNG", compress_level=1)
-    return out.getvalue()
-
-
-def _folder(path: str | os.PathLike[str], home: Path) -> Path:
-    text = os.fspath(path)
-    if "://" in text:
-        raise WrongUse(f"{text} is an address, and only folders can be collected yet", "name a folder on this machine")
-    folder = Path(text).expanduser().absolute()
-    if not folder.is_dir():
-        raise NotFound(f"there is no folder {folder}", "name a folder that is there; a file is no source")
-    if folder == home or home in folder.parents:
-        raise WrongUse(f"{folder} lies in the home itself", "name the folder that holds the pictures")
-    return folder
-
-
-def _name(text: str) -> str:
-    if not text.strip() or len(text) > 200 or not text.isprintable():
-        raise WrongUse("a source's name is one printable line of 1 to 200 characters", "album, for instance")
-    return text.strip()
-
-
-def purpose_of(text: str | None) -> Purpose | None:
-    """The purpose of that name; None stays None. Raises: WrongUse: there is no such purpose."""
-    if text is None:
-        return None
-    try:
-        return Purpose(text)
-    except ValueError as error:
-        raise WrongUse(f"{text!r} is not a purpose; they are a closed list", "one of: " + ", ".join(Purpose)) from error

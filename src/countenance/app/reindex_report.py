@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from countenance.app.evaluation import in_use, labelled_by
 from countenance.app.evaluation_tables import FEW_MARK, FEW_NOTE, NOT_SHOWN, Table, one_in, percent, small, span
-from countenance.app.home import Home, purpose_of
+from countenance.app.given import purpose_of
+from countenance.app.home import Home
 from countenance.app.reindex import embedder_in, space_of, stands_on, under_way
 from countenance.app.settings import worker_count
 from countenance.app.words import number

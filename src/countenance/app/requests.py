@@ -23,7 +23,8 @@ from countenance.rights.deadlines import laws
 from countenance.rights.requests import TIERS, Outcome, RequestKind, RequestState, check_asked, is_tracking
 
 if TYPE_CHECKING:
-    from countenance.app.home import Home, PictureLike
+    from countenance.app.given import PictureLike
+    from countenance.app.home import Home
 
 UNDECIDED: Final = (RequestState.OPEN, RequestState.VERIFIED, RequestState.DECIDING)
 
@@ -176,7 +177,7 @@ class Requests:
         }
 
     def _read(self, photo: PictureLike | None) -> bytes | None:
-        from countenance.app.home import read_picture
+        from countenance.app.given import read_picture
 
         return None if photo is None else read_picture(photo)
 

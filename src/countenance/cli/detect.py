@@ -28,7 +28,7 @@ def command(session: Session, picture: str, export: str | None) -> None:
     Faces are numbered from the surest on, from 0; the numbers are those of `--face`.
     """
     from countenance.app.faces_page import PREVIEW_PX, export_faces
-    from countenance.app.home import read_picture
+    from countenance.app.given import read_picture
     from countenance.app.models import detector_of
     from countenance.pipeline.look import Looker
     from countenance.pipeline.search import look_at

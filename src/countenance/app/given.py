@@ -1,0 +1,87 @@
+"""What people hand in, before anything is done with it: pictures, folders, names, purposes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from countenance.errors import BadPicture, NotFound, WrongUse
+from countenance.types import Purpose
+
+PictureLike: TypeAlias = str | os.PathLike[str] | bytes | NDArray[np.uint8]
+MAX_PROBE_BYTES: Final = 512 * 2**20
+
+
+def read_picture(picture: PictureLike) -> bytes:
+    """The bytes of a picture file. Raises BadPicture: no such file, too large, or an array that is no RGB picture."""
+    if isinstance(picture, bytes):
+        return picture
+    if isinstance(picture, np.ndarray):
+        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.size:
+            raise BadPicture(
+                f"an array of shape {picture.shape} and type {picture.dtype} is no picture", "(H, W, 3) uint8, RGB"
+            )
+        return _as_png(picture)
+    path = Path(picture).expanduser()
+    try:
+        if not path.is_file():  # a FIFO or device would block or never end
+            raise BadPicture(f"{path} {_what_it_is(path)}", "name a picture file", reason="unreadable")
+        if path.stat().st_size > MAX_PROBE_BYTES:
+            raise BadPicture(f"{path} has more than 512 MB", "name a smaller file", reason="too_large")
+        return path.read_bytes()
+    except OSError as error:
+        raise BadPicture(
+            f"{path} can't be read: {error.strerror}", "may this user read it?", reason="unreadable"
+        ) from error
+
+
+def _what_it_is(path: Path) -> str:
+    if path.is_dir():
+        return "is a folder"
+    if path.exists():
+        return "is no file"
+    return "is a link that leads nowhere" if path.is_symlink() else "is not there"
+
+
+def _as_png(rgb: NDArray[np.uint8]) -> bytes:
+    import io
+
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.fromarray(rgb).save(out, "PNG", compress_level=1)
+    return out.getvalue()
+
+
+def source_folder(path: str | os.PathLike[str], home: Path) -> Path:
+    """The folder that is to be a source. Raises: WrongUse: an address, or in the home itself; NotFound."""
+    text = os.fspath(path)
+    if "://" in text:
+        raise WrongUse(f"{text} is an address, and only folders can be collected yet", "name a folder on this machine")
+    folder = Path(text).expanduser().absolute()
+    if not folder.is_dir():
+        raise NotFound(f"there is no folder {folder}", "name a folder that is there; a file is no source")
+    if folder == home or home in folder.parents:
+        raise WrongUse(f"{folder} lies in the home itself", "name the folder that holds the pictures")
+    return folder
+
+
+def source_name(text: str) -> str:
+    """The name of a source. Raises WrongUse."""
+    if not text.strip() or len(text) > 200 or not text.isprintable():
+        raise WrongUse("a source's name is one printable line of 1 to 200 characters", "album, for instance")
+    return text.strip()
+
+
+def purpose_of(text: str | None) -> Purpose | None:
+    """The purpose of that name; None stays None. Raises: WrongUse: there is no such purpose."""
+    if text is None:
+        return None
+    try:
+        return Purpose(text)
+    except ValueError as error:
+        raise WrongUse(f"{text!r} is not a purpose; they are a closed list", "one of: " + ", ".join(Purpose)) from error
