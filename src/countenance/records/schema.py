@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-SCHEMA_REVISION: Final = "0005"  # newest in migrations/versions
+SCHEMA_REVISION: Final = "0006"  # newest in migrations/versions
 
 metadata = sa.MetaData(
     naming_convention={
@@ -76,7 +76,7 @@ sources = sa.Table(
     _uid(),
     sa.Column("tenant_id", sa.ForeignKey("tenants.id"), nullable=False),
     sa.Column("name", sa.String(200), nullable=False),
-    sa.Column("kind", sa.String(16), nullable=False),  # "folder"
+    sa.Column("kind", sa.String(16), nullable=False),  # folder; upload: its pictures are handed in
     sa.Column("location", sa.LargeBinary, nullable=False),  # bytes, since a path need not be UTF-8
     sa.Column("jurisdictions", sa.JSON, nullable=False),  # default of its pictures: sorted list of codes
     sa.Column("added_at", UtcTime, nullable=False),
@@ -217,6 +217,7 @@ pictures = sa.Table(
     sa.Column("pdq", sa.LargeBinary(32)),
     sa.Column("jurisdictions", sa.JSON),  # put right on a pictured person's request: before any sidecar's
     sa.Column("erasure_id", sa.ForeignKey("erasures.id"), index=True),  # set: hidden at once, gone when it is done
+    sa.Column("key_id", sa.LargeBinary(16)),  # set: it was handed in, and the home keeps it, a blob sealed under this
     sa.UniqueConstraint("tenant_id", "sha256"),
 )
 
@@ -522,4 +523,117 @@ shown = sa.Table(
     sa.Column("search_id", sa.ForeignKey("searches.id"), primary_key=True),
     sa.Column("face_id", sa.ForeignKey("faces.id"), primary_key=True, index=True),
     sqlite_with_rowid=False,
+)
+
+# --- the service ------------------------------------------------------------------------------------------------------
+# Who signs in. A household home has none: its owner comes by a link that `serve` prints.
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _uid(),
+    sa.Column("name", sa.String(200), nullable=False, unique=True),
+    sa.Column("password", sa.String(200), nullable=False),  # Argon2id, in its own text form
+    sa.Column("totp", sa.LargeBinary, nullable=False),  # the shared secret of RFC 6238, sealed under `key_id`
+    sa.Column("totp_step", sa.BigInteger, nullable=False, server_default="0"),  # last one used: none counts twice
+    sa.Column("key_id", sa.LargeBinary(16), nullable=False),
+    sa.Column("made_at", UtcTime, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),  # failed since the last that did not
+    sa.Column("tried_at", UtcTime),
+)
+
+# Good once, and for minutes.
+sign_in_links = sa.Table(
+    "sign_in_links",
+    metadata,
+    sa.Column("digest", sa.LargeBinary(32), primary_key=True),  # keyed, of the token in the link
+    sa.Column("expires_at", UtcTime, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("digest", sa.LargeBinary(32), primary_key=True),  # keyed, of the token in the cookie
+    sa.Column("account_id", sa.ForeignKey("accounts.id"), index=True),  # null: the owner of a household home
+    sa.Column("made_at", UtcTime, nullable=False),
+    sa.Column("seen_at", UtcTime, nullable=False),
+    sa.Column("expires_at", UtcTime, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Programs. A key says what its protocol has no words for: under which grant it indexes, for which purpose it searches.
+access_keys = sa.Table(
+    "access_keys",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _uid(),
+    sa.Column("key", sa.String(32), nullable=False, unique=True),  # its public half
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("secret", sa.LargeBinary, nullable=False),  # sealed under `seal_id`: signatures are made with it
+    sa.Column("seal_id", sa.LargeBinary(16), nullable=False),
+    sa.Column("rights", sa.JSON, nullable=False),  # sorted list (app/identity.py)
+    sa.Column("source_id", sa.ForeignKey("sources.id")),  # whose grant collections that it makes are recorded under
+    sa.Column("purpose", sa.String(32)),
+    sa.Column("client_id", sa.ForeignKey("clients.id")),
+    sa.Column("case_reference", sa.String(200)),
+    sa.Column("made_at", UtcTime, nullable=False),
+    sa.Column("expires_at", UtcTime),
+    sa.Column("revoked_at", UtcTime),
+    sa.Column("used_at", UtcTime),
+)
+
+# Work that outlasts a request. Any worker tells how it goes; `beat_at` tells whether somebody still does it.
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _uid(),
+    sa.Column("kind", sa.String(16), nullable=False),  # ingest, guest
+    sa.Column("source_id", sa.ForeignKey("sources.id"), index=True),
+    sa.Column("state", sa.String(16), nullable=False),  # queued, running, done, failed, stopped
+    sa.Column("progress", sa.JSON, nullable=False),  # counts, no name
+    sa.Column("error", sa.JSON(none_as_null=True)),  # as `--json` tells it
+    sa.Column("made_at", UtcTime, nullable=False),
+    sa.Column("begun_at", UtcTime),
+    sa.Column("beat_at", UtcTime),
+    sa.Column("done_at", UtcTime),
+)
+
+# What was answered to a write under its idempotency key, for a day.
+answers = sa.Table(
+    "answers",
+    metadata,
+    sa.Column("digest", sa.LargeBinary(32), primary_key=True),  # keyed, of who asked and their key
+    sa.Column("request", sa.LargeBinary(32), nullable=False),  # keyed, of what was asked
+    sa.Column("status", sa.Integer),  # null: under way
+    sa.Column("body", sa.LargeBinary),  # sealed under `key_id`
+    sa.Column("key_id", sa.LargeBinary(16)),
+    sa.Column("at", UtcTime, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# A link that an organiser shares: who follows it may consent, and become a subject of the source's grant.
+guest_links = sa.Table(
+    "guest_links",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _uid(),
+    sa.Column("digest", sa.LargeBinary(32), nullable=False, unique=True),  # keyed, of the token in the link
+    sa.Column("source_id", sa.ForeignKey("sources.id"), nullable=False, index=True),
+    sa.Column("made_at", UtcTime, nullable=False),
+    sa.Column("expires_at", UtcTime, nullable=False),
+    sa.Column("closed_at", UtcTime),
+)
+
+guests = sa.Table(
+    "guests",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _uid(),
+    sa.Column("digest", sa.LargeBinary(32), nullable=False, unique=True),  # keyed, of the token of their own link
+    sa.Column("link_id", sa.ForeignKey("guest_links.id"), nullable=False, index=True),
+    sa.Column("subject_id", sa.ForeignKey("subjects.id")),  # null: withdrawn, or not yet
+    sa.Column("consented_at", UtcTime, nullable=False),
+    sa.Column("withdrawn_at", UtcTime),
 )
