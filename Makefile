@@ -13,9 +13,11 @@ $(VENV)/made-run: requirements/run.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/made-dev: requirements/dev.txt $(VENV)/made-run
+$(VENV)/made-dev: requirements/dev.txt requirements/aws.txt $(VENV)/made-run
 	@echo "Installing what the tests need (requirements/dev.txt) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@test -x $(VENV)/aws/bin/python || $(PYTHON) -m venv $(VENV)/aws
+	@$(VENV)/aws/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/aws.txt
 	@touch $@
 
 # make demo [PICTURES=DIR]
@@ -51,6 +53,7 @@ docs: $(VENV)/made-run
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --quiet --no-annotate --no-header --group pyproject.toml:build --extra heic -o requirements/run.txt pyproject.toml
 	uv pip compile --universal --python-version 3.11 --generate-hashes --quiet --no-annotate --no-header --group pyproject.toml:dev --extra heic -c requirements/run.txt -o requirements/dev.txt pyproject.toml
+	uv pip compile --universal --python-version 3.11 --generate-hashes --quiet --no-annotate --no-header --group pyproject.toml:aws -o requirements/aws.txt
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

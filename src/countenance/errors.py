@@ -174,6 +174,28 @@ class PermitRefused(PolicyDenied):
     kind = "permit_refused"
 
 
+class SignInNeeded(PolicyDenied):
+    """The service does not know who asks: no session, no key, or one that is over, revoked or forged."""
+
+    kind = "sign_in_needed"
+
+
+class NotAllowed(PolicyDenied):
+    """Whoever asks is known and lacks the right for it."""
+
+    kind = "not_allowed"
+
+
+class TooMany(PolicyDenied):
+    """Asked too often; `after_s` is when it may be asked again."""
+
+    kind = "too_many"
+
+    def __init__(self, message: str, hint: str = "", *, after_s: float = 1.0) -> None:
+        super().__init__(message, hint)
+        self.after_s = after_s
+
+
 # --- 4: not there ----------------------------------------------------------------------------------------------------
 class NotFound(CountenanceError):
     """No such source, face, picture or home; the same answer whether it never was or was erased."""
