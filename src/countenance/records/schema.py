@@ -118,6 +118,7 @@ subjects = sa.Table(
     sa.Column("evidence_blob", sa.String(64), nullable=False),
     sa.Column("template", sa.LargeBinary, nullable=False),  # sealed under the grant's key; empty: the reference is gone
     sa.Column("space_id", sa.ForeignKey("spaces.id"), nullable=False),
+    sa.Column("key_id", sa.LargeBinary(16)),  # set: a guest, all of whom is sealed under this and not the grant's key
 )
 
 # References in a second space, while the home changes its model. Empty at all other times.
@@ -624,6 +625,8 @@ guest_links = sa.Table(
     sa.Column("made_at", UtcTime, nullable=False),
     sa.Column("expires_at", UtcTime, nullable=False),
     sa.Column("closed_at", UtcTime),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),  # photographs offered since `tries_from`
+    sa.Column("tries_from", UtcTime),
 )
 
 guests = sa.Table(
@@ -633,7 +636,9 @@ guests = sa.Table(
     _uid(),
     sa.Column("digest", sa.LargeBinary(32), nullable=False, unique=True),  # keyed, of the token of their own link
     sa.Column("link_id", sa.ForeignKey("guest_links.id"), nullable=False, index=True),
-    sa.Column("subject_id", sa.ForeignKey("subjects.id")),  # null: withdrawn, or not yet
+    sa.Column("subject_id", sa.ForeignKey("subjects.id"), index=True),  # null: withdrawn, or somebody who is kept out
     sa.Column("consented_at", UtcTime, nullable=False),
     sa.Column("withdrawn_at", UtcTime),
+    sa.Column("checked_to", sa.Integer, nullable=False, server_default="0"),  # the source's pictures up to this id
+    sa.Column("checked_at", UtcTime),  # null: pictures that were there are yet to be looked at for this guest
 )

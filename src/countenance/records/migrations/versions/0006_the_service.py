@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """New tables, and one column; nothing of before is changed."""
+    """New tables, and two columns; nothing of before is changed."""
     op.create_table(
         "accounts",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -92,6 +92,8 @@ def upgrade() -> None:
         sa.Column("made_at", sa.String(length=32), nullable=False),
         sa.Column("expires_at", sa.String(length=32), nullable=False),
         sa.Column("closed_at", sa.String(length=32), nullable=True),
+        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("tries_from", sa.String(length=32), nullable=True),
         sa.ForeignKeyConstraint(["source_id"], ["sources.id"], name=op.f("fk_guest_links_source_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_guest_links")),
         sa.UniqueConstraint("digest", name=op.f("uq_guest_links_digest")),
@@ -125,6 +127,8 @@ def upgrade() -> None:
         sa.Column("subject_id", sa.Integer(), nullable=True),
         sa.Column("consented_at", sa.String(length=32), nullable=False),
         sa.Column("withdrawn_at", sa.String(length=32), nullable=True),
+        sa.Column("checked_to", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("checked_at", sa.String(length=32), nullable=True),
         sa.ForeignKeyConstraint(["link_id"], ["guest_links.id"], name=op.f("fk_guests_link_id")),
         sa.ForeignKeyConstraint(["subject_id"], ["subjects.id"], name=op.f("fk_guests_subject_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_guests")),
@@ -132,4 +136,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("uid", name=op.f("uq_guests_uid")),
     )
     op.create_index(op.f("ix_guests_link_id"), "guests", ["link_id"])
+    op.create_index(op.f("ix_guests_subject_id"), "guests", ["subject_id"])
+    op.add_column("subjects", sa.Column("key_id", sa.LargeBinary(length=16), nullable=True))
     op.add_column("pictures", sa.Column("key_id", sa.LargeBinary(length=16), nullable=True))
