@@ -18,6 +18,7 @@ from countenance.app.orders import OrderDesk
 from countenance.app.receipts import HomeReceipts
 from countenance.app.requests import Requests, finish_decisions
 from countenance.app.settings import Settings, worker_count
+from countenance.app.sign_in import SignIn
 from countenance.app.wiring import Parts, make_home, open_parts
 from countenance.app.words import visible
 from countenance.collect.folder import FolderCollector
@@ -406,6 +407,11 @@ class Home:
     def verify_log(self) -> dict[str, Any]:
         """What `countenance log verify --json` answers, of a log that is whole. Raises LogBroken: the first bad one."""
         return self.audit.verify()
+
+    @property
+    def sign_in(self) -> SignIn:
+        """Who may come in by the service's pages, and how."""
+        return SignIn(self)
 
     @property
     def audit(self) -> Audit:

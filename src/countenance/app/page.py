@@ -115,7 +115,7 @@ def _data_uri(picture: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(picture).decode('ascii')}"
 
 
-def _frame(box: Box, width: int, height: int) -> dict[str, float]:
+def frame(box: Box, width: int, height: int) -> dict[str, float]:
     """The box as an SVG rectangle, cut to the picture, in the picture's pixels."""
     x1, x2 = (min(max(x, 0.0), float(width)) for x in (box[0], box[2]))
     y1, y2 = (min(max(y, 0.0), float(height)) for y in (box[1], box[3]))
@@ -148,5 +148,5 @@ def environment() -> Any:
         lstrip_blocks=True,
     )
     made.filters["data_uri"] = _data_uri
-    made.globals.update(words=words, frame=_frame)
+    made.globals.update(words=words, frame=frame)
     return made

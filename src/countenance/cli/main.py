@@ -45,6 +45,8 @@ COMMANDS: Final = {
     "backup": "backup",
     "restore": "restore",
     "keyring": "keyring",
+    "serve": "serve",
+    "user": "user",
     "demo": "demo",
     "completion": "completion",
 }

@@ -123,7 +123,8 @@ class Gallery:
         with self._db.read() as connection:
             for column in (
                 t.grants.c.key_id, t.cases.c.key_id, t.orders.c.key_id, t.persons.c.key_id, t.requests.c.key_id,
-                t.requests.c.proof_key_id, t.suppressed_persons.c.key_id,
+                t.requests.c.proof_key_id, t.suppressed_persons.c.key_id, t.accounts.c.key_id, t.access_keys.c.seal_id,
+                t.answers.c.key_id, t.pictures.c.key_id,
             ):  # fmt: skip
                 yield from connection.scalars(sa.select(column).where(column.is_not(None))).all()
         yield from self._of_indexed_faces(t.faces.c.key_id)

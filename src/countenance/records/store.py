@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from countenance.records.accounts import Accounts
 from countenance.records.cases import Cases
 from countenance.records.changes import ChangeList
 from countenance.records.clients import Clients
@@ -49,6 +50,7 @@ class RecordStore:
     suppressions: Suppressions
     receipts: Receipts
     coverage: Coverage
+    accounts: Accounts
 
     def close(self) -> None:
         """No connection is left open."""
@@ -77,6 +79,7 @@ def record_store(database: Database) -> RecordStore:
         Suppressions(database),
         Receipts(database),
         Coverage(database),
+        Accounts(database),
     )
 
 

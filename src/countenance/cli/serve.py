@@ -1,0 +1,58 @@
+"""`countenance serve`: a web application for people and an API for programs, over one home."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from countenance.cli.base import Command, Session, pass_session
+
+
+@click.command(cls=Command, short_help="Serve pages for people and an API for programs.")
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where to listen.")
+@click.option("--port", default=8470, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free port.")
+@click.option("--tls-certificate", "certificate", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="PEM, with its chain.")  # fmt: skip
+@click.option("--tls-key", "key", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="PEM.")
+@click.option("--proxy", metavar="ADDRESS", help="A TLS proxy in front; what it says of a client is believed.")
+@click.option("--name", "names", multiple=True, metavar="HOST", help="A host name by which it is reached.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes that serve.")
+@click.option("--link", is_flag=True, help="Print another sign-in link for a service that runs already, and end.")
+@pass_session
+def command(
+    session: Session, host: str, port: int, certificate: Path | None, key: Path | None, proxy: str | None,
+    names: tuple[str, ...], workers: int, link: bool,
+) -> None:  # fmt: skip
+    """Serve this home: pages for people and an API for programs.
+
+    A household's home is served on this machine alone; its owner signs in by a link that is printed. An organisation's
+    home may be open to others, by TLS; who signs in has an account (`countenance user add`). Ctrl-C ends it.
+    """
+    from countenance.service.server import Address, serve
+    from countenance.types import HomeKind
+
+    address = Address(host, port, certificate, key, proxy, tuple(name.lower() for name in names))
+    with session.open() as home:
+        household = home.kind is HomeKind.HOUSEHOLD
+        if link:
+            path = f"/in/{home.sign_in.link()}"
+            session.answer({"link": address.url(port) + path}, lambda: click.echo(address.url(port) + path))
+            return
+        token = home.sign_in.link() if household else None
+        accounts = () if household else home.sign_in.accounts()
+
+        def started(url: str) -> None:
+            document = {"address": url, "link": f"{url}/in/{token}" if token else None}
+
+            def text() -> None:
+                click.echo(f"Serving {home.path} at {url}")
+                if token:
+                    click.echo(f"Sign in, once and within ten minutes: {url}/in/{token}")
+                elif not accounts:
+                    click.echo("Nobody can sign in yet: countenance user add NAME")
+                click.echo("Ctrl-C ends it.")
+
+            session.answer(document, text)
+
+        serve(home, address, workers=workers, started=started)

@@ -1,0 +1,72 @@
+"""Errors as HTTP tells them: a status for each kind, and the problem document of RFC 9457."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from countenance.errors import CountenanceError, TooMany
+
+MEDIA_TYPE: Final = "application/problem+json"
+TYPE: Final = "urn:countenance:problem:"  # followed by the error's kind (docs/errors.md)
+
+# What is not here is told by its exit code (errors.py): 1 failed, 2 wrong use, 3 refused, 4 not found.
+_STATUS: Final[Mapping[str, HTTPStatus]] = {
+    "storage_failed": HTTPStatus.SERVICE_UNAVAILABLE,
+    "log_unwritable": HTTPStatus.SERVICE_UNAVAILABLE,
+    "home_busy": HTTPStatus.CONFLICT,
+    "grant_invalid": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "bad_picture": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "several_faces": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "no_face": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "sign_in_needed": HTTPStatus.UNAUTHORIZED,
+    "too_many": HTTPStatus.TOO_MANY_REQUESTS,
+}
+_BY_EXIT_CODE: Final[Mapping[int, HTTPStatus]] = {
+    1: HTTPStatus.INTERNAL_SERVER_ERROR,
+    2: HTTPStatus.BAD_REQUEST,
+    3: HTTPStatus.FORBIDDEN,
+    4: HTTPStatus.NOT_FOUND,
+}
+
+
+def status_of(error: CountenanceError) -> HTTPStatus:
+    """The status that this error is answered with."""
+    return _STATUS.get(error.kind, _BY_EXIT_CODE[error.exit_code])
+
+
+def headers_of(error: CountenanceError) -> dict[str, str]:
+    """Headers that go with it: when to come back, how to sign in (RFC 9110 sections 10.2.3 and 11.6.1)."""
+    if isinstance(error, TooMany):
+        return {"Retry-After": str(int(error.after_s) + 1)}
+    if status_of(error) is HTTPStatus.UNAUTHORIZED:
+        return {"WWW-Authenticate": 'Bearer realm="countenance"'}
+    return {}
+
+
+def problem(error: CountenanceError, *, instance: str) -> dict[str, Any]:
+    """The problem document; `hint` and whatever else the error carries are its extension members.
+
+    instance: the request's id, as a URN; it is also in the service's log.
+    """
+    told = error.as_dict()
+    kind, message = told.pop("kind"), told.pop("message")
+    return {
+        "type": f"{TYPE}{kind}",
+        "title": _title(str(kind)),
+        "status": int(status_of(error)),
+        "detail": message,
+        "instance": f"urn:uuid:{instance}",
+        **told,
+    }
+
+
+def bare(status: HTTPStatus, *, instance: str, detail: str = "") -> dict[str, Any]:
+    """A problem that is none of ours: no such path, a method that is not allowed, a bug."""
+    found = {"type": "about:blank", "title": status.phrase, "status": int(status), "instance": f"urn:uuid:{instance}"}
+    return {**found, "detail": detail} if detail else found
+
+
+def _title(kind: str) -> str:
+    return kind.replace("_", " ").capitalize()

@@ -1,0 +1,156 @@
+"""Who signs in: accounts, one-time links and sessions. Tokens come as keyed digests; none is kept as it is."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from countenance.errors import NotFound, WrongUse
+from countenance.records import schema as t
+from countenance.records.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One who signs in with a password and a one-time code."""
+
+    id: int
+    uid: str
+    name: str
+    password: str  # Argon2id, in its text form
+    totp: bytes  # sealed
+    totp_step: int
+    key_id: bytes
+    made_at: datetime
+    tries: int
+    tried_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A session that stands; `account` None: the owner of a household home."""
+
+    account: Account | None
+    made_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+
+
+class Accounts:
+    """Reads and writes; each write one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    # --- accounts ------------------------------------------------------------------------------------------------
+    def all(self) -> tuple[Account, ...]:
+        """By name."""
+        with self._db.read() as connection:
+            rows = connection.execute(t.accounts.select().order_by(t.accounts.c.name)).all()
+        return tuple(_account(row) for row in rows)
+
+    def find(self, name: str) -> Account | None:
+        """The account of that name."""
+        with self._db.read() as connection:
+            row = connection.execute(t.accounts.select().where(t.accounts.c.name == name)).one_or_none()
+        return None if row is None else _account(row)
+
+    def add(self, *, uid: uuid.UUID, name: str, password: str, totp: bytes, key_id: bytes, at: datetime) -> Account:
+        """Raises WrongUse: the name is taken."""
+        try:
+            with self._db.write() as connection:
+                connection.execute(
+                    t.accounts.insert().values(
+                        uid=uid.bytes, name=name, password=password, totp=totp, key_id=key_id, made_at=at
+                    )
+                )
+        except sa.exc.IntegrityError as error:
+            raise WrongUse(f"an account called {name!r} exists", "choose another name") from error
+        found = self.find(name)
+        if found is None:
+            raise NotFound(f"the account {name!r} was removed at the same time")
+        return found
+
+    def remove(self, account: Account) -> None:
+        """The account and its sessions are gone."""
+        with self._db.write() as connection:
+            connection.execute(t.sessions.delete().where(t.sessions.c.account_id == account.id))
+            connection.execute(t.accounts.delete().where(t.accounts.c.id == account.id))
+
+    def set_password(self, account: Account, password: str, *, totp: bytes | None = None) -> None:
+        """Another password, and perhaps another second factor; every session of the account ends."""
+        new: dict[str, Any] = {"password": password, "tries": 0}
+        if totp is not None:
+            new |= {"totp": totp, "totp_step": 0}
+        with self._db.write() as connection:
+            connection.execute(t.accounts.update().where(t.accounts.c.id == account.id).values(**new))
+            connection.execute(t.sessions.delete().where(t.sessions.c.account_id == account.id))
+
+    def tried(self, account: Account, at: datetime) -> None:
+        """One more sign-in is under way; counted before it is judged, so that a crash gives no free guess."""
+        change = t.accounts.update().where(t.accounts.c.id == account.id)
+        with self._db.write() as connection:
+            connection.execute(change.values(tries=t.accounts.c.tries + 1, tried_at=at))
+
+    def succeeded(self, account: Account, step: int) -> bool:
+        """The tries are forgotten and the code's step is used up. False: it was used meanwhile."""
+        change = t.accounts.update().where(t.accounts.c.id == account.id, t.accounts.c.totp_step < step)
+        with self._db.write() as connection:
+            return bool(connection.execute(change.values(tries=0, totp_step=step)).rowcount)
+
+    # --- one-time links ------------------------------------------------------------------------------------------
+    def add_link(self, digest: bytes, *, now: datetime, expires_at: datetime) -> None:
+        """A link is good once, until then; those that are over go."""
+        with self._db.write() as connection:
+            connection.execute(t.sign_in_links.delete().where(t.sign_in_links.c.expires_at <= now))
+            connection.execute(t.sign_in_links.insert().values(digest=digest, expires_at=expires_at))
+
+    def take_link(self, digest: bytes, now: datetime) -> bool:
+        """Whether it was good; it is used up."""
+        taken = t.sign_in_links.delete().where(t.sign_in_links.c.digest == digest, t.sign_in_links.c.expires_at > now)
+        with self._db.write() as connection:
+            return bool(connection.execute(taken).rowcount)
+
+    # --- sessions ------------------------------------------------------------------------------------------------
+    def begin_session(self, digest: bytes, account: Account | None, *, now: datetime, expires_at: datetime) -> None:
+        """A session stands; those that are over go."""
+        with self._db.write() as connection:
+            connection.execute(t.sessions.delete().where(t.sessions.c.expires_at <= now))
+            connection.execute(
+                t.sessions.insert().values(
+                    digest=digest, account_id=account and account.id, made_at=now, seen_at=now, expires_at=expires_at
+                )
+            )
+
+    def session(self, digest: bytes) -> SessionRow | None:
+        """The session of that token, over or not."""
+        query = t.sessions.select().where(t.sessions.c.digest == digest)
+        with self._db.read() as connection:
+            row = connection.execute(query).one_or_none()
+            if row is None:
+                return None
+            found = None
+            if row.account_id is not None:
+                found = connection.execute(t.accounts.select().where(t.accounts.c.id == row.account_id)).one()
+        return SessionRow(None if found is None else _account(found), row.made_at, row.seen_at, row.expires_at)
+
+    def seen(self, digest: bytes, now: datetime) -> None:
+        """The session was used."""
+        with self._db.write() as connection:
+            connection.execute(t.sessions.update().where(t.sessions.c.digest == digest).values(seen_at=now))
+
+    def end_session(self, digest: bytes) -> None:
+        """It is over; ending it again changes nothing."""
+        with self._db.write() as connection:
+            connection.execute(t.sessions.delete().where(t.sessions.c.digest == digest))
+
+
+def _account(row: Any) -> Account:
+    return Account(
+        row.id, str(uuid.UUID(bytes=row.uid)), row.name, row.password, row.totp, row.totp_step, row.key_id,
+        row.made_at, row.tries, row.tried_at,
+    )  # fmt: skip

@@ -1,0 +1,70 @@
+"""Both doors of one home as one ASGI application, behind the guards that stand before every door."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from starlette.routing import Mount, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from countenance.app.home import Home, open_home
+from countenance.http.bodies import BodyLimit
+from countenance.http.context import Service
+from countenance.http.guards import OwnHosts, StrictHeaders
+from countenance.http.journal import Journal, configure
+from countenance.http.rates import Rates
+from countenance.service import health
+from countenance.web.app import pages
+
+ENVIRONMENT: Final = "COUNTENANCE_SERVING"  # what `serve` tells its worker processes
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """How a home is served. Worker processes read it from their environment."""
+
+    home: str
+    names: tuple[str, ...]  # host names that it answers to
+    secure: bool  # behind TLS, ours or a proxy's
+    workers: int = 1
+
+    def to_environment(self) -> dict[str, str]:
+        """For a child process."""
+        return {ENVIRONMENT: json.dumps(asdict(self))}
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str] = os.environ) -> Serving:
+        """In it. Raises KeyError: this process was not started by `serve`."""
+        said = json.loads(env[ENVIRONMENT])
+        return cls(said["home"], tuple(said["names"]), said["secure"], said["workers"])
+
+
+def application(home: Home, serving: Serving) -> ASGIApp:
+    """The application over an open home."""
+    service = Service(home, secure=serving.secure, rates=Rates(serving.workers))
+
+    @asynccontextmanager
+    async def lifespan(_: ASGIApp) -> AsyncIterator[None]:
+        yield
+        home.close()
+
+    doors = Router([*health.routes, Mount("/", pages())], lifespan=lifespan)
+    guarded = StrictHeaders(Journal(OwnHosts(BodyLimit(doors), names=serving.names)), secure=serving.secure)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("state", {})["service"] = service
+        await guarded(scope, receive, send)
+
+    return app
+
+
+def worker() -> ASGIApp:
+    """What each worker process serves: `uvicorn` calls it once there. Raises: as opening a home."""
+    serving = Serving.from_environment()
+    configure()
+    return application(open_home(serving.home), serving)
