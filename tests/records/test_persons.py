@@ -298,8 +298,9 @@ class Undoing(RuleBasedStateMachine):
     def undo(self):
         self.persons.undo(NOW, quiet)
         self.states.pop()
-        if self.states[-1] is not None:
-            assert self.state() == self.states[-1]
+        if self.states[-1] is None:  # between the two acts of one removal: seen now for the first time
+            self.states[-1] = self.state()
+        assert self.state() == self.states[-1]
 
     @invariant()
     def every_face_belongs_to_a_person_there_is(self):
