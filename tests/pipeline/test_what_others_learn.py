@@ -11,10 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from countenance.pipeline.requests import RequestDesk
+from countenance.rights.guests import VERSION
 from countenance.rights.requests import Limits, check_asked
 from countenance.testing.disk_home import opened
 from countenance.testing.toy import picture
 from countenance.testing.toy_home import ToyHome
+from countenance.types import HomeKind
 
 PEOPLE = ["bob", "carol", "dan", "erin", "frank"]
 ID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}")
@@ -153,3 +155,35 @@ def test_another_process_that_has_been_searching_shows_the_person_no_more(tmp_pa
         one.requests.verify(request, photo=picture("alice~~@1,1,50,50", "#two"))
         one.requests.decide(request, grant=True)
         assert other.search(probe).leads == ()
+
+
+def test_a_guest_who_is_kept_out_is_answered_like_anybody_who_is_in_no_picture(tmp_path):
+    """With a photograph of somebody else nobody learns whether that person opted out."""
+
+    def comes(folder, name):
+        home = ToyHome(folder, kind=HomeKind.ORGANISATION)
+        album, form = folder / "album", folder / "form.pdf"
+        album.mkdir()
+        form.write_bytes(b"a form")
+        (album / "one.jpg").write_bytes(picture("alice@10,20,60,80", "bob@100,20,150,80"))
+        grant = {"basis": "consent", "purposes": ["event-delivery"], "evidence": form}
+        source = home.add_source(album, "party", **grant)
+        home.ingest("party")
+        opt_out(home, "alice", 2)
+        before = len(home.log)
+        token = home.guests.consent(
+            home.guests.open_link(source, organiser="Ada")[1], picture(f"{name}@1,1,50,50", "#me"), agreed=VERSION
+        )[1]
+        home.guests.search_for(source, home.ingest_run("party"))
+        shown = home.guests.pictures(token)
+        standing = ID.sub("id", re.sub(r"datetime\([^)]*\)", "then", repr(home.guests.standing(token))))
+        report = home.guests.withdraw(token).as_dict()
+        entries = [entry for entry in home.log.kept[before:] if entry.kind.startswith(("guest.", "erase."))]
+        logged = [(entry.kind, sorted(entry.record)) for entry in entries]
+        subjects = len(home.records.sources.subjects(source.grant.id))
+        home.close()
+        return shown, standing, ID.sub("id", repr(report)), logged, subjects
+
+    kept_out, nobody = comes(tmp_path / "a", "alice"), comes(tmp_path / "b", "stranger")
+    assert kept_out == nobody
+    assert kept_out[0] == ()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from countenance.app import manifest as manifests
 from countenance.app.audit import Audit
 from countenance.app.given import PictureLike, purpose_of, read_picture, source_folder, source_name
+from countenance.app.guests import Guests
 from countenance.app.orders import OrderDesk
 from countenance.app.receipts import HomeReceipts
 from countenance.app.requests import Requests, finish_decisions
@@ -27,7 +28,7 @@ from countenance.pipeline.clients import Contracts
 from countenance.pipeline.duplicates import Duplicates, find_duplicates
 from countenance.pipeline.erase import Eraser, ErasureReport
 from countenance.pipeline.grant import Registrar
-from countenance.pipeline.ingest import Ingest, IngestReport, Progress
+from countenance.pipeline.ingest import Again, Ingest, IngestReport, Progress
 from countenance.pipeline.look import Looked, Looker
 from countenance.pipeline.orders import Orders
 from countenance.pipeline.persons import People
@@ -38,7 +39,7 @@ from countenance.pipeline.sweep import sweep
 from countenance.records.sources import Source
 from countenance.rights.grants import ERASE_WITHIN_DAYS, check_grant
 from countenance.rights.subjects import read_subjects
-from countenance.types import GrantState, HomeKind, Odds, SearchResult
+from countenance.types import SUBJECT_BASES, GrantState, HomeKind, Odds, SearchResult
 
 if TYPE_CHECKING:
     from countenance.calibrate.calibration import Calibration
@@ -104,6 +105,11 @@ class Home:
     def parts(self) -> Parts:
         """Stores and engines, wired; the way in for the command line, the service and tests."""
         return open_parts(self.path, self._manifest)
+
+    @cached_property
+    def guests(self) -> Guests:
+        """Guests of events: links, consent, their pictures, withdrawing (docs/guests.md)."""
+        return Guests(self)
 
     @cached_property
     def requests(self) -> Requests:
@@ -314,24 +320,46 @@ class Home:
     ) -> IngestReport:
         parts = self.parts
         finish_decisions(self)
-        subjects = (
-            open_subjects(parts.stores, source, parts.embedder, parts.calibration)
-            if source.grant.basis in {"consent", "licence"}
-            else None
-        )
         with Looker(workers=worker_count(workers), **parts.looking()) as looker:
-            run = Ingest(
-                stores=parts.stores,
-                looker=looker,
-                embedder=parts.embedder,
-                eraser=parts.eraser,
-                collector=FolderCollector(Path(os.fsdecode(source.location))),
-                source=source,
-                subjects=subjects,
-                kept_out=parts.kept_out,
-                progress=None if progress is None else lambda p: progress(source.name, p),
-            )
+            run = self._ingest_run(source, looker, None if progress is None else lambda p: progress(source.name, p))
             return run.run(prune=prune)
+
+    def search_for_guests(
+        self, name: str, *, workers: int | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> Again:
+        """The source's pictures were looked at for every guest who waits for it (docs/guests.md). Safe to kill.
+
+        Args: workers: as of `ingest`; progress: called with (pictures looked at, of how many).
+        Raises: NotFound, PolicyDenied, HomeBusy (an ingest runs), LogUnwritable, StorageFailed.
+        """
+        source, parts = self.source(name), self.parts.followed()
+        with parts.ingest_lock():
+            parts.blobs.sweep()
+            sweep(parts.stores)
+            self.orders.finish()
+            finish_decisions(self)
+            with Looker(workers=worker_count(workers), **parts.looking()) as looker:
+                run = self._ingest_run(source, looker, None)
+                told = None if progress is None else lambda so_far, of: progress(so_far.pictures, of)
+                return self.guests.desk.search_for(source, run, told)
+
+    def _ingest_run(self, source: Source, looker: Looker, progress: Callable[[Progress], None] | None) -> Ingest:
+        parts = self.parts
+        return Ingest(
+            stores=parts.stores,
+            looker=looker,
+            embedder=parts.embedder,
+            eraser=parts.eraser,
+            collector=FolderCollector(Path(os.fsdecode(source.location))),
+            source=source,
+            subjects=(
+                open_subjects(parts.stores, source, parts.embedder, parts.calibration)
+                if source.grant.basis in SUBJECT_BASES
+                else None
+            ),
+            kept_out=parts.kept_out,
+            progress=progress,
+        )
 
     def _rejected(self, names: Sequence[str]) -> Iterator[tuple[str, str, str, str]]:
         for name in names:

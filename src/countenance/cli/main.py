@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "evaluate": "evaluate",
     "duplicates": "duplicates",
     "client": "client",
+    "guest": "guest",
     "person": "person",
     "order": "order",
     "erase": "erase",

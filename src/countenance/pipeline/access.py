@@ -7,9 +7,6 @@ face on record reaches into it.
 
 from __future__ import annotations
 
-import hashlib
-import os
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,8 +14,8 @@ from typing import Final
 
 from countenance.align.thumbnail import MARGIN
 from countenance.errors import KeyDestroyed, NotFound, SealBroken
-from countenance.pipeline.ingest import MAX_BYTES
 from countenance.pipeline.look import Looker, Veil
+from countenance.pipeline.originals import read_original
 from countenance.pipeline.sealing import crop_binding
 from countenance.pipeline.stores import Stores
 from countenance.pipeline.suppress import address_of
@@ -97,22 +94,11 @@ def _place(place: FoundFace, faces: Sequence[FoundFace]) -> HeldPlace:
 
 
 def _veiled(looker: Looker, place: FoundFace, veil: Veil) -> bytes | None:
-    data = _read(os.path.join(place.location, place.place))  # noqa: PTH118  # bytes: a file name need not be UTF-8
-    if data is None or hashlib.sha256(data).digest() != place.sha256:
+    data = read_original(place.location, place.place, place.sha256)
+    if data is None:
         return None
     looked = looker.look_one(data, preview_px=PREVIEW_PX, veil=veil)
     return None if isinstance(looked, Rejected) else looked.preview
-
-
-def _read(path: bytes) -> bytes | None:
-    """The bytes of a plain file; never through a link, never from what may block."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            about = os.fstat(descriptor)
-            return file.read() if stat.S_ISREG(about.st_mode) and about.st_size <= MAX_BYTES else None
-    except OSError:  # it has gone or may not be read: the answer says that the picture is not there
-        return None
 
 
 def _thumbnail(stores: Stores, mine: dict[FaceId, FoundFace], others: Sequence[Box]) -> bytes | None:

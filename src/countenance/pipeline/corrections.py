@@ -10,6 +10,7 @@ from countenance.errors import WrongUse
 from countenance.pipeline.persons import People
 from countenance.pipeline.sealing import subject_name_binding
 from countenance.pipeline.stores import Stores
+from countenance.pipeline.subjects import key_of
 from countenance.types import FaceId
 
 
@@ -47,7 +48,7 @@ def put_right(stores: Stores, tenant: str, faces: Sequence[FaceId], details: Map
         mine = set(records.corrections.subjects_of(faces))
         names = {
             subject.id: stores.keys.seal(
-                source.grant_key or b"", subject_name_binding(subject.uid), details["rename"].encode()
+                key_of(source, subject), subject_name_binding(subject.uid), details["rename"].encode()
             )
             for source in sources
             for subject in records.sources.subjects(source.grant.id)

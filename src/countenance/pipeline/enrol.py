@@ -10,7 +10,7 @@ import secrets
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,7 +23,7 @@ from countenance.pipeline.look import Looked, iou
 from countenance.pipeline.refresh import space_id_of
 from countenance.pipeline.sealing import crop_binding, crop_hash_binding, pack_vector, template_binding
 from countenance.pipeline.stores import Stores, salted_hash
-from countenance.pipeline.subjects import SubjectMatcher
+from countenance.pipeline.subjects import Subjects
 from countenance.pipeline.suppress import SAME_BOX_IOU, KeptBox, KeptOut, Seen
 from countenance.policy.gate import Decision
 from countenance.protocols import Embedder
@@ -102,6 +102,10 @@ class _Candidate:
     def needs_template(self) -> bool:
         return self.refusal is None and (self.known is None or self.known.template is None)
 
+    def refuse(self, reason: FaceRefusal) -> None:
+        """No class may have it, where none had said why before."""
+        self.outcome = {class_id: before or reason for class_id, before in self.outcome.items()}
+
     def row(self, space_id: int) -> FaceRow:
         """As it is recorded: of a face that no class may have, the box and the reason alone."""
         enrolments = tuple(
@@ -130,7 +134,7 @@ class Enroller:
     stores: Stores
     embedder: Embedder
     source: Source
-    subjects: SubjectMatcher | None  # of a consent or licence grant
+    subjects: Subjects | None  # of a consent or licence grant
     kept_out: KeptOut
 
     def embeddable(self) -> frozenset[ClassId]:
@@ -233,18 +237,25 @@ class Enroller:
     def _tie(self, candidates: Sequence[_Candidate], permit: Permit | None) -> None:
         """Consent and licence: only faces tied to a subject go on. The templates for the check are dropped here."""
         assert self.subjects is not None
-        open_to_it = [c for c in candidates if c.refusal is None]
+        subjects = self.subjects.now()
+        for candidate in candidates:
+            candidate.subject_id = _tied_already(candidate, subjects.ids)
+        open_to_it = [c for c in candidates if c.refusal is None and c.subject_id is None]
         if not open_to_it or permit is None:
+            return
+        if not subjects.ids:  # guests are yet to come: nothing need be embedded to know
+            for candidate in open_to_it:
+                candidate.refuse(FaceRefusal.NOT_A_SUBJECT)
             return
         check, _ = self.stores.policy.decide(
             self.stores.ask(Act.SUBJECT_CHECK), classes=permit.classes,
             record={"source": self.source.uid, "faces": len(open_to_it)},
         )  # fmt: skip
-        crops = np.stack([c.aligned.crop_for(self.subjects.embedder.crop) for c in open_to_it])
-        for candidate, subject in zip(open_to_it, self.subjects.tie(crops, check), strict=True):
+        crops = np.stack([c.aligned.crop_for(subjects.embedder.crop) for c in open_to_it])
+        for candidate, subject in zip(open_to_it, subjects.tie(crops, check), strict=True):
             candidate.subject_id = subject
             if subject is None:
-                candidate.outcome = {c: r or FaceRefusal.NOT_A_SUBJECT for c, r in candidate.outcome.items()}
+                candidate.refuse(FaceRefusal.NOT_A_SUBJECT)
 
     def _keep_out_persons(self, candidates: Sequence[_Candidate], permit: Permit | None) -> None:
         """Faces of people who asked to be kept out go no further. The templates for the check are dropped there."""
@@ -258,7 +269,7 @@ class Enroller:
         kept_out = self.kept_out.persons([c.aligned for c in open_to_it], check)
         for candidate, refused in zip(open_to_it, kept_out, strict=True):
             if refused:
-                candidate.outcome = {c: r or FaceRefusal.OPTED_OUT for c, r in candidate.outcome.items()}
+                candidate.refuse(FaceRefusal.OPTED_OUT)
 
     def _hash_crops(self, candidates: Sequence[_Candidate]) -> None:
         """Faces with a template get the hash of their crop, sealed under their key. Others must have none."""
@@ -298,6 +309,14 @@ def _standing_refusal(known: FaceRow | None) -> FaceRefusal | None:
     """What a person had done about this very face: it holds in every class, for as long as its record stands."""
     stands = (FaceRefusal.ERASED, FaceRefusal.OPTED_OUT, FaceRefusal.RESTRICTED)
     return next((e.refusal for e in known.enrolments if e.refusal in stands), None) if known is not None else None
+
+
+def _tied_already(candidate: _Candidate, subjects: Collection[int]) -> int | None:
+    """The subject that the face is tied to in one of these classes: that stands for as long as the subject does."""
+    if candidate.known is None or candidate.known.template is None:
+        return None
+    ties = (e.subject_id for e in candidate.known.enrolments if e.refusal is None and e.class_id in candidate.outcome)
+    return next((subject for subject in ties if subject in subjects), None)
 
 
 def quality_refusal(aligned: AlignedFace) -> FaceRefusal | None:

@@ -25,6 +25,8 @@ from countenance.pipeline.receipts import rfc3339, sign_receipt
 from countenance.pipeline.refresh import LiveIndex, snapshot
 from countenance.pipeline.stores import Stores
 from countenance.records.erasures import Erasure, HiddenFace, Suppression, Target
+from countenance.records.guest_erasures import GUEST
+from countenance.records.guests import Guest
 from countenance.records.receipts import Receipt
 from countenance.records.sources import Source
 from countenance.records.support import Due
@@ -111,6 +113,18 @@ class Eraser:
     def source(self, source: Source, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
         """A source, its grant and evidence are erased, with every picture that stands in no other source."""
         return self._erase(self.target_of(source, authority), dry_run=dry_run)
+
+    def guest(self, guest: Guest) -> ErasureReport:
+        """A guest withdraws: reference, consent with its photograph, and each template that rests on it are erased.
+
+        So does whoever has the same subject, which is the same person. Their faces are tied to no subject from then on.
+        """
+        return self._erase(Target(GUEST, guest.uid, "the guest's own withdrawal", guests=[guest.id]))
+
+    def earlier_guest(self, guest: Guest) -> ErasureReport | None:
+        """The account of what the guest's withdrawal erased; None: it was not theirs that did."""
+        earlier = self.stores.records.erasures.earlier(GUEST, guest.uid)
+        return None if earlier is None else self._account(earlier)
 
     def target_of(self, source: Source, authority: str | None) -> Target:
         """What `source` takes."""
@@ -237,6 +251,8 @@ class Eraser:
         scan.look_for_keys(self.stores, persons)
         records.forget_persons(erasure)
         records.forget_pictures(erasure)
+        if erasure.scope == GUEST:
+            pending.update(self._remove_subject(erasure))
         if erasure.source_id is not None:
             pending.update(self._remove_source(erasure.source_id))
         if erasure.scope in _BY_PLACE and erasure.counts["placements"]:
@@ -253,6 +269,15 @@ class Eraser:
         pending = set(self.stores.segments.remove(rows).pending)
         pending.update(self.stores.blobs.delete_many([face.uid for face in faces if face.key_id]).pending)
         pending.update(self.stores.keys.destroy([key for face in faces for key in face.keys]).pending)
+        return pending
+
+    def _remove_subject(self, erasure: Erasure) -> set[str]:
+        blobs, keys = self.stores.records.guests.holdings(erasure.about)
+        pending = set(self.stores.blobs.delete_many(blobs).pending)
+        pending.update(self.stores.keys.destroy(keys).pending)
+        scan.look_for_keys(self.stores, keys, blobs)
+        self.stores.records.guests.forget(erasure.about)
+        snapshot(self.stores, self.live.space)  # faces that another grant's class has too leave this one's
         return pending
 
     def _remove_source(self, source_id: int) -> set[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from countenance.errors import GrantInvalid, WrongUse
 from countenance.permits import Act
@@ -29,7 +30,7 @@ from countenance.protocols import Embedder
 from countenance.records.sources import NewGrant, SealedSubject, Source
 from countenance.rights.grants import GrantTerms
 from countenance.rights.subjects import SubjectLine
-from countenance.types import AlignedFace, Vectors
+from countenance.types import AlignedFace, KeyId, Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +66,17 @@ class Registrar:
         with self.stores.naming_keys():
             key = self.stores.keys.create()[0] if evidence is not None or subjects else None
             blobs: dict[str, bytes] = {}
-            evidence_name, evidence_sha256 = None, None
+            evidence_sha256 = None
             if evidence is not None and key is not None:
-                evidence_name = f"evidence-{grant_uid}"
-                evidence_sha256 = self._seal_file(blobs, key, evidence_name, str(grant_uid), evidence)
+                evidence_sha256 = _seal_evidence(self.stores, blobs, key, str(grant_uid), read_evidence(evidence))
+            space_id = space_id_of(self.stores, self.embedder.space)
             sealed = [
-                self._seal_subject(blobs, key or b"", line, vector)
+                seal_subject(
+                    self.stores, blobs, key or b"", uid=str(uuid.uuid4()), name=line.name,
+                    evidence=read_evidence(line.evidence), vector=vector, space_id=space_id,
+                )
                 for line, vector in zip(subjects, templates, strict=True)
-            ]
+            ]  # fmt: skip
             self.stores.keys.create(0, blobs=blobs)
             self.stores.blobs.put_many(blobs)
             self.stores.log.append("source.added", self._record(uid, grant_uid, terms, evidence_sha256, sealed))
@@ -96,32 +100,13 @@ class Registrar:
                     retention=terms.retention,
                     key_id=key,
                     evidence_sha256=evidence_sha256,
-                    evidence_blob=evidence_name,
+                    evidence_blob=evidence_name(str(grant_uid)) if evidence_sha256 else None,
                 ),
                 subjects=sealed,
             )
             self.stores.keys.made([key] if key else [], blobs=blobs)
         self.stores.records.sources.ensure_class(source.grant, source.jurisdictions)
         return source
-
-    def _seal_subject(
-        self, blobs: dict[str, bytes], key: bytes, line: SubjectLine, vector: np.typing.NDArray[np.float32]
-    ) -> SealedSubject:
-        uid = str(uuid.uuid4())
-        sha256 = self._seal_file(blobs, key, f"evidence-{uid}", uid, line.evidence)
-        return SealedSubject(
-            uid=uid,
-            name=self.stores.keys.seal(key, subject_name_binding(uid), line.name.encode()),
-            evidence_sha256=sha256,
-            evidence_blob=f"evidence-{uid}",
-            template=self.stores.keys.seal(key, subject_template_binding(uid), pack_vector(vector)),
-            space_id=space_id_of(self.stores, self.embedder.space),
-        )
-
-    def _seal_file(self, blobs: dict[str, bytes], key: bytes, name: str, owner: str, path: Path) -> str:
-        data = read_evidence(path)
-        blobs[name] = self.stores.keys.seal(key, evidence_binding(owner), data)
-        return hashlib.sha256(data).hexdigest()
 
     def _record(
         self, uid: uuid.UUID, grant_uid: uuid.UUID, terms: GrantTerms, evidence: str | None,
@@ -142,6 +127,43 @@ class Registrar:
         }
 
 
+def seal_subject(
+    stores: Stores,
+    blobs: dict[str, bytes],
+    key: KeyId,
+    *,
+    uid: str,
+    name: str,
+    evidence: bytes,
+    vector: NDArray[np.float32],
+    space_id: int,
+    own_key: bool = False,
+) -> SealedSubject:
+    """A subject under `key`, to be recorded; its sealed evidence joins `blobs`, to be stored.
+
+    Args: vector: (D,) the reference; own_key: the key is this subject's alone, and goes with it.
+    """
+    return SealedSubject(
+        uid=uid,
+        name=stores.keys.seal(key, subject_name_binding(uid), name.encode()),
+        evidence_sha256=_seal_evidence(stores, blobs, key, uid, evidence),
+        evidence_blob=evidence_name(uid),
+        template=stores.keys.seal(key, subject_template_binding(uid), pack_vector(vector)),
+        space_id=space_id,
+        key_id=key if own_key else None,
+    )
+
+
+def evidence_name(owner: str) -> str:
+    """The name of the blob that holds the evidence of a grant or subject."""
+    return f"evidence-{owner}"
+
+
+def _seal_evidence(stores: Stores, blobs: dict[str, bytes], key: KeyId, owner: str, data: bytes) -> str:
+    blobs[evidence_name(owner)] = stores.keys.seal(key, evidence_binding(owner), data)
+    return hashlib.sha256(data).hexdigest()
+
+
 def reference_templates(
     stores: Stores,
     looker: Looker,
@@ -155,23 +177,27 @@ def reference_templates(
     if not subjects:
         return np.empty((0, embedder.space.dimension), np.float32)
     found = [reference_face(looker, line) for line in subjects]
-    _refuse_kept_out(stores, kept_out, tenant, subjects, found)
-    crops = np.stack([face.crop_for(embedder.crop) for _, face in found])
+    for line, refused in zip(subjects, references_kept_out(stores, kept_out, tenant, found), strict=True):
+        if refused:
+            raise GrantInvalid(
+                f"{whose_reference(line)} is not permitted", "leave the line out; the data-protection officer knows why"
+            )
+    return embed_references(stores, embedder, [face for _, face in found])
+
+
+def embed_references(stores: Stores, embedder: Embedder, faces: Sequence[AlignedFace]) -> Vectors:
+    """(S, D); a row a face that somebody brought as a subject's, made in memory under a permit of its own."""
+    crops = np.stack([face.crop_for(embedder.crop) for face in faces])
     permit, _ = stores.policy.decide(
-        stores.ask(Act.SUBJECT_CHECK, brought=True), classes=frozenset({BROUGHT}),
-        record={"references": len(subjects)},
-    )  # fmt: skip
+        stores.ask(Act.SUBJECT_CHECK, brought=True), classes=frozenset({BROUGHT}), record={"references": len(faces)}
+    )
     return embedder.embed(crops, permit)
 
 
-def _refuse_kept_out(
-    stores: Stores,
-    kept_out: KeptOut,
-    tenant: str,
-    subjects: Sequence[SubjectLine],
-    found: Sequence[tuple[Seen, AlignedFace]],
-) -> None:
-    """Nobody who is kept out becomes a subject. Raises GrantInvalid: names the line, and no more than that."""
+def references_kept_out(
+    stores: Stores, kept_out: KeptOut, tenant: str, found: Sequence[tuple[Seen, AlignedFace]]
+) -> list[bool]:
+    """For each face that somebody brought as a subject's whether it is kept out: nobody who is becomes a subject."""
     whole = kept_out.whole(tenant, [seen.sha256 for seen, _ in found])
     boxes = kept_out.boxes(tenant, [seen for seen, _ in found])
     refused = [
@@ -185,11 +211,7 @@ def _refuse_kept_out(
         )  # fmt: skip
         persons = kept_out.persons([face for _, face in found], permit)
         refused = [one or other for one, other in zip(refused, persons, strict=True)]
-    for line, each in zip(subjects, refused, strict=True):
-        if each:
-            raise GrantInvalid(
-                f"{whose_reference(line)} is not permitted", "leave the line out; the data-protection officer knows why"
-            )
+    return refused
 
 
 def read_evidence(path: Path) -> bytes:

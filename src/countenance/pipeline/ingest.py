@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -24,11 +24,11 @@ from countenance.pipeline.erase import Eraser
 from countenance.pipeline.look import Looked, Looker
 from countenance.pipeline.refresh import snapshot, space_id_of
 from countenance.pipeline.stores import Stores
-from countenance.pipeline.subjects import SubjectMatcher
+from countenance.pipeline.subjects import Subjects
 from countenance.pipeline.suppress import KeptOut, address_of
 from countenance.protocols import Collector, Embedder, Found
 from countenance.records.batch import Batch, PictureLeaving, PlacementRow, PolicyMoved, RejectionRow
-from countenance.records.pictures import KnownPicture, KnownPlace
+from countenance.records.pictures import KnownPicture, KnownPlace, UntiedPicture
 from countenance.records.sources import Source
 from countenance.rights.grants import HOUSEHOLD_LIMIT
 from countenance.types import Basis, ClassId, FaceRefusal, Rejected, RejectReason
@@ -92,6 +92,16 @@ class IngestReport:
         return {name: (dict(v) if isinstance(v := getattr(self, name), Mapping) else v) for name in self.__slots__}
 
 
+@dataclass(frozen=True, slots=True)
+class Again:
+    """How far a second look at recorded pictures has come."""
+
+    pictures: int
+    unread: int  # of these, could not be read, or hold something else by now
+    faces: int  # found in the others
+    indexed: int  # of these, searchable in a class
+
+
 @dataclass(slots=True)
 class _Tally:
     files: int = 0
@@ -147,7 +157,7 @@ class Ingest:
         eraser: Eraser,
         collector: Collector,
         source: Source,
-        subjects: SubjectMatcher | None,
+        subjects: Subjects | None,
         kept_out: KeptOut,
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
@@ -179,27 +189,14 @@ class Ingest:
         StorageFailed: a disk is full or read-only; what was committed stays, and running again goes on from there.
         """
         started = time.monotonic()
-        self._eraser.resume()
-        standing = _Standing(self._decide_collect, self._stores.records.sources.policy_version)
-        standing.permit()
-        self._run_id, killed = self._stores.records.pictures.begin_run(self._source.id, self._stores.clock())
-        if killed:
-            self._erase_due_of_killed_run()
+        standing = self._begin()
         if self._progress is not None:
             self._total = sum(1 for _ in self._collector.walk(standing.permit()))
-        space_id_of(self._stores, self._enroller.embedder.space)  # made once, and not by each of the recorders
         with ThreadPoolExecutor(RECORDINGS, "record") as self._recorder:
-            for job, looked in self._looker.look_many(self._jobs(standing)):
-                self._ready.append((job, looked))
-                self._ready_faces += len(looked.faces) if isinstance(looked, Looked) else 0
-                self._flush_if_due()
-            self._flush()
-            self._await_recordings()
+            self._take(self._jobs(standing))
             self._report_progress()
         vanished = self._prune(prune=prune)
-        self._stores.records.pictures.end_run(self._source.id, self._run_id, self._stores.clock())
-        snapshot(self._stores, self._enroller.embedder.space)
-        self._stores.records.changes.compact_if_due()
+        self._end(whole=True)
         report = self._report(vanished, time.monotonic() - started)
         self._stores.log.append(
             "ingest.ended",
@@ -209,6 +206,51 @@ class Ingest:
             },
         )
         return report
+
+    def look_again(self, parts: Iterable[Sequence[UntiedPicture]], done: Callable[[Again], None]) -> Again:
+        """These recorded pictures are looked at once more, as the grant's subjects stand by now. Nothing new is taken.
+
+        A file that can't be read, or holds something else by now, is left to the next ingest.
+        Args: parts: pictures of the source; done: told after each part, when all of it is recorded.
+        Raises: as `run`.
+        """
+        standing = self._begin()
+        pictures = 0
+        with ThreadPoolExecutor(RECORDINGS, "record") as self._recorder:
+            for part in parts:
+                self._take(self._jobs_again(part, standing))
+                pictures += len(part)
+                done(self._looked_again(pictures))
+        self._end(whole=False)
+        return self._looked_again(pictures)
+
+    def _looked_again(self, pictures: int) -> Again:
+        tally = self._tally
+        return Again(pictures, pictures - tally.again, tally.faces, tally.indexed)
+
+    def _begin(self) -> _Standing:
+        self._eraser.resume()
+        standing = _Standing(self._decide_collect, self._stores.records.sources.policy_version)
+        standing.permit()
+        self._run_id, killed = self._stores.records.pictures.begin_run(self._source.id, self._stores.clock())
+        if killed:
+            self._erase_due_of_killed_run()
+        space_id_of(self._stores, self._enroller.embedder.space)  # made once, and not by each of the recorders
+        return standing
+
+    def _take(self, jobs: Iterator[tuple[Job, bytes]]) -> None:
+        """All of these are looked at and recorded."""
+        for job, looked in self._looker.look_many(jobs):
+            self._ready.append((job, looked))
+            self._ready_faces += len(looked.faces) if isinstance(looked, Looked) else 0
+            self._flush_if_due()
+        self._flush()
+        self._await_recordings()
+
+    def _end(self, *, whole: bool) -> None:
+        self._stores.records.pictures.end_run(self._source.id, self._run_id, self._stores.clock(), whole=whole)
+        snapshot(self._stores, self._enroller.embedder.space)
+        self._stores.records.changes.compact_if_due()
 
     # --- gate 1: collect -----------------------------------------------------------------------------------------
     def _decide_collect(self) -> Permit:
@@ -294,6 +336,26 @@ class Ingest:
         yield from self._new_jobs(read)
         self._stores.records.pictures.seen(self._run_id, seen, seen_rejected)
         self._report_progress()
+
+    def _jobs_again(self, pictures: Sequence[UntiedPicture], standing: _Standing) -> Iterator[tuple[Job, bytes]]:
+        """The looks to take at recorded pictures, of those that are still where they stood."""
+        known = self._known([picture.sha256 for picture in pictures])
+        for picture in pictures:
+            data = self._read_again(picture, standing)
+            if data is not None and picture.sha256 in known:
+                job = Job(picture.sha256, list(picture.places), known[picture.sha256])
+                self._in_flight[picture.sha256] = job
+                yield job, data
+
+    def _read_again(self, picture: UntiedPicture, standing: _Standing) -> bytes | None:
+        collectable = self._stores.policy.consider(self._stores.ask(Act.COLLECT)).allowed
+        for place in picture.places:
+            if place.class_id in collectable:
+                found = Found(place.place.decode("utf-8", "surrogateescape"), place.size, place.mtime_ns)
+                data = self._collector.read(found, standing.permit(), max_bytes=MAX_BYTES)
+                if isinstance(data, bytes) and hashlib.sha256(data).digest() == picture.sha256:
+                    return data
+        return None
 
     @staticmethod
     def _unchanged(before: KnownPlace, found: Found, class_id: ClassId) -> bool:

@@ -16,7 +16,7 @@ from countenance.pipeline.grant import read_evidence, reference_templates
 from countenance.pipeline.look import Looker
 from countenance.pipeline.sealing import pack_vector, subject_template_binding
 from countenance.pipeline.stores import Stores
-from countenance.pipeline.subjects import subject_name
+from countenance.pipeline.subjects import key_of, subject_name
 from countenance.pipeline.suppress import KeptOut
 from countenance.protocols import Embedder
 from countenance.records.reindexes import Reindex
@@ -69,7 +69,7 @@ def enrol_again(
             )
         for (subject, _), row in zip(mine, rows, strict=True):
             binding = subject_template_binding(subject.uid)
-            sealed[subject.id] = space_id, stores.keys.seal(source.grant_key or b"", binding, pack_vector(row))
+            sealed[subject.id] = space_id, stores.keys.seal(key_of(source, subject), binding, pack_vector(row))
     stores.log.append(
         "source.references",
         {

@@ -51,6 +51,8 @@ class _Gathered:
     faces: dict[str, None] = field(default_factory=dict)  # uids, in order
     pictures: dict[str, None] = field(default_factory=dict)
     gone_sources: set[str] = field(default_factory=set)
+    guests: dict[str, None] = field(default_factory=dict)  # uids of those who withdrew
+    closed_links: dict[str, datetime] = field(default_factory=dict)
     grants: dict[str, dict[str, datetime | None]] = field(default_factory=dict)  # source -> times of its grant
     suppressions: list[dict[str, Any]] = field(default_factory=list)
     requests: GatheredRequests = field(default_factory=GatheredRequests)
@@ -62,6 +64,8 @@ class _Gathered:
         self.suppressions += act.get("suppressions", ())
         if act.get("source"):
             self.gone_sources.add(act["source"])
+        if act.get("guest"):
+            self.guests[act["guest"]] = None
 
     def take_grant(self, entry: LogEntry) -> None:
         column = _GRANT_STATES[entry.kind]
@@ -88,6 +92,12 @@ def replay(stores: Stores, eraser: Eraser, start: int) -> Replayed:
         if uid in sources:
             stores.records.sources.set_grant_state(sources[uid], **times)
             changed += 1
+    for uid, at in gathered.closed_links.items():
+        stores.records.guests.close(uid, at)
+    for uid in gathered.guests:
+        guest = stores.records.guests.get(uid)
+        if guest is not None and guest.withdrawn_at is None:
+            eraser.guest(guest)
     faces, pictures = stores.records.replays.ids_of(gathered.faces, gathered.pictures)
     if faces or pictures:
         eraser.again(faces, pictures)
@@ -103,6 +113,8 @@ def _gather(stores: Stores, start: int) -> _Gathered:
     for entry in stores.log.entries(start):
         if entry.kind in _GRANT_STATES:
             gathered.take_grant(entry)
+        elif entry.kind == "guest.link_closed":
+            gathered.closed_links[entry.record["link"]] = datetime.fromisoformat(entry.at)
         elif entry.kind in ORDER_KINDS:
             gathered.orders.take(entry)
         elif entry.kind in ACTS or concerns(entry, gathered.requests.withdrawn):

@@ -21,7 +21,7 @@ from countenance.pipeline.suppress import Seen
 from countenance.protocols import Embedder
 from countenance.records.sources import SealedSubject, Source
 from countenance.rights.subjects import SubjectLine
-from countenance.types import AlignedFace, Rejected, Vectors
+from countenance.types import AlignedFace, KeyId, Rejected, Vectors
 
 # A stranger's face is wrongly tied to somebody on the list in 1 of 1,000 faces: stricter than a search, since nobody
 # looks at each tie, and a false one would make a template without consent.
@@ -31,7 +31,7 @@ NAMED: Final = 20  # subjects in one message
 
 @dataclass(frozen=True, slots=True)
 class SubjectMatcher:
-    """The subjects of one grant, opened for one run."""
+    """The subjects of one grant, opened."""
 
     ids: tuple[int, ...]
     templates: Vectors  # (S, D), in memory alone
@@ -39,14 +39,47 @@ class SubjectMatcher:
     embedder: Embedder
 
     def tie(self, crops: NDArray[np.uint8], permit: Permit) -> list[int | None]:
-        """For each crop, as the embedder wants to see it, the id of the subject that it is tied to, or None."""
+        """For each crop, as the embedder wants to see it, the id of the subject that it is tied to, or None.
+
+        There is at least one subject.
+        """
         scores = self.embedder.embed(crops, permit) @ self.templates.T
         best = scores.argmax(axis=1)
         return [self.ids[column] if scores[row, column] >= self.threshold else None for row, column in enumerate(best)]
 
 
-def open_subjects(stores: Stores, source: Source, embedder: Embedder, calibration: Calibration) -> SubjectMatcher:
-    """The matcher of a source's grant. Raises: SpaceMismatch: references were made with another model alone."""
+class Subjects:
+    """The subjects of a source's grant as they stand. Safe to ask from several threads.
+
+    The policy moves with each who comes or goes, and then they are read anew: nothing is tied to a guest who withdrew
+    while a run was under way.
+    """
+
+    def __init__(self, stores: Stores, source: Source, embedder: Embedder, calibration: Calibration) -> None:
+        self._stores = stores
+        self._source = source
+        self._embedder = embedder
+        self._calibration = calibration
+        self._kept: tuple[int, SubjectMatcher] | None = None
+
+    def now(self) -> SubjectMatcher:
+        """Raises: SpaceMismatch: references were made with another model alone."""
+        version = self._stores.records.sources.policy_version()  # first: who comes in between is read a second time
+        kept = self._kept
+        if kept is None or kept[0] != version:
+            matcher = _matcher(self._stores, self._source, self._embedder, self._calibration)
+            kept = self._kept = version, matcher
+        return kept[1]
+
+
+def open_subjects(stores: Stores, source: Source, embedder: Embedder, calibration: Calibration) -> Subjects:
+    """The subjects of a source's grant. Raises: SpaceMismatch: references were made with another model alone."""
+    subjects = Subjects(stores, source, embedder, calibration)
+    subjects.now()
+    return subjects
+
+
+def _matcher(stores: Stores, source: Source, embedder: Embedder, calibration: Calibration) -> SubjectMatcher:
     subjects = stores.records.sources.subjects(source.grant.id)
     space = embedder.space
     space_id = space_id_of(stores, space)
@@ -57,16 +90,19 @@ def open_subjects(stores: Stores, source: Source, embedder: Embedder, calibratio
             f"({space.weights_sha256[:12]})",
             f"enrol them again from the same list: countenance source references {source.name} LIST.csv",
         )
-    packed = [
-        stores.keys.open(
-            source.grant_key or b"", subject_template_binding(subject.uid), subject.reference_in(space_id) or b""
-        )
+    items = [
+        (key_of(source, subject), subject_template_binding(subject.uid), subject.reference_in(space_id) or b"")
         for subject in subjects
     ]
-    threshold, _ = calibration.threshold(len(subjects), FALSE_TIES)
-    return SubjectMatcher(
-        tuple(subject.id for subject in subjects), unpack_vectors(packed, space.dimension), threshold, embedder
-    )
+    opened = zip(subjects, stores.keys.open_many(items), strict=True)
+    there = {subject.id: plain for subject, plain in opened if plain is not None}  # None: withdrew since it was read
+    threshold, _ = calibration.threshold(len(there), FALSE_TIES)
+    return SubjectMatcher(tuple(there), unpack_vectors(list(there.values()), space.dimension), threshold, embedder)
+
+
+def key_of(source: Source, subject: SealedSubject) -> KeyId:
+    """The key under which a subject of the source's grant is sealed."""
+    return subject.key_id or source.grant_key or b""
 
 
 def without_reference(stores: Stores, source: Source, space_id: int) -> tuple[str, ...]:
@@ -80,7 +116,7 @@ def without_reference(stores: Stores, source: Source, space_id: int) -> tuple[st
 
 def subject_name(stores: Stores, source: Source, subject: SealedSubject) -> str:
     """As the grant's list had it."""
-    return stores.keys.open(source.grant_key or b"", subject_name_binding(subject.uid), subject.name).decode()
+    return stores.keys.open(key_of(source, subject), subject_name_binding(subject.uid), subject.name).decode()
 
 
 def some_names(names: Sequence[str]) -> str:

@@ -35,6 +35,7 @@ class Ask:
     seat: str = "owner"
     brought: bool = False  # about pictures that the asker brings, and no gallery
     request: bool = False  # for a pictured person whose request is verified, about their own pictures alone
+    guest: bool = False  # to show a guest of the source the pictures in which their own face is a subject's
     client: str | None = None  # uuid of the client that asks, or any other word for one that there is not; None: nobody
 
 
@@ -93,6 +94,7 @@ class Facts:
             "household_full": ask.household_full,
             "brought": self.class_id == BROUGHT,
             "request": ask.request,
+            "guest": ask.guest,
             "grant": {
                 "recorded": self.class_id != BROUGHT,
                 "state": str(self.state),

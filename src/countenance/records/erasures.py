@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from countenance.records import schema as t
 from countenance.records.changes import note_changes
 from countenance.records.database import Database
+from countenance.records.guest_erasures import GUEST, guest_subjects, withdraw_guests
 from countenance.records.mentions import drop_mentions, forget_persons, hide_persons
 from countenance.records.queries import chunks
 from countenance.records.receipts import Receipt, keep_receipt
@@ -70,7 +71,7 @@ class Suppression:
 class Target:
     """What an erasure is to take. All of it is hidden in one commit, which also finds out what that comes to."""
 
-    scope: str  # face, picture, source, person, jurisdiction, request, order, vanished, replaced
+    scope: str  # face, picture, source, person, jurisdiction, request, order, guest, vanished, replaced
     about: str | None = None  # uid or code of what it names; None: an ingest found it due
     authority: str | None = None  # on whose word
     faces: Sequence[FaceId] = ()  # single faces
@@ -78,6 +79,7 @@ class Target:
     source_id: int | None = None  # every placement of it, and each picture that has no other
     places: Callable[[frozenset[str]], bool] | None = None  # every placement in such jurisdictions, likewise
     persons: Sequence[int] = ()
+    guests: Sequence[int] = ()  # they withdraw: what their consent brought goes
     named: bytes | None = None  # keyed digest of a source's name
     suppressions: Sequence[Suppression] = ()
     keep_out: Callable[[str, bytes], Suppression] | None = None  # of (tenant, sha256) of each picture found due
@@ -227,21 +229,27 @@ class Erasures:
         """(blob names, key ids, policy classes) of a source's grants: evidence and subjects' evidence."""
         with self._db.read() as connection:
             grants = connection.execute(t.grants.select().where(t.grants.c.source_id == source_id)).all()
-            proofs = connection.scalars(
-                sa.select(t.subjects.c.evidence_blob).join(t.grants).where(t.grants.c.source_id == source_id)
+            subjects = connection.execute(
+                sa.select(t.subjects.c.evidence_blob, t.subjects.c.key_id)
+                .join(t.grants)
+                .where(t.grants.c.source_id == source_id)
             ).all()
             classes = connection.scalars(
                 sa.select(t.policy_classes.c.id).join(t.grants).where(t.grants.c.source_id == source_id)
             ).all()
-        blobs = [grant.evidence_blob for grant in grants if grant.evidence_blob] + list(proofs)
-        return blobs, [grant.key_id for grant in grants if grant.key_id], list(classes)
+        blobs = [grant.evidence_blob for grant in grants if grant.evidence_blob]
+        blobs += [subject.evidence_blob for subject in subjects]
+        return blobs, [row.key_id for row in (*grants, *subjects) if row.key_id], list(classes)
 
     def forget_source(self, source_id: int) -> None:
-        """The source, its grants, subjects, classes, runs and rejections are gone from the records."""
+        """The source, its grants, subjects, guests, classes, runs and rejections are gone from the records."""
         grants = sa.select(t.grants.c.id).where(t.grants.c.source_id == source_id)
         classes = sa.select(t.policy_classes.c.id).where(t.policy_classes.c.grant_id.in_(grants))
         with self._db.write() as connection:
             connection.execute(t.enrolments.delete().where(t.enrolments.c.class_id.in_(classes)))
+            links = sa.select(t.guest_links.c.id).where(t.guest_links.c.source_id == source_id)
+            connection.execute(t.guests.delete().where(t.guests.c.link_id.in_(links)))
+            connection.execute(t.guest_links.delete().where(t.guest_links.c.source_id == source_id))
             subjects = sa.select(t.subjects.c.id).where(t.subjects.c.grant_id.in_(grants))
             connection.execute(t.subject_templates.delete().where(t.subject_templates.c.subject_id.in_(subjects)))
             connection.execute(t.subjects.delete().where(t.subjects.c.grant_id.in_(grants)))
@@ -253,7 +261,7 @@ class Erasures:
             move_policy_version(connection)
 
     def left(self, erasure: Erasure) -> int:
-        """Rows of faces, pictures and persons that are still the erasure's: 0 once all is forgotten."""
+        """Rows of faces, pictures, persons and a guest that are still the erasure's: 0 once all is forgotten."""
         with self._db.read() as connection:
             return sum(
                 int(
@@ -263,7 +271,7 @@ class Erasures:
                     or 0
                 )
                 for table in (t.faces, t.pictures, t.persons)
-            )
+            ) + len(guest_subjects(connection, erasure.about) if erasure.scope == GUEST else ())
 
     def done(self, erasure: Erasure, at: datetime, receipt: Receipt | None = None) -> None:
         """The erasure is over, and its receipt, if it has one, is kept."""
@@ -340,6 +348,7 @@ def _hide(connection: sa.Connection, target: Target, uid: uuid.UUID, at: datetim
     pictures, single = list(target.pictures), list(target.faces)
     suppressions = list(target.suppressions)
     placements = _placements_of(connection, pictures)
+    single += withdraw_guests(connection, target.guests, at)
     which = _dropped(connection, target)
     if which is not None:
         placements += _count(connection, t.placements, which)

@@ -41,6 +41,7 @@ class VisibleFace:
     key_id: bytes
     pdq: bytes | None  # perceptual hash of the picture; empty: too little to see; None: it has none yet
     crop_hash: bytes | None  # of the face's crop, sealed under `key_id`
+    sha256: bytes  # of the picture's file
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ class Gallery:
             for column in (
                 t.grants.c.key_id, t.cases.c.key_id, t.orders.c.key_id, t.persons.c.key_id, t.requests.c.key_id,
                 t.requests.c.proof_key_id, t.suppressed_persons.c.key_id, t.accounts.c.key_id, t.access_keys.c.seal_id,
-                t.answers.c.key_id, t.pictures.c.key_id,
+                t.answers.c.key_id, t.pictures.c.key_id, t.subjects.c.key_id,
             ):  # fmt: skip
                 yield from connection.scalars(sa.select(column).where(column.is_not(None))).all()
         yield from self._of_indexed_faces(t.faces.c.key_id)
@@ -247,7 +248,7 @@ _VISIBLE: Final = (
         t.faces.c.x1, t.faces.c.y1, t.faces.c.x2, t.faces.c.y2,
         t.faces.c.quality, t.faces.c.key_id, t.faces.c.crop_hash,
         t.pictures.c.uid.label("picture_uid"), t.pictures.c.width, t.pictures.c.height, t.pictures.c.taken_at,
-        t.pictures.c.pdq,
+        t.pictures.c.pdq, t.pictures.c.sha256,
         t.placements.c.place,
         t.sources.c.name, t.sources.c.kind, t.sources.c.location,
         t.grants.c.basis,
@@ -281,5 +282,5 @@ def _visible_face(row: Any) -> VisibleFace:
         width=row.width, height=row.height, taken_at=row.taken_at, place=row.place, source=row.name,
         source_kind=row.kind, location=row.location, basis=Basis(row.basis),
         jurisdictions=tuple(row.jurisdictions), key_id=row.key_id, pdq=row.pdq,
-        crop_hash=row.crop_hash,
+        crop_hash=row.crop_hash, sha256=row.sha256,
     )  # fmt: skip

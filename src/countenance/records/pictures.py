@@ -11,7 +11,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from countenance.records import schema as t
-from countenance.records.batch import Batch, Enrolment, FaceRow, PolicyMoved
+from countenance.records.batch import Batch, Enrolment, FaceRow, PlacementRow, PolicyMoved
 from countenance.records.commit import put_pictures, put_placements, put_rejections
 from countenance.records.database import Database
 from countenance.records.packing import unpack_landmarks, unpack_quality
@@ -62,6 +62,15 @@ class KnownPicture:
     corrected: frozenset[str] | None = None  # its jurisdictions, put right on a request
 
 
+@dataclass(frozen=True, slots=True)
+class UntiedPicture:
+    """A picture of a source with a face that is tied to no subject of its grant, and every place of it there."""
+
+    id: int
+    sha256: bytes
+    places: tuple[PlacementRow, ...]
+
+
 class Pictures:
     """Reads and writes of an ingest. One ingest at a time (the home's lock), beside any number of readers."""
 
@@ -78,15 +87,16 @@ class Pictures:
             made = connection.execute(t.runs.insert().values(source_id=source_id, started_at=at))
             return int(made.inserted_primary_key[0]), bool(unended)  # type: ignore[index]  # one row
 
-    def end_run(self, source_id: int, run_id: int, at: datetime) -> None:
+    def end_run(self, source_id: int, run_id: int, at: datetime, *, whole: bool = True) -> None:
         """The run is over; so is every earlier one that was killed, since this one did its work.
 
-        Files that were rejected once and are no longer there are forgotten.
+        Files that were rejected once and are no longer there are forgotten, if the whole source was walked.
         """
         with self._db.write() as connection:
-            connection.execute(
-                t.rejections.delete().where(t.rejections.c.source_id == source_id, t.rejections.c.run_id < run_id)
-            )
+            if whole:
+                connection.execute(
+                    t.rejections.delete().where(t.rejections.c.source_id == source_id, t.rejections.c.run_id < run_id)
+                )
             connection.execute(
                 t.runs.update().where(t.runs.c.id <= run_id, t.runs.c.ended_at.is_(None)).values(ended_at=at)
             )
@@ -175,6 +185,32 @@ class Pictures:
                         corrected=_codes(row.jurisdictions),
                     )
         return found
+
+    def untied(self, source_id: int, after: int, limit: int) -> list[UntiedPicture]:
+        """Pictures of a source, by id and after that one, that hold a face tied to no subject of its grant."""
+        query = sa.select(t.pictures.c.id, t.pictures.c.sha256).where(t.pictures.c.id > after, *_untied(source_id))
+        with self._db.read() as connection:
+            pictures = connection.execute(query.order_by(t.pictures.c.id).limit(limit)).all()
+            places: dict[int, list[PlacementRow]] = {picture.id: [] for picture in pictures}
+            hashes = {picture.id: picture.sha256 for picture in pictures}
+            for part in chunks(list(places)):
+                here = t.placements.select().where(
+                    t.placements.c.source_id == source_id, t.placements.c.picture_id.in_(part)
+                )
+                for row in connection.execute(here.order_by(t.placements.c.id)):
+                    places[row.picture_id].append(
+                        PlacementRow(row.place, row.size, row.mtime_ns, row.class_id, hashes[row.picture_id])
+                    )
+        return [UntiedPicture(each.id, each.sha256, tuple(places[each.id])) for each in pictures]
+
+    def untied_counts(self, source_id: int, up_to: int) -> tuple[int, int]:
+        """(pictures of a source with a face tied to nobody up to the id `up_to`, all of them)."""
+        query = sa.select(sa.func.count()).select_from(t.pictures).where(*_untied(source_id))
+        with self._db.read() as connection:
+            return (
+                int(connection.scalar(query.where(t.pictures.c.id <= up_to)) or 0),
+                int(connection.scalar(query) or 0),
+            )
 
     def household_pictures(self, *, at_least: int = 0) -> int:
         """Pictures that stand in a source under the household basis (limited to 500,000 in a home).
@@ -267,6 +303,21 @@ def _faces_of(connection: sa.Connection, pictures: Sequence[int]) -> Mapping[int
         )
         found.setdefault(row.picture_id, []).append((row.id, face))
     return found
+
+
+def _untied(source_id: int) -> tuple[sa.ColumnElement[bool], ...]:
+    """Which pictures stand in the source and hold a face that is tied to no subject of its grant."""
+    classes = sa.select(t.policy_classes.c.id).join(t.grants).where(t.grants.c.source_id == source_id)
+    return (
+        t.pictures.c.erasure_id.is_(None),
+        sa.exists().where(t.placements.c.picture_id == t.pictures.c.id, t.placements.c.source_id == source_id),
+        sa.exists().where(
+            t.faces.c.picture_id == t.pictures.c.id,
+            t.enrolments.c.face_id == t.faces.c.id,
+            t.enrolments.c.refusal == str(FaceRefusal.NOT_A_SUBJECT),
+            t.enrolments.c.class_id.in_(classes),
+        ),
+    )
 
 
 def _codes(stored: list[str] | None) -> frozenset[str] | None:

@@ -292,6 +292,7 @@ enrolments = sa.Table(
     sqlite_with_rowid=False,
 )
 sa.Index("ix_enrolments_class_id", enrolments.c.class_id, enrolments.c.refusal)
+sa.Index("ix_enrolments_subject_id", enrolments.c.subject_id, sqlite_where=enrolments.c.subject_id.is_not(None))
 
 changes = sa.Table(
     "changes",
@@ -622,6 +623,7 @@ guest_links = sa.Table(
     _uid(),
     sa.Column("digest", sa.LargeBinary(32), nullable=False, unique=True),  # keyed, of the token in the link
     sa.Column("source_id", sa.ForeignKey("sources.id"), nullable=False, index=True),
+    sa.Column("organiser", sa.String(200), nullable=False),  # who is responsible, and how to reach them
     sa.Column("made_at", UtcTime, nullable=False),
     sa.Column("expires_at", UtcTime, nullable=False),
     sa.Column("closed_at", UtcTime),

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -62,7 +62,7 @@ class NewGrant:
 
 @dataclass(frozen=True, slots=True)
 class SealedSubject:
-    """A subject of a grant; name and template are sealed under the grant's key."""
+    """A subject of a grant; name, evidence and template are sealed under `key_id`, or else under the grant's key."""
 
     uid: str
     name: bytes
@@ -73,6 +73,7 @@ class SealedSubject:
     id: int = 0
     second: bytes = b""  # in `second_space`, while the home changes its model
     second_space: int | None = None
+    key_id: bytes | None = None  # a guest's own
 
     def reference_in(self, space_id: int) -> bytes | None:
         """The sealed reference in that space; None: it was never made there, or is gone."""
@@ -124,7 +125,7 @@ class Sources:
         return _source(row)
 
     def subjects(self, grant_id: int) -> tuple[SealedSubject, ...]:
-        """The subjects of a grant, sealed."""
+        """The subjects of a grant, sealed; without guests who have withdrawn."""
         with self._db.read() as connection:
             rows = connection.execute(
                 sa.select(
@@ -133,17 +134,23 @@ class Sources:
                     t.subject_templates.c.space_id.label("second_space"),
                 )
                 .outerjoin(t.subject_templates)
-                .where(t.subjects.c.grant_id == grant_id)
+                .where(t.subjects.c.grant_id == grant_id, ~WITHDRAWN)
                 .order_by(t.subjects.c.id)
             ).all()
         return tuple(
             SealedSubject(
                 uid=str(uuid.UUID(bytes=row.uid)), name=row.name, evidence_sha256=row.evidence_sha256,
                 evidence_blob=row.evidence_blob, template=row.template, space_id=row.space_id, id=row.id,
-                second=row.second or b"", second_space=row.second_space,
+                second=row.second or b"", second_space=row.second_space, key_id=row.key_id,
             )
             for row in rows
         )  # fmt: skip
+
+    def classes_of(self, grant: Grant) -> frozenset[ClassId]:
+        """Every policy class of a grant."""
+        with self._db.read() as connection:
+            query = sa.select(t.policy_classes.c.id).where(t.policy_classes.c.grant_id == grant.id)
+            return frozenset(connection.scalars(query))
 
     # --- writes --------------------------------------------------------------------------------------------------
     def ensure_tenant(self, name: str) -> int:
@@ -180,11 +187,7 @@ class Sources:
                 expires_at=grant.expires_at, erase_within_days=grant.erase_within_days, retention=grant.retention,
             )  # fmt: skip
             for subject in subjects:
-                _insert(
-                    connection, t.subjects, uid=uuid.UUID(subject.uid).bytes, grant_id=grant_id, name=subject.name,
-                    evidence_sha256=subject.evidence_sha256, evidence_blob=subject.evidence_blob,
-                    template=subject.template, space_id=subject.space_id,
-                )  # fmt: skip
+                put_subject(connection, grant_id, subject)
             move_policy_version(connection)
         return self.get(name)
 
@@ -233,6 +236,20 @@ class Sources:
             return {
                 row.id: (row.model, row.weights_sha256, row.dimension) for row in connection.execute(t.spaces.select())
             }
+
+
+WITHDRAWN: Final = sa.exists().where(
+    t.guests.c.subject_id == t.subjects.c.id, t.guests.c.withdrawn_at.is_not(None)
+)  # they stand until the erasure has removed what they lead to
+
+
+def put_subject(connection: sa.Connection, grant_id: int, subject: SealedSubject) -> int:
+    """One more subject of a grant; its id."""
+    return _insert(
+        connection, t.subjects, uid=uuid.UUID(subject.uid).bytes, grant_id=grant_id, name=subject.name,
+        evidence_sha256=subject.evidence_sha256, evidence_blob=subject.evidence_blob, template=subject.template,
+        space_id=subject.space_id, key_id=subject.key_id,
+    )  # fmt: skip
 
 
 _SOURCES = sa.select(

@@ -15,6 +15,7 @@ from countenance.records.database import Database, open_sqlite
 from countenance.records.duplicates import DuplicateReads
 from countenance.records.erasures import Erasures
 from countenance.records.gallery import Gallery
+from countenance.records.guests import Guests
 from countenance.records.orders import Orders
 from countenance.records.persons import Persons
 from countenance.records.pictures import Pictures
@@ -51,6 +52,7 @@ class RecordStore:
     receipts: Receipts
     coverage: Coverage
     accounts: Accounts
+    guests: Guests
 
     def close(self) -> None:
         """No connection is left open."""
@@ -80,6 +82,7 @@ def record_store(database: Database) -> RecordStore:
         Receipts(database),
         Coverage(database),
         Accounts(database),
+        Guests(database),
     )
 
 

@@ -80,10 +80,11 @@ def check_grant(
             f"a grant on the basis of {chosen} needs its evidence",
             "--evidence FILE: the signed form, contract, decision or archive record",
         )
-    if chosen in SUBJECT_BASES and not has_subjects:
+    if chosen in SUBJECT_BASES and not has_subjects and Purpose.EVENT_DELIVERY not in purposes:
         raise GrantInvalid(
             f"a grant on the basis of {chosen} lists its subjects: only their faces become templates",
-            "--subjects FILE: a CSV with the columns name, evidence, reference (see docs/grants.md)",
+            "--subjects FILE: a CSV with the columns name, evidence, reference (see docs/grants.md); or "
+            "--purpose event-delivery, for guests who consent one by one",
         )
     if has_subjects and chosen not in SUBJECT_BASES:
         raise GrantInvalid(f"a grant on the basis of {chosen} has no subjects", "leave --subjects out")

@@ -15,6 +15,7 @@ from countenance.collect.folder import FolderCollector
 from countenance.index.snapshots import Snapshots
 from countenance.pipeline.erase import Eraser
 from countenance.pipeline.grant import Registrar
+from countenance.pipeline.guests import GuestDesk
 from countenance.pipeline.ingest import Ingest, IngestReport
 from countenance.pipeline.refresh import LiveIndex
 from countenance.pipeline.search import Question, Searcher
@@ -112,6 +113,10 @@ class ToyHome:
 
     def ingest(self, name: str = "album", *, prune: bool = False, **more: Any) -> IngestReport:
         """One run over a source."""
+        return self.ingest_run(name, **more).run(prune=prune)
+
+    def ingest_run(self, name: str = "album", **more: Any) -> Ingest:
+        """What `ingest` runs."""
         sweep(self.stores)
         source = self.records.sources.get(name)
         subjects = (
@@ -119,7 +124,7 @@ class ToyHome:
             if source.grant.basis in {"consent", "licence"}
             else None
         )
-        run = Ingest(
+        return Ingest(
             stores=self.stores,
             looker=self.looker,  # type: ignore[arg-type]  # a toy
             embedder=self.embedder,
@@ -129,12 +134,18 @@ class ToyHome:
             subjects=subjects,
             **{"kept_out": self.kept_out, **more},
         )
-        return run.run(prune=prune)
 
     def search(self, *faces: str, **question: Any) -> SearchResult:
         """Leads for a toy face."""
         found, _ = self.searcher.search(picture(*faces), Question(**question))
         return found
+
+    @property
+    def guests(self) -> GuestDesk:
+        """Takes in guests."""
+        return GuestDesk(
+            self.stores, self.looker, self.embedder, self.calibration, self.eraser, self.kept_out,  # type: ignore[arg-type]  # a toy
+        )  # fmt: skip
 
     @property
     def searcher(self) -> Searcher:

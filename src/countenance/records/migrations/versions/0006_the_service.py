@@ -89,6 +89,7 @@ def upgrade() -> None:
         sa.Column("uid", sa.LargeBinary(length=16), nullable=False),
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
         sa.Column("source_id", sa.Integer(), nullable=False),
+        sa.Column("organiser", sa.String(length=200), nullable=False),
         sa.Column("made_at", sa.String(length=32), nullable=False),
         sa.Column("expires_at", sa.String(length=32), nullable=False),
         sa.Column("closed_at", sa.String(length=32), nullable=True),
@@ -137,5 +138,8 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_guests_link_id"), "guests", ["link_id"])
     op.create_index(op.f("ix_guests_subject_id"), "guests", ["subject_id"])
+    op.create_index(
+        op.f("ix_enrolments_subject_id"), "enrolments", ["subject_id"], sqlite_where=sa.text("subject_id IS NOT NULL")
+    )
     op.add_column("subjects", sa.Column("key_id", sa.LargeBinary(length=16), nullable=True))
     op.add_column("pictures", sa.Column("key_id", sa.LargeBinary(length=16), nullable=True))
