@@ -53,6 +53,12 @@ class Audit:
             out.writelines(write_export(log.signer.origin, log.raw_entries(), size, log.checkpoint_of(size)))
         return size
 
+    def lines(self) -> Iterator[str]:
+        """What `export` writes, line by line."""
+        log = self.home.parts.log
+        size = len(log)
+        return write_export(log.signer.origin, log.raw_entries(), size, log.checkpoint_of(size))
+
     # --- witnesses -----------------------------------------------------------------------------------------------
     def trust(self, key: str) -> str:
         """The cosignatures of that witness count; its name. Raises: LogBroken: no verifier key of a witness."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,7 +14,7 @@ import click
 from countenance.cli.base import Command, Session, on_terminal, pass_session
 
 if TYPE_CHECKING:
-    from countenance.app.home import Ingested
+    from countenance.app.home import Home, Ingested
 
 
 @click.command(cls=Command, short_help="Show the main job, over photographs that come with it.")
@@ -23,8 +25,13 @@ if TYPE_CHECKING:
 @click.option("--jurisdiction", metavar="CODE", help="With --pictures: where the people live, such as CA-ON.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("demo-out"), show_default=True,
               metavar="DIR", help="Where the page goes.")  # fmt: skip
+@click.option("--serve/--no-serve", default=None,
+              help="Then serve its pages until Ctrl-C: by default on a terminal, but where CI is set.")  # fmt: skip
 @pass_session
-def command(session: Session, pictures: Path | None, probe: Path | None, jurisdiction: str | None, out: Path) -> None:
+def command(
+    session: Session, pictures: Path | None, probe: Path | None, jurisdiction: str | None, out: Path,
+    serve: bool | None,
+) -> None:  # fmt: skip
     """Show the main job: an album is taken and searched, in a home that is thrown away afterwards.
 
     The photographs that come with Countenance show only people who are dead.
@@ -35,6 +42,8 @@ def command(session: Session, pictures: Path | None, probe: Path | None, jurisdi
     from countenance.cli.ingest import tell as tell_ingest
 
     started = time.monotonic()
+    if serve is None:
+        serve = sys.stdin.isatty() and sys.stdout.isatty() and not os.environ.get("CI") and not session.json
     if pictures is not None:
         probe, jurisdiction = _asked(probe, jurisdiction)
 
@@ -55,21 +64,38 @@ def command(session: Session, pictures: Path | None, probe: Path | None, jurisdi
         else:
             found = (demo.folder_demo(home, pictures, probe, jurisdiction, out, progress, told),)
 
-    def text() -> None:
-        for number, one in enumerate(found, start=3):
-            click.secho(f"{number}. A search for {one.title}", bold=True)
-            search.tell(one.result, most=3)
-            if one.remark:
-                click.echo(one.remark)
-        click.secho(f"\nDone in {time.monotonic() - started:.1f} s; the home is thrown away. Look at:", bold=True)
-        for one in found:
-            click.echo(f"  {one.page}")
-        click.secho("Next, with your own pictures:", bold=True)
-        for step in demo.NEXT:
-            click.echo(f"  # {step.does}\n  {step.command}")
+        def text() -> None:
+            for number, one in enumerate(found, start=3):
+                click.secho(f"{number}. A search for {one.title}", bold=True)
+                search.tell(one.result, most=3)
+                if one.remark:
+                    click.echo(one.remark)
+            fate = "" if serve else "; the home is thrown away"
+            click.secho(f"\nDone in {time.monotonic() - started:.1f} s{fate}. Look at:", bold=True)
+            for one in found:
+                click.echo(f"  {one.page}")
+            click.secho("Next, with your own pictures:", bold=True)
+            for step in demo.NEXT:
+                click.echo(f"  # {step.does}\n  {step.command}")
 
-    document = [{"probe": str(one.probe), "page": str(one.page), **one.result.as_dict()} for one in found]
-    session.answer({"searches": document}, text)
+        document = [{"probe": str(one.probe), "page": str(one.page), **one.result.as_dict()} for one in found]
+        session.answer({"searches": document}, text)
+        if serve:
+            _serve(home, session)
+
+
+def _serve(home: Home, session: Session) -> None:
+    """The pages over the demo's home, until Ctrl-C; then it is thrown away."""
+    from countenance.service.server import Address, free_port_or, serve
+
+    token = home.sign_in.link()
+
+    def started(url: str) -> None:
+        if not session.json:
+            click.secho("\nAnd in a browser, once and within ten minutes:", bold=True)
+            click.echo(f"  {url}/in/{token}\nCtrl-C ends it, and throws the home away.")
+
+    serve(home, Address(port=free_port_or()), started=started)
 
 
 def _asked(probe: Path | None, jurisdiction: str | None) -> tuple[Path, str]:

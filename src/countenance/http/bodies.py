@@ -90,5 +90,5 @@ async def _answer(scope: Scope, send: Send, refused: BodyRefused) -> None:
         return {"type": "http.disconnect"}
 
     document = bare(refused.status, instance=scope["state"]["request_id"], detail=refused.detail)
-    answer = JSONResponse(document, refused.status, {"connection": "close"}, "application/problem+json")
+    answer = JSONResponse(document, int(refused.status), {"connection": "close"}, "application/problem+json")
     await answer(scope, nothing, send)

@@ -76,9 +76,11 @@ class Journal:
 
 
 def configure() -> None:
-    """One JSON line an event, on standard error."""
+    """One JSON line an event, on standard error; on a terminal only what went wrong, since nobody reads JSON there."""
     import logging
     import sys
+
+    level = logging.WARNING if sys.stderr.isatty() else logging.INFO
 
     structlog.configure(
         processors=[
@@ -86,7 +88,7 @@ def configure() -> None:
             structlog.processors.add_log_level,
             structlog.processors.JSONRenderer(),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
@@ -117,4 +119,4 @@ async def _say_sorry(scope: Scope, send: Send, request_id: str) -> None:
         HTTPStatus.INTERNAL_SERVER_ERROR, instance=request_id,
         detail="something went wrong here; the service's log has it under this request's id",
     )  # fmt: skip
-    await JSONResponse(document, HTTPStatus.INTERNAL_SERVER_ERROR, media_type=MEDIA_TYPE)(scope, nothing, send)
+    await JSONResponse(document, int(HTTPStatus.INTERNAL_SERVER_ERROR), media_type=MEDIA_TYPE)(scope, nothing, send)

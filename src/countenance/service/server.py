@@ -13,6 +13,7 @@ import socket
 import ssl
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -103,6 +104,17 @@ def listen(address: Address) -> socket.socket:
     return found
 
 
+def free_port_or(port: int = DEFAULT_PORT) -> int:
+    """That port, or 0 (any) if something listens there already."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(("127.0.0.1", port))
+        except OSError:
+            return 0
+    return port
+
+
 def serve(home: Home, address: Address, *, workers: int = 1, started: Callable[[str], None]) -> None:
     """Serves until told to stop. `started` is called with the address once it listens.
 
@@ -130,7 +142,8 @@ def serve(home: Home, address: Address, *, workers: int = 1, started: Callable[[
             else:
                 config = _config(address, application(home, serving))
                 server = _Telling(config, lambda: started(address.url(listening.getsockname()[1])))
-                server.run(sockets=[listening])
+                with suppress(KeyboardInterrupt):  # the wish to end, said again once it has ended
+                    server.run(sockets=[listening])
                 if not server.started:
                     raise StorageFailed("the service could not start", "its log says why")
         finally:

@@ -1,0 +1,156 @@
+"""The processes that serve: TLS, several workers, one that is killed, a wish to end."""
+
+import json
+import os
+import signal
+import ssl
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+import pytest_socket
+import trustme
+
+from countenance.app.home import open_home
+from countenance.errors import WrongUse
+from countenance.service.server import Address, checked
+from countenance.testing.served import serving
+from countenance.types import HomeKind
+
+pytestmark = pytest.mark.program
+
+
+@pytest.fixture(autouse=True)
+def loopback(no_network):
+    pytest_socket.enable_socket()
+    pytest_socket.socket_allow_hosts(["127.0.0.1", "::1", "localhost"])
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("COUNTENANCE_KEYFILE", str(tmp_path / "key"))
+
+    def make(kind="household"):
+        open_home(tmp_path / "home", kind=kind).close()
+        return tmp_path / "home", tmp_path / "key"
+
+    return make
+
+
+def get(url, context=None, **headers):
+    request = urllib.request.Request(url, headers=headers)
+    with urllib.request.urlopen(request, timeout=30, context=context) as answer:
+        return answer.status, dict(answer.headers.items()), answer.read().decode()
+
+
+def workers(process):
+    """The process ids of those that serve, among its children."""
+    pids = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return {int(pid) for pid in pids if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()}
+
+
+def test_workers_share_the_work_and_one_that_is_killed_is_started_anew(home):
+    with serving(*home(), "--workers", "2") as served:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                assert get(served.url + "/readyz")[0] == 200
+                break
+            except urllib.error.URLError:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        for _ in range(10):
+            get(served.url + "/healthz")
+        counted = [line for line in get(served.url + "/metrics")[2].splitlines() if 'route="/healthz"' in line]
+        assert any(line.startswith("countenance_requests_total") and float(line.split()[-1]) == 10 for line in counted)
+        servers = workers(served.process)
+        assert len(servers) == 2
+        os.kill(min(servers), signal.SIGKILL)
+        deadline = time.monotonic() + 60
+        while not workers(served.process) - servers:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        for _ in range(10):
+            assert get(served.url + "/healthz")[0] == 200
+
+
+def test_a_wish_to_end_ends_it_well(home):
+    with serving(*home()) as served:
+        assert get(served.url + "/healthz")[0] == 200
+        served.process.send_signal(signal.SIGTERM)
+        assert served.process.wait(30) == 0
+
+
+def test_tls_marks_the_cookie_and_answers_to_the_names_of_its_certificate(home, tmp_path):
+    authority = trustme.CA()
+    authority.issue_cert("localhost", "faces.example").private_key_and_cert_chain_pem.write_to_path(
+        tmp_path / "both.pem"
+    )
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    options = ("--tls-certificate", str(tmp_path / "both.pem"), "--tls-key", str(tmp_path / "both.pem"))
+    with serving(*home(), *options) as served:
+        assert served.url.startswith("https://localhost:")
+        _, headers, _ = get(served.url + "/sign-in", context)
+        assert headers["strict-transport-security"]
+        opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), _Stay())
+        cookie = opener.open(served.link, timeout=30).headers["set-cookie"]
+        assert cookie.startswith("__Host-countenance-")
+        assert {"secure", "httponly", "path=/", "samesite=lax"} <= {part.strip().lower() for part in cookie.split(";")}
+        with pytest.raises(urllib.error.HTTPError, match="421"):
+            get(served.url + "/healthz", context, Host="evil.example")
+        get(served.url + "/healthz", context, Host="faces.example")
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    def http_error_303(self, req, fp, code, msg, headers):
+        return fp
+
+
+def test_a_port_that_is_taken_and_a_certificate_that_does_not_fit_are_told(home, tmp_path):
+    import subprocess
+    import sys
+
+    path, key = home()
+    (tmp_path / "junk.pem").write_text("nothing")
+    with serving(path, key) as served:
+        taken = served.url.rsplit(":", 1)[1]
+        for options, told in (
+            (("--port", taken), "address already in use"),
+            (
+                ("--tls-certificate", str(tmp_path / "junk.pem"), "--tls-key", str(tmp_path / "junk.pem")),
+                "can't be read",
+            ),
+            (("--tls-certificate", str(tmp_path / "none.pem")), "go together"),
+            (("--host", "example.org"), "no address to listen on"),
+        ):
+            command = [sys.executable, "-m", "countenance.cli.entry", "--json", "serve", *options]
+            done = subprocess.run(command, capture_output=True, text=True, env=served.env, timeout=60)
+            assert (done.returncode, told in json.loads(done.stdout)["error"]["message"]) == (2, True), done.stdout
+
+
+@pytest.mark.parametrize(("kind", "address", "told"), [
+    (HomeKind.HOUSEHOLD, Address("0.0.0.0", proxy="127.0.0.1", names=("a",)), "on this machine alone"),
+    (HomeKind.ORGANISATION, Address("0.0.0.0"), "without TLS"),
+    (HomeKind.ORGANISATION, Address("0.0.0.0", proxy="127.0.0.1"), "under which name"),
+])  # fmt: skip
+def test_who_is_open_to_others_has_tls_and_a_name_and_is_no_household(kind, address, told):
+    with pytest.raises(WrongUse, match=told):
+        checked(address, kind)
+
+
+def test_another_link_for_a_service_that_runs(home):
+    import subprocess
+    import sys
+
+    with serving(*home()) as served:
+        port = served.url.rsplit(":", 1)[1]
+        command = [sys.executable, "-m", "countenance.cli.entry", "--json", "serve", "--link", "--port", port]
+        done = subprocess.run(command, capture_output=True, text=True, env=served.env, timeout=60)
+        link = json.loads(done.stdout)["link"].replace("127.0.0.1", "localhost")
+        opener = urllib.request.build_opener(_Stay())
+        assert opener.open(link, timeout=30).status == 303
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            opener.open(link, timeout=30)
