@@ -16,6 +16,7 @@ from countenance.errors import (
     LogBroken,
     NotFound,
     PolicyDenied,
+    SignInNeeded,
     StorageFailed,
     WrongUse,
 )
@@ -101,6 +102,18 @@ def test_an_erasure_of_a_source_and_the_end_of_a_grant_hold_after_a_restore(home
         assert source.name == "album"
         assert source.grant.withdrawn_at is not None
         assert Thief(again.parts.keyfile, again.path).find(face_needles("dora")) == {}
+
+
+def test_an_access_key_that_was_revoked_since_does_not_come_back(home, tmp_path):
+    gone, kept = home.access_keys.make("gone"), home.access_keys.make("kept")
+    back_up(home, tmp_path / "b")
+    home.access_keys.revoke(gone.key.key)
+    restore(tmp_path / "b", tmp_path / "again", log=home.path)
+    with open_home(tmp_path / "again") as again:
+        assert again.access_keys.bearer(kept.token).name == "kept"
+        assert gone.key.seal_id not in set(again.parts.keys.ids())
+        with pytest.raises(SignInNeeded):
+            again.access_keys.bearer(gone.token)
 
 
 def test_what_is_erased_while_the_backup_is_made_does_not_come_back(home, tmp_path, monkeypatch):

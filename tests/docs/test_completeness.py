@@ -6,7 +6,7 @@ import tomllib
 import pytest
 
 from countenance import errors, permits, types
-from countenance.app import words
+from countenance.app import identity, words
 from countenance.auditlog.kinds import KINDS
 from countenance.cli.client import CLASSES
 from countenance.cli.source import BASES, PURPOSES
@@ -216,3 +216,8 @@ def test_what_lies_in_a_home_is_on_both_pages(doc):
 def test_every_room_is_in_the_architecture(doc, root):
     rooms = {folder.name for folder in (root / "src" / "countenance").iterdir() if (folder / "__init__.py").is_file()}
     assert set(doc("ARCHITECTURE.md").table("room")) == rooms
+
+
+# --- the service -----------------------------------------------------------------------------------------------------
+def test_every_right_is_documented(doc):
+    assert set(doc("access-keys.md").table("right")) == set(identity.Right)

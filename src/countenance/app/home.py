@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from countenance.app import manifest as manifests
+from countenance.app.access_keys import AccessKeys
 from countenance.app.audit import Audit
 from countenance.app.given import PictureLike, purpose_of, read_picture, source_folder, source_name
 from countenance.app.guests import Guests
@@ -533,6 +534,11 @@ class Home:
     def clients(self) -> Contracts:
         """Organisations that may search here: `add`, `end`, `all`, `get` (docs/clients.md)."""
         return Contracts(self.parts.stores)
+
+    @property
+    def access_keys(self) -> AccessKeys:
+        """Programs that may use the service: `make`, `all`, `get`, `revoke` (docs/access-keys.md)."""
+        return AccessKeys(self)
 
     @property
     def orders(self) -> OrderDesk:

@@ -48,6 +48,7 @@ COMMANDS: Final = {
     "keyring": "keyring",
     "serve": "serve",
     "user": "user",
+    "key": "key",
     "demo": "demo",
     "completion": "completion",
 }

@@ -1,7 +1,8 @@
-"""Doing again what a backup is too old to know: later erasures, opt-outs, orders and withdrawals, from the log.
+"""Doing again what a backup is too old to know: later erasures, opt-outs, orders, withdrawals, revoked keys.
 
-What each needs lies sealed beside its entry (act_detail.py). Everything is gathered first, so that a thousand erasures
-are one, and the last state of a grant is the one that counts. Safe to repeat: what is gone already is passed over.
+All from the log. What each needs beyond its record lies sealed beside its entry (act_detail.py). Everything is gathered
+first, so that a thousand erasures are one, and the last state of a grant is the one that counts. Safe to repeat: what
+is gone already is passed over.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class _Gathered:
     suppressions: list[dict[str, Any]] = field(default_factory=list)
     requests: GatheredRequests = field(default_factory=GatheredRequests)
     orders: GatheredOrders = field(default_factory=GatheredOrders)
+    access_keys: dict[str, datetime] = field(default_factory=dict)  # uids of those revoked, and when
 
     def take(self, act: dict[str, Any]) -> None:
         self.faces.update(dict.fromkeys(act.get("faces", ())))
@@ -86,6 +88,8 @@ def replay(stores: Stores, eraser: Eraser, start: int) -> Replayed:
     suppressions = stores.records.replays.add_suppressions(gathered.suppressions)
     requests = replay_requests(stores, gathered.requests)
     orders = replay_orders(stores, gathered.orders)
+    revoked = [stores.records.access_keys.revoke(uid, at) for uid, at in gathered.access_keys.items()]
+    stores.keys.destroy([key for key in revoked if key is not None])
     sources = {source.uid: source for source in stores.records.sources.all()}
     changed = 0
     for uid, times in gathered.grants.items():
@@ -117,6 +121,8 @@ def _gather(stores: Stores, start: int) -> _Gathered:
             gathered.closed_links[entry.record["link"]] = datetime.fromisoformat(entry.at)
         elif entry.kind in ORDER_KINDS:
             gathered.orders.take(entry)
+        elif entry.kind == "key.revoked":
+            gathered.access_keys[entry.record["key"]] = datetime.fromisoformat(entry.at)
         elif entry.kind in ACTS or concerns(entry, gathered.requests.withdrawn):
             sealed = stores.log.detail(entry.position)
             try:

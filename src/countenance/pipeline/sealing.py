@@ -57,6 +57,11 @@ def paper_binding(order_uid: str, blob: str) -> str:
     return f"order|{order_uid}|{blob}"
 
 
+def access_key_binding(key_uid: str) -> str:
+    """Of the secret half of an access key."""
+    return f"access key|{key_uid}|secret"
+
+
 def pack_vector(vector: NDArray[np.float32]) -> bytes:
     """Little-endian float16, as the index holds it, so that a rebuilt index gives the scores of the first one."""
     return vector.astype("<f2").tobytes()

@@ -124,10 +124,12 @@ class Gallery:
         with self._db.read() as connection:
             for column in (
                 t.grants.c.key_id, t.cases.c.key_id, t.orders.c.key_id, t.persons.c.key_id, t.requests.c.key_id,
-                t.requests.c.proof_key_id, t.suppressed_persons.c.key_id, t.accounts.c.key_id, t.access_keys.c.seal_id,
+                t.requests.c.proof_key_id, t.suppressed_persons.c.key_id, t.accounts.c.key_id,
                 t.answers.c.key_id, t.pictures.c.key_id, t.subjects.c.key_id,
             ):  # fmt: skip
                 yield from connection.scalars(sa.select(column).where(column.is_not(None))).all()
+            in_force = t.access_keys.c.revoked_at.is_(None)
+            yield from connection.scalars(sa.select(t.access_keys.c.seal_id).where(in_force)).all()
         yield from self._of_indexed_faces(t.faces.c.key_id)
         last = 0
         while rows := self._second_keys(last):

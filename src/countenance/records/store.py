@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from countenance.records.access_keys import AccessKeys
 from countenance.records.accounts import Accounts
 from countenance.records.cases import Cases
 from countenance.records.changes import ChangeList
@@ -53,6 +54,7 @@ class RecordStore:
     coverage: Coverage
     accounts: Accounts
     guests: Guests
+    access_keys: AccessKeys
 
     def close(self) -> None:
         """No connection is left open."""
@@ -83,6 +85,7 @@ def record_store(database: Database) -> RecordStore:
         Coverage(database),
         Accounts(database),
         Guests(database),
+        AccessKeys(database),
     )
 
 
