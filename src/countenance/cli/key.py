@@ -33,7 +33,7 @@ def add(session: Session, /, name: str, **bound: Any) -> None:
     """Make an access key. Its secret is shown this once.
 
     \b
-    countenance key add backup-station --right collect --right search --source album
+    countenance key add intake --right collect --source album
     """
     with session.open() as home:
         made = home.access_keys.make(name, **bound)
