@@ -431,7 +431,7 @@ class ProbeFace:
 class SearchResult:
     """The answer to a search; `as_dict` is the JSON of DESIGN.md section 7."""
 
-    probe_sha256: str
+    probe_sha256: str | None  # of the file; None: the probe is a face of the gallery
     face: ProbeFace
     faces: int
     searched: int  # rounded up to two significant figures
@@ -445,13 +445,14 @@ class SearchResult:
     recall: Recall | None = None  # where it is not exact
     people: tuple[PersonLead, ...] = ()  # best first
     notice: str = "Investigative lead, not an identification. The person may not be in this gallery."
+    probe_face: str | None = None  # id of the face of the gallery that was searched for
     timings_ms: dict[str, float] = field(default_factory=dict, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON answer; boxes as lists of numbers with one decimal."""
         return {
             "probe": {
-                "sha256": self.probe_sha256,
+                **({"sha256": self.probe_sha256} if self.probe_face is None else {"face_id": self.probe_face}),
                 "face": {
                     "index": self.face.index,
                     "box": [round(v, 1) for v in self.face.box],

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from countenance.errors import BadPicture, LogUnwritable, NoFace, PolicyDenied, SeveralFaces, WrongUse
+from countenance.errors import BadPicture, LogUnwritable, NoFace, NotFound, PolicyDenied, SeveralFaces, WrongUse
 from countenance.pipeline.clients import Contracts
 from countenance.pipeline.search import Question
 from countenance.testing import orders
@@ -353,3 +353,47 @@ def test_only_a_gallery_above_the_number_is_searched_approximately_and_the_answe
         assert answer.leads == exact.leads
         assert answer.exact is not approximate
         assert answer.as_dict().get("recall") == ({"value": 1.0, "sample": 10} if approximate else None)
+
+
+def test_a_face_of_the_gallery_finds_the_others_and_not_itself(filled):
+    first, *others = filled.search(ALICE).leads
+    found = filled.searcher.search_face(first.face_id, Question())
+    assert [lead.face_id for lead in found.leads] == [lead.face_id for lead in others]
+    assert found.leads[0].score == pytest.approx(others[0].score, abs=0.002)
+    assert found.as_dict()["probe"]["face_id"] == first.face_id
+    assert "sha256" not in found.as_dict()["probe"]
+    decided, shown = filled.log.kept[-2:]
+    assert decided.record["face"] == first.face_id
+    assert shown.record["faces"] == [lead.face_id for lead in found.leads]
+
+
+def test_a_face_that_may_not_be_shown_is_no_probe_and_answers_as_one_that_never_was(filled, tmp_path):
+    never, hidden = "5c3c3a54-7b0a-4b8e-9d39-0f4d8d3f3d44", filled.search(ALICE).leads[0].face_id
+
+    def told(face):
+        with pytest.raises((NotFound, PolicyDenied)) as error:
+            filled.searcher.search_face(face, Question())
+        return error.value.as_dict() | {"message": error.value.message.replace(face, "...")}
+
+    filled.add_source(tmp_path / "other", "other")
+    (tmp_path / "other" / "b.jpg").write_bytes(picture(BOB))
+    filled.ingest("other")
+    filled.records.sources.set_grant_state(filled.records.sources.get("album"), suspended_at=filled.clock())
+    assert told(never)["kind"] == "not_found"
+    assert told(never) == told(hidden)
+    filled.records.sources.set_grant_state(filled.records.sources.get("other"), suspended_at=filled.clock())
+    assert told(never) == told(hidden)
+    with pytest.raises(WrongUse):
+        filled.searcher.search_face("no id", Question())
+
+
+def test_a_search_by_a_face_is_kept_with_its_case_without_a_picture(archive, album):
+    (album / "b.jpg").write_bytes(picture("alice~@10,20,60,80"))
+    archive.ingest()
+    one, other = archive.search(ALICE, **FOR_ARCHIVE).leads
+    before = set(archive.blobs.kept)
+    archive.searcher.search_face(one.face_id, Question(**FOR_ARCHIVE))
+    assert set(archive.blobs.kept) == before
+    assert "" not in set(archive.records.gallery.blob_names())
+    shown = [of for _, of in kept_searches(archive)]
+    assert shown[1:] == [other.face_id.replace("-", "").upper()]

@@ -400,6 +400,10 @@ class Home:
             raise NotFound("there is nothing to search: this home has no source yet", _ADD_ONE)
         return self.parts.followed().searcher.search(read_picture(picture), asked)
 
+    def search_face(self, face_id: str, *, purpose: str | None = None, **question: Any) -> SearchResult:
+        """`search` for a face of the gallery, by a lead's `face_id`. Raises: NotFound, also for one not to be shown."""
+        return self.parts.followed().searcher.search_face(face_id, Question(purpose=purpose_of(purpose), **question))
+
     def detect(self, picture: PictureLike) -> Looked:
         """Every face of a picture, with box and quality. Stores nothing. Raises BadPicture."""
         return look_at(self.parts.looker, read_picture(picture))

@@ -6,24 +6,25 @@ import hashlib
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import numpy as np
 
 from countenance.calibrate.calibration import Calibration, round_up_searched
 from countenance.cases.reference import check_reference
-from countenance.errors import BadPicture, NoFace, SeveralFaces, WrongUse
+from countenance.errors import BadPicture, NoFace, NotFound, SeveralFaces, WrongUse
 from countenance.permits import Act, Permit
+from countenance.pipeline.ids import checked_uuid
 from countenance.pipeline.look import Looked, Looker
-from countenance.pipeline.person_leads import person_leads
-from countenance.pipeline.refresh import LiveIndex
+from countenance.pipeline.person_leads import opened_templates, person_leads
+from countenance.pipeline.refresh import LiveIndex, space_id_of
 from countenance.pipeline.sealing import probe_binding
 from countenance.pipeline.stack import Stack, stacked
 from countenance.pipeline.stores import Stores
-from countenance.policy.facts import BROUGHT, UNKNOWN
+from countenance.policy.facts import BROUGHT, UNKNOWN, Ask
 from countenance.policy.gate import Decision
 from countenance.protocols import Embedder
 from countenance.records.cases import Case, SearchId
@@ -33,6 +34,7 @@ from countenance.types import (
     Client,
     Duplicate,
     DuplicateLink,
+    FaceId,
     HomeKind,
     Lead,
     Odds,
@@ -89,6 +91,19 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class _Shown:
+    """What a search shows, logged."""
+
+    leads: tuple[Lead, ...]
+    people: tuple[PersonLead, ...]
+    counted: int  # exact; answers round it up
+    threshold: float
+    extrapolated: bool
+    log_entry: str
+    at: float  # of time.perf_counter, before it was logged
+
+
+@dataclass(frozen=True, slots=True)
 class Searcher:
     """Searches one home."""
 
@@ -124,12 +139,79 @@ class Searcher:
             kept = self._keep_probe(question, probe, permit, client)
         template = self.embedder.embed(chosen.crop_for(self.embedder.crop)[None], permit)
         embedded = time.perf_counter()
+        found = self._shown(question, ask, record, (permit, decision), kept, lambda *_: (template, None))
+        result = self._result(
+            found, ProbeFace(looked.faces.index(chosen), chosen.face.box, chosen.quality.overall), len(looked.faces),
+            probe_sha256=sha256.hex(),
+            timings_ms={
+                "look": (seen - started) * 1e3,
+                "decide_and_embed": (embedded - seen) * 1e3,
+                "scan_and_confirm": (found.at - embedded) * 1e3,
+                "log": (time.perf_counter() - found.at) * 1e3,
+            },
+        )  # fmt: skip
+        return result, looked
+
+    def search_face(self, face_id: str, question: Question) -> SearchResult:
+        """Leads for a face of the gallery that this search may itself show; it is not among its own leads.
+
+        Nothing is kept of it but its id, in the log and with the case: whoever has it erased must find no copy.
+        Raises: NotFound: no such face, or none that this search may show; WrongUse, PolicyDenied, LogUnwritable.
+        """
+        self._check_organisation(question)
+        uid = checked_uuid(face_id, "face")
+        if question.face is not None:
+            raise WrongUse("a face of the gallery is one face", "leave --face out")
+        known = self.stores.records.gallery.face(uid)  # None is told after the decision, as of one not to be shown
+        client = self._client(question)
+        ask = self.stores.ask(
+            Act.SEARCH, purpose=question.purpose, has_case=question.case is not None, client=_asker(client)
+        )
+        record = {
+            "face": None if known is None else uid,
+            "case": self.stores.pseudonym("case", question.case.encode()) if question.case else None,
+            "client": ask.client,
+        }
+        probes: list[VisibleFace] = []
+
+        def template_of(permit: Permit, decision: Decision) -> tuple[Vectors, FaceId] | None:
+            wanted = [] if known is None else [known.id]
+            visible = self.stores.records.gallery.visible(wanted, permit.classes, decision.version)
+            if visible is None:
+                return None
+            space = self.embedder.space
+            sealed = self.stores.records.persons.templates(list(visible), space_id_of(self.stores, space))
+            living, templates = opened_templates(self.stores, sealed, space)
+            if not living:
+                raise NotFound(f"there is no face {uid}", "leads name the faces there are")
+            probes[:] = visible.values()
+            return templates, living[0].face
+
+        permit, decision = self.stores.policy.decide(ask, record=record)
+        kept = None
+        if question.case is not None and self.stores.kind is HomeKind.ORGANISATION:
+            kept = self._keep_search(question, permit, client)
+        found = self._shown(question, ask, record, (permit, decision), kept, template_of)
+        return self._result(found, ProbeFace(0, probes[0].box, probes[0].quality or 0.0), 1, probe_face=uid)
+
+    def _shown(
+        self, question: Question, ask: Ask, record: dict[str, Any], decided: tuple[Permit, Decision],
+        kept: SearchId | None, template_of: Callable[[Permit, Decision], tuple[Vectors, FaceId | None] | None],
+    ) -> _Shown:  # fmt: skip
+        """What this search may show, logged and recorded; decided anew as often as the policy moves meanwhile.
+
+        template_of: (1, D) the probe's template and the face to leave out; None: the policy moved.
+        """
+        permit, decision = decided
         while True:
-            answer = self._leads(template, question, permit, decision)
-            people = None if answer is None else self._people(template, question, permit, decision, answer[2])
+            probe = template_of(permit, decision)
+            answer = None if probe is None else self._leads(*probe, question, permit, decision)
+            people = None
+            if probe is not None and answer is not None:
+                people = self._people(probe[0], question, permit, decision, answer[2])
             if answer is not None and people is not None:
                 leads, counted, threshold, extrapolated = answer
-                found = time.perf_counter()
+                at = time.perf_counter()
                 faces = [shown for lead in leads for shown in (lead.face_id, *(d.face_id for d in lead.duplicates))]
                 faces += [person.face_id for person in people if person.face_id not in faces]
                 self.stores.log.append(  # the answer names the decision's entry, which this one names too
@@ -143,34 +225,27 @@ class Searcher:
                 )
                 # A crash before this leaves a logged search that nobody got an answer to.
                 if kept is None or self.stores.records.cases.keep_shown(kept, faces, decision.version):
-                    break
+                    return _Shown(leads, people, counted, threshold, extrapolated, permit.log_entry, at)
             # The policy moved while we searched: an order or erasure in force now binds this search too.
             again = {**record, "again": permit.log_entry}  # which decision this one replaces
             permit, decision = self.stores.policy.decide(ask, record=again)
-        searched = round_up_searched(counted)
-        shown = time.perf_counter()
-        result = SearchResult(
-            probe_sha256=sha256.hex(),
-            face=ProbeFace(looked.faces.index(chosen), chosen.face.box, chosen.quality.overall),
-            faces=len(looked.faces),
-            searched=searched,
+
+    def _result(self, shown: _Shown, face: ProbeFace, faces: int, **more: Any) -> SearchResult:
+        return SearchResult(
+            face=face,
+            faces=faces,
+            searched=round_up_searched(shown.counted),
             exact=self.live.exact,
             recall=self.live.recall,
-            threshold=round(threshold, 3),
-            extrapolated=extrapolated,
+            threshold=round(shown.threshold, 3),
+            extrapolated=shown.extrapolated,
             model=self.embedder.space.model,
             calibration=self.calibration.id,
-            log_entry=permit.log_entry,
-            leads=leads,
-            people=people,
-            timings_ms={
-                "look": (seen - started) * 1e3,
-                "decide_and_embed": (embedded - seen) * 1e3,
-                "scan_and_confirm": (found - embedded) * 1e3,
-                "log": (shown - found) * 1e3,
-            },
+            log_entry=shown.log_entry,
+            leads=shown.leads,
+            people=shown.people,
+            **{"probe_sha256": None, **more},
         )
-        return result, looked
 
     def compare(
         self, a: bytes, b: bytes, question: Question, *, face_a: int | None = None, face_b: int | None = None
@@ -212,6 +287,14 @@ class Searcher:
             raise WrongUse("a household's home has no clients", "leave --client out")
         return self.stores.records.clients.find(question.client) or question.client
 
+    def _keep_search(self, question: Question, permit: Permit, client: Client | str | None) -> SearchId:
+        """A search by a face of the gallery is recorded with its case, without a picture."""
+        return self.stores.records.cases.keep_search(
+            self._case(check_reference(question.case or "")), log_entry=permit.log_entry, probe_blob="",
+            purpose=str(question.purpose), at=self.stores.clock(),
+            client_id=client.id if isinstance(client, Client) else None,
+        )  # fmt: skip
+
     def _keep_probe(self, question: Question, probe: bytes, permit: Permit, client: Client | str | None) -> SearchId:
         """The probe is sealed with the case. A crash leaves at most a sealed blob that no row names; it is swept."""
         case = self._case(check_reference(question.case or ""))
@@ -238,9 +321,12 @@ class Searcher:
         return found
 
     def _leads(
-        self, template: Vectors, question: Question, permit: Permit, decision: Decision
+        self, template: Vectors, itself: FaceId | None, question: Question, permit: Permit, decision: Decision
     ) -> tuple[tuple[Lead, ...], int, float, bool] | None:
-        """(leads, exact number searched, threshold, extrapolated), or None: the policy moved, decide again."""
+        """(leads, exact number searched, threshold, extrapolated), or None: the policy moved, decide again.
+
+        itself: the face that the template is of, where it is one of the gallery.
+        """
         index = self.live.refreshed()
         counted = index.count(permit.classes)
         searched = round_up_searched(counted)
@@ -254,7 +340,7 @@ class Searcher:
             best: dict[int, float] = {}
             for hit in hits:
                 score = round(hit.score, 3)  # as shown, so that what is shown and the threshold can't disagree
-                if score >= round(threshold, 3):
+                if score >= round(threshold, 3) and hit.face != itself:
                     best.setdefault(hit.face, score)
             visible = self.stores.records.gallery.visible(list(best), permit.classes, decision.version)
             if visible is None:

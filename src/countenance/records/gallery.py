@@ -116,7 +116,7 @@ class Gallery:
                 t.grants.c.evidence_blob, t.subjects.c.evidence_blob, t.searches.c.probe_blob, t.request_files.c.blob,
                 t.order_papers.c.blob,
             ):  # fmt: skip
-                yield from connection.scalars(sa.select(column).where(column.is_not(None))).all()
+                yield from connection.scalars(sa.select(column).where(column.is_not(None), column != "")).all()
         yield from (str(uuid.UUID(bytes=uid)) for uid in self._of_indexed_faces(t.faces.c.uid))
 
     def key_ids(self) -> Iterator[bytes]:

@@ -512,7 +512,7 @@ searches = sa.Table(
     sa.Column("log_entry", sa.String(40), nullable=False, unique=True),
     sa.Column("case_id", sa.ForeignKey("cases.id"), nullable=False, index=True),
     sa.Column("purpose", sa.String(32), nullable=False),
-    sa.Column("probe_blob", sa.String(64), nullable=False),
+    sa.Column("probe_blob", sa.String(64), nullable=False),  # empty: a face of the gallery, of which no copy is kept
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("client_id", sa.ForeignKey("clients.id")),  # null: the operator's own
     sa.Column("erased_leads", sa.Integer, nullable=False, server_default="0"),  # shown then, erased since
