@@ -238,7 +238,7 @@ def test_an_ingest_does_not_open_settled_pictures_again_for_a_guest(event):
 
 
 def test_a_search_that_was_killed_goes_on_where_it_was(event, monkeypatch):
-    monkeypatch.setattr("countenance.pipeline.guests.WINDOW", 1)
+    monkeypatch.setattr("countenance.pipeline.guests.PART", 1)
     token = comes(event, ALICE)
 
     def killed(so_far, of):

@@ -127,6 +127,8 @@ class Home:
 
     def close(self) -> None:
         """Databases are closed and child processes gone."""
+        if "guests" in self.__dict__:
+            self.guests.stop()
         if "parts" in self.__dict__:
             self.parts.close()
             del self.__dict__["parts"]

@@ -35,7 +35,7 @@ from countenance.permits import Act
 from countenance.pipeline.enrol import quality_refusal
 from countenance.pipeline.erase import Eraser, ErasureReport
 from countenance.pipeline.grant import embed_references, references_kept_out, seal_subject
-from countenance.pipeline.ingest import WINDOW, Again, Ingest
+from countenance.pipeline.ingest import Again, Ingest
 from countenance.pipeline.look import Looker
 from countenance.pipeline.receipts import rfc3339
 from countenance.pipeline.refresh import space_id_of
@@ -60,6 +60,7 @@ from countenance.rights.requests import SAME_PERSON_FMR
 from countenance.types import AlignedFace, Box, ClassId, KeyId, Purpose
 
 TOKEN_BYTES: Final = 24  # 192 bits
+PART: Final = 50  # pictures after which it is noted how far a search is: seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +260,7 @@ class GuestDesk:
 
         def parts() -> Iterator[list[UntiedPicture]]:
             nonlocal last
-            while part := records.pictures.untied(source.id, last, WINDOW):
+            while part := records.pictures.untied(source.id, last, PART):
                 last = part[-1].id
                 yield part
 
