@@ -67,7 +67,7 @@ def consent(page, link, photograph):
 
 
 def test_a_guest_finds_takes_and_withdraws(party, link, browser):
-    served, _, album = party
+    _, _, album = party
     with browser.new_context(viewport={"width": 390, "height": 844}) as context:
         page = context.new_page()
         page.goto(link)
@@ -80,7 +80,8 @@ def test_a_guest_finds_takes_and_withdraws(party, link, browser):
         page.get_by_role("link", name="Download all").wait_for(timeout=60_000)  # the page tells by itself
         pictures = page.locator(".guest-grid li")
         assert pictures.count() >= 3
-        page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+        page.wait_for_load_state("networkidle")
+        assert page.locator(".guest-grid img").first.evaluate("image => image.naturalWidth") > 0
         check(page)
         with page.expect_download() as saved:
             page.get_by_role("link", name="Download all").click()

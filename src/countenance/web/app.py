@@ -11,19 +11,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from countenance.http import asker
 from countenance.http.context import service_of
-<<<<<<< HEAD
-from countenance.web import log, sign_in, status
+from countenance.web import guest, guests, log, sign_in, status
 from countenance.web.ask import Ask
 from countenance.web.render import static_file
 
-PAGES = (sign_in, log, status)
-=======
-from countenance.web import guest, guests, sign_in, status
-from countenance.web.ask import Ask
-from countenance.web.render import static_file
-
-PAGES = (sign_in, status, guests, guest)
->>>>>>> 4308a7f (Pages for guests and for organisers: consent, your pictures, the way out, links with a code to scan)
+PAGES = (sign_in, log, status, guests, guest)
 
 
 async def static(request: Request) -> Response:
