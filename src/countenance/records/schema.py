@@ -585,6 +585,38 @@ access_keys = sa.Table(
     sa.Column("used_at", UtcTime),
 )
 
+# Of a signed request that changed something, until its signature has expired: it is not taken twice.
+signatures = sa.Table(
+    "signatures",
+    metadata,
+    sa.Column("digest", sa.LargeBinary(32), primary_key=True),  # keyed
+    sa.Column("expires_at", UtcTime, nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
+# A source that a program made by the Rekognition door, under the grant of the source that its key is bound to.
+collections = sa.Table(
+    "collections",
+    metadata,
+    sa.Column("source_id", sa.ForeignKey("sources.id"), primary_key=True),
+    sa.Column("name", sa.String(255), nullable=False),  # as the program calls it
+    sa.Column("bound_id", sa.ForeignKey("sources.id"), index=True),  # null: that source was erased
+    sa.Column("client_id", sa.ForeignKey("clients.id")),  # whose it is; null: the operator's
+)
+
+# Whom a program calls a user of its collection: a person, once a face is associated.
+collection_users = sa.Table(
+    "collection_users",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("source_id", sa.ForeignKey("collections.source_id"), nullable=False),
+    sa.Column("digest", sa.LargeBinary(32), nullable=False),  # keyed, of the name
+    sa.Column("name", sa.LargeBinary, nullable=False),  # as the program calls them, sealed under `key_id`
+    sa.Column("key_id", sa.LargeBinary(16), nullable=False),
+    sa.Column("person", sa.LargeBinary(16)),  # uid; no foreign key: the person may be erased, and the name stays
+    sa.UniqueConstraint("source_id", "digest"),
+)
+
 # Work that outlasts a request. Any worker tells how it goes; `beat_at` tells whether somebody still does it.
 jobs = sa.Table(
     "jobs",

@@ -102,6 +102,38 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_guest_links_source_id"), "guest_links", ["source_id"])
     op.create_table(
+        "signatures",
+        sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("expires_at", sa.String(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_signatures")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_signatures_expires_at"), "signatures", ["expires_at"])
+    op.create_table(
+        "collections",
+        sa.Column("source_id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("bound_id", sa.Integer(), nullable=True),
+        sa.Column("client_id", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(["source_id"], ["sources.id"], name=op.f("fk_collections_source_id")),
+        sa.ForeignKeyConstraint(["bound_id"], ["sources.id"], name=op.f("fk_collections_bound_id")),
+        sa.ForeignKeyConstraint(["client_id"], ["clients.id"], name=op.f("fk_collections_client_id")),
+        sa.PrimaryKeyConstraint("source_id", name=op.f("pk_collections")),
+    )
+    op.create_index(op.f("ix_collections_bound_id"), "collections", ["bound_id"])
+    op.create_table(
+        "collection_users",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("source_id", sa.Integer(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("name", sa.LargeBinary(), nullable=False),
+        sa.Column("key_id", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("person", sa.LargeBinary(length=16), nullable=True),
+        sa.ForeignKeyConstraint(["source_id"], ["collections.source_id"], name=op.f("fk_collection_users_source_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_collection_users")),
+        sa.UniqueConstraint("source_id", "digest", name=op.f("uq_collection_users_source_id_digest")),
+    )
+    op.create_table(
         "jobs",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("uid", sa.LargeBinary(length=16), nullable=False),
