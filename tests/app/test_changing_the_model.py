@@ -11,6 +11,7 @@ from countenance.app.reindex_report import report, table
 from countenance.app.status import status_of
 from countenance.errors import GrantInvalid, NotFound, SpaceMismatch, WrongUse
 from countenance.pipeline.sealing import pack_vector
+from countenance.rights.guests import VERSION
 from countenance.testing.bytescan import Thief
 from countenance.testing.toy import TURNED, picture, turned, vector
 
@@ -283,6 +284,32 @@ def test_references_need_a_grant_in_force_and_two_models_that_stand(consented):
         records.add_references(under_way, {1: (under_way.to_space, b"sealed")})
     with pytest.raises(WrongUse, match="meanwhile"):
         records.add_references(None, {1: (under_way.to_space, b"sealed")})
+
+
+def test_guests_get_their_references_from_the_photographs_that_they_gave(toy_home, tmp_path):
+    folder, form = tmp_path / "event", tmp_path / "form.txt"
+    folder.mkdir()
+    form.write_text("signed")
+    (folder / "alice.jpg").write_bytes(picture("alice@10,20,60,80"))
+    with toy_home(kind="organisation") as home:
+        home.add_source("event", folder, evidence=str(form), **CONSENT)
+        home.ingest()
+        link = home.guests.open_link("event", organiser="Ada")["token"]
+        token = home.guests.consent(link, picture("alice~@10,20,60,80"), agreed=VERSION)[1]
+        home.search_for_guests("event")
+        reindex.begin_or_go_on(home, TURNED.model)
+        with pytest.raises(WrongUse, match="guest "):
+            reindex.switch(home, unmeasured=True)
+        assert add_references(home, "event") == {"source": "event", "enrolled": 1, "lacking": []}
+        assert add_references(home, "event")["enrolled"] == 0
+        reindex.switch(home, unmeasured=True)
+        reindex.finish(home)
+        (folder / "alice-again.jpg").write_bytes(picture("alice@10,20,60,80", "#again"))
+        home.ingest()
+        assert [each.name for each in home.guests.pictures(token)] == ["alice-again.jpg", "alice.jpg"]
+        home.guests.withdraw(token)
+        gone = {"reference": pack_vector(turned(vector("alice~")[None])[0]), "old": pack_vector(vector("alice~"))}
+        assert Thief(home.parts.keyfile, home.path).find(gone) == {}
 
 
 def test_a_source_that_is_erased_while_models_change_takes_its_references_along(consented):

@@ -2,11 +2,15 @@
 
 import base64
 import io
+import time
 import zipfile
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from countenance.app.backup import back_up
+from countenance.app.home import open_home
+from countenance.app.restore import restore
 from countenance.errors import NotFound, WrongUse
 from countenance.rights.guests import VERSION
 from countenance.testing import toy
@@ -98,3 +102,41 @@ def test_a_thief_with_the_key_finds_a_guest_and_nobody_else_and_nothing_once_the
     party.guests.withdraw(token)
     assert found(face_needles(ALICE) | reference | selfie) == {}
     assert party.guests.pictures(token) == ()
+
+
+def test_a_restore_withdraws_again_and_keeps_links_closed(party, tmp_path):
+    link = party.guests.open_link("party", organiser="Ada")
+    token = party.guests.consent(link["token"], SELFIE, agreed=VERSION)[1]
+    party.search_for_guests("party")
+    back_up(party, tmp_path / "backup")
+    party.guests.withdraw(token)
+    party.guests.close_link(link["link"])
+    restore(tmp_path / "backup", tmp_path / "again", log=party.path)
+    with open_home(tmp_path / "again") as again:
+        assert again.guests.standing(token).withdrawn_at is not None
+        assert again.guests.pictures(token) == ()
+        with pytest.raises(NotFound):
+            again.guests.invitation(link["token"])
+        photograph = {"the photograph": base64.b64encode(SELFIE)}
+        needles = face_needles(ALICE) | face_needles(f"{ALICE}~") | photograph
+        assert Thief(again.parts.keyfile, again.path).find(needles) == {}
+
+
+def test_in_a_service_a_search_goes_on_by_itself_and_ends_with_the_home(party, monkeypatch):
+    monkeypatch.setattr("countenance.app.guests.BUSY_S", 0.01)
+    link = party.guests.open_link("party", organiser="Ada")["token"]
+    token = party.guests.consent(link, SELFIE, agreed=VERSION)[1]
+    with party.parts.ingest_lock():  # an ingest runs
+        party.guests.search_soon("party")
+        party.guests.search_soon("party")  # one is enough
+        time.sleep(0.1)
+        assert not party.guests.standing(token).finished
+    for _ in range(1000):
+        if party.guests.standing(token).finished:
+            break
+        time.sleep(0.01)
+    assert len(party.guests.pictures(token)) == 2
+    assert party.guests.trouble("party") is None
+    party.close()
+    party.guests.search_soon("party")
+    assert len(party.guests.pictures(token)) == 2

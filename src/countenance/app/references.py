@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from countenance.app.reindex import embedder_in, space_of, under_way
-from countenance.errors import WrongUse
+from countenance.errors import GrantInvalid, WrongUse
 from countenance.pipeline.look import Looker
-from countenance.pipeline.references import enrol_again, whom_they_name
+from countenance.pipeline.references import enrol_again, guests_of, whom_they_name
 from countenance.pipeline.refresh import space_id_of
-from countenance.pipeline.subjects import without_reference
+from countenance.pipeline.subjects import reference_of, without_reference
 from countenance.protocols import Embedder
 from countenance.records.reindexes import BOTH_STAND, Reindex
 from countenance.records.sources import SealedSubject
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
     from countenance.app.home import Home
 
 
-def add_references(home: Home, name: str, path: str | os.PathLike[str]) -> dict[str, Any]:
+def add_references(home: Home, name: str, path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
     """The subjects that the list at `path` names have a reference of the other model too, or of the home's own.
 
+    So has every guest, by the photograph that they gave; but for those who are kept out by now.
     Raises: NotFound; GrantInvalid: names the line; WrongUse: the grant is not in force, or templates are being
     destroyed; PolicyDenied, LogUnwritable, StorageFailed.
     """
@@ -35,21 +37,31 @@ def add_references(home: Home, name: str, path: str | os.PathLike[str]) -> dict[
     if reindex is not None and reindex.state not in BOTH_STAND:
         raise WrongUse("templates of one model are being destroyed", "`countenance reindex` ends it; then do this")
     active = space_id_of(stores, home.parts.followed().embedder.space)
-    wanted = [
-        (subject, line, space)
-        for subject, line in whom_they_name(stores, source, read_subjects(Path(path).expanduser()))
-        if (space := _space_for(subject, reindex, active)) is not None
-    ]
-    embedders = {space: embedder_in(home, space_of(home, space)) for space in {space for _, _, space in wanted}}
+    lines = () if path is None else read_subjects(Path(path).expanduser())
+    listed = [(subject, reference_of(line)) for subject, line in whom_they_name(stores, source, lines)]
+    wanted, guests = (
+        [
+            (subject, reference, space)
+            for subject, reference in subjects
+            if (space := _space_for(subject, reindex, active)) is not None
+        ]
+        for subjects in (listed, [(guest, it) for guest, it in guests_of(stores, source) if guest.second_space is None])
+    )
+    embedders = {space: embedder_in(home, space_of(home, space)) for space in {s for _, _, s in (*wanted, *guests)}}
 
     def looker_for(embedder: Embedder) -> Looker:
         return Looker(workers=1, detector=home.parts.detector(), crops=(embedder.crop, *home.parts.kept_out.crops))
 
     if wanted:
         enrol_again(stores, source, reindex, wanted, embedders, looker_for, home.parts.kept_out)
+    enrolled = len(wanted)
+    for guest in guests:
+        with suppress(GrantInvalid):  # kept out by now: then they stay among the lacking, who are named
+            enrol_again(stores, source, reindex, [guest], embedders, looker_for, home.parts.kept_out)
+            enrolled += 1
     spaces = {active} if reindex is None else {reindex.from_space, reindex.to_space}
     lacking = {name for space in spaces for name in without_reference(stores, source, space)}
-    return {"source": name, "enrolled": len(wanted), "lacking": sorted(lacking)}
+    return {"source": name, "enrolled": enrolled, "lacking": sorted(lacking)}
 
 
 def _space_for(subject: SealedSubject, reindex: Reindex | None, active: int) -> int | None:

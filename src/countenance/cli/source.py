@@ -220,12 +220,13 @@ def purpose_met(session: Session, name: str) -> None:
 
 @command.command(short_help="Enrol the references of its subjects again, for another model.")
 @click.argument("name")
-@click.argument("subjects", metavar="FILE", type=click.Path(readable=False))
+@click.argument("subjects", metavar="[FILE]", required=False, type=click.Path(readable=False))
 @pass_session
-def references(session: Session, name: str, subjects: str) -> None:
+def references(session: Session, name: str, subjects: str | None) -> None:
     """Enrol the reference pictures of a source's subjects again, from the list with which it was added.
 
-    Their pictures are not kept, so a change of the model (`countenance reindex`) needs them once more.
+    Their pictures are not kept, so a change of the model (`countenance reindex`) needs them once more. Guests' are,
+    and need no list.
     """
     from countenance.app.references import add_references
 

@@ -23,7 +23,7 @@ from countenance.pipeline.sealing import (
     subject_template_binding,
 )
 from countenance.pipeline.stores import Stores
-from countenance.pipeline.subjects import reference_face, whose_reference
+from countenance.pipeline.subjects import Reference, reference_face, reference_of
 from countenance.pipeline.suppress import KeptOut, Seen
 from countenance.policy.facts import BROUGHT
 from countenance.protocols import Embedder
@@ -61,8 +61,9 @@ class Registrar:
         """
         uid, grant_uid = uuid.uuid4(), uuid.uuid4()
         templates = reference_templates(
-            self.stores, self.looker, self.embedder, subjects, kept_out=self.kept_out, tenant=self.tenant
-        )
+            self.stores, self.looker, self.embedder, [reference_of(line) for line in subjects],
+            kept_out=self.kept_out, tenant=self.tenant,
+        )  # fmt: skip
         with self.stores.naming_keys():
             key = self.stores.keys.create()[0] if evidence is not None or subjects else None
             blobs: dict[str, bytes] = {}
@@ -168,19 +169,19 @@ def reference_templates(
     stores: Stores,
     looker: Looker,
     embedder: Embedder,
-    subjects: Sequence[SubjectLine],
+    references: Sequence[Reference],
     *,
     kept_out: KeptOut,
     tenant: str,
 ) -> Vectors:
     """(S, D); a row a subject, made in memory under a permit of its own. Raises: GrantInvalid: names the line."""
-    if not subjects:
+    if not references:
         return np.empty((0, embedder.space.dimension), np.float32)
-    found = [reference_face(looker, line) for line in subjects]
-    for line, refused in zip(subjects, references_kept_out(stores, kept_out, tenant, found), strict=True):
+    found = [reference_face(looker, reference) for reference in references]
+    for reference, refused in zip(references, references_kept_out(stores, kept_out, tenant, found), strict=True):
         if refused:
             raise GrantInvalid(
-                f"{whose_reference(line)} is not permitted", "leave the line out; the data-protection officer knows why"
+                f"{reference.where} is not permitted", "leave the line out; the data-protection officer knows why"
             )
     return embed_references(stores, embedder, [face for _, face in found])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -83,13 +83,15 @@ def _matcher(stores: Stores, source: Source, embedder: Embedder, calibration: Ca
     subjects = stores.records.sources.subjects(source.grant.id)
     space = embedder.space
     space_id = space_id_of(stores, space)
-    lacking = without_reference(stores, source, space_id)
+    lacking = without_reference(stores, source, space_id, guests=False)
     if lacking:
         raise SpaceMismatch(
             f"of {source.name!r} {some_names(lacking)} have no reference of the model {space.model} "
             f"({space.weights_sha256[:12]})",
             f"enrol them again from the same list: countenance source references {source.name} LIST.csv",
         )
+    # A guest without one is in no new picture; of a list's subjects all have theirs, or nothing is taken.
+    subjects = tuple(subject for subject in subjects if subject.reference_in(space_id) is not None)
     items = [
         (key_of(source, subject), subject_template_binding(subject.uid), subject.reference_in(space_id) or b"")
         for subject in subjects
@@ -105,12 +107,12 @@ def key_of(source: Source, subject: SealedSubject) -> KeyId:
     return subject.key_id or source.grant_key or b""
 
 
-def without_reference(stores: Stores, source: Source, space_id: int) -> tuple[str, ...]:
-    """The names of the source's subjects who have no reference in that space."""
+def without_reference(stores: Stores, source: Source, space_id: int, *, guests: bool = True) -> tuple[str, ...]:
+    """The names of the source's subjects who have no reference in that space; `guests`: of those too."""
     return tuple(
         subject_name(stores, source, subject)
         for subject in stores.records.sources.subjects(source.grant.id)
-        if subject.reference_in(space_id) is None
+        if subject.reference_in(space_id) is None and (guests or subject.key_id is None)
     )
 
 
@@ -125,30 +127,42 @@ def some_names(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + more
 
 
-def reference_face(looker: Looker, line: SubjectLine) -> tuple[Seen, AlignedFace]:
-    """A subject's reference picture, and the face of it. Raises GrantInvalid: with the line and what to do."""
-    data = line.reference.read_bytes()
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A picture that shows a subject."""
+
+    where: str  # whose it is, in words
+    read: Callable[[], bytes]
+    face: int | None = None  # which, where it holds several
+
+
+def reference_of(line: SubjectLine) -> Reference:
+    """That of a line of a list."""
+    where = f"the reference of {line.name!r} (line {line.line}, {line.reference.name})"
+    return Reference(where, line.reference.read_bytes, line.face)
+
+
+def reference_face(looker: Looker, reference: Reference) -> tuple[Seen, AlignedFace]:
+    """A subject's reference picture, and the face of it. Raises GrantInvalid: whose it is and what to do."""
+    data = reference.read()
     looked = looker.look_one(data)
-    where = whose_reference(line)
     if isinstance(looked, Rejected):
-        raise GrantInvalid(f"{where} can't be used: {looked.reason.replace('_', ' ')}", "give another picture")
+        reason = looked.reason.replace("_", " ")
+        raise GrantInvalid(f"{reference.where} can't be used: {reason}", "give another picture")
     seen = Seen(hashlib.sha256(data).digest(), looked.pdq, looked.width, looked.height)
-    return seen, _only_face(looked, line, where)
+    return seen, _only_face(looked, reference)
 
 
-def whose_reference(line: SubjectLine) -> str:
-    """The reference of a line, in words."""
-    return f"the reference of {line.name!r} (line {line.line}, {line.reference.name})"
-
-
-def _only_face(looked: Looked, line: SubjectLine, where: str) -> AlignedFace:
-    if line.face is not None:
-        if line.face >= len(looked.faces):
-            raise GrantInvalid(f"{where} has no face {line.face}: it holds {len(looked.faces)}", "faces count from 0")
-        return looked.faces[line.face]
+def _only_face(looked: Looked, reference: Reference) -> AlignedFace:
+    if reference.face is not None:
+        if reference.face >= len(looked.faces):
+            raise GrantInvalid(
+                f"{reference.where} has no face {reference.face}: it holds {len(looked.faces)}", "faces count from 0"
+            )
+        return looked.faces[reference.face]
     if len(looked.faces) != 1:
         raise GrantInvalid(
-            f"{where} holds {len(looked.faces) or 'no'} faces",
+            f"{reference.where} holds {len(looked.faces) or 'no'} faces",
             "give a picture of that person alone, or point out the face in a column named face (`countenance detect`)",
         )
     return looked.faces[0]

@@ -31,6 +31,7 @@ from countenance.calibrate.calibration import Calibration
 from countenance.keys.master import KEYFILE_VARIABLE
 from countenance.permits import Act
 from countenance.pipeline.sealing import pack_vector, template_binding
+from countenance.rights.guests import VERSION
 from countenance.testing import forged
 from countenance.testing.toy import SPACE, TURNED, ToyEmbedder, ToyLooker, TurnedEmbedder, turned, vector
 from countenance.types import EmbeddingSpace
@@ -231,6 +232,25 @@ def decide(tell: Tell, path: str, request: str) -> None:
     """`countenance request decide --grant`."""
     with opened(path) as home:
         tell(home.requests.decide(request, grant=True))
+
+
+def consent(tell: Tell, path: str, link: str, photograph: str) -> None:
+    """A guest agrees by a link, with a toy photograph."""
+    with opened(path) as home:
+        tell(home.guests.consent(link, photograph.encode(), agreed=VERSION)[1])
+
+
+def search_for_guests(tell: Tell, path: str, name: str) -> None:
+    """`countenance guest search`."""
+    with opened(path) as home:
+        tell(home.search_for_guests(name).pictures)
+
+
+def withdraw(tell: Tell, path: str, token: str) -> None:
+    """A guest withdraws."""
+    with opened(path) as home:
+        report = home.guests.withdraw(token)
+        tell(None if report is None else report.as_dict())
 
 
 def search(tell: Tell, path: str, probe: str, question: dict[str, Any]) -> None:
