@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countenance.errors import BadPicture, NotFound, WrongUse
+from countenance.pipeline.documents import Document
 from countenance.types import Purpose
 
+DocumentLike: TypeAlias = str | os.PathLike[str] | bytes
 PictureLike: TypeAlias = str | os.PathLike[str] | bytes | NDArray[np.uint8]
 MAX_PROBE_BYTES: Final = 512 * 2**20
 
@@ -55,6 +57,11 @@ def _as_png(rgb: NDArray[np.uint8]) -> bytes:
     out = io.BytesIO()
     Image.fromarray(rgb).save(out, "PNG", compress_level=1)
     return out.getvalue()
+
+
+def document_of(document: DocumentLike) -> Document:
+    """A document that somebody names by its path, or hands in."""
+    return document if isinstance(document, bytes) else Path(document).expanduser()
 
 
 def source_folder(path: str | os.PathLike[str], home: Path) -> Path:

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any, Self
 from countenance.app import manifest as manifests
 from countenance.app.access_keys import AccessKeys
 from countenance.app.audit import Audit
-from countenance.app.given import PictureLike, purpose_of, read_picture, source_folder, source_name
+from countenance.app.given import (
+    DocumentLike,
+    PictureLike,
+    document_of,
+    purpose_of,
+    read_picture,
+    source_folder,
+    source_name,
+)
 from countenance.app.guests import Guests
 from countenance.app.orders import OrderDesk
 from countenance.app.receipts import HomeReceipts
@@ -143,7 +151,7 @@ class Home:
         jurisdiction: str,
         within: str | None = None,
         purposes: Sequence[str] = (),
-        evidence: str | os.PathLike[str] | None = None,
+        evidence: DocumentLike | None = None,
         subjects: str | os.PathLike[str] | None = None,
         expires: str | None = None,
         erase_within_days: int = ERASE_WITHIN_DAYS,
@@ -187,7 +195,7 @@ class Home:
             name=name,
             location=os.fsencode(folder),
             terms=terms,
-            evidence=None if evidence is None else Path(evidence).expanduser(),
+            evidence=None if evidence is None else document_of(evidence),
             subjects=lines,
         )
 

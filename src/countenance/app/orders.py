@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from countenance.app.given import DocumentLike, document_of
 from countenance.errors import NotFound, WrongUse
 from countenance.pipeline.order_plan import Plan, plan_of
 from countenance.pipeline.orders import Applied, Orders
@@ -44,7 +45,7 @@ class OrderDesk:
     def draft(
         self,
         *,
-        document: str | os.PathLike[str],
+        document: DocumentLike,
         authority: str,
         dated: str,
         until: str | None = None,
@@ -72,7 +73,7 @@ class OrderDesk:
             clients=[stores.records.clients.get(name).uid for name in clients], client_classes=client_classes,
             authority=authority, dated=dated, until=until,
         )  # fmt: skip
-        return self.book.draft(terms, Path(document).expanduser())
+        return self.book.draft(terms, document_of(document))
 
     def simulate(self, order: str) -> Plan:
         """What applying it would change now; nothing is changed. Raises: NotFound, WrongUse: it is over."""
@@ -87,17 +88,17 @@ class OrderDesk:
         plan = simulated if simulated is None or isinstance(simulated, Plan) else _read(Path(simulated).expanduser())
         return self.book.apply(self.get(order), simulated=plan)
 
-    def stay(self, order: str, document: str | os.PathLike[str]) -> OrderRecord:
+    def stay(self, order: str, document: DocumentLike) -> OrderRecord:
         """It stops nothing from now on, until `resume`. Raises: NotFound, WrongUse, LogUnwritable, StorageFailed."""
-        return self.book.stay(self.get(order), Path(document).expanduser())
+        return self.book.stay(self.get(order), document_of(document))
 
-    def resume(self, order: str, document: str | os.PathLike[str]) -> OrderRecord:
+    def resume(self, order: str, document: DocumentLike) -> OrderRecord:
         """The stay is over. Raises: NotFound, WrongUse, LogUnwritable, StorageFailed."""
-        return self.book.resume(self.get(order), Path(document).expanduser())
+        return self.book.resume(self.get(order), document_of(document))
 
-    def lift(self, order: str, document: str | os.PathLike[str]) -> OrderRecord:
+    def lift(self, order: str, document: DocumentLike) -> OrderRecord:
         """It is over for good. Raises: NotFound, WrongUse, LogUnwritable, StorageFailed."""
-        return self.book.lift(self.get(order), Path(document).expanduser())
+        return self.book.lift(self.get(order), document_of(document))
 
     def papers(self, order: str, folder: str | os.PathLike[str]) -> list[Path]:
         """Its document and the decisions about it are written there, by number and kind. Raises: NotFound, WrongUse."""

@@ -83,7 +83,7 @@ def add(session: Session, /, name: str | None, path: str | None, **grant: Any) -
         source = home.add_source(name, path, erase_within_days=grant.pop("erase_within"), **grant)
 
         def text() -> None:
-            click.echo(f"Source {click.style(source.name, bold=True)}: {_location(source)}")
+            click.echo(f"Source {click.style(source.name, bold=True)}: {describe(source)['location']}")
             click.echo(f"  {_grant_line(source)}")
             if "unknown" in source.jurisdictions:
                 click.echo(
@@ -153,7 +153,9 @@ def list_(session: Session) -> None:
 
         def text() -> None:
             for source in sources:
-                click.echo(f"{click.style(source.name, bold=True)}  {_location(source)}\n  {_grant_line(source)}")
+                click.echo(
+                    f"{click.style(source.name, bold=True)}  {describe(source)['location']}\n  {_grant_line(source)}"
+                )
             if not sources:
                 click.echo("No source yet. Add one: countenance source add album ~/Pictures --basis household "
                            "--jurisdiction CA-ON")  # fmt: skip
@@ -166,13 +168,17 @@ def list_(session: Session) -> None:
 @pass_session
 def show(session: Session, name: str) -> None:
     """Show one source: its grant, what was taken from it, what was refused and rejected, and why."""
+    from countenance.app.sources import counted
+
     with session.open() as home:
         source = home.source(name)
-        counts = home.parts.stores.records.gallery.source_counts(source.id)
-        document = {**describe(source), "counts": counts}
+        document = counted(home, source)
+        counts = document["counts"]
 
         def text() -> None:
-            click.echo(f"{click.style(source.name, bold=True)}  {_location(source)}\n  {_grant_line(source)}")
+            click.echo(
+                f"{click.style(source.name, bold=True)}  {describe(source)['location']}\n  {_grant_line(source)}"
+            )
             for key, value in document.items():
                 if key not in {"name", "location", "counts"} and value not in (None, [], {}):
                     click.echo(
@@ -278,33 +284,9 @@ def takedown(session: Session, name: str, yes: bool) -> None:
 
 def describe(source: Source) -> dict[str, Any]:
     """A source as JSON."""
-    from datetime import UTC, datetime
+    from countenance.app.sources import described
 
-    grant = source.grant
-    now = datetime.now(UTC)
-    return {
-        "name": source.name,
-        "id": source.uid,
-        "location": _location(source),
-        "jurisdictions": sorted(source.jurisdictions),
-        "within": sorted(grant.jurisdictions),
-        "basis": str(grant.basis),
-        "purposes": sorted(grant.purposes),
-        "state": str(grant.state(now)),
-        "expires_at": grant.expires_at.isoformat() if grant.expires_at else None,
-        "days_left": (grant.expires_at - now).days if grant.expires_at else None,
-        "erase_within_days": grant.erase_within_days,
-        "evidence_sha256": grant.evidence_sha256,
-        "terms": dict(grant.terms),
-    }
-
-
-def _location(source: Source) -> str:
-    import os
-
-    from countenance.app.words import visible
-
-    return visible(os.fsdecode(source.location))
+    return described(source)
 
 
 def _grant_line(source: Source) -> str:

@@ -6,14 +6,13 @@ import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from countenance.errors import GrantInvalid, WrongUse
 from countenance.permits import Act
-from countenance.pipeline.documents import read_document
+from countenance.pipeline.documents import Document, read_document
 from countenance.pipeline.look import Looker
 from countenance.pipeline.refresh import space_id_of
 from countenance.pipeline.sealing import (
@@ -49,7 +48,7 @@ class Registrar:
         name: str,
         location: bytes,
         terms: GrantTerms,
-        evidence: Path | None,
+        evidence: Document | None,
         subjects: Sequence[SubjectLine],
     ) -> Source:
         """The source stands, under its grant.
@@ -215,9 +214,9 @@ def references_kept_out(
     return refused
 
 
-def read_evidence(path: Path) -> bytes:
+def read_evidence(document: Document) -> bytes:
     """The document. Raises GrantInvalid: not a readable file, empty, or over 64 MB."""
     try:
-        return read_document(path, "the evidence", "name the signed form, contract or decision")
+        return read_document(document, "the evidence", "name the signed form, contract or decision")
     except WrongUse as error:
         raise GrantInvalid(error.message, error.hint) from error

@@ -18,12 +18,11 @@ import hashlib
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from countenance.errors import HomeBusy, StorageFailed, WrongUse
 from countenance.pipeline.clients import Contracts
-from countenance.pipeline.documents import read_document
+from countenance.pipeline.documents import Document, read_document
 from countenance.pipeline.erase import Eraser
 from countenance.pipeline.order_plan import (
     TOTALS,
@@ -81,7 +80,7 @@ class Orders:
     eraser: Eraser
 
     # --- papers --------------------------------------------------------------------------------------------------
-    def draft(self, terms: OrderTerms, document: Path) -> OrderRecord:
+    def draft(self, terms: OrderTerms, document: Document) -> OrderRecord:
         """The order is recorded with its document, and stops nothing yet.
 
         Raises: NotFound: a source that there is not; WrongUse: the document; LogUnwritable, StorageFailed.
@@ -97,7 +96,7 @@ class Orders:
             self.stores.keys.made([key], blobs=[paper.blob])
         return order
 
-    def stay(self, order: OrderRecord, document: Path) -> OrderRecord:
+    def stay(self, order: OrderRecord, document: Document) -> OrderRecord:
         """A decision stays it: what it stops goes on from now on, until `resume`. Staying it twice changes nothing.
 
         Raises: WrongUse: a draft or over, or the document; LogUnwritable, StorageFailed.
@@ -108,7 +107,7 @@ class Orders:
             return order
         return self._decided(order, "stay", "order.stayed", document)
 
-    def resume(self, order: OrderRecord, document: Path) -> OrderRecord:
+    def resume(self, order: OrderRecord, document: Document) -> OrderRecord:
         """The stay is over: it stops again what it stopped. One that is not stayed stays as it is.
 
         Raises: WrongUse: a draft or over, or the document; LogUnwritable, StorageFailed.
@@ -121,7 +120,7 @@ class Orders:
         self.finish()
         return self.stores.records.orders.get(resumed.uid)
 
-    def lift(self, order: OrderRecord, document: Path) -> OrderRecord:
+    def lift(self, order: OrderRecord, document: Document) -> OrderRecord:
         """It is over for good: offering and collecting go on, and nothing that it deleted or ended comes back.
 
         Lifting it twice changes nothing. Raises: WrongUse: the document; LogUnwritable, StorageFailed.
@@ -217,7 +216,7 @@ class Orders:
     def _state(self, order: OrderRecord) -> OrderState:
         return order.state(self.stores.clock())
 
-    def _decided(self, order: OrderRecord, kind: str, event: str, document: Path) -> OrderRecord:
+    def _decided(self, order: OrderRecord, kind: str, event: str, document: Document) -> OrderRecord:
         data = read_document(document, "the decision", _NAME_IT)
         with self.stores.naming_keys():
             key = order.key_id or self.stores.keys.create()[0]

@@ -1,0 +1,63 @@
+"""Lists in pages: a cursor names the last item that was given, so nothing is skipped or told twice when others join."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Generic, TypeVar
+
+from fastapi import Query
+from pydantic import Field
+
+from countenance.api.shapes import Shape
+from countenance.errors import WrongUse
+
+T = TypeVar("T")
+MOST = 1000
+
+Limit = Annotated[int, Query(ge=1, le=MOST, description="At most so many items.")]
+After = Annotated[str | None, Query(max_length=1000, description="The `next` of the page before.")]
+
+
+class Page(Shape, Generic[T]):
+    """One page of a list."""
+
+    items: list[T]
+    next: str | None = Field(None, description="Pass it as `after` for the next page; null: this is the last.")
+
+
+def page(
+    items: Iterable[T], key: Callable[[T], tuple[Any, ...]], limit: int, after: str | None
+) -> dict[str, Any]:  # fmt: skip
+    """The `limit` items after the cursor, by `key`: JSON values that order the list and name an item.
+
+    Raises WrongUse: no cursor of such a list.
+    """
+    ordered = sorted(items, key=key)
+    if after is not None:
+        last = _opened(after)
+        try:
+            ordered = [item for item in ordered if key(item) > last]
+        except TypeError as error:
+            raise _no_cursor() from error
+    shown = ordered[:limit]
+    return {"items": shown, "next": _cursor(key(shown[-1])) if len(ordered) > limit else None}
+
+
+def _cursor(key: tuple[Any, ...]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+
+
+def _opened(cursor: str) -> tuple[Any, ...]:
+    try:
+        found = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, RecursionError) as error:
+        raise _no_cursor() from error
+    if not isinstance(found, list):
+        raise _no_cursor()
+    return tuple(found)
+
+
+def _no_cursor() -> WrongUse:
+    return WrongUse("this is no cursor of that list", "pass the `next` of the page before, unchanged")

@@ -1,0 +1,96 @@
+"""Errors as /v1 answers them: problem documents, whatever went wrong, and never a value that was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from countenance.errors import CountenanceError
+from countenance.http.bodies import BodyRefused
+from countenance.http.problems import MEDIA_TYPE, TYPE, bare, headers_of, problem, status_of
+
+# What the statuses mean here, for the description.
+MEANINGS: Final[Mapping[int, str]] = {
+    400: "Wrong use: something asked for does not fit; the document names it.",
+    401: "No access key that counts.",
+    403: "The key lacks the right, or a gate refused the act; `rules` names the rules that decided.",
+    404: "There is none, or none that this key may know of; one answer for both.",
+    408: "The body came too slowly.",
+    409: "Another request is at the same work.",
+    413: "The body, or a picture in it, is too large.",
+    415: "This operation takes no body of that type.",
+    422: "The request does not fit its description, a grant can't be recorded so, or the picture can't be used.",
+    429: "Asked too often; Retry-After says when again.",
+    500: "A bug here; the service's log has it under the request's id.",
+    503: "A disk or the log can't be written, so nothing was done.",
+}
+
+
+def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Responses of these statuses for the OpenAPI description."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": MEANINGS[status], "content": content} for status in sorted(statuses)}
+
+
+def told(document: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    """A problem document as an answer."""
+    return JSONResponse(dict(document), int(document["status"]), headers, MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Every error that leaves an operation is answered so."""
+    app.add_exception_handler(CountenanceError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(ValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(BodyRefused, _refused)
+    app.add_exception_handler(Exception, _bug)
+
+
+def _id(request: Request) -> str:
+    return str(request.state.request_id)
+
+
+async def _ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, CountenanceError)
+    if int(status_of(error)) >= 500:
+        document = bare(
+            status_of(error), instance=_id(request), detail="it could not be done here; nothing was changed"
+        )
+        return told({**document, "type": f"{TYPE}{error.kind}"}, headers_of(error))  # its text may name a path
+    return told(problem(error, instance=_id(request)), headers_of(error))
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError | ValidationError)
+    # Where and why, never what was sent; a reason's second half may quote it.
+    errors = [
+        {"at": ".".join(map(str, each["loc"])), "message": str(each["msg"]).split(",")[0].removeprefix("Value error")}
+        for each in error.errors()
+    ]
+    document = bare(
+        HTTPStatus.UNPROCESSABLE_ENTITY, instance=_id(request), detail="the request does not fit its description"
+    )
+    return told({**document, "type": f"{TYPE}invalid", "title": "Invalid", "errors": errors})
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return told(bare(HTTPStatus(error.status_code), instance=_id(request)), error.headers)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, BodyRefused)
+    return told(bare(error.status, instance=_id(request), detail=error.detail), {"connection": "close"})
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    del error  # the journal writes it down
+    return told(bare(HTTPStatus.INTERNAL_SERVER_ERROR, instance=_id(request), detail=MEANINGS[500]))

@@ -1,0 +1,157 @@
+"""Sources: where pictures come from, and the grant under which each is used."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import Path
+from pydantic import ConfigDict, Field
+from starlette.responses import Response
+
+from countenance.api.ask import Ask, may
+from countenance.api.operation import answer, operation, operations, sent
+from countenance.api.paging import After, Limit, Page, page
+from countenance.api.shapes import File, Line, Shape
+from countenance.app.identity import Right
+from countenance.app.sources import counted, described
+from countenance.types import Basis, GrantState, Purpose
+
+router = operations("sources")
+Collecting = Annotated[Ask, may(Right.COLLECT)]
+Name = Annotated[str, Path(min_length=1, max_length=200, description="The source's name.")]
+
+ALBUM: Final[Any] = {
+    "name": "album", "id": "4f9c5a8e-7b1c-4b5e-9a53-0c2f6d3e8b21", "location": "/home/may/Pictures",
+    "jurisdictions": ["CA-ON"], "within": ["CA-ON"], "basis": "household", "purposes": ["household"],
+    "state": "in_force", "expires_at": None, "days_left": None, "erase_within_days": 30, "evidence_sha256": None,
+    "terms": {},
+}  # fmt: skip
+
+
+class Source(Shape):
+    """A source with its grant."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [ALBUM]})
+
+    name: str
+    id: str
+    location: str
+    jurisdictions: list[str]
+    within: list[str] = Field(description="What the grant covers.")
+    basis: Basis
+    purposes: list[Purpose]
+    state: GrantState
+    expires_at: str | None
+    days_left: int | None
+    erase_within_days: int
+    evidence_sha256: str | None
+    terms: dict[str, str]
+
+
+class Sources(Page[Source]):
+    """Sources, by name."""
+
+
+class Counts(Shape):
+    """What was taken from a source, what was refused and rejected, by reason."""
+
+    places: int
+    pictures: int
+    indexed: int
+    refused: dict[str, int]
+    rejected: dict[str, int]
+
+
+class CountedSource(Source):
+    """A source with what was taken from it."""
+
+    counts: Counts
+
+
+class NewSource(Shape):
+    """A folder of the service's machine, and the right to use its pictures (docs/grants.md)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"name": "album", "path": "/home/may/Pictures", "basis": "household", "jurisdiction": "CA-ON"}]
+        }
+    )
+
+    name: Line
+    path: str = Field(min_length=1, max_length=4096, description="A folder on the service's machine.")
+    basis: Basis
+    jurisdiction: str = Field(
+        min_length=1, max_length=1000, description="Where the people pictured live or were pictured: CA-ON; or unknown."
+    )
+    within: str | None = Field(None, max_length=1000, description="What the grant covers, where that is wider.")
+    purposes: list[Purpose] = Field(default=[], description="What for. A household needs none.")
+    evidence: File | None = Field(None, description="The signed form, contract, decision or record; kept sealed.")
+    subjects: str | None = Field(
+        None, max_length=4096,
+        description="For consent and licence: a CSV of name,evidence,reference on the service's machine.",
+    )  # fmt: skip
+    expires: str | None = Field(None, max_length=10, description="The last day of the grant: 2027-12-31.")
+    erase_within_days: int = Field(30, description="After its end, all of it is due for erasure within so many days.")
+    retain_days: int | None = None
+    retain_from: str | None = Field(None, max_length=20, description="From when they run: added, interaction, purpose.")
+    retain_rule: str | None = Field(None, max_length=20, description="A rule of a law: bipa.")
+    law: str | None = Field(None, max_length=1000, description="For statute: the law and its article.")
+    authority: str | None = Field(None, max_length=1000, description="For statute: the authority that it empowers.")
+
+
+@operation(router, "GET", "/sources", answer=Sources)
+async def list_sources(ask: Collecting, limit: Limit = 100, after: After = None) -> Response:
+    """The sources, by name, each with its grant and where it stands."""
+    mine = [s for s in await ask.call(ask.home.sources) if ask.who.binding.source in {None, s.name}]
+    return answer(page(map(described, mine), lambda each: (each["name"],), limit, after))
+
+
+@operation(router, "POST", "/sources", answer=Source, status=201, body=NewSource, form=True)
+async def add_source(ask: Collecting, new: Annotated[NewSource, sent(NewSource)]) -> Response:
+    """A folder may be collected from now on, under this grant. Nothing is taken yet."""
+    if ask.who.binding.source is not None:
+        ask.source("")  # a key that is bound to a source adds no other
+    made = await ask.call(ask.home.add_source, **new.model_dump(exclude_none=True))
+    return answer(described(made), 201)
+
+
+@operation(router, "GET", "/sources/{name}", answer=CountedSource)
+async def show_source(ask: Collecting, name: Name) -> Response:
+    """One source: its grant, what was taken from it, what was refused and rejected, and why."""
+    source = await ask.call(ask.source, name)
+    return answer(await ask.call(counted, ask.home, source))
+
+
+@operation(router, "POST", "/sources/{name}/suspend", answer=Source)
+async def suspend_source(ask: Collecting, name: Name) -> Response:
+    """Its faces are out of the very next search, until `resume`."""
+    await ask.call(ask.source, name)
+    return answer(described(await ask.call(ask.home.suspend, name)))
+
+
+@operation(router, "POST", "/sources/{name}/resume", answer=Source)
+async def resume_source(ask: Collecting, name: Name) -> Response:
+    """A suspended grant is in force again."""
+    await ask.call(ask.source, name)
+    return answer(described(await ask.call(ask.home.resume, name)))
+
+
+@operation(router, "POST", "/sources/{name}/withdraw", answer=Source)
+async def withdraw_source(ask: Collecting, name: Name) -> Response:
+    """The grant is over for good: out of every search now, due for erasure within its term."""
+    await ask.call(ask.source, name)
+    return answer(described(await ask.call(ask.home.withdraw, name)))
+
+
+@operation(router, "POST", "/sources/{name}/interaction", answer=Source)
+async def note_interaction(ask: Collecting, name: Name) -> Response:
+    """The people pictured dealt with you today: a term of retention that runs from it begins anew."""
+    await ask.call(ask.source, name)
+    return answer(described(await ask.call(ask.home.interaction, name)))
+
+
+@operation(router, "POST", "/sources/{name}/purpose-met", answer=Source)
+async def note_purpose_met(ask: Collecting, name: Name) -> Response:
+    """What its pictures were for is done: a term of retention that runs from it begins."""
+    await ask.call(ask.source, name)
+    return answer(described(await ask.call(ask.home.purpose_met, name)))
