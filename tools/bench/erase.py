@@ -2,7 +2,8 @@
 
 Half are made while nobody else reads, half while another process holds a read of the records open. Then every file is
 read: as it lies there, and with every key that is left, all that one opens (templates in the records, crops, segments).
-Of the erased nothing may be found; a hundred others are looked for on the same way, and must be.
+Of the erased nothing may be found; a hundred others are looked for on the same way, and must be. So it is with a backup
+from before the erasures, once it is restored with the log.
 
 The home is a copy of the large one (`bench.homes`): blobs and segments never change, so they are hard links.
 """
@@ -29,10 +30,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import countenance
 from bench.homes import SEED, grown
+from countenance.app.backup import back_up
 from countenance.app.home import Home
+from countenance.app.restore import restore
 from countenance.index.codes import THRESHOLD, code_book
 from countenance.keys import master as masters
 from countenance.keys.sealing import unseal, unwrap
+from countenance.pipeline.refresh import snapshot
 from countenance.pipeline.sealing import crop_binding, pack_vector, template_binding
 from countenance.testing.made_up import MadeUpLooker, rows
 
@@ -59,15 +63,33 @@ def measure(scratch: Path, *, rows: tuple[int, ...]) -> dict[str, Any]:
     """Milliseconds, bytes written, and what the thief found."""
     scratch.mkdir(parents=True, exist_ok=True)
     faces = grown(scratch / "large-home", max(rows))
-    path = scratch / "erase-home"
+    path, backup, restored = scratch / "erase-home", scratch / "erase.backup", scratch / "erase-restored"
     shutil.rmtree(path, ignore_errors=True)
+    shutil.rmtree(restored, ignore_errors=True)
+    backup.unlink(missing_ok=True)
     left_out = shutil.ignore_patterns("*.lock", "lock", "*-shm", "*-wal", ".writers")
     shutil.copytree(scratch / "large-home", path, copy_function=_link, ignore=left_out)
     try:
         with countenance.open(path) as home:
-            return {"faces": faces, **_measured(home)}
+            seconds = {"backup": _seconds(lambda: back_up(home, backup))}
+            chosen = _some(home, ERASURES + CONTROLS)
+            measured = _measured(home, chosen)
+        seconds["restore"] = _seconds(lambda: restore(backup, restored, log=path))
+        with countenance.open(restored) as home:
+            snapshot(home.parts.stores, home.parts.embedder.space)  # its index is made anew, as an ingest does
+            found = _scanned(Thief(home), home, chosen)
+            told = {"backup_bytes": backup.stat().st_size, "seconds_to": seconds, **found}
+        return {"faces": faces, **measured, "restored": told}
     finally:
         shutil.rmtree(path)
+        shutil.rmtree(restored, ignore_errors=True)
+        backup.unlink(missing_ok=True)
+
+
+def _seconds(act: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    act()
+    return round(time.perf_counter() - started, 1)
 
 
 def _link(old: str, new: str) -> None:
@@ -78,36 +100,45 @@ def _link(old: str, new: str) -> None:
         shutil.copyfile(old, new)
 
 
-def _measured(home: Home) -> dict[str, Any]:
+def _measured(home: Home, chosen: list[Chosen]) -> dict[str, Any]:
     home.parts.live.refreshed()
-    chosen = _some(home, ERASURES + CONTROLS)
-    erased, controls = chosen[::2], chosen[1::2]
+    erased = chosen[::2]
     segments, written = _segments(home), _written()
     alone, pending_alone = _erase(home, erased[: ERASURES // 2])
     with _reader(home.path / "records.db"):
         beside, pending_beside = _erase(home, erased[ERASURES // 2 :])
         written = _written() - written
         thief = Thief(home)
-        found = thief.look(Needles({face.number: _biometric(face.number, home) for face in chosen}))
-    assert home.parts.stores.records.database.truncate_wal()
-    named = thief.read_files(Needles({face.number: face.names for face in chosen}), blobs=False)
-    thief.told.pop("bytes")
-    gone, there = {face.number for face in erased}, {face.number for face in controls}
+        found = thief.look(_biometrics(home, chosen))
     return {
         "acknowledged_ms": _spread(alone),
         "acknowledged_beside_a_reader_ms": _spread(beside),
         "pending": {"alone": pending_alone, "beside_a_reader": pending_beside},
         "written_bytes_an_erasure": round(written / len(erased)),
         "segments": {"all": len(segments), "written_anew": len(_segments(home) - segments)},
-        "scan": {
-            **thief.told,
-            "erased": len(gone),
-            "erased_found": sorted({(where, what) for who, where, what in found | named if who in gone}),
-            "lying_open": sorted({(where, what) for _, where, what in found if where in {"files", "blobs"}}),
-            "controls": len(there),
-            "controls_found": _counted(found | named, there),
-        },
+        "scan": _scanned(thief, home, chosen, found),
     }
+
+
+def _scanned(thief: Thief, home: Home, chosen: list[Chosen], found: Found | None = None) -> dict[str, Any]:
+    """What the thief finds of the erased and of the controls; `found`: of their biometrics, if he looked already."""
+    found = thief.look(_biometrics(home, chosen)) if found is None else found
+    assert home.parts.stores.records.database.truncate_wal()
+    named = thief.read_files(Needles({face.number: face.names for face in chosen}), blobs=False)
+    thief.told.pop("bytes")
+    gone, there = {face.number for face in chosen[::2]}, {face.number for face in chosen[1::2]}
+    return {
+        **thief.told,
+        "erased": len(gone),
+        "erased_found": sorted({(where, what) for who, where, what in found | named if who in gone}),
+        "lying_open": sorted({(where, what) for _, where, what in found if where in {"files", "blobs"}}),
+        "controls": len(there),
+        "controls_found": _counted(found | named, there),
+    }
+
+
+def _biometrics(home: Home, chosen: list[Chosen]) -> Needles:
+    return Needles({face.number: _biometric(face.number, home) for face in chosen})
 
 
 def _counted(found: Found, who: set[int]) -> dict[str, int]:
@@ -250,7 +281,8 @@ class Hay:
 
     def done(self) -> Found:
         """All that was found."""
-        self.found |= self._needles.find(bytes(self._waiting), self._where)
+        if self._waiting:
+            self.found |= self._needles.find(bytes(self._waiting), self._where)
         self._waiting.clear()
         return self.found
 

@@ -275,7 +275,24 @@ def _erase(part: dict[str, Any]) -> str:
             f"anybody: {lying}. Of {scan['controls']} others, on the same way:",
         ),
         _table(("what (where)", "found"), sorted(scan["controls_found"].items())),
+        *_restored(part.get("restored")),
     ])  # fmt: skip
+
+
+def _restored(scan: dict[str, Any] | None) -> list[str]:
+    if scan is None:
+        return []
+    left = ", ".join(" ".join(each) for each in scan["erased_found"]) or "nothing"
+    return [
+        _prose(
+            f"A backup from before the erasures ({scan['backup_bytes'] / 1e9:.1f} GB, made in",
+            f"{scan['seconds_to']['backup']:.0f} s) was restored with the log, in",
+            f"{scan['seconds_to']['restore']:.0f} s, and read by the same thief: {scan['templates_opened']:,} templates,",
+            f"{scan['crops_opened']:,} crops and {scan['segments_opened']:,} segments opened. Of the {scan['erased']}",
+            f"erased was found: {left}. Of the {scan['controls']} others:",
+        ),
+        _table(("what (where)", "found"), sorted(scan["controls_found"].items())),
+    ]
 
 
 def _both(cost: dict[str, float], digits: int) -> str:
