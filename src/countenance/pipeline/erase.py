@@ -250,6 +250,7 @@ class Eraser:
         pending.update(self.stores.keys.destroy(persons).pending if persons else ())
         scan.look_for_keys(self.stores, persons)
         records.forget_persons(erasure)
+        pending.update(self._remove_uploads(erasure))
         records.forget_pictures(erasure)
         if erasure.scope == GUEST:
             pending.update(self._remove_subject(erasure))
@@ -269,6 +270,17 @@ class Eraser:
         pending = set(self.stores.segments.remove(rows).pending)
         pending.update(self.stores.blobs.delete_many([face.uid for face in faces if face.key_id]).pending)
         pending.update(self.stores.keys.destroy([key for face in faces for key in face.keys]).pending)
+        return pending
+
+    def _remove_uploads(self, erasure: Erasure) -> set[str]:
+        """Pictures that were handed in, of which the home holds the bytes."""
+        going = self.stores.records.uploads.leaving(erasure.id)
+        keys = [upload.key_id for upload in going if upload.key_id]
+        blobs = [upload.blob for upload in going if upload.key_id]
+        pending = set(self.stores.blobs.delete_many(blobs).pending)
+        pending.update(self.stores.keys.destroy(keys).pending)
+        scan.look_for_keys(self.stores, keys, blobs)
+        self.stores.records.uploads.forget(going)
         return pending
 
     def _remove_subject(self, erasure: Erasure) -> set[str]:

@@ -19,6 +19,7 @@ from countenance.records.queries import chunks
 from countenance.records.receipts import Receipt, keep_receipt
 from countenance.records.sources import move_policy_version
 from countenance.records.support import drop_placements
+from countenance.records.uploads import mark_leaving
 from countenance.types import Box, ClassId, FaceId, FaceRefusal
 
 T = TypeVar("T")
@@ -272,7 +273,7 @@ class Erasures:
                     )
                     or 0
                 )
-                for table in (t.faces, t.pictures, t.persons)
+                for table in (t.faces, t.pictures, t.persons, t.uploads)
             ) + len(guest_subjects(connection, erasure.about) if erasure.scope == GUEST else ())
 
     def done(self, erasure: Erasure, at: datetime, receipt: Receipt | None = None) -> None:
@@ -354,6 +355,7 @@ def _hide(connection: sa.Connection, target: Target, uid: uuid.UUID, at: datetim
     which = _dropped(connection, target)
     if which is not None:
         placements += _count(connection, t.placements, which)
+        mark_leaving(connection, erasure_id, which)
         due = drop_placements(connection, which)
         pictures.extend(due.pictures)
         single.extend(due.faces)
@@ -365,6 +367,7 @@ def _hide(connection: sa.Connection, target: Target, uid: uuid.UUID, at: datetim
         faces += _hide_faces(connection, t.faces.c.picture_id.in_(part), erasure_id)
     for part in chunks(single):
         faces += _hide_faces(connection, t.faces.c.id.in_(part), erasure_id)
+    _hide_uploads(connection, erasure_id, target)
     persons = hide_persons(connection, erasure_id, target.persons)
     drop_mentions(connection, erasure_id, t.faces.c.erasure_id == erasure_id)
     _keep_out(connection, uid, suppressions)
@@ -372,6 +375,17 @@ def _hide(connection: sa.Connection, target: Target, uid: uuid.UUID, at: datetim
     connection.execute(t.erasures.update().where(t.erasures.c.id == erasure_id).values(counts=counts))
     move_policy_version(connection)
     return Erasure(erasure_id, str(uid), target.scope, target.source_id, counts, at, target.about, target.authority)
+
+
+def _hide_uploads(connection: sa.Connection, erasure_id: int, target: Target) -> None:
+    """What was handed in goes with its picture, and as soon as one face that it shows is to be erased."""
+    going = sa.select(t.pictures.c.id).where(t.pictures.c.erasure_id == erasure_id)
+    if target.scope in LEFT:
+        going = going.union(sa.select(t.faces.c.picture_id).where(t.faces.c.erasure_id == erasure_id))
+    mark_leaving(connection, erasure_id, t.placements.c.picture_id.in_(going))
+    if target.source_id is not None:  # also what no ingest has taken yet
+        mine = t.uploads.update().where(t.uploads.c.source_id == target.source_id)
+        connection.execute(mine.values(erasure_id=erasure_id))
 
 
 def _dropped(connection: sa.Connection, target: Target) -> sa.ColumnElement[bool] | None:

@@ -16,6 +16,7 @@ from countenance.records.database import Database
 from countenance.records.packing import unpack_quality
 from countenance.records.queries import chunks
 from countenance.records.sources import policy_version
+from countenance.records.uploads import upload_blob
 from countenance.types import Basis, Box, ClassId, FaceId, FaceRefusal
 
 
@@ -117,6 +118,8 @@ class Gallery:
                 t.order_papers.c.blob,
             ):  # fmt: skip
                 yield from connection.scalars(sa.select(column).where(column.is_not(None), column != "")).all()
+            handed_in = sa.select(t.uploads.c.uid).where(t.uploads.c.key_id.is_not(None))
+            yield from (upload_blob(uid) for uid in connection.scalars(handed_in).all())
         yield from (str(uuid.UUID(bytes=uid)) for uid in self._of_indexed_faces(t.faces.c.uid))
 
     def key_ids(self) -> Iterator[bytes]:
@@ -125,7 +128,7 @@ class Gallery:
             for column in (
                 t.grants.c.key_id, t.cases.c.key_id, t.orders.c.key_id, t.persons.c.key_id, t.requests.c.key_id,
                 t.requests.c.proof_key_id, t.suppressed_persons.c.key_id, t.accounts.c.key_id,
-                t.answers.c.key_id, t.pictures.c.key_id, t.subjects.c.key_id,
+                t.answers.c.key_id, t.uploads.c.key_id, t.subjects.c.key_id,
             ):  # fmt: skip
                 yield from connection.scalars(sa.select(column).where(column.is_not(None))).all()
             in_force = t.access_keys.c.revoked_at.is_(None)

@@ -218,7 +218,6 @@ pictures = sa.Table(
     sa.Column("pdq", sa.LargeBinary(32)),
     sa.Column("jurisdictions", sa.JSON),  # put right on a pictured person's request: before any sidecar's
     sa.Column("erasure_id", sa.ForeignKey("erasures.id"), index=True),  # set: hidden at once, gone when it is done
-    sa.Column("key_id", sa.LargeBinary(16)),  # set: it was handed in, and the home keeps it, a blob sealed under this
     sa.UniqueConstraint("tenant_id", "sha256"),
 )
 
@@ -233,6 +232,22 @@ placements = sa.Table(
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("mtime_ns", sa.BigInteger, nullable=False),
     sa.Column("run_id", sa.Integer, nullable=False),  # the ingest that saw it last
+    sa.UniqueConstraint("source_id", "place"),
+)
+
+# What was handed in to a source of kind upload: it stands for the folder that such a source has not got.
+uploads = sa.Table(
+    "uploads",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _uid(),
+    sa.Column("source_id", sa.ForeignKey("sources.id"), nullable=False),
+    sa.Column("place", sa.LargeBinary, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("mtime_ns", sa.BigInteger, nullable=False),  # when it was handed in
+    sa.Column("sha256", sa.LargeBinary(32), nullable=False),
+    sa.Column("key_id", sa.LargeBinary(16)),  # seals the blob `upload-UID`; null: its bytes are not kept any more
+    sa.Column("erasure_id", sa.ForeignKey("erasures.id"), index=True),  # set: its bytes go with that erasure
     sa.UniqueConstraint("source_id", "place"),
 )
 

@@ -27,6 +27,7 @@ from countenance.records.replays import Replays
 from countenance.records.requests import Requests
 from countenance.records.sources import Sources
 from countenance.records.suppressions import Suppressions
+from countenance.records.uploads import Uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class RecordStore:
     receipts: Receipts
     coverage: Coverage
     accounts: Accounts
+    uploads: Uploads
     guests: Guests
     access_keys: AccessKeys
 
@@ -84,6 +86,7 @@ def record_store(database: Database) -> RecordStore:
         Receipts(database),
         Coverage(database),
         Accounts(database),
+        Uploads(database),
         Guests(database),
         AccessKeys(database),
     )

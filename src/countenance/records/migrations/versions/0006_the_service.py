@@ -174,4 +174,21 @@ def upgrade() -> None:
         op.f("ix_enrolments_subject_id"), "enrolments", ["subject_id"], sqlite_where=sa.text("subject_id IS NOT NULL")
     )
     op.add_column("subjects", sa.Column("key_id", sa.LargeBinary(length=16), nullable=True))
-    op.add_column("pictures", sa.Column("key_id", sa.LargeBinary(length=16), nullable=True))
+    op.create_table(
+        "uploads",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("uid", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("source_id", sa.Integer(), nullable=False),
+        sa.Column("place", sa.LargeBinary(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("mtime_ns", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("key_id", sa.LargeBinary(length=16), nullable=True),
+        sa.Column("erasure_id", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(["erasure_id"], ["erasures.id"], name=op.f("fk_uploads_erasure_id")),
+        sa.ForeignKeyConstraint(["source_id"], ["sources.id"], name=op.f("fk_uploads_source_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_uploads")),
+        sa.UniqueConstraint("source_id", "place", name=op.f("uq_uploads_source_id_place")),
+        sa.UniqueConstraint("uid", name=op.f("uq_uploads_uid")),
+    )
+    op.create_index(op.f("ix_uploads_erasure_id"), "uploads", ["erasure_id"])

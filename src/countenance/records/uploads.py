@@ -1,0 +1,150 @@
+"""What was handed in to sources without a folder: where each picture stands there, and whether its bytes are kept."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from countenance.records import schema as t
+from countenance.records.database import Database
+from countenance.records.queries import CHUNK, chunks
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A picture that was handed in."""
+
+    id: int
+    uid: str
+    place: bytes
+    size: int
+    mtime_ns: int
+    sha256: bytes
+    key_id: bytes | None  # None: its bytes are not kept any more
+
+    @property
+    def blob(self) -> str:
+        """The name of its bytes in the blob store."""
+        return f"upload-{self.uid}"
+
+
+def upload_blob(uid: bytes) -> str:
+    """As `Upload.blob`, of a uid as the records hold it."""
+    return f"upload-{uuid.UUID(bytes=uid)}"
+
+
+class Uploads:
+    """Reads and writes."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def get(self, source_id: int, place: bytes) -> Upload | None:
+        """What stands at that place."""
+        query = t.uploads.select().where(t.uploads.c.source_id == source_id, t.uploads.c.place == place)
+        with self._db.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else _upload(row)
+
+    def in_source_called(self, source_uid: str, place: bytes) -> Upload | None:
+        """The same, by the source's uid."""
+        query = (
+            sa.select(t.uploads)
+            .join(t.sources, t.sources.c.id == t.uploads.c.source_id)
+            .where(t.sources.c.uid == uuid.UUID(source_uid).bytes, t.uploads.c.place == place)
+        )
+        with self._db.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else _upload(row)
+
+    def walk(self, source_id: int) -> Iterator[Upload]:
+        """All of a source that is not on its way out, by place; a page at a time."""
+        last = b""
+        query = t.uploads.select().where(t.uploads.c.source_id == source_id, t.uploads.c.erasure_id.is_(None))
+        while True:
+            with self._db.read() as connection:
+                later = query.where(t.uploads.c.place > last) if last else query
+                rows = connection.execute(later.order_by(t.uploads.c.place).limit(CHUNK)).all()
+            if not rows:
+                return
+            yield from map(_upload, rows)
+            last = rows[-1].place
+
+    def waiting(self, source_id: int) -> int:
+        """How many no ingest has taken or rejected yet."""
+        query = (
+            sa.select(sa.func.count()).select_from(t.uploads).where(t.uploads.c.source_id == source_id, ~_stands(), ~_rejected())
+        )  # fmt: skip
+        with self._db.read() as connection:
+            return int(connection.scalar(query) or 0)
+
+    def put(self, source_id: int, upload: Upload) -> Upload | None:
+        """It stands at its place. Returns: what stood there before, whose bytes are to go."""
+        with self._db.write() as connection:
+            here = (t.uploads.c.source_id == source_id) & (t.uploads.c.place == upload.place)
+            before = connection.execute(t.uploads.select().where(here)).one_or_none()
+            connection.execute(t.uploads.delete().where(here))
+            connection.execute(
+                t.uploads.insert().values(
+                    uid=uuid.UUID(upload.uid).bytes, source_id=source_id, place=upload.place, size=upload.size,
+                    mtime_ns=upload.mtime_ns, sha256=upload.sha256, key_id=upload.key_id,
+                )
+            )  # fmt: skip
+        return None if before is None else _upload(before)
+
+    def rejected(self, source_id: int) -> list[Upload]:
+        """Those that an ingest refused: nothing of them is kept."""
+        query = t.uploads.select().where(t.uploads.c.source_id == source_id, _rejected(), ~_stands())
+        with self._db.read() as connection:
+            return [_upload(row) for row in connection.execute(query)]
+
+    def leaving(self, erasure_id: int) -> list[Upload]:
+        """Those whose bytes go with the erasure, and are there yet."""
+        query = t.uploads.select().where(t.uploads.c.erasure_id == erasure_id)
+        with self._db.read() as connection:
+            return [_upload(row) for row in connection.execute(query)]
+
+    def forget(self, uploads: Sequence[Upload]) -> None:
+        """They are gone; of one whose picture stays, with other faces, the place is kept and no bytes."""
+        with self._db.write() as connection:
+            for part in chunks([upload.id for upload in uploads]):
+                here = t.uploads.c.id.in_(part)
+                connection.execute(t.uploads.update().where(here, _stands()).values(key_id=None, erasure_id=None))
+                connection.execute(t.uploads.delete().where(here, ~_stands()))
+
+
+def mark_leaving(connection: sa.Connection, erasure_id: int, which: sa.ColumnElement[bool]) -> None:
+    """Uploads at these placements go with the erasure."""
+    here = sa.select(t.placements.c.id).where(
+        t.placements.c.source_id == t.uploads.c.source_id, t.placements.c.place == t.uploads.c.place, which
+    )
+    connection.execute(t.uploads.update().where(sa.exists(here.correlate(t.uploads))).values(erasure_id=erasure_id))
+
+
+def _stands() -> sa.ColumnElement[bool]:
+    """An ingest took it, and its picture is not being erased."""
+    return sa.exists(
+        sa.select(t.placements.c.id)
+        .join(t.pictures)
+        .where(t.placements.c.source_id == t.uploads.c.source_id, t.placements.c.place == t.uploads.c.place)
+        .where(t.pictures.c.erasure_id.is_(None))
+        .correlate(t.uploads)
+    )
+
+
+def _rejected() -> sa.ColumnElement[bool]:
+    return sa.exists(
+        sa.select(t.rejections.c.id)
+        .where(t.rejections.c.source_id == t.uploads.c.source_id, t.rejections.c.place == t.uploads.c.place)
+        .correlate(t.uploads)
+    )
+
+
+def _upload(row: Any) -> Upload:
+    return Upload(
+        row.id, str(uuid.UUID(bytes=row.uid)), row.place, row.size, row.mtime_ns, row.sha256, row.key_id
+    )  # fmt: skip
