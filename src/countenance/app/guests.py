@@ -201,7 +201,7 @@ class Guests:
 
     def _original(self, token: str, picture_id: str) -> bytes:
         face = self.desk.face_in(token, picture_id)
-        data = read_original(face.location, face.place, face.sha256)
+        data = read_original(self._home.parts.stores, face.location, face.place, face.sha256)
         if data is None:
             raise _gone()
         return data

@@ -14,9 +14,9 @@ from urllib.parse import quote, unquote_to_bytes, urldefrag
 
 from countenance import jurisdictions
 from countenance.errors import WrongUse
+from countenance.pipeline.address import address_of
 from countenance.pipeline.corrections import Correction
 from countenance.pipeline.requests import Decided, Receipted, RequestDesk
-from countenance.pipeline.suppress import address_of
 from countenance.records.request_faces import FoundFace
 from countenance.records.requests import Request
 from countenance.rights.deadlines import laws

@@ -239,10 +239,10 @@ class Parts:
         return Searcher(self.stores, self.looker, self.embedder, self.live, self.calibration)
 
     @contextmanager
-    def ingest_lock(self) -> Iterator[None]:
-        """One ingest at a time. Raises HomeBusy at once; an ingest can take hours."""
+    def ingest_lock(self, wait_s: float = 0) -> Iterator[None]:
+        """One ingest at a time. Raises HomeBusy at once, or after so long; an ingest can take hours."""
         try:
-            with self._ingesting:
+            with self._ingesting.acquire(timeout=wait_s):
                 yield
         except Timeout as error:
             raise HomeBusy(

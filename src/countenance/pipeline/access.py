@@ -14,11 +14,11 @@ from typing import Final
 
 from countenance.align.thumbnail import MARGIN
 from countenance.errors import KeyDestroyed, NotFound, SealBroken
+from countenance.pipeline.address import address_of
 from countenance.pipeline.look import Looker, Veil
 from countenance.pipeline.originals import read_original
 from countenance.pipeline.sealing import crop_binding
 from countenance.pipeline.stores import Stores
-from countenance.pipeline.suppress import address_of
 from countenance.records.request_faces import FoundFace
 from countenance.types import Box, FaceId, Rejected
 
@@ -67,7 +67,7 @@ def _held(stores: Stores, looker: Looker, faces: Sequence[FoundFace]) -> HeldPic
     shown = stores.records.requests.shown(list(mine))
     places = {(face.location, face.place): face for face in faces}
     veil = Veil(tuple(face.box for face in mine.values()), others)
-    jpeg = next((found for place in places.values() if (found := _veiled(looker, place, veil))), None)
+    jpeg = next((found for place in places.values() if (found := _veiled(stores, looker, place, veil))), None)
     return HeldPicture(
         id=first.picture_uid,
         boxes=veil.keep,
@@ -93,8 +93,8 @@ def _place(place: FoundFace, faces: Sequence[FoundFace]) -> HeldPlace:
     )
 
 
-def _veiled(looker: Looker, place: FoundFace, veil: Veil) -> bytes | None:
-    data = read_original(place.location, place.place, place.sha256)
+def _veiled(stores: Stores, looker: Looker, place: FoundFace, veil: Veil) -> bytes | None:
+    data = read_original(stores, place.location, place.place, place.sha256)
     if data is None:
         return None
     looked = looker.look_one(data, preview_px=PREVIEW_PX, veil=veil)

@@ -7,17 +7,16 @@ suspended, withdrawn, expired, of unknown jurisdiction or under an order are not
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
-from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
 from countenance.index.near import Groups, Hashes, Pairs, near_pairs
 from countenance.permits import Act
+from countenance.pipeline.address import address_of
 from countenance.pipeline.sealing import crop_hash_binding
 from countenance.pipeline.stack import CROP_BITS, NEAR_BITS
 from countenance.pipeline.stores import Stores
@@ -204,9 +203,8 @@ def _told(
 
 
 def _copy(place: Place, link: tuple[DuplicateLink, int] | None) -> Copy:
-    path = os.path.join(place.location, place.place)  # noqa: PTH118  # bytes: a file name need not be UTF-8
     why, bits = link or (DuplicateLink.EXACT, 0)
     return Copy(
-        picture_id=place.picture_uid, uri="file://" + quote(path, safe="/"), source=place.source, width=place.width,
-        height=place.height, bytes=place.size, link=why, distance=bits,
+        picture_id=place.picture_uid, uri=address_of(place.location, place.place), source=place.source,
+        width=place.width, height=place.height, bytes=place.size, link=why, distance=bits,
     )  # fmt: skip

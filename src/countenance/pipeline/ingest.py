@@ -19,19 +19,20 @@ from typing import Final
 from countenance import jurisdictions
 from countenance.errors import StorageFailed
 from countenance.permits import PERMIT_TERM_S, Act, Permit
+from countenance.pipeline.address import address_of
 from countenance.pipeline.enrol import Enrolled, Enroller, Job, seen
 from countenance.pipeline.erase import Eraser
+from countenance.pipeline.gate_collect import decide_collect
 from countenance.pipeline.look import Looked, Looker
 from countenance.pipeline.refresh import snapshot, space_id_of
 from countenance.pipeline.stores import Stores
 from countenance.pipeline.subjects import Subjects
-from countenance.pipeline.suppress import KeptOut, address_of
+from countenance.pipeline.suppress import KeptOut
 from countenance.protocols import Collector, Embedder, Found
 from countenance.records.batch import Batch, PictureLeaving, PlacementRow, PolicyMoved, RejectionRow
 from countenance.records.pictures import KnownPicture, KnownPlace, UntiedPicture
 from countenance.records.sources import Source
-from countenance.rights.grants import HOUSEHOLD_LIMIT
-from countenance.types import Basis, ClassId, FaceRefusal, Rejected, RejectReason
+from countenance.types import ClassId, FaceRefusal, Rejected, RejectReason
 
 WINDOW: Final = 250  # places looked up at once; also what one collect decision covers, well below 1,000
 READ_AHEAD: Final = 16  # files read and looked up together: one query for all
@@ -224,13 +225,26 @@ class Ingest:
         self._end(whole=False)
         return self._looked_again(pictures)
 
+    def take(self) -> Again:
+        """What the collector finds, and nothing else of the source: pictures that were just handed in.
+
+        Others follow its index from the records; a snapshot of it is left to the next ingest. Raises: as `run`.
+        """
+        standing = self._begin()
+        with ThreadPoolExecutor(RECORDINGS, "record") as self._recorder:
+            self._take(self._jobs(standing))
+        self._stores.records.pictures.end_run(self._source.id, self._run_id, self._stores.clock(), whole=False)
+        return self._looked_again(self._tally.files)
+
     def _looked_again(self, pictures: int) -> Again:
         tally = self._tally
         return Again(pictures, pictures - tally.again, tally.faces, tally.indexed)
 
     def _begin(self) -> _Standing:
         self._eraser.resume()
-        standing = _Standing(self._decide_collect, self._stores.records.sources.policy_version)
+        standing = _Standing(
+            lambda: decide_collect(self._stores, self._source), self._stores.records.sources.policy_version
+        )
         standing.permit()
         self._run_id, killed = self._stores.records.pictures.begin_run(self._source.id, self._stores.clock())
         if killed:
@@ -253,17 +267,6 @@ class Ingest:
         self._stores.records.changes.compact_if_due()
 
     # --- gate 1: collect -----------------------------------------------------------------------------------------
-    def _decide_collect(self) -> Permit:
-        household = self._source.grant.basis is Basis.HOUSEHOLD
-        pictures = self._stores.records.pictures
-        full = household and pictures.household_pictures(at_least=HOUSEHOLD_LIMIT) >= HOUSEHOLD_LIMIT
-        permit, _ = self._stores.policy.decide(
-            self._stores.ask(Act.COLLECT, household_full=full),
-            classes=frozenset({self._class_of(self._source.jurisdictions)}),
-            record={"source": self._source.uid},
-        )
-        return permit
-
     def _class_of(self, places: frozenset[str]) -> ClassId:
         if places not in self._classes:
             self._classes[places] = self._stores.records.sources.ensure_class(self._source.grant, places)

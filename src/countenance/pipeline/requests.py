@@ -28,6 +28,7 @@ from countenance.errors import KeyDestroyed, NotFound, PolicyDenied, WrongUse
 from countenance.index.near import distance
 from countenance.permits import Act, Permit
 from countenance.pipeline.act_detail import seal_act
+from countenance.pipeline.address import address_of
 from countenance.pipeline.corrections import Correction, put_right
 from countenance.pipeline.erase import Eraser, picture_digest
 from countenance.pipeline.look import Looked, Looker
@@ -39,7 +40,7 @@ from countenance.pipeline.search import DEFAULT_FPIR, TOP_LIMIT, choose_face, lo
 from countenance.pipeline.stack import NEAR_BITS
 from countenance.pipeline.stores import Stores
 from countenance.pipeline.subjects import subject_name
-from countenance.pipeline.suppress import address_digest, address_of, hash_binding, hash_digest, person_binding
+from countenance.pipeline.suppress import address_digest, hash_binding, hash_digest, person_binding
 from countenance.policy.facts import BROUGHT
 from countenance.protocols import Embedder
 from countenance.records.erasures import Suppression

@@ -52,6 +52,11 @@ def probe_binding(log_entry: str) -> str:
     return f"case|{log_entry}|probe"
 
 
+def upload_binding(upload_uid: str) -> str:
+    """Of a picture that was handed in."""
+    return f"upload|{upload_uid}|picture"
+
+
 def paper_binding(order_uid: str, blob: str) -> str:
     """Of a paper of an order, by the name of its blob."""
     return f"order|{order_uid}|{blob}"

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote
 
 import numpy as np
 
@@ -17,6 +15,7 @@ from countenance.calibrate.calibration import Calibration, round_up_searched
 from countenance.cases.reference import check_reference
 from countenance.errors import BadPicture, NoFace, NotFound, SeveralFaces, WrongUse
 from countenance.permits import Act, Permit
+from countenance.pipeline.address import address_of
 from countenance.pipeline.ids import checked_uuid
 from countenance.pipeline.look import Looked, Looker
 from countenance.pipeline.person_leads import opened_templates, person_leads
@@ -457,6 +456,5 @@ def choose_face(looked: Looked, face: int | None, *, what: str = "the picture", 
 
 
 def uri_of(face: VisibleFace) -> str:
-    """The address of the place where a face's picture stands: file:// for a folder."""
-    path = os.path.join(face.location, face.place)  # noqa: PTH118  # bytes: a file name need not be UTF-8
-    return "file://" + quote(path, safe="/")
+    """The address of the place where a face's picture stands."""
+    return address_of(face.location, face.place)

@@ -12,12 +12,10 @@ The rule for one picture at one place, the first that fits:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -227,12 +225,6 @@ def hash_binding(digest: bytes) -> str:
 def person_binding(request_uid: str) -> str:
     """Of the template of somebody who is kept out of new pictures. `request_uid`: 32 hex digits."""
     return f"request|{request_uid}|suppressed person"
-
-
-def address_of(location: bytes, place: bytes) -> str:
-    """The address of a place in a folder, as a lead shows it: file://."""
-    path = os.path.join(location, place)  # noqa: PTH118  # bytes: a file name need not be UTF-8
-    return "file://" + quote(path, safe="/")
 
 
 # --- inside ----------------------------------------------------------------------------------------------------------

@@ -379,10 +379,11 @@ def _hide(connection: sa.Connection, target: Target, uid: uuid.UUID, at: datetim
 
 def _hide_uploads(connection: sa.Connection, erasure_id: int, target: Target) -> None:
     """What was handed in goes with its picture, and as soon as one face that it shows is to be erased."""
-    going = sa.select(t.pictures.c.id).where(t.pictures.c.erasure_id == erasure_id)
+    pictures = sa.select(t.pictures.c.id).where(t.pictures.c.erasure_id == erasure_id)
+    mark_leaving(connection, erasure_id, t.placements.c.picture_id.in_(pictures))
     if target.scope in LEFT:
-        going = going.union(sa.select(t.faces.c.picture_id).where(t.faces.c.erasure_id == erasure_id))
-    mark_leaving(connection, erasure_id, t.placements.c.picture_id.in_(going))
+        shown_in = sa.select(t.faces.c.picture_id).where(t.faces.c.erasure_id == erasure_id)
+        mark_leaving(connection, erasure_id, t.placements.c.picture_id.in_(shown_in))
     if target.source_id is not None:  # also what no ingest has taken yet
         mine = t.uploads.update().where(t.uploads.c.source_id == target.source_id)
         connection.execute(mine.values(erasure_id=erasure_id))

@@ -76,9 +76,8 @@ class Uploads:
 
     def waiting(self, source_id: int) -> int:
         """How many no ingest has taken or rejected yet."""
-        query = (
-            sa.select(sa.func.count()).select_from(t.uploads).where(t.uploads.c.source_id == source_id, ~_stands(), ~_rejected())
-        )  # fmt: skip
+        new = sa.and_(t.uploads.c.source_id == source_id, ~_stands(), ~_rejected())
+        query = sa.select(sa.func.count()).select_from(t.uploads).where(new)
         with self._db.read() as connection:
             return int(connection.scalar(query) or 0)
 
