@@ -287,9 +287,9 @@ def _restored(scan: dict[str, Any] | None) -> list[str]:
         _prose(
             f"A backup from before the erasures ({scan['backup_bytes'] / 1e9:.1f} GB, made in",
             f"{scan['seconds_to']['backup']:.0f} s) was restored with the log, in",
-            f"{scan['seconds_to']['restore']:.0f} s, and read by the same thief: {scan['templates_opened']:,} templates,",
-            f"{scan['crops_opened']:,} crops and {scan['segments_opened']:,} segments opened. Of the {scan['erased']}",
-            f"erased was found: {left}. Of the {scan['controls']} others:",
+            f"{scan['seconds_to']['restore']:.0f} s, and read by the same thief:",
+            f"{scan['templates_opened']:,} templates, {scan['crops_opened']:,} crops and {scan['segments_opened']:,}",
+            f"segments opened. Of the {scan['erased']} erased was found: {left}. Of the {scan['controls']} others:",
         ),
         _table(("what (where)", "found"), sorted(scan["controls_found"].items())),
     ]

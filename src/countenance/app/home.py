@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from countenance.app import manifest as manifests
 from countenance.app.access_keys import AccessKeys
 from countenance.app.audit import Audit
+from countenance.app.collectors import UPLOAD, collector_of
 from countenance.app.given import (
     DocumentLike,
     PictureLike,
@@ -24,19 +25,22 @@ from countenance.app.given import (
     source_name,
 )
 from countenance.app.guests import Guests
+from countenance.app.jobs import Jobs
 from countenance.app.orders import OrderDesk
+from countenance.app.pictures import PictureDesk
 from countenance.app.receipts import HomeReceipts
 from countenance.app.requests import Requests, finish_decisions
 from countenance.app.settings import Settings, worker_count
 from countenance.app.sign_in import SignIn
+from countenance.app.uploads import Uploads
 from countenance.app.wiring import Parts, make_home, open_parts
 from countenance.app.words import visible
-from countenance.collect.folder import FolderCollector
 from countenance.errors import NotFound, PolicyDenied, WrongUse
 from countenance.pipeline.clients import Contracts
 from countenance.pipeline.duplicates import Duplicates, find_duplicates
 from countenance.pipeline.erase import Eraser, ErasureReport
 from countenance.pipeline.grant import Registrar
+from countenance.pipeline.inbox import Inbox
 from countenance.pipeline.ingest import Again, Ingest, IngestReport, Progress
 from countenance.pipeline.look import Looked, Looker
 from countenance.pipeline.orders import Orders
@@ -45,6 +49,7 @@ from countenance.pipeline.search import Question, look_at
 from countenance.pipeline.subjects import open_subjects
 from countenance.pipeline.suggest import Group, suggest
 from countenance.pipeline.sweep import sweep
+from countenance.protocols import Collector
 from countenance.records.sources import Source
 from countenance.rights.grants import ERASE_WITHIN_DAYS, check_grant
 from countenance.rights.subjects import read_subjects
@@ -125,6 +130,11 @@ class Home:
         """What pictured people ask for (docs/requests.md)."""
         return Requests(self)
 
+    @cached_property
+    def jobs(self) -> Jobs:
+        """Work that outlasts a request; this process runs what it was asked for."""
+        return Jobs(self)
+
     def __enter__(self) -> Self:
         return self
 
@@ -137,6 +147,9 @@ class Home:
         """Databases are closed and child processes gone."""
         if "guests" in self.__dict__:
             self.guests.stop()
+        if "jobs" in self.__dict__:
+            self.jobs.close()
+            del self.__dict__["jobs"]
         if "parts" in self.__dict__:
             self.parts.close()
             del self.__dict__["parts"]
@@ -145,7 +158,7 @@ class Home:
     def add_source(
         self,
         name: str,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | None,
         *,
         basis: str,
         jurisdiction: str,
@@ -163,14 +176,14 @@ class Home:
     ) -> Source:
         """A folder may be collected from now on, under this grant (docs/grants.md).
 
-        Args: basis: household, consent, licence, statute or historical; jurisdiction: of its pictures by default, a
-        code or several with commas, or "unknown"; within: what the grant covers, where that is wider; purposes:
-        needed but for household; evidence: a document, sealed into the home; subjects: the CSV of a consent or licence
-        grant; expires: "2027-12-31"; retain_days, retain_from, retain_rule: how long all of it may be kept, as the
-        options of `countenance source add`.
+        Args: path: of the folder; None: its pictures are handed in (`uploads`); basis: household, consent, licence,
+        statute or historical; jurisdiction: of its pictures by default, a code or several with commas, or "unknown";
+        within: what the grant covers, where that is wider; purposes: needed but for household; evidence: a document,
+        sealed into the home; subjects: the CSV of a consent or licence grant; expires: "2027-12-31"; retain_days,
+        retain_from, retain_rule: how long all of it may be kept, as the options of `countenance source add`.
         Raises: GrantInvalid, WrongUse, NotFound (no such folder), LogUnwritable, StorageFailed.
         """
-        folder, name = source_folder(path, self.path), source_name(name)
+        folder, name = None if path is None else source_folder(path, self.path), source_name(name)
         if any(source.name == name for source in self.sources()):  # the records refuse it too, but after the log
             raise WrongUse(f"a source called {name!r} exists", "choose another name, or see `countenance source show`")
         terms = check_grant(
@@ -193,7 +206,7 @@ class Home:
         lines = read_subjects(Path(subjects).expanduser()) if subjects is not None else ()
         return self._registrar.add(
             name=name,
-            location=os.fsencode(folder),
+            location=None if folder is None else os.fsencode(folder),
             terms=terms,
             evidence=None if evidence is None else document_of(evidence),
             subjects=lines,
@@ -332,8 +345,11 @@ class Home:
         parts = self.parts
         finish_decisions(self)
         with Looker(workers=worker_count(workers), **parts.looking()) as looker:
-            run = self._ingest_run(source, looker, None if progress is None else lambda p: progress(source.name, p))
-            return run.run(prune=prune)
+            told = None if progress is None else lambda p: progress(source.name, p)
+            report = self.ingest_run(source, looker, progress=told).run(prune=prune)
+        if source.kind == UPLOAD:
+            Inbox(parts.stores, source).settle()
+        return report
 
     def search_for_guests(
         self, name: str, *, workers: int | None = None, progress: Callable[[int, int], None] | None = None
@@ -350,18 +366,22 @@ class Home:
             self.orders.finish()
             finish_decisions(self)
             with Looker(workers=worker_count(workers), **parts.looking()) as looker:
-                run = self._ingest_run(source, looker, None)
+                run = self.ingest_run(source, looker)
                 told = None if progress is None else lambda so_far, of: progress(so_far.pictures, of)
                 return self.guests.desk.search_for(source, run, told)
 
-    def _ingest_run(self, source: Source, looker: Looker, progress: Callable[[Progress], None] | None) -> Ingest:
+    def ingest_run(
+        self, source: Source, looker: Looker, collector: Collector | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Ingest:  # fmt: skip
+        """A run over the source, or over what `collector` finds in it. Only under the ingest lock."""
         parts = self.parts
         return Ingest(
             stores=parts.stores,
             looker=looker,
             embedder=parts.embedder,
             eraser=parts.eraser,
-            collector=FolderCollector(Path(os.fsdecode(source.location))),
+            collector=collector_of(parts.stores, source) if collector is None else collector,
             source=source,
             subjects=(
                 open_subjects(parts.stores, source, parts.embedder, parts.calibration)
@@ -442,6 +462,16 @@ class Home:
         if not chosen:
             raise NotFound("this home has no source yet", _ADD_ONE)
         return find_duplicates(self.parts.stores, chosen, top)
+
+    @property
+    def uploads(self) -> Uploads:
+        """Pictures that are handed in: `put`, `index_now` (docs/uploads.md)."""
+        return Uploads(self)
+
+    @property
+    def pictures(self) -> PictureDesk:
+        """Pictures one by one: `details`, `image`, and `page` through a source's."""
+        return PictureDesk(self)
 
     def crop(self, face_id: str) -> bytes:
         """The JPEG thumbnail of an indexed face. Raises NotFound, also for a face that may not be shown now."""

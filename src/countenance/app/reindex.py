@@ -7,12 +7,11 @@ import os
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from countenance.app.collectors import collector_of
 from countenance.app.settings import free_bytes, worker_count
 from countenance.app.words import visible
-from countenance.collect.folder import FolderCollector
 from countenance.errors import NotFound, SpaceMismatch, StorageFailed, WrongUse
 from countenance.pipeline.look import Looker
 from countenance.pipeline.refresh import space_id_of
@@ -142,7 +141,7 @@ def _build(home: Home, reindex: Reindex, space_id: int, progress: Progress | Non
     looking = {**home.parts.looking(), "crops": (embedder.crop,)}
     with Looker(workers=worker_count(None), **looking) as looker:  # type: ignore[arg-type]  # Looking with other crops
         return _reindexer(home).build(
-            reindex, space_id, embedder, looker, lambda s: FolderCollector(Path(os.fsdecode(s.location))), progress
+            reindex, space_id, embedder, looker, lambda s: collector_of(home.parts.stores, s), progress
         )
 
 

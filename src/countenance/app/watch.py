@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from countenance.app.collectors import UPLOAD
 from countenance.app.folder_events import FolderEvents, identity
 from countenance.errors import HomeBusy, LogUnwritable, NotFound, PolicyDenied, StorageFailed, WrongUse
 from countenance.pipeline.ingest import IngestReport, Progress
@@ -95,8 +96,8 @@ class Watcher:
         now = self._home.parts.stores.clock()
         standing: dict[str, tuple[Source, str | None]] = {}
         for source in self._home.sources():
-            if self._names and source.name not in self._names:
-                continue
+            if (self._names and source.name not in self._names) or source.kind == UPLOAD:
+                continue  # what is handed in is taken when it is handed in
             state = source.grant.state(now)
             if state != "in_force":
                 standing[source.name] = source, f"its grant is {state.replace('_', ' ')}"

@@ -23,6 +23,7 @@ from countenance.errors import CountenanceError, SeveralFaces
 COMMANDS: Final = {
     "init": "init",
     "source": "source",
+    "upload": "upload",
     "ingest": "ingest",
     "search": "search",
     "detect": "detect",

@@ -27,6 +27,7 @@ def command() -> None:
 @command.command()
 @click.argument("name", required=False)
 @click.argument("path", required=False)
+@click.option("--upload", is_flag=True, help="No folder: its pictures are handed in (countenance upload).")
 @click.option("--basis", metavar="BASIS", help=f"The right to use them: {', '.join(BASES)}. Being public is none.")
 @click.option("--jurisdiction", metavar="CODE", help="Where the people pictured live or were pictured: CA-ON, FR, "
               "US-IL; several with commas; or unknown, and then they are not indexed.")  # fmt: skip
@@ -55,8 +56,8 @@ def command() -> None:
 @click.option("--law", metavar="TEXT", help="For statute: the law and article.")
 @click.option("--authority", metavar="TEXT", help="For statute: whom it empowers.")
 @pass_session
-def add(session: Session, /, name: str | None, path: str | None, **grant: Any) -> None:
-    """Add a folder of pictures under a grant.
+def add(session: Session, /, name: str | None, path: str | None, upload: bool, **grant: Any) -> None:
+    """Add a folder of pictures under a grant, or a source whose pictures are handed in.
 
     \b
     A family:
@@ -73,11 +74,14 @@ def add(session: Session, /, name: str | None, path: str | None, **grant: Any) -
         with session.open() as home:
             household = home.kind == "household"
         name = name or click.prompt("Name of the source", default="album", err=True)
-        path = path or click.prompt("Folder with the pictures", value_proc=_folder, err=True)
+        if not upload:
+            path = path or click.prompt("Folder with the pictures", value_proc=_folder, err=True)
         _ask(grant, household=household)
-    missing = [what for what, value in (("NAME", name), ("PATH", path), ("--basis", grant["basis"]),
+    if upload and path:
+        raise click.UsageError("--upload is for a source without a folder; name one of the two")
+    missing = [what for what, value in (("NAME", name), ("PATH", path or upload), ("--basis", grant["basis"]),
                                         ("--jurisdiction", grant["jurisdiction"])) if not value]  # fmt: skip
-    if missing or name is None or path is None:
+    if missing or name is None:
         raise click.UsageError(f"missing: {', '.join(missing)}", click.get_current_context())
     with session.open() as home:
         source = home.add_source(name, path, erase_within_days=grant.pop("erase_within"), **grant)

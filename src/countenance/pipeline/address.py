@@ -6,7 +6,7 @@ import os
 from typing import Final
 from urllib.parse import quote
 
-UPLOAD: Final = b"upload:"  # then the source's uid: the location of a source whose pictures are handed in
+UPLOAD: Final = b"upload://"  # then the source's uid: the location of a source whose pictures are handed in
 
 
 def upload_location(source_uid: str) -> bytes:
@@ -20,7 +20,7 @@ def uploaded_to(location: bytes) -> str | None:
 
 
 def address_of(location: bytes, place: bytes) -> str:
-    """file:// for a place in a folder; upload:SOURCE/PLACE for a picture that was handed in. Percent-encoded bytes."""
+    """file:// for a place in a folder; upload://SOURCE/PLACE for what was handed in. Percent-encoded bytes."""
     if location.startswith(UPLOAD):
         return f"{location.decode('ascii')}/{quote(place, safe='/')}"
     path = os.path.join(location, place)  # noqa: PTH118  # bytes: a file name need not be UTF-8

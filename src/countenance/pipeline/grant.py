@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from countenance.errors import GrantInvalid, WrongUse
 from countenance.permits import Act
+from countenance.pipeline.address import upload_location
 from countenance.pipeline.documents import Document, read_document
 from countenance.pipeline.look import Looker
 from countenance.pipeline.refresh import space_id_of
@@ -46,12 +47,12 @@ class Registrar:
         self,
         *,
         name: str,
-        location: bytes,
+        location: bytes | None,
         terms: GrantTerms,
         evidence: Document | None,
         subjects: Sequence[SubjectLine],
     ) -> Source:
-        """The source stands, under its grant.
+        """The source stands, under its grant. `location`: of its folder; None: its pictures are handed in.
 
         Sealed evidence and keys first, then the log, then one transaction with source, grant and subjects. A crash
         before that transaction leaves sealed bytes that no row names (swept by the next ingest) and at worst a log
@@ -85,8 +86,8 @@ class Registrar:
                 grant_uid=grant_uid,
                 tenant_id=self.stores.records.sources.ensure_tenant(self.tenant),
                 name=name,
-                kind="folder",
-                location=location,
+                kind="upload" if location is None else "folder",
+                location=upload_location(str(uid)) if location is None else location,
                 jurisdictions=terms.default_jurisdictions,
                 added_at=self.stores.clock(),
                 grant=NewGrant(

@@ -258,6 +258,7 @@ class Erasures:
             connection.execute(t.grants.delete().where(t.grants.c.source_id == source_id))
             connection.execute(t.rejections.delete().where(t.rejections.c.source_id == source_id))
             connection.execute(t.runs.delete().where(t.runs.c.source_id == source_id))
+            connection.execute(t.jobs.delete().where(t.jobs.c.source_id == source_id))
             bound = t.access_keys.c.source_id == source_id  # keys that were to index under its grant index no more
             connection.execute(t.access_keys.update().where(bound).values(source_id=None))
             connection.execute(t.sources.delete().where(t.sources.c.id == source_id))

@@ -17,8 +17,10 @@ from countenance.records.duplicates import DuplicateReads
 from countenance.records.erasures import Erasures
 from countenance.records.gallery import Gallery
 from countenance.records.guests import Guests
+from countenance.records.jobs import Jobs
 from countenance.records.orders import Orders
 from countenance.records.persons import Persons
+from countenance.records.picture_reads import PictureReads
 from countenance.records.pictures import Pictures
 from countenance.records.policy_state import PolicyState
 from countenance.records.receipts import Receipts
@@ -55,6 +57,8 @@ class RecordStore:
     coverage: Coverage
     accounts: Accounts
     uploads: Uploads
+    jobs: Jobs
+    picture_reads: PictureReads
     guests: Guests
     access_keys: AccessKeys
 
@@ -87,6 +91,8 @@ def record_store(database: Database) -> RecordStore:
         Coverage(database),
         Accounts(database),
         Uploads(database),
+        Jobs(database),
+        PictureReads(database),
         Guests(database),
         AccessKeys(database),
     )

@@ -1,0 +1,201 @@
+"""Work that outlasts a request, in a thread of the process that was asked for it; any process can tell how it goes.
+
+Nothing rests on a job: it runs what `ingest` or `search_for_guests` would, which are safe to kill and to run again.
+A job whose process was killed stops beating, and is told as stopped by everybody else.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from countenance.errors import CountenanceError, HomeBusy, WrongUse
+from countenance.pipeline.ids import checked_uuid
+from countenance.records.jobs import OPEN, JobRow
+
+if TYPE_CHECKING:
+    from countenance.app.home import Home
+    from countenance.pipeline.ingest import Progress
+
+KINDS: Final = ("ingest", "guests")
+BEAT_S: Final = 2.0
+LOST: Final = timedelta(seconds=30)  # without a beat: its process is gone
+TOLD_EVERY_S: Final = 0.5
+KEPT_FOR: Final = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Where a job stands."""
+
+    id: str
+    kind: str
+    source: str | None
+    state: str  # queued, running, done, failed, stopped
+    progress: dict[str, Any]
+    error: dict[str, Any] | None
+    made_at: str
+    done_at: str | None
+
+    @property
+    def open(self) -> bool:
+        """Whether it may come to more."""
+        return self.state in {"queued", "running"}
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json and the API."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+class Jobs:
+    """The jobs of a home, and the thread in which this process runs those that it was asked for, one after another."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._rows = home.parts.stores.records.jobs
+        self._clock = home.parts.stores.clock
+        self._thread = ThreadPoolExecutor(1, "job")
+        self._ending = threading.Event()
+
+    def start(self, source: str, *, kind: str = "ingest", prune: bool = False) -> Job:
+        """It is done when its turn comes. A job of this kind that waits for that source already is the answer instead.
+
+        Raises: NotFound; WrongUse: no such kind.
+        """
+        if kind not in KINDS:
+            raise WrongUse(f"{kind!r} is no kind of job", f"one of: {', '.join(KINDS)}")
+        found = self._home.source(source)
+        for job in map(self._told, self._rows.newest(20, found.id)):
+            if job.state == "queued" and job.kind == kind:
+                return job
+        now, uid = self._clock(), uuid.uuid4()
+        self._rows.forget(now - KEPT_FOR)
+        self._rows.add(uid, kind, found.id, now)
+        self._thread.submit(self._run, str(uid), source, kind, prune)
+        return self.get(str(uid))
+
+    def get(self, job: str) -> Job:
+        """Raises NotFound."""
+        return self._told(self._rows.get(checked_uuid(job, "job")))
+
+    def newest(self, limit: int = 20, *, source: str | None = None) -> list[Job]:
+        """The newest first. Raises NotFound: no such source."""
+        source_id = None if source is None else self._home.source(source).id
+        return [self._told(row) for row in self._rows.newest(limit, source_id)]
+
+    def stop(self, job: str) -> Job:
+        """It ends at its next step, whichever process runs it; what was recorded stays. Raises NotFound."""
+        uid = checked_uuid(job, "job")
+        self._rows.get(uid)
+        self._rows.move(uid, "stopping", among=("queued", "running"))
+        return self.get(uid)
+
+    def follow(self, job: str, *, every_s: float = TOLD_EVERY_S) -> Iterator[Job]:
+        """Where it stands, each time that it has moved, until it has ended. Raises NotFound."""
+        before = None
+        while True:
+            now = self.get(job)
+            if now != before:
+                yield now
+                before = now
+            if not now.open:
+                return
+            time.sleep(every_s)
+
+    def close(self) -> None:
+        """What runs here ends at its next step, and what waits here is told as stopped."""
+        self._ending.set()
+        self._thread.shutdown(wait=True)
+
+    # --- in the thread -------------------------------------------------------------------------------------------
+    def _run(self, uid: str, source: str, kind: str, prune: bool) -> None:
+        beating = threading.Event()
+        beat = threading.Thread(target=self._beat, args=(uid, beating), daemon=True)
+        beat.start()
+        try:
+            progress = self._when_free(uid, lambda: self._work(uid, source, kind, prune))
+        except _Stopped:
+            self._rows.move(uid, "stopped", done_at=self._clock())
+        except CountenanceError as error:
+            self._rows.move(uid, "failed", error=error.as_dict(), done_at=self._clock())
+        except Exception:
+            failed = {"kind": "error", "message": "a bug of ours ended it", "hint": "the service's log has more"}
+            self._rows.move(uid, "failed", error=failed, done_at=self._clock())
+            raise
+        else:
+            self._rows.move(uid, "done", progress=progress, done_at=self._clock())
+        finally:
+            beating.set()
+            beat.join()
+
+    def _when_free(self, uid: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """The work, once no other process ingests."""
+        while True:
+            self._go_on(uid)
+            try:
+                return work()
+            except HomeBusy:
+                self._ending.wait(1)
+
+    def _work(self, uid: str, source: str, kind: str, prune: bool) -> dict[str, Any]:
+        self._rows.move(uid, "running", among=("queued",), begun_at=self._clock())
+        if kind == "guests":
+            again = self._home.search_for_guests(source, progress=self._teller(uid, _of))
+            return {"done": again.pictures, "total": again.pictures, "indexed": again.indexed}
+        tell = self._teller(uid, _told)
+        done = self._home.ingest(source, prune=prune, progress=lambda _, progress: tell(progress))
+        [report] = done.reports
+        told = report.as_dict()
+        return {"done": report.files, "total": report.files, **{name: told[name] for name in told if name != "source"}}
+
+    def _teller(self, uid: str, read: Callable[..., dict[str, Any]]) -> Callable[..., None]:
+        told_at = float("-inf")
+
+        def tell(*where: Any) -> None:
+            nonlocal told_at
+            if self._ending.is_set():
+                raise _Stopped
+            if time.monotonic() - told_at >= TOLD_EVERY_S:
+                self._go_on(uid, read(*where))
+                told_at = time.monotonic()
+
+        return tell
+
+    def _go_on(self, uid: str, progress: dict[str, Any] | None = None) -> None:
+        """Raises _Stopped: somebody wished it."""
+        state = self._rows.beat(uid, self._clock(), progress)
+        if self._ending.is_set() or state not in {"queued", "running"}:
+            raise _Stopped
+
+    def _beat(self, uid: str, over: threading.Event) -> None:
+        while not over.wait(BEAT_S):
+            self._rows.beat(uid, self._clock())
+
+    def _told(self, row: JobRow) -> Job:
+        lost = row.state in OPEN and row.beat_at is not None and row.beat_at + LOST < self._clock()
+        return Job(
+            row.uid, row.kind, row.source, "stopped" if lost else "running" if row.state == "stopping" else row.state,
+            dict(row.progress), None if row.error is None else dict(row.error),
+            row.made_at.isoformat(timespec="seconds"),
+            None if row.done_at is None else row.done_at.isoformat(timespec="seconds"),
+        )  # fmt: skip
+
+
+class _Stopped(Exception):
+    """Somebody wished the job to end."""
+
+
+def _of(done: int, total: int) -> dict[str, Any]:
+    return {"done": done, "total": total}
+
+
+def _told(progress: Progress) -> dict[str, Any]:
+    return {
+        "done": progress.done, "total": progress.total, "indexed": progress.indexed, "rejected": progress.rejected,
+    }  # fmt: skip

@@ -1,0 +1,88 @@
+"""Pictures that are handed in: to a source that has no folder, one by one, through whatever door."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from countenance.app.collectors import UPLOAD, collector_of
+from countenance.app.pictures import PictureDesk, PictureFace
+from countenance.errors import WrongUse
+from countenance.pipeline.inbox import Inbox
+from countenance.records.sources import Source
+from countenance.records.uploads import Upload
+from countenance.types import RejectReason
+
+if TYPE_CHECKING:
+    from countenance.app.home import Home
+
+WAIT_S: Final = 30.0  # for an ingest that is running to let one picture in between
+
+
+@dataclass(frozen=True, slots=True)
+class HandedPicture:
+    """What became of one picture: a picture with its faces, or the reason why it was not taken."""
+
+    place: str
+    picture_id: str | None
+    width: int
+    height: int
+    faces: tuple[PictureFace, ...]
+    rejected: RejectReason | None = None
+    detail: str = ""
+
+
+class Uploads:
+    """What is handed in to a home."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    def put(self, source: str, place: str, data: bytes) -> None:
+        """The picture waits, sealed, for the next ingest of that source.
+
+        Args: place: its name, "/" between parts. Data: it never becomes a path.
+        Raises: NotFound, WrongUse: a source with a folder, no name for a picture; PolicyDenied, LogUnwritable,
+        StorageFailed.
+        """
+        self._inbox(source).put(place, data)
+
+    def waiting(self, source: str) -> int:
+        """How many pictures no ingest has taken or refused yet."""
+        return self._home.parts.stores.records.uploads.waiting(self._inbox(source).source.id)
+
+    def index_now(self, source: str, place: str, data: bytes, *, keep: bool = True) -> HandedPicture:
+        """One picture is taken at once, through every gate that an ingest passes.
+
+        Args: keep: False: its bytes are not kept, once its faces are taken: nobody can see the whole picture again.
+        Raises: as `put`; HomeBusy: an ingest runs, and half a minute was not enough.
+        """
+        home, inbox = self._home, self._inbox(source)
+        parts = home.parts.followed()
+        with parts.ingest_lock(WAIT_S):
+            upload = inbox.put(place, data)
+            home.ingest_run(inbox.source, parts.looker, collector_of(parts.stores, inbox.source, only=upload)).take()
+            told = self._told(inbox.source, upload, place)
+            inbox.settle()
+            if not keep and told.rejected is None:
+                kept = parts.stores.records.uploads.get(inbox.source.id, upload.place)
+                inbox.let_go(kept or upload)
+        return told
+
+    def _told(self, source: Source, upload: Upload, place: str) -> HandedPicture:
+        records = self._home.parts.stores.records
+        known = records.pictures.known_places(source.id, [upload.place]).get(upload.place)
+        if known is None or known.reason is not None:
+            reason = RejectReason.NOT_PERMITTED if known is None else known.reason
+            return HandedPicture(place, None, 0, 0, (), reason)
+        picture = records.pictures.known_pictures(source.tenant_id, [upload.sha256])[upload.sha256]
+        found = PictureDesk(self._home).details(str(picture.uid))
+        return HandedPicture(place, found.picture_id, found.width, found.height, found.faces)
+
+    def _inbox(self, name: str) -> Inbox:
+        source = self._home.source(name)
+        if source.kind != UPLOAD:
+            raise WrongUse(
+                f"the pictures of {name!r} stand in a folder", "put the picture there; or add a source for uploads"
+            )
+        return Inbox(self._home.parts.stores, source)

@@ -1,0 +1,89 @@
+"""Work that outlasts a request: what was asked for, how far it is, how it ended. Counts and kinds; no name."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from countenance.errors import NotFound
+from countenance.records import schema as t
+from countenance.records.database import Database
+
+OPEN: Final = ("queued", "running", "stopping")
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job as the records have it."""
+
+    uid: str
+    kind: str
+    source: str | None  # its name; None: it has been erased since
+    state: str  # queued, running, stopping, done, failed, stopped
+    progress: Mapping[str, Any]
+    error: Mapping[str, Any] | None
+    made_at: datetime
+    begun_at: datetime | None
+    beat_at: datetime | None
+    done_at: datetime | None
+
+
+class Jobs:
+    """Reads and writes; each write one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def add(self, uid: uuid.UUID, kind: str, source_id: int, at: datetime) -> None:
+        """It waits for its turn."""
+        row = {"uid": uid.bytes, "kind": kind, "source_id": source_id, "state": "queued", "progress": {}}
+        with self._db.write() as connection:
+            connection.execute(t.jobs.insert().values(**row, made_at=at, beat_at=at))
+
+    def get(self, uid: str) -> JobRow:
+        """Raises NotFound."""
+        with self._db.read() as connection:
+            row = connection.execute(_JOBS.where(t.jobs.c.uid == uuid.UUID(uid).bytes)).one_or_none()
+        if row is None:
+            raise NotFound(f"there is no job {uid}", "the list of jobs names them")
+        return _job(row)
+
+    def newest(self, limit: int, source_id: int | None = None) -> list[JobRow]:
+        """The newest first."""
+        query = _JOBS if source_id is None else _JOBS.where(t.jobs.c.source_id == source_id)
+        with self._db.read() as connection:
+            return [_job(row) for row in connection.execute(query.order_by(t.jobs.c.id.desc()).limit(limit))]
+
+    def beat(self, uid: str, at: datetime, progress: Mapping[str, Any] | None = None) -> str:
+        """Somebody works on it, and so far it came. Returns its state: another process may have asked it to stop."""
+        new: dict[str, Any] = {"beat_at": at} if progress is None else {"beat_at": at, "progress": dict(progress)}
+        mine = t.jobs.c.uid == uuid.UUID(uid).bytes
+        with self._db.write() as connection:
+            connection.execute(t.jobs.update().where(mine, t.jobs.c.state.in_(OPEN)).values(**new))
+            return str(connection.scalar(sa.select(t.jobs.c.state).where(mine)) or "stopped")
+
+    def move(self, uid: str, to: str, *, among: tuple[str, ...] = OPEN, **values: Any) -> bool:
+        """From one of the states `among` to another. False: it is in none of them."""
+        mine = t.jobs.update().where(t.jobs.c.uid == uuid.UUID(uid).bytes, t.jobs.c.state.in_(among))
+        with self._db.write() as connection:
+            return bool(connection.execute(mine.values(state=to, **values)).rowcount)
+
+    def forget(self, before: datetime) -> None:
+        """Jobs that ended before that are gone."""
+        with self._db.write() as connection:
+            connection.execute(t.jobs.delete().where(t.jobs.c.done_at < before))
+
+
+_JOBS = sa.select(t.jobs, t.sources.c.name.label("source")).select_from(t.jobs.outerjoin(t.sources))
+
+
+def _job(row: Any) -> JobRow:
+    return JobRow(
+        str(uuid.UUID(bytes=row.uid)), row.kind, row.source, row.state, dict(row.progress), row.error, row.made_at,
+        row.begun_at, row.beat_at, row.done_at,
+    )  # fmt: skip

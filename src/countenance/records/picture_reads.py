@@ -1,0 +1,139 @@
+"""Pictures as somebody looks at them one by one: where each stands, and what became of each face. Reads only."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from countenance.records import schema as t
+from countenance.records.database import Database
+from countenance.records.packing import unpack_quality
+from countenance.types import Basis, Box, ClassId, FaceRefusal
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceRow:
+    """Where a picture stands."""
+
+    source: str
+    source_id: int
+    location: bytes
+    place: bytes
+    class_id: ClassId
+    basis: Basis
+    purposes: tuple[str, ...]
+    jurisdictions: tuple[str, ...]
+    expires_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FaceRow:
+    """A face, and what each class has to say of it: None stands for searchable."""
+
+    id: int
+    uid: str
+    box: Box
+    quality: float | None
+    states: dict[ClassId, FaceRefusal | None]
+    person: str | None  # uid
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRow:
+    """A picture that is not being erased."""
+
+    id: int
+    uid: str
+    sha256: bytes
+    width: int
+    height: int
+    format: str
+    taken_at: str | None
+
+
+class PictureReads:
+    """Reads of single pictures, and through a source's, a page at a time."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def get(self, uid: str) -> PictureRow | None:
+        """The picture of that uid."""
+        query = t.pictures.select().where(t.pictures.c.uid == uuid.UUID(uid).bytes, t.pictures.c.erasure_id.is_(None))
+        with self._db.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else _picture(row)
+
+    def of_source(self, source_id: int, after: int, limit: int) -> list[PictureRow]:
+        """Pictures that stand in a source, by id, after that one."""
+        stands = sa.exists().where(t.placements.c.picture_id == t.pictures.c.id, t.placements.c.source_id == source_id)
+        query = t.pictures.select().where(t.pictures.c.id > after, t.pictures.c.erasure_id.is_(None), stands)
+        with self._db.read() as connection:
+            rows = connection.execute(query.order_by(t.pictures.c.id).limit(limit)).all()
+        return [_picture(row) for row in rows]
+
+    def places(self, picture_id: int) -> list[PlaceRow]:
+        """Where it stands, the first taken first."""
+        query = (
+            sa.select(
+                t.sources.c.name, t.sources.c.id, t.sources.c.location, t.placements.c.place, t.placements.c.class_id,
+                t.grants.c.basis, t.policy_classes.c.purposes, t.policy_classes.c.jurisdictions, t.grants.c.expires_at,
+            )
+            .select_from(
+                t.placements.join(t.sources, t.sources.c.id == t.placements.c.source_id)
+                .join(t.policy_classes, t.policy_classes.c.id == t.placements.c.class_id)
+                .join(t.grants, t.grants.c.id == t.policy_classes.c.grant_id)
+            )
+            .where(t.placements.c.picture_id == picture_id)
+            .order_by(t.placements.c.id)
+        )  # fmt: skip
+        with self._db.read() as connection:
+            rows = connection.execute(query).all()
+        return [
+            PlaceRow(
+                row.name, row.id, row.location, row.place, row.class_id, Basis(row.basis), tuple(row.purposes),
+                tuple(row.jurisdictions), None if row.expires_at is None else row.expires_at.isoformat(),
+            )
+            for row in rows
+        ]  # fmt: skip
+
+    def faces(self, picture_id: int) -> list[FaceRow]:
+        """Its faces that are not being erased, in the order in which they were found."""
+        query = (
+            sa.select(t.faces, t.enrolments.c.class_id, t.enrolments.c.refusal, t.persons.c.uid.label("person_uid"))
+            .select_from(
+                t.faces.outerjoin(t.enrolments, t.enrolments.c.face_id == t.faces.c.id)
+                .outerjoin(t.person_faces, t.person_faces.c.face_id == t.faces.c.id)
+                .outerjoin(
+                    t.persons, sa.and_(t.persons.c.id == t.person_faces.c.person_id, t.persons.c.erasure_id.is_(None))
+                )
+            )
+            .where(t.faces.c.picture_id == picture_id, t.faces.c.erasure_id.is_(None))
+            .order_by(t.faces.c.id)
+        )
+        with self._db.read() as connection:
+            return _faces(connection.execute(query).all())
+
+
+def _faces(rows: Sequence[Any]) -> list[FaceRow]:
+    found: dict[int, FaceRow] = {}
+    for row in rows:
+        if row.id not in found:
+            found[row.id] = FaceRow(
+                row.id, str(uuid.UUID(bytes=row.uid)), (row.x1, row.y1, row.x2, row.y2),
+                None if row.quality is None else unpack_quality(row.quality).overall, {},
+                None if row.person_uid is None else str(uuid.UUID(bytes=row.person_uid)),
+            )  # fmt: skip
+        if row.class_id is not None:
+            found[row.id].states[row.class_id] = None if row.refusal is None else FaceRefusal(row.refusal)
+    return list(found.values())
+
+
+def _picture(row: Any) -> PictureRow:
+    return PictureRow(
+        row.id, str(uuid.UUID(bytes=row.uid)), row.sha256, row.width, row.height, row.format, row.taken_at
+    )  # fmt: skip
