@@ -57,7 +57,7 @@ def command() -> None:
 @click.option("--authority", metavar="TEXT", help="For statute: whom it empowers.")
 @pass_session
 def add(session: Session, /, name: str | None, path: str | None, upload: bool, **grant: Any) -> None:
-    """Add a folder of pictures under a grant, or a source whose pictures are handed in.
+    """Add a folder of pictures, or pictures handed in, under a grant.
 
     \b
     A family:
