@@ -6,7 +6,6 @@ import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from countenance.app.collectors import UPLOAD
 from countenance.app.words import visible
 from countenance.records.sources import Source
 
@@ -21,7 +20,7 @@ def described(source: Source) -> dict[str, Any]:
     return {
         "name": source.name,
         "id": source.uid,
-        "location": None if source.kind == UPLOAD else visible(os.fsdecode(source.location)),  # None: it has no folder
+        "location": visible(os.fsdecode(source.location)),
         "jurisdictions": sorted(source.jurisdictions),
         "within": sorted(grant.jurisdictions),
         "basis": str(grant.basis),

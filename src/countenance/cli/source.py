@@ -57,7 +57,8 @@ def command() -> None:
 @click.option("--authority", metavar="TEXT", help="For statute: whom it empowers.")
 @pass_session
 def add(session: Session, /, name: str | None, path: str | None, upload: bool, **grant: Any) -> None:
-    """Add a folder of pictures, or pictures handed in, under a grant.
+    """Add pictures under a grant: a folder, or handed in.
+
 
     \b
     A family:
