@@ -103,6 +103,12 @@ class HomeTooNew(CountenanceError):
     kind = "home_too_new"
 
 
+class UnderWay(CountenanceError):
+    """The same write, under the same idempotency key, is being done; or was done and its answer is kept no longer."""
+
+    kind = "under_way"
+
+
 class SandboxFailed(CountenanceError):
     """The decoder's child process could not be started at all (one bad picture is a Rejected, not this)."""
 
@@ -115,6 +121,12 @@ class WrongUse(CountenanceError):
 
     kind = "wrong_use"
     exit_code = 2
+
+
+class OtherRequest(WrongUse):
+    """An idempotency key was sent before, with another request."""
+
+    kind = "other_request"
 
 
 class GrantInvalid(WrongUse):

@@ -69,7 +69,7 @@ class Described:
         if found.status_code == 204:
             return
         assert kind in answer["content"]
-        if kind.endswith("json"):
+        if kind in {"application/json", "application/problem+json"}:
             schema = {**answer["content"][kind]["schema"], "components": self.document["components"]}
             jsonschema_rs.Draft202012Validator(schema).validate(json.loads(found.text))
 

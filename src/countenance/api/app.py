@@ -9,11 +9,23 @@ from pydantic.json_schema import models_json_schema
 from starlette.types import ASGIApp
 
 import countenance
-from countenance.api import overview, problems, searching, sources
+from countenance.api import (
+    erasing,
+    faces,
+    log,
+    managing,
+    orders,
+    overview,
+    persons,
+    problems,
+    requests,
+    searching,
+    sources,
+)
 from countenance.api.operation import FORM, bodies
 from countenance.api.shapes import Problem
 
-SUBJECTS: Final = (searching, sources, overview)
+SUBJECTS: Final = (searching, faces, sources, persons, erasing, requests, orders, managing, log, overview)
 _ABOUT: Final = """\
 Search the faces of pictures that you have the right to search. Every operation passes the gates that the command line
 passes, and is in the audit log.

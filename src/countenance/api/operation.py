@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from countenance.api.ask import known
+from countenance.api.once import HEADER, UNREPEATED, once
 from countenance.api.problems import described
 from countenance.http.bodies import BodyRefused
 from countenance.http.forms import read_form
@@ -45,7 +46,7 @@ class Guarded(APIRoute):
                 return await handle(request)
             form = await _read(request)
             try:
-                return await handle(request)
+                return await once(request, form, handle)
             finally:
                 await form.close()
 
@@ -65,11 +66,16 @@ def _type_of(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def sent(shape: type[M]) -> Any:
-    """A dependency: the body, as JSON or as a form. Raises: ValidationError; HTTPException: another type."""
+def sent(shape: type[M], *, optional: bool = False) -> Any:
+    """A dependency: the body, as JSON or as a form; where it is `optional`, all defaults.
+
+    Raises: ValidationError; HTTPException: another type.
+    """
 
     async def read(request: Request) -> M:
         kind = _type_of(request)
+        if optional and not kind and not await request.body():
+            return shape()
         if kind == JSON:
             return shape.model_validate_json(await request.body(), strict=True)
         if kind == FORM:
@@ -105,24 +111,26 @@ def operations(tag: str) -> APIRouter:
 
 
 def operation(
-    router: APIRouter, method: str, path: str, *, answer: type[BaseModel] | None = None, status: int = 200,
-    body: type[BaseModel] | None = None, form: bool = False, also: Mapping[int | str, dict[str, Any]] | None = None,
+    router: APIRouter, method: str, path: str, *, answer: Any = None, status: int = 200,
+    body: type[BaseModel] | None = None, form: bool = False, optional: bool = False,
     media: Mapping[str, dict[str, Any]] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:  # fmt: skip
     """Adds a handler to `router`. Its docstring is the description; its name the operationId.
 
-    Args: answer: the shape of a good answer; body: that of what is sent, also as a `form`; also: further answers;
-    media: what a good answer is where it is no JSON, by media type.
+    Args: answer: the shape of a good answer; body: that of what is sent, also as a `form`; optional: it may be left
+    out; media: what a good answer is where it is no JSON, by media type.
     """
     statuses = {*ALWAYS, *(WITH_BODY if method not in SAFE else ())}
-    responses: dict[int | str, dict[str, Any]] = {**described(*statuses), **(also or {})}
+    responses: dict[int | str, dict[str, Any]] = described(*statuses)
     if media is not None:
         responses[status] = {"description": "As asked for.", "content": dict(media)}
     extra: dict[str, Any] = {}
+    if method not in SAFE and path not in UNREPEATED:
+        extra["parameters"] = [HEADER]
     if body is not None:
         bodies.append(body)
         schema = {"schema": {"$ref": f"#/components/schemas/{body.__name__}"}}
-        extra["requestBody"] = {"required": True, "content": {JSON: schema, **({FORM: schema} if form else {})}}
+        extra["requestBody"] = {"required": not optional, "content": {JSON: schema, **({FORM: schema} if form else {})}}
     return router.api_route(
         path, methods=[method], response_model=answer, status_code=status, responses=responses,
         response_class=JSONResponse if media is None else Response, openapi_extra=extra or None,

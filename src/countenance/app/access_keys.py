@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from countenance.app.given import purpose_of
 from countenance.app.identity import Binding, Right, Who, WhoKind
@@ -143,6 +143,22 @@ class AccessKeys:
         found = self._rows.find(key_id)
         if found is not None:
             self._rows.used(found, self._stores.clock())
+
+
+def described(key: AccessKey, now: datetime) -> dict[str, Any]:
+    """A key as JSON, without its secret."""
+    times = {"made_at": key.made_at, "expires_at": key.expires_at, "revoked_at": key.revoked_at, "used_at": key.used_at}
+    return {
+        "id": key.key,
+        "name": key.name,
+        "state": key.state(now),
+        "rights": list(key.rights),
+        "source": key.source,
+        "purpose": key.purpose,
+        "client": key.client,
+        "case": key.case,
+        **{what: None if at is None else at.isoformat(timespec="seconds") for what, at in times.items()},
+    }
 
 
 def _who(key: AccessKey) -> Who:

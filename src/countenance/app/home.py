@@ -29,6 +29,7 @@ from countenance.app.jobs import Jobs
 from countenance.app.orders import OrderDesk
 from countenance.app.pictures import PictureDesk
 from countenance.app.receipts import HomeReceipts
+from countenance.app.repeats import Repeats
 from countenance.app.requests import Requests, finish_decisions
 from countenance.app.settings import Settings, worker_count
 from countenance.app.sign_in import SignIn
@@ -485,6 +486,11 @@ class Home:
     def sign_in(self) -> SignIn:
         """Who may come in by the service's pages, and how."""
         return SignIn(self)
+
+    @property
+    def repeats(self) -> Repeats:
+        """Writes of programs that may be sent again."""
+        return Repeats(self)
 
     @property
     def audit(self) -> Audit:

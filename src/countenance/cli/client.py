@@ -84,16 +84,9 @@ def end(session: Session, name: str) -> None:
 
 def describe(client: Client) -> dict[str, Any]:
     """A client as JSON."""
-    return {
-        "name": client.name,
-        "id": client.uid,
-        "class": str(client.client_class),
-        "jurisdiction": client.jurisdiction,
-        "contract": "active" if client.ended_at is None else "ended",
-        "added_at": client.added_at.isoformat(timespec="seconds"),
-        "ended_at": None if client.ended_at is None else client.ended_at.isoformat(timespec="seconds"),
-        "ended_by": client.ended_by,  # the order that ended it; null: the operator
-    }
+    from countenance.app.clients import described
+
+    return described(client)
 
 
 def _line(client: Client) -> str:

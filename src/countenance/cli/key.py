@@ -95,18 +95,9 @@ def describe(key: AccessKey) -> dict[str, Any]:
     """A key as JSON, without its secret."""
     from datetime import UTC, datetime
 
-    times = {"made_at": key.made_at, "expires_at": key.expires_at, "revoked_at": key.revoked_at, "used_at": key.used_at}
-    return {
-        "id": key.key,
-        "name": key.name,
-        "state": key.state(datetime.now(UTC)),
-        "rights": list(key.rights),
-        "source": key.source,
-        "purpose": key.purpose,
-        "client": key.client,
-        "case": key.case,
-        **{what: None if at is None else at.isoformat(timespec="seconds") for what, at in times.items()},
-    }
+    from countenance.app.access_keys import described
+
+    return described(key, datetime.now(UTC))
 
 
 def _line(key: AccessKey) -> str:

@@ -16,6 +16,8 @@ _STATUS: Final[Mapping[str, HTTPStatus]] = {
     "storage_failed": HTTPStatus.SERVICE_UNAVAILABLE,
     "log_unwritable": HTTPStatus.SERVICE_UNAVAILABLE,
     "home_busy": HTTPStatus.CONFLICT,
+    "under_way": HTTPStatus.CONFLICT,
+    "other_request": HTTPStatus.UNPROCESSABLE_ENTITY,
     "grant_invalid": HTTPStatus.UNPROCESSABLE_ENTITY,
     "bad_picture": HTTPStatus.UNPROCESSABLE_ENTITY,
     "several_faces": HTTPStatus.UNPROCESSABLE_ENTITY,

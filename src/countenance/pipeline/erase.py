@@ -251,6 +251,8 @@ class Eraser:
         scan.look_for_keys(self.stores, persons)
         records.forget_persons(erasure)
         pending.update(self._remove_uploads(erasure))
+        answered = self.stores.records.answers.empty()
+        pending.update(self.stores.keys.destroy(answered).pending if answered else ())
         records.forget_pictures(erasure)
         if erasure.scope == GUEST:
             pending.update(self._remove_subject(erasure))

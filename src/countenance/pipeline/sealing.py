@@ -27,6 +27,11 @@ def crop_hash_binding(face_uid: str) -> str:
     return f"face|{face_uid}|crop hash"
 
 
+def answer_binding(digest: bytes) -> str:
+    """Of what was answered to a write under its idempotency key."""
+    return f"answer|{digest.hex()}"
+
+
 def person_name_binding(person_uid: str) -> str:
     """Of the name that somebody gave a person."""
     return f"person|{person_uid}|name"

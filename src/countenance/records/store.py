@@ -7,6 +7,7 @@ from pathlib import Path
 
 from countenance.records.access_keys import AccessKeys
 from countenance.records.accounts import Accounts
+from countenance.records.answers import Answers
 from countenance.records.cases import Cases
 from countenance.records.changes import ChangeList
 from countenance.records.clients import Clients
@@ -56,6 +57,7 @@ class RecordStore:
     receipts: Receipts
     coverage: Coverage
     accounts: Accounts
+    answers: Answers
     uploads: Uploads
     jobs: Jobs
     picture_reads: PictureReads
@@ -90,6 +92,7 @@ def record_store(database: Database) -> RecordStore:
         Receipts(database),
         Coverage(database),
         Accounts(database),
+        Answers(database),
         Uploads(database),
         Jobs(database),
         PictureReads(database),

@@ -1,0 +1,228 @@
+"""Persons: several faces that are one person, because somebody decided so. Every decision can be undone."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Path, Query
+from pydantic import Field
+from starlette.responses import Response
+
+from countenance.api.ask import Ask, may
+from countenance.api.operation import answer, operation, operations, sent
+from countenance.api.paging import After, Limit, Page, page
+from countenance.api.shapes import Line, Shape
+from countenance.app.identity import Right
+from countenance.errors import NotFound
+
+router = operations("persons")
+Naming = Annotated[Ask, may(Right.PEOPLE)]
+PersonId = Annotated[UUID, Path(description="The person's id.")]
+Faces = Annotated[list[UUID], Field(min_length=1, max_length=1000, description="Ids of faces, as leads have them.")]
+
+
+class Person(Shape):
+    """A person, as you call them."""
+
+    person_id: str
+    name: str | None
+    faces: int
+
+
+class Persons(Page[Person]):
+    """Persons, by id."""
+
+
+class ShownFace(Shape):
+    """A face and the address of its picture."""
+
+    face_id: str
+    uri: str
+
+
+class PersonShown(Person):
+    """A person with those of their faces that may be shown now."""
+
+    shown: list[ShownFace]
+
+
+class NewPerson(Shape):
+    """These faces are one person."""
+
+    faces: Faces
+    name: Line | None = None
+
+
+class PersonName(Shape):
+    """What a person is called; null: nothing any more."""
+
+    name: Line | None
+
+
+class SomeFaces(Shape):
+    """Faces."""
+
+    faces: Faces
+
+
+class OtherPerson(Shape):
+    """Another person."""
+
+    other: UUID
+
+
+class Decided(Shape):
+    """A decision about persons."""
+
+    at: str
+    act: str
+    person_id: str
+    other: str | None
+    faces: int
+    undone: bool
+
+
+class History(Shape):
+    """The newest decisions, newest first."""
+
+    decisions: list[Decided]
+
+
+class Group(Shape):
+    """Faces that may be one person."""
+
+    group: str
+    person_id: str | None = Field(description="Whom they may belong to; null: nobody yet.")
+    faces: list[ShownFace]
+
+
+class Groups(Shape):
+    """Suggested groups, the largest first."""
+
+    groups: list[Group]
+    found: int = Field(description="Of how many.")
+
+
+class Accepting(Shape):
+    """What a new person is called."""
+
+    name: Line | None = None
+
+
+class Undone(Shape):
+    """What was taken back."""
+
+    act: str
+    person_id: str
+    other: str | None
+    faces: int
+
+
+Top = Annotated[int, Query(ge=1, le=1000)]
+
+
+@operation(router, "GET", "/persons", answer=Persons)
+async def list_persons(ask: Naming, limit: Limit = 100, after: After = None) -> Response:
+    """The persons of this home."""
+    found = [person.as_dict() for person in await ask.call(ask.home.people.all)]
+    return answer(page(found, lambda each: (each["person_id"],), limit, after))
+
+
+@operation(router, "POST", "/persons", answer=Person, status=201, body=NewPerson)
+async def new_person(ask: Naming, new: Annotated[NewPerson, sent(NewPerson)]) -> Response:
+    """These faces are one person from now on."""
+    made = await ask.call(ask.home.people.new, list(map(str, new.faces)), new.name)
+    return answer(made.as_dict(), 201)
+
+
+@operation(router, "GET", "/persons/history", answer=History)
+async def person_history(ask: Naming, top: Top = 20) -> Response:
+    """What was decided about persons, newest first."""
+    acts = await ask.call(ask.home.people.history, top)
+    return answer(
+        {
+            "decisions": [
+                {"at": act.at.isoformat(timespec="seconds"), "act": str(act.act), "person_id": act.person,
+                 "other": act.other, "faces": act.faces, "undone": act.undone_at is not None}
+                for act in acts
+            ]
+        }
+    )  # fmt: skip
+
+
+@operation(router, "POST", "/persons/undo", answer=Undone)
+async def undo_person(ask: Naming) -> Response:
+    """The newest decision that stands is taken back; again, the one before."""
+    done = await ask.call(ask.home.people.undo)
+    return answer({"act": str(done.act), "person_id": done.person, "other": done.other, "faces": done.faces})
+
+
+@operation(router, "GET", "/persons/suggestions", answer=Groups)
+async def suggest_persons(ask: Naming, top: Top = 20) -> Response:
+    """Groups of like faces, for somebody to look at. Nothing is decided by it.
+
+    In a household's home, or among the subjects of a consent or licence grant; never across an organisation's gallery.
+    """
+    groups = await ask.call(ask.home.suggest_people)
+    return answer({"groups": [group.as_dict() for group in groups[:top]], "found": len(groups)})
+
+
+@operation(router, "POST", "/persons/suggestions/{group}/accept", answer=Person, body=Accepting, optional=True)
+async def accept_group(
+    ask: Naming, group: Annotated[str, Path(pattern="^[0-9a-f]{12}$")],
+    named: Annotated[Accepting, sent(Accepting, optional=True)],
+) -> Response:  # fmt: skip
+    """A suggested group is one person, or belongs to the person that it was suggested for."""
+    return answer(await ask.call(_accept, ask, group, named.name))
+
+
+def _accept(ask: Ask, group: str, name: str | None) -> dict[str, object]:
+    people = ask.home.people
+    chosen = next((found for found in ask.home.suggest_people() if found.id == group), None)
+    if chosen is None:
+        raise NotFound(f"there is no suggested group {group}", "faces have changed since; ask for suggestions again")
+    faces = [face for face, _ in chosen.faces]
+    if chosen.person_id is None:
+        return people.new(faces, name).as_dict()
+    if name is not None:
+        people.name(chosen.person_id, name)
+    return people.add(chosen.person_id, faces).as_dict()
+
+
+@operation(router, "GET", "/persons/{person_id}", answer=PersonShown)
+async def show_person(ask: Naming, person_id: PersonId) -> Response:
+    """A person, and those of their faces that may be shown now."""
+    person = await ask.call(ask.home.people.get, str(person_id))
+    faces = await ask.call(ask.home.faces_of, str(person_id))
+    return answer({**person.as_dict(), "shown": [{"face_id": face, "uri": uri} for face, uri in faces]})
+
+
+@operation(router, "PUT", "/persons/{person_id}/name", answer=Person, body=PersonName)
+async def name_person(ask: Naming, person_id: PersonId, new: Annotated[PersonName, sent(PersonName)]) -> Response:
+    """The person is called so."""
+    return answer((await ask.call(ask.home.people.name, str(person_id), new.name)).as_dict())
+
+
+@operation(router, "POST", "/persons/{person_id}/faces", answer=Person, body=SomeFaces)
+async def add_faces(ask: Naming, person_id: PersonId, some: Annotated[SomeFaces, sent(SomeFaces)]) -> Response:
+    """These faces are the person's too."""
+    return answer((await ask.call(ask.home.people.add, str(person_id), list(map(str, some.faces)))).as_dict())
+
+
+@operation(router, "POST", "/persons/{person_id}/remove", answer=Person, body=SomeFaces)
+async def remove_faces(ask: Naming, person_id: PersonId, some: Annotated[SomeFaces, sent(SomeFaces)]) -> Response:
+    """Not this person: these faces are somebody else's, and are not suggested for it again."""
+    return answer((await ask.call(ask.home.people.remove, str(person_id), list(map(str, some.faces)))).as_dict())
+
+
+@operation(router, "POST", "/persons/{person_id}/merge", answer=Person, body=OtherPerson)
+async def merge_persons(ask: Naming, person_id: PersonId, two: Annotated[OtherPerson, sent(OtherPerson)]) -> Response:
+    """All faces of the other are this person's, which keeps its name."""
+    return answer((await ask.call(ask.home.people.merge, str(person_id), str(two.other))).as_dict())
+
+
+@operation(router, "POST", "/persons/{person_id}/split", answer=Person, status=201, body=SomeFaces)
+async def split_person(ask: Naming, person_id: PersonId, some: Annotated[SomeFaces, sent(SomeFaces)]) -> Response:
+    """Some of a person's faces become a person of their own, which is answered."""
+    return answer((await ask.call(ask.home.people.split, str(person_id), list(map(str, some.faces)))).as_dict(), 201)
