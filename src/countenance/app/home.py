@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from countenance.app import manifest as manifests
 from countenance.app.access_keys import AccessKeys
 from countenance.app.audit import Audit
+from countenance.app.collections import CollectionDesk
 from countenance.app.collectors import UPLOAD, collector_of
 from countenance.app.given import (
     DocumentLike,
@@ -25,6 +26,7 @@ from countenance.app.given import (
     source_name,
 )
 from countenance.app.guests import Guests
+from countenance.app.identity import Who
 from countenance.app.jobs import Jobs
 from countenance.app.orders import OrderDesk
 from countenance.app.pictures import PictureDesk
@@ -262,9 +264,12 @@ class Home:
             raise WrongUse(f"the grant of {name!r} is over for good: it is {state}", "add a source under a new grant")
 
     def _set_state(self, name: str, event: str, **times: Any) -> Source:
+        """The grant, and each copy of it under which a program's collection stands, is so from now on."""
         source = self.source(name)
-        self.parts.stores.log.append(f"source.{event}", {"source": source.uid, "grant": source.grant_uid})
-        self.parts.stores.records.sources.set_grant_state(source, **times)
+        copies = self.parts.stores.records.collections.of_source(source.id)
+        for each in (source, *map(self.source, copies)):
+            self.parts.stores.log.append(f"source.{event}", {"source": each.uid, "grant": each.grant_uid})
+            self.parts.stores.records.sources.set_grant_state(each, **times)
         return self.source(name)
 
     # --- pictures in ---------------------------------------------------------------------------------------------
@@ -589,6 +594,10 @@ class Home:
     def access_keys(self) -> AccessKeys:
         """Programs that may use the service: `make`, `all`, `get`, `revoke` (docs/access-keys.md)."""
         return AccessKeys(self)
+
+    def collections(self, who: Who) -> CollectionDesk:
+        """The collections of whoever asks by the Rekognition door (docs/rekognition.md)."""
+        return CollectionDesk(self, who)
 
     @property
     def orders(self) -> OrderDesk:

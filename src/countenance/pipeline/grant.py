@@ -160,6 +160,14 @@ def evidence_name(owner: str) -> str:
     return f"evidence-{owner}"
 
 
+def copied_evidence(stores: Stores, source: Source) -> bytes | None:
+    """The evidence of a source's grant, opened, for another source that stands under the same right."""
+    if source.evidence_blob is None or source.grant_key is None:
+        return None
+    sealed = stores.blobs.get(source.evidence_blob)
+    return stores.keys.open(source.grant_key, evidence_binding(source.grant_uid), sealed)
+
+
 def _seal_evidence(stores: Stores, blobs: dict[str, bytes], key: KeyId, owner: str, data: bytes) -> str:
     blobs[evidence_name(owner)] = stores.keys.seal(key, evidence_binding(owner), data)
     return hashlib.sha256(data).hexdigest()

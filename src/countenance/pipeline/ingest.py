@@ -208,6 +208,26 @@ class Ingest:
         )
         return report
 
+    def take_anew(self, data: bytes, place: bytes, mtime_ns: int) -> None:
+        """One picture that was just handed in is taken, and looked at though it may be known: for other faces of it.
+
+        Otherwise as `take`.
+        """
+        self._begin()
+        sha256 = hashlib.sha256(data).digest()
+        known = self._known([sha256]).get(sha256)
+        places = self._source.jurisdictions if known is None or known.corrected is None else known.corrected
+        row = PlacementRow(place, len(data), mtime_ns, self._class_of(places), sha256)
+        if self._suppressed([sha256]):
+            self._rejections.append(_not_permitted(row))
+            jobs: list[tuple[Job, bytes]] = []
+        else:
+            job = self._in_flight[sha256] = Job(sha256, [row], known)
+            jobs = [(job, data)]
+        with ThreadPoolExecutor(RECORDINGS, "record") as self._recorder:
+            self._take(iter(jobs))
+        self._stores.records.pictures.end_run(self._source.id, self._run_id, self._stores.clock(), whole=False)
+
     def look_again(self, parts: Iterable[Sequence[UntiedPicture]], done: Callable[[Again], None]) -> Again:
         """These recorded pictures are looked at once more, as the grant's subjects stand by now. Nothing new is taken.
 

@@ -72,6 +72,11 @@ def access_key_binding(key_uid: str) -> str:
     return f"access key|{key_uid}|secret"
 
 
+def collection_user_binding(source_id: int) -> str:
+    """Of the name that a program gave a user of its collection."""
+    return f"collection|{source_id}|user"
+
+
 def pack_vector(vector: NDArray[np.float32]) -> bytes:
     """Little-endian float16, as the index holds it, so that a rebuilt index gives the scores of the first one."""
     return vector.astype("<f2").tobytes()

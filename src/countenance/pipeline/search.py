@@ -18,7 +18,7 @@ from countenance.permits import Act, Permit
 from countenance.pipeline.address import address_of
 from countenance.pipeline.ids import checked_uuid
 from countenance.pipeline.look import Looked, Looker
-from countenance.pipeline.person_leads import opened_templates, person_leads
+from countenance.pipeline.person_leads import fused, opened_templates, person_leads
 from countenance.pipeline.refresh import LiveIndex, space_id_of
 from countenance.pipeline.sealing import probe_binding
 from countenance.pipeline.stack import Stack, stacked
@@ -30,6 +30,7 @@ from countenance.records.cases import Case, SearchId
 from countenance.records.gallery import VisibleFace
 from countenance.types import (
     AlignedFace,
+    ClassId,
     Client,
     Duplicate,
     DuplicateLink,
@@ -72,6 +73,8 @@ class Question:
     purpose: Purpose | None = None
     case: str | None = None
     client: str | None = None  # the name of the client that asks; None: the operator
+    source: str | None = None  # the name of the only source that is searched; None: all that is permitted
+    largest: bool = False  # of several faces the largest is meant, where `face` does not say
 
     def __post_init__(self) -> None:
         """Raises WrongUse."""
@@ -120,7 +123,7 @@ class Searcher:
         self._check_organisation(question)
         started = time.perf_counter()
         looked = look_at(self.looker, probe, preview_px=1024)
-        chosen = choose_face(looked, question.face)
+        chosen = largest_face(looked) if question.largest else choose_face(looked, question.face)
         seen = time.perf_counter()
         sha256 = hashlib.sha256(probe).digest()
         client = self._client(question)
@@ -132,13 +135,13 @@ class Searcher:
             "case": self.stores.pseudonym("case", question.case.encode()) if question.case else None,
             "client": ask.client,
         }
-        permit, decision = self.stores.policy.decide(ask, record=record)
+        permit, decision = self.stores.policy.decide(ask, classes=self._classes(question), record=record)
         kept = None
         if question.case is not None and self.stores.kind is HomeKind.ORGANISATION:
             kept = self._keep_probe(question, probe, permit, client)
         template = self.embedder.embed(chosen.crop_for(self.embedder.crop)[None], permit)
         embedded = time.perf_counter()
-        found = self._shown(question, ask, record, (permit, decision), kept, lambda *_: (template, None))
+        found = self._shown(question, ask, record, (permit, decision), kept, lambda *_: (template, frozenset()))
         result = self._result(
             found, ProbeFace(looked.faces.index(chosen), chosen.face.box, chosen.quality.overall), len(looked.faces),
             probe_sha256=sha256.hex(),
@@ -151,8 +154,10 @@ class Searcher:
         )  # fmt: skip
         return result, looked
 
-    def search_face(self, face_id: str, question: Question) -> SearchResult:
+    def search_face(self, face_id: str, question: Question, *, also: Sequence[str] = ()) -> SearchResult:
         """Leads for a face of the gallery that this search may itself show; it is not among its own leads.
+
+        also: other faces of the same person, by somebody's decision: searched for is what all of them have in common.
 
         Nothing is kept of it but its id, in the log and with the case: whoever has it erased must find no copy.
         Raises: NotFound: no such face, or none that this search may show; WrongUse, PolicyDenied, LogUnwritable.
@@ -161,20 +166,21 @@ class Searcher:
         uid = checked_uuid(face_id, "face")
         if question.face is not None:
             raise WrongUse("a face of the gallery is one face", "leave --face out")
-        known = self.stores.records.gallery.face(uid)  # None is told after the decision, as of one not to be shown
+        # A face that is not there is told after the decision, as one not to be shown is.
+        known = [face for each in (uid, *also) if (face := self.stores.records.gallery.face(each)) is not None]
         client = self._client(question)
         ask = self.stores.ask(
             Act.SEARCH, purpose=question.purpose, has_case=question.case is not None, client=_asker(client)
         )
         record = {
-            "face": None if known is None else uid,
+            "face": known[0].uid if known else None,
             "case": self.stores.pseudonym("case", question.case.encode()) if question.case else None,
             "client": ask.client,
         }
         probes: list[VisibleFace] = []
 
-        def template_of(permit: Permit, decision: Decision) -> tuple[Vectors, FaceId] | None:
-            wanted = [] if known is None else [known.id]
+        def template_of(permit: Permit, decision: Decision) -> tuple[Vectors, frozenset[FaceId]] | None:
+            wanted = [face.id for face in known]
             visible = self.stores.records.gallery.visible(wanted, permit.classes, decision.version)
             if visible is None:
                 return None
@@ -184,9 +190,9 @@ class Searcher:
             if not living:
                 raise NotFound(f"there is no face {uid}", "leads name the faces there are")
             probes[:] = visible.values()
-            return templates, living[0].face
+            return fused(templates)[None], frozenset(each.face for each in living)
 
-        permit, decision = self.stores.policy.decide(ask, record=record)
+        permit, decision = self.stores.policy.decide(ask, classes=self._classes(question), record=record)
         kept = None
         if question.case is not None and self.stores.kind is HomeKind.ORGANISATION:
             kept = self._keep_search(question, permit, client)
@@ -195,11 +201,11 @@ class Searcher:
 
     def _shown(
         self, question: Question, ask: Ask, record: dict[str, Any], decided: tuple[Permit, Decision],
-        kept: SearchId | None, template_of: Callable[[Permit, Decision], tuple[Vectors, FaceId | None] | None],
+        kept: SearchId | None, template_of: Callable[[Permit, Decision], tuple[Vectors, frozenset[FaceId]] | None],
     ) -> _Shown:  # fmt: skip
         """What this search may show, logged and recorded; decided anew as often as the policy moves meanwhile.
 
-        template_of: (1, D) the probe's template and the face to leave out; None: the policy moved.
+        template_of: (1, D) the probe's template and the faces to leave out; None: the policy moved.
         """
         permit, decision = decided
         while True:
@@ -227,7 +233,7 @@ class Searcher:
                     return _Shown(leads, people, counted, threshold, extrapolated, permit.log_entry, at)
             # The policy moved while we searched: an order or erasure in force now binds this search too.
             again = {**record, "again": permit.log_entry}  # which decision this one replaces
-            permit, decision = self.stores.policy.decide(ask, record=again)
+            permit, decision = self.stores.policy.decide(ask, classes=self._classes(question), record=again)
 
     def _result(self, shown: _Shown, face: ProbeFace, faces: int, **more: Any) -> SearchResult:
         return SearchResult(
@@ -255,6 +261,48 @@ class Searcher:
             choose_face(look_at(self.looker, data), face, what=f"picture {name}", option=f"--face-{name.lower()}")
             for name, data, face in (("A", a, face_a), ("B", b, face_b))
         ]
+        permit = self._compared(a, b, question)
+        templates = self.embedder.embed(np.stack([face.crop_for(self.embedder.crop) for face in faces]), permit)
+        score = float(np.clip(templates[0] @ templates[1], -1.0, 1.0))
+        self.stores.log.append("compare.shown", {"search": permit.log_entry})
+        return round(score, 3), self.calibration.fmr(score), permit.log_entry
+
+    def compare_each(
+        self, a: bytes, b: bytes, question: Question
+    ) -> tuple[tuple[Looked, AlignedFace], Looked, tuple[float, ...]]:
+        """(picture A and its largest face, picture B, the cosine of each of B's faces with it). Nothing is kept.
+
+        Raises: as `compare`; NoFace: one of them holds none.
+        """
+        self._check_organisation(question)
+        looked_a, looked_b = look_at(self.looker, a), look_at(self.looker, b)
+        chosen = largest_face(looked_a, what="picture A")
+        largest_face(looked_b, what="picture B")
+        faces = [chosen, *looked_b.faces]
+        permit = self._compared(a, b, question)
+        templates = self.embedder.embed(np.stack([face.crop_for(self.embedder.crop) for face in faces]), permit)
+        self.stores.log.append("compare.shown", {"search": permit.log_entry})
+        scores = np.clip(templates[1:] @ templates[0], -1.0, 1.0)
+        return (looked_a, chosen), looked_b, tuple(round(float(score), 3) for score in scores)
+
+    def default_threshold(self, question: Question) -> float:
+        """The lowest cosine that this search shows by default, in the gallery as it is now. Raises: as `search`."""
+        ask = self.stores.ask(
+            Act.SEARCH, purpose=question.purpose, has_case=question.case is not None,
+            client=_asker(self._client(question)),
+        )  # fmt: skip
+        classes, allowed = self._classes(question), self.stores.policy.consider(ask).allowed.keys()
+        counted = self.live.refreshed().count(frozenset(allowed if classes is None else classes & allowed))
+        return self.calibration.threshold(round_up_searched(counted), DEFAULT_FPIR)[0]
+
+    def _classes(self, question: Question) -> frozenset[ClassId] | None:
+        """The classes that are asked for; None: all. Raises NotFound: no such source."""
+        if question.source is None:
+            return None
+        sources = self.stores.records.sources
+        return sources.classes_of(sources.get(question.source).grant)
+
+    def _compared(self, a: bytes, b: bytes, question: Question) -> Permit:
         ask = self.stores.ask(
             Act.SEARCH, purpose=question.purpose, has_case=question.case is not None, brought=True,
             client=_asker(self._client(question)),
@@ -263,11 +311,7 @@ class Searcher:
             "compare": [self.stores.pseudonym("probe", hashlib.sha256(data).digest()) for data in (a, b)],
             "client": ask.client,
         }
-        permit, _ = self.stores.policy.decide(ask, classes=frozenset({BROUGHT}), record=record)
-        templates = self.embedder.embed(np.stack([face.crop_for(self.embedder.crop) for face in faces]), permit)
-        score = float(np.clip(templates[0] @ templates[1], -1.0, 1.0))
-        self.stores.log.append("compare.shown", {"search": permit.log_entry})
-        return round(score, 3), self.calibration.fmr(score), permit.log_entry
+        return self.stores.policy.decide(ask, classes=frozenset({BROUGHT}), record=record)[0]
 
     def _check_organisation(self, question: Question) -> None:
         if question.case is not None:
@@ -320,11 +364,11 @@ class Searcher:
         return found
 
     def _leads(
-        self, template: Vectors, itself: FaceId | None, question: Question, permit: Permit, decision: Decision
+        self, template: Vectors, itself: frozenset[FaceId], question: Question, permit: Permit, decision: Decision
     ) -> tuple[tuple[Lead, ...], int, float, bool] | None:
         """(leads, exact number searched, threshold, extrapolated), or None: the policy moved, decide again.
 
-        itself: the face that the template is of, where it is one of the gallery.
+        itself: the faces that the template is of, where they are the gallery's.
         """
         index = self.live.refreshed()
         counted = index.count(permit.classes)
@@ -339,7 +383,7 @@ class Searcher:
             best: dict[int, float] = {}
             for hit in hits:
                 score = round(hit.score, 3)  # as shown, so that what is shown and the threshold can't disagree
-                if score >= round(threshold, 3) and hit.face != itself:
+                if score >= round(threshold, 3) and hit.face not in itself:
                     best.setdefault(hit.face, score)
             visible = self.stores.records.gallery.visible(list(best), permit.classes, decision.version)
             if visible is None:
@@ -357,9 +401,9 @@ class Searcher:
     ) -> tuple[PersonLead, ...] | None:
         """Persons like the probe, by the same threshold; None: the policy moved, decide again.
 
-        Whom the operator named is the operator's: a client gets leads alone.
+        Whom the operator named is the operator's: a client gets leads alone, but in a source of its own.
         """
-        if question.client is not None:
+        if question.client is not None and question.source is None:
             return ()
         return person_leads(
             self.stores, self.live.refreshed(), self.embedder.space, self.calibration, template, permit=permit,
@@ -453,6 +497,15 @@ def choose_face(looked: Looked, face: int | None, *, what: str = "the picture", 
             "faces count from 0; see `countenance detect`",
         )
     return looked.faces[face]
+
+
+def largest_face(looked: Looked, *, what: str = "the picture") -> AlignedFace:
+    """The face with the largest box. Raises NoFace."""
+    if not looked.faces:
+        return choose_face(looked, None, what=what)
+    return max(
+        looked.faces, key=lambda face: (face.face.box[2] - face.face.box[0]) * (face.face.box[3] - face.face.box[1])
+    )
 
 
 def uri_of(face: VisibleFace) -> str:

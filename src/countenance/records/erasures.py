@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from countenance.records import schema as t
 from countenance.records.changes import note_changes
+from countenance.records.collections import forget_collection
 from countenance.records.database import Database
 from countenance.records.guest_erasures import GUEST, guest_subjects, withdraw_guests
 from countenance.records.mentions import drop_mentions, forget_persons, hide_persons
@@ -227,7 +228,7 @@ class Erasures:
             forget_persons(connection, erasure.id)
 
     def source_holdings(self, source_id: int) -> tuple[list[str], list[bytes], list[ClassId]]:
-        """(blob names, key ids, policy classes) of a source's grants: evidence and subjects' evidence."""
+        """(blob names, key ids, policy classes) of a source's grants: evidence, subjects' evidence, names of users."""
         with self._db.read() as connection:
             grants = connection.execute(t.grants.select().where(t.grants.c.source_id == source_id)).all()
             subjects = connection.execute(
@@ -238,9 +239,12 @@ class Erasures:
             classes = connection.scalars(
                 sa.select(t.policy_classes.c.id).join(t.grants).where(t.grants.c.source_id == source_id)
             ).all()
+            users = connection.scalars(
+                sa.select(t.collection_users.c.key_id).where(t.collection_users.c.source_id == source_id)
+            ).all()
         blobs = [grant.evidence_blob for grant in grants if grant.evidence_blob]
         blobs += [subject.evidence_blob for subject in subjects]
-        return blobs, [row.key_id for row in (*grants, *subjects) if row.key_id], list(classes)
+        return blobs, [row.key_id for row in (*grants, *subjects) if row.key_id] + list(users), list(classes)
 
     def forget_source(self, source_id: int) -> None:
         """The source, its grants, subjects, guests, classes, runs and rejections are gone from the records."""
@@ -261,6 +265,7 @@ class Erasures:
             connection.execute(t.jobs.delete().where(t.jobs.c.source_id == source_id))
             bound = t.access_keys.c.source_id == source_id  # keys that were to index under its grant index no more
             connection.execute(t.access_keys.update().where(bound).values(source_id=None))
+            forget_collection(connection, source_id)
             connection.execute(t.sources.delete().where(t.sources.c.id == source_id))
             move_policy_version(connection)
 

@@ -128,7 +128,7 @@ class Gallery:
             for column in (
                 t.grants.c.key_id, t.cases.c.key_id, t.orders.c.key_id, t.persons.c.key_id, t.requests.c.key_id,
                 t.requests.c.proof_key_id, t.suppressed_persons.c.key_id, t.accounts.c.key_id,
-                t.answers.c.key_id, t.uploads.c.key_id, t.subjects.c.key_id,
+                t.answers.c.key_id, t.uploads.c.key_id, t.subjects.c.key_id, t.collection_users.c.key_id,
             ):  # fmt: skip
                 yield from connection.scalars(sa.select(column).where(column.is_not(None))).all()
             in_force = t.access_keys.c.revoked_at.is_(None)

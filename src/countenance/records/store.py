@@ -11,6 +11,7 @@ from countenance.records.answers import Answers
 from countenance.records.cases import Cases
 from countenance.records.changes import ChangeList
 from countenance.records.clients import Clients
+from countenance.records.collections import Collections
 from countenance.records.corrections import Corrections
 from countenance.records.coverage import Coverage
 from countenance.records.database import Database, open_sqlite
@@ -63,6 +64,7 @@ class RecordStore:
     picture_reads: PictureReads
     guests: Guests
     access_keys: AccessKeys
+    collections: Collections
 
     def close(self) -> None:
         """No connection is left open."""
@@ -98,6 +100,7 @@ def record_store(database: Database) -> RecordStore:
         PictureReads(database),
         Guests(database),
         AccessKeys(database),
+        Collections(database),
     )
 
 

@@ -13,6 +13,7 @@ from starlette.routing import Mount, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from countenance.api.app import rest
+from countenance.api.rekognition.app import RekognitionDoor
 from countenance.app.home import Home, open_home
 from countenance.http.bodies import BodyLimit
 from countenance.http.context import Service
@@ -54,7 +55,7 @@ def application(home: Home, serving: Serving) -> ASGIApp:
         yield
         home.close()
 
-    doors = Router([*health.routes, Mount("/v1", rest()), Mount("/", pages())], lifespan=lifespan)
+    doors = Router([*health.routes, RekognitionDoor(), Mount("/v1", rest()), Mount("/", pages())], lifespan=lifespan)
     guarded = StrictHeaders(Journal(OwnHosts(BodyLimit(doors), names=serving.names)), secure=serving.secure)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
