@@ -15,9 +15,11 @@ from countenance.errors import (
     WrongUse,
 )
 from countenance.permits import Act
+from countenance.pipeline.requests import RequestDesk
 from countenance.pipeline.sealing import evidence_binding
 from countenance.rights import guests as rules
 from countenance.rights.guests import VERSION
+from countenance.rights.requests import check_asked
 from countenance.testing.toy import ToyEmbedder, picture
 
 ALICE = picture("alice~@10,20,60,80", "#selfie")
@@ -273,10 +275,14 @@ def test_rejected_files_stay_on_record_when_guests_are_looked_for(event, album):
 def test_nothing_is_shown_while_the_grant_is_suspended(event):
     token = comes(event, ALICE)
     search_for(event)
+    known = [each.id for each in event.guests.pictures(token)]
     source = event.records.sources.get("party")
     event.records.sources.set_grant_state(source, suspended_at=event.clock())
     assert seen(event, token) == []
     assert not event.guests.standing(token).available
+    for each in known:
+        with pytest.raises(NotFound):
+            event.guests.face_in(token, each)
     event.records.sources.set_grant_state(source, suspended_at=None)
     assert len(seen(event, token)) == 2
 
@@ -311,6 +317,15 @@ def test_who_comes_twice_is_one_subject_and_withdraws_once(event):
     assert event.guests.withdraw(first) is None
 
 
+def test_a_face_that_is_tied_stays_tied_though_the_threshold_rises_with_the_subjects(event, monkeypatch):
+    token = comes(event, ALICE)
+    search_for(event)
+    monkeypatch.setattr("countenance.pipeline.subjects.FALSE_TIES", 1e-300)  # as after thousands of guests
+    comes(event, BOB)
+    search_for(event)  # looks at both.jpg again, for bob is tied to nobody
+    assert seen(event, token) == ["alice.jpg", "both.jpg"]
+
+
 # --- withdrawing -----------------------------------------------------------------------------------------------------
 def test_withdrawing_leaves_boxes_and_nothing_else(event):
     token, bob = comes(event, ALICE), comes(event, BOB)
@@ -321,7 +336,9 @@ def test_withdrawing_leaves_boxes_and_nothing_else(event):
     report = event.guests.withdraw(token)
     assert report.faces == 2
     assert report.receipt
+    shown = len(logged(event, "guest.shown"))
     assert seen(event, token) == []
+    assert len(logged(event, "guest.shown")) == shown  # nothing is, so nothing is said
     assert seen(event, bob) == ["bob.jpg", "both.jpg"]
     assert templates(event) == 2
     assert mine.key_id not in set(event.keys.ids())
@@ -394,3 +411,25 @@ def test_the_text_names_who_asks_what_for_and_until_when(event, organisation, al
     text = " ".join(rules.consent_text(event="gala", organiser=ORGANISER, grant=source.grant))
     for word in ("gala", ORGANISER, "event delivery, research", "2099-12-31", "withdraw"):
         assert word in text
+
+
+def test_a_guest_who_lost_their_link_is_erased_by_a_request(event):
+    """An opt-out or an erasure takes reference, consent and photograph along, not the faces alone."""
+    token, bob = comes(event, ALICE), comes(event, BOB)
+    search_for(event)
+    source = event.records.sources.get("party")
+    hers = event.records.sources.subjects(source.grant.id)[0]
+    desk = RequestDesk(
+        event.stores, event.looker, event.embedder, event.live, event.calibration, event.eraser, "operator"
+    )
+    asked = check_asked(
+        kind="erasure", tier=None, name="", contact="", text="", address="", face="", has_photo=True
+    )  # fmt: skip
+    opened = desk.open(asked, photo=picture("alice@1,1,50,50", "#one"))
+    desk.verify(opened.uid, photo=picture("alice~~~@1,1,50,50", "#two"))
+    assert desk.decide(opened.uid, grant=True).erased == 2
+    assert event.guests.standing(token).withdrawn_at is not None
+    assert seen(event, token) == []
+    assert hers.key_id not in set(event.keys.ids())
+    assert hers.evidence_blob not in set(event.blobs.names())
+    assert seen(event, bob) == ["bob.jpg", "both.jpg"]

@@ -171,13 +171,15 @@ class Eraser:
 
     def faces(
         self, faces: Sequence[FaceId], *, scope: str, about: str, authority: str,
-        suppressions: Sequence[Suppression] = (), dry_run: bool = False,
+        suppressions: Sequence[Suppression] = (), guests: Sequence[int] = (), dry_run: bool = False,
     ) -> ErasureReport:  # fmt: skip
         """These faces are erased at somebody's demand: `scope` request or order, `about` its uid.
 
         What keeps them out is the caller's choice: `keep_faces_out` gives what `face` would keep.
+        Args: guests: by their ids in the records: they withdraw with it.
         """
-        return self._erase(Target(scope, about, authority, faces=faces, suppressions=suppressions), dry_run=dry_run)
+        target = Target(scope, about, authority, faces=faces, suppressions=suppressions, guests=guests)
+        return self._erase(target, dry_run=dry_run)
 
     def pictures(
         self, pictures: Sequence[int], *, scope: str, about: str, authority: str,
@@ -254,8 +256,7 @@ class Eraser:
         answered = self.stores.records.answers.empty()
         pending.update(self.stores.keys.destroy(answered).pending if answered else ())
         records.forget_pictures(erasure)
-        if erasure.scope == GUEST:
-            pending.update(self._remove_subject(erasure))
+        pending.update(self._remove_guests())
         if erasure.source_id is not None:
             pending.update(self._remove_source(erasure.source_id))
         if erasure.scope in _BY_PLACE and erasure.counts["placements"]:
@@ -285,12 +286,15 @@ class Eraser:
         self.stores.records.uploads.forget(going)
         return pending
 
-    def _remove_subject(self, erasure: Erasure) -> set[str]:
-        blobs, keys = self.stores.records.guests.holdings(erasure.about)
+    def _remove_guests(self) -> set[str]:
+        leaving = self.stores.records.guests.leaving()
+        if leaving is None:
+            return set()
+        blobs, keys = leaving
         pending = set(self.stores.blobs.delete_many(blobs).pending)
         pending.update(self.stores.keys.destroy(keys).pending)
         scan.look_for_keys(self.stores, keys, blobs)
-        self.stores.records.guests.forget(erasure.about)
+        self.stores.records.guests.forget()
         snapshot(self.stores, self.live.space)  # faces that another grant's class has too leave this one's
         return pending
 

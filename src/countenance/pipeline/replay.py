@@ -66,8 +66,7 @@ class _Gathered:
         self.suppressions += act.get("suppressions", ())
         if act.get("source"):
             self.gone_sources.add(act["source"])
-        if act.get("guest"):
-            self.guests[act["guest"]] = None
+        self.guests.update(dict.fromkeys(act.get("guests", ())))
 
     def take_grant(self, entry: LogEntry) -> None:
         column = _GRANT_STATES[entry.kind]

@@ -447,6 +447,7 @@ class RequestDesk:
                 report = self.eraser.faces(
                     faces, scope=_scope(request), about=request.uid, authority=f"request {request.uid}",
                     suppressions=self._erasure_keeps_out(request),
+                    guests=self.stores.records.guests.of_faces(faces),  # of an event: so their link has its end too
                 )  # fmt: skip
                 erased, pending, receipt = report.faces, report.pending, report.receipt
         elif request.kind == RequestKind.CORRECTION:

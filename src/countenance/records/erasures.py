@@ -14,7 +14,7 @@ from countenance.records import schema as t
 from countenance.records.changes import note_changes
 from countenance.records.collections import forget_collection
 from countenance.records.database import Database
-from countenance.records.guest_erasures import GUEST, guest_subjects, withdraw_guests
+from countenance.records.guest_erasures import leaving_guests, withdraw_guests
 from countenance.records.mentions import drop_mentions, forget_persons, hide_persons
 from countenance.records.queries import chunks
 from countenance.records.receipts import Receipt, keep_receipt
@@ -270,7 +270,7 @@ class Erasures:
             move_policy_version(connection)
 
     def left(self, erasure: Erasure) -> int:
-        """Rows of faces, pictures, persons and a guest that are still the erasure's: 0 once all is forgotten."""
+        """Rows of faces, pictures, persons and guests that are still to go: 0 once all is forgotten."""
         with self._db.read() as connection:
             return sum(
                 int(
@@ -280,7 +280,7 @@ class Erasures:
                     or 0
                 )
                 for table in (t.faces, t.pictures, t.persons, t.uploads)
-            ) + len(guest_subjects(connection, erasure.about) if erasure.scope == GUEST else ())
+            ) + len(leaving_guests(connection))
 
     def done(self, erasure: Erasure, at: datetime, receipt: Receipt | None = None) -> None:
         """The erasure is over, and its receipt, if it has one, is kept."""

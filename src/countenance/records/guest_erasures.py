@@ -15,7 +15,7 @@ from countenance.records.queries import chunks
 from countenance.records.support import USABLE
 from countenance.types import FaceId, FaceRefusal
 
-GUEST: Final = "guest"  # the scope of such an erasure; it is about the guest's uid
+GUEST: Final = "guest"  # the scope of a guest's own withdrawal; it is about the guest's uid
 
 
 def withdraw_guests(connection: sa.Connection, guests: Sequence[int], at: datetime) -> list[FaceId]:
@@ -49,9 +49,9 @@ def withdraw_guests(connection: sa.Connection, guests: Sequence[int], at: dateti
     return alone
 
 
-def guest_subjects(connection: sa.Connection, uid: str | None) -> list[int]:
-    """The subject of the guest of that uid, if it is still there."""
-    query = sa.select(t.guests.c.subject_id).where(
-        t.guests.c.uid == uuid.UUID(uid).bytes, t.guests.c.subject_id.is_not(None)
+def leaving_guests(connection: sa.Connection) -> dict[str, int]:
+    """The guests who withdrew and whose subject is still there, by their uids; empty but while an erasure goes on."""
+    query = sa.select(t.guests.c.uid, t.guests.c.subject_id).where(
+        t.guests.c.withdrawn_at.is_not(None), t.guests.c.subject_id.is_not(None)
     )
-    return list(connection.scalars(query))
+    return {str(uuid.UUID(bytes=row.uid)): row.subject_id for row in connection.execute(query)}

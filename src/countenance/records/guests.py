@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from countenance.records import schema as t
 from countenance.records.database import Database
-from countenance.records.guest_erasures import guest_subjects
+from countenance.records.guest_erasures import leaving_guests
 from countenance.records.queries import chunks
 from countenance.records.sources import WITHDRAWN, SealedSubject, move_policy_version, put_subject
 from countenance.types import FaceId
@@ -169,7 +169,7 @@ class Guests:
 
     def faces(self, guest: Guest) -> list[FaceId]:
         """The faces that are tied to the guest's subject, by picture."""
-        if guest.subject_id is None or guest.withdrawn_at is not None:
+        if guest.subject_id is None:
             return []
         query = (
             sa.select(t.faces.c.id)
@@ -200,17 +200,27 @@ class Guests:
                     connection.execute(here.values(checked_at=at))
 
     # --- their leaving -------------------------------------------------------------------------------------------
-    def holdings(self, uid: str | None) -> tuple[list[str], list[bytes]]:
-        """(blobs, keys) that are the guest's subject's alone."""
+    def of_faces(self, faces: Sequence[FaceId]) -> list[int]:
+        """The ids of the guests to whose subjects these faces are tied."""
+        found: set[int] = set()
         with self._db.read() as connection:
-            query = sa.select(t.subjects.c.evidence_blob, t.subjects.c.key_id)
-            rows = connection.execute(query.where(t.subjects.c.id.in_(guest_subjects(connection, uid)))).all()
-        return [row.evidence_blob for row in rows], [row.key_id for row in rows if row.key_id]
+            for part in chunks(faces):
+                query = sa.select(t.guests.c.id).join(t.enrolments, t.enrolments.c.subject_id == t.guests.c.subject_id)
+                found.update(connection.scalars(query.where(t.enrolments.c.face_id.in_(part))))
+        return sorted(found)
 
-    def forget(self, uid: str | None) -> None:
-        """The guest's subject is gone from the records; that they came and withdrew stays."""
+    def leaving(self) -> tuple[list[str], list[bytes]] | None:
+        """(blobs, keys) of the subjects of guests who withdrew; None: there is none whose subject is still there."""
+        with self._db.read() as connection:
+            subjects = set(leaving_guests(connection).values())
+            query = sa.select(t.subjects.c.evidence_blob, t.subjects.c.key_id)
+            rows = connection.execute(query.where(t.subjects.c.id.in_(subjects))).all() if subjects else ()
+        return ([row.evidence_blob for row in rows], [row.key_id for row in rows if row.key_id]) if rows else None
+
+    def forget(self) -> None:
+        """Of guests who withdrew the subjects are gone from the records; that they came and withdrew stays."""
         with self._db.write() as connection:
-            subjects = guest_subjects(connection, uid)
+            subjects = sorted(set(leaving_guests(connection).values()))
             connection.execute(t.guests.update().where(t.guests.c.subject_id.in_(subjects)).values(subject_id=None))
             connection.execute(t.subject_templates.delete().where(t.subject_templates.c.subject_id.in_(subjects)))
             connection.execute(t.subjects.delete().where(t.subjects.c.id.in_(subjects)))

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from countenance.records import schema as t
 from countenance.records.database import Database
 from countenance.records.erasures import Erasure
-from countenance.records.guest_erasures import GUEST
+from countenance.records.guest_erasures import leaving_guests
 from countenance.records.queries import living_ids
 from countenance.records.sources import move_policy_version
 
@@ -26,8 +26,8 @@ class Replays:
     def of_erasure(self, erasure: Erasure) -> dict[str, Any] | None:
         """What it takes to do an erasure again, before any of its rows are gone; None: that is in the log already.
 
-        {"faces": uids of single faces, "pictures": uids, "source": uid or None, "suppressions": rows, "guest": uid or
-        None}, as JSON.
+        {"faces": uids of single faces, "pictures": uids, "source": uid or None, "suppressions": rows, "guests":
+        uids}, as JSON.
         """
         mine = t.pictures.c.erasure_id == erasure.id
         with self._db.snapshot() as connection:
@@ -39,6 +39,7 @@ class Replays:
             ).all()
             pictures = connection.scalars(sa.select(t.pictures.c.uid).where(mine)).all()
             source = connection.scalar(sa.select(t.sources.c.uid).where(t.sources.c.id == erasure.source_id))
+            guests = sorted(leaving_guests(connection))
             kept_out = connection.execute(
                 t.suppressions.select().where(t.suppressions.c.erasure_uid == uuid.UUID(erasure.uid).bytes)
             ).all()
@@ -47,7 +48,7 @@ class Replays:
             "pictures": sorted(str(uuid.UUID(bytes=uid)) for uid in pictures),
             "source": None if source is None else str(uuid.UUID(bytes=source)),
             "suppressions": [suppression_row(row) for row in kept_out],
-            "guest": erasure.about if erasure.scope == GUEST else None,
+            "guests": guests,
         }
 
     def noted(self, erasure: Erasure, at: datetime) -> None:
