@@ -147,3 +147,72 @@ def test_an_erased_person_is_gone_with_name_and_faces(home):
     home.ingest()
     assert home.search(BOB).leads == ()
     assert home.erase(person=person.id).already
+
+
+# --- of requests -----------------------------------------------------------------------------------------------------
+def decided(home, kind, *, grant=True, **asked):
+    opened = home.requests.open(kind, photo=BOB, name="Bob Hope", contact="bob@example.org", **asked)
+    home.requests.verify(opened["request"], document="letter")
+    return home.requests.decide(opened["request"], grant=grant, reason="" if grant else "not you, Bob Hope")
+
+
+def of_request(home, told, folder):
+    file = folder / f"{told['request']}.json"
+    file.write_text(home.receipts.get(told["request"]).document)
+    found = check_file(file, home.receipts.verifier_key(), about=told["request"])
+    assert found.receipt["id"] == told["receipt"] == home.requests.show(told["request"])["receipt"]
+    return found
+
+
+@pytest.mark.parametrize("tier", [0, 1])
+def test_a_request_ends_with_a_receipt_that_names_nobody(home, tmp_path, tier):
+    lead = home.search(BOB).leads[0]
+    told = decided(home, "opt-out", tier=tier)
+    found = of_request(home, told, tmp_path)
+    receipt = found.receipt
+    assert (receipt["kind"], receipt["asked"], receipt["tier"], receipt["outcome"]) == (
+        "request", "opt-out", tier, "granted",
+    )  # fmt: skip
+    assert receipt["verified_by"] == ["document"]
+    assert receipt["did"] == {
+        "erased_faces": told["erased"], "hidden_faces": 0, "codes_that_keep_out": told["kept_out"],
+    }  # fmt: skip
+    assert told["erased"] >= 1
+    assert bool(told["kept_out"]) == bool(tier)
+    assert (found.entry["kind"], found.entry["body"]["request"]) == ("request.decided", told["request"])
+    erasure = home.receipts.get(receipt["erasure_receipt"])
+    assert (erasure.kind, json.loads(erasure.document)["receipt"]["of"]) == ("erasure", told["request"])
+    text = home.receipts.get(told["request"]).document
+    for secret in ("Bob Hope", "bob@example.org", lead.face_id, lead.picture.id, lead.picture.uri):
+        assert secret not in text
+
+
+def test_the_receipt_of_a_refusal_has_no_word_of_its_reasons(home, tmp_path):
+    found = of_request(home, decided(home, "erasure", grant=False), tmp_path)
+    assert (found.receipt["outcome"], found.receipt["did"]["erased_faces"]) == ("refused", 0)
+    assert found.receipt["erasure_receipt"] is None
+    assert "Hope" not in json.dumps(found.receipt)
+
+
+def test_a_request_s_receipt_is_told_as_a_page(home):
+    told = decided(home, "restriction")
+    text = page(home.receipts.get(told["request"]).document)
+    assert "How a request was answered" in text
+    assert "It ends when the request is withdrawn." in text
+
+
+def test_a_decision_that_a_crash_ended_has_the_receipt_all_the_same(home, tmp_path, monkeypatch):
+    from countenance.errors import LogUnwritable
+    from countenance.pipeline import requests
+
+    def full(*_, **__):
+        raise LogUnwritable("no room", "make room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(requests, "sign_receipt", full)  # after the erasure and after the keys are destroyed
+        with pytest.raises(LogUnwritable):
+            decided(home, "opt-out", tier=0)
+    [again] = home.requests.desk.resume()
+    assert (again.erased, again.request.outcome) == (1, "granted")
+    found = of_request(home, home.requests.show(again.request.uid), tmp_path)
+    assert found.receipt["erasure_receipt"] == again.erasure_receipt

@@ -16,11 +16,12 @@ from countenance.errors import (
     WrongUse,
 )
 from countenance.permits import Act
+from countenance.pipeline.address import address_of
 from countenance.pipeline.corrections import Correction
 from countenance.pipeline.persons import People
 from countenance.pipeline.requests import RequestDesk
 from countenance.pipeline.subjects import subject_name
-from countenance.pipeline.suppress import KeptOut, address_of
+from countenance.pipeline.suppress import KeptOut
 from countenance.records.requests import WrongState
 from countenance.rights.requests import Limits, check_asked
 from countenance.testing import forged
@@ -596,7 +597,7 @@ def test_in_a_home_without_pictures_a_request_is_taken_up_all_the_same(toy):
     opened = verified(desk, tier=2)
     assert desk.found(desk.get(opened.uid)) == ()
     done = desk.decide(opened.uid, grant=True)
-    assert (done.erased, done.receipt) == (0, None)
+    assert (done.erased, done.erasure_receipt) == (0, None)
     assert done.kept_out == 2  # the photograph itself: its bytes and its looks
 
 
@@ -624,7 +625,7 @@ def test_an_address_is_that_of_one_source_alone(filled, desk, tmp_path):
     desk.verify(opened.uid, document="letter")
     assert [face.place for face in desk.found(desk.get(opened.uid))] == [b"alice.jpg"]
     done = desk.decide(opened.uid, grant=True)
-    assert (done.erased, bool(done.receipt)) == (1, True)
+    assert (done.erased, bool(done.erasure_receipt)) == (1, True)
     filled.ingest()
     assert shown(filled, "alice") == {"both.jpg"}
 

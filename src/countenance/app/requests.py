@@ -169,8 +169,10 @@ class Requests:
         return self._described(desk, request)
 
     def _described(self, desk: RequestDesk, request: Request) -> dict[str, Any]:
+        receipt = self._home.parts.stores.records.receipts.of(request.uid)
         return {
             **_line(request, self._home.parts.stores.clock()),
+            "receipt": None if receipt is None else receipt.uid,
             "verified_by": request.verified_by,
             "details": {k: v for k, v in desk.details(request).items() if v and k not in _INSIDE},
             "faces": [_found(face) for face in desk.found(request)],
@@ -251,6 +253,7 @@ def _done(decided: Decided) -> dict[str, Any]:
         "kept_out": decided.kept_out,
         "pending": list(decided.pending),
         "receipt": decided.receipt,
+        "erasure_receipt": decided.erasure_receipt,
     }
 
 

@@ -40,7 +40,9 @@ ENTRIES: Final[Mapping[str, frozenset[str]]] = {
     "request": frozenset({"request.decided", "request.withdrawn", "request.answered"}),
 }
 _FIELDS: Final = frozenset({"v", "id", "kind", "home", "about", "at"})
-_SAME: Final = frozenset({"scope", "pictures", "faces", "placements", "persons", "pending"})  # in account and entry
+_SAME: Final = frozenset(
+    {"scope", "pictures", "faces", "placements", "persons", "pending", "tier", "outcome"}
+)  # in account and entry
 
 
 @dataclass(frozen=True, slots=True)

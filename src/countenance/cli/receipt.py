@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -154,7 +155,21 @@ def _tell(found: Checked) -> None:
             several(count, what.removesuffix("s"), what) for what, count in counts.items() if isinstance(count, int)
         )
         click.echo("  " + ", ".join(told))
+    if receipt["kind"] == "request":
+        _tell_request(receipt)
     for place in receipt.get("pending", ()):
         click.echo(f"  pending: {place}")
     click.echo(f"  entry {found.position} of the log of {receipt['home']}")
     click.echo("It shows who signed what, and that it stands in that log; not that it is true.")
+
+
+def _tell_request(receipt: Mapping[str, Any]) -> None:
+    proof = f", verified by {' and '.join(receipt['verified_by'])}" if receipt["verified_by"] else ""
+    click.echo(f"  {receipt['asked']} of {receipt['asked_at']}, {receipt['outcome']}{proof}")
+    for what, count in receipt["did"].items():
+        if count:
+            click.echo(f"  {what.replace('_', ' ')}: {count}")
+    if receipt["erasure_receipt"]:
+        click.echo(f"  receipt of what was erased: {receipt['erasure_receipt']}")
+    for kept in receipt["kept"]:
+        click.echo(click.wrap_text(f"kept: {kept}", 78, "  ", "    "))

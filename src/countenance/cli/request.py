@@ -167,8 +167,9 @@ def decide(session: Session, /, request: str, grant: bool, refuse: bool, faces: 
                 click.echo("  Send the two by different ways. 7-Zip, Keka, WinZip and the Unarchiver open it.")
             for place in decided["pending"]:
                 click.echo(f"  pending: {place}")
-            if decided["receipt"]:
-                click.echo(f"  receipt {decided['receipt']}: countenance receipt show {decided['receipt']}")
+            click.echo(f"  receipt {decided['receipt']}: countenance receipt show {decided['receipt']}")
+            if decided["erasure_receipt"]:
+                click.echo(f"  receipt of what was erased: {decided['erasure_receipt']}")
 
         session.answer(decided, text)
 
@@ -240,6 +241,8 @@ def tell(found: dict[str, Any]) -> None:
         click.echo(click.wrap_text(found["what_is_kept"], 78, "  ", "  "))
     if found.get("verified_by"):
         click.echo(f"  verified by {found['verified_by'].replace('+', ' and ')}")
+    if found.get("receipt"):
+        click.echo(f"  receipt {found['receipt']}")
     for name, value in found.get("details", {}).items():
         click.echo(f"  {name.replace('_', ' ')}: {visible(str(value))}")
     faces = found.get("faces", [])

@@ -123,8 +123,12 @@ class Eraser:
 
     def earlier_guest(self, guest: Guest) -> ErasureReport | None:
         """The account of what the guest's withdrawal erased; None: it was not theirs that did."""
-        earlier = self.stores.records.erasures.earlier(GUEST, guest.uid)
-        return None if earlier is None else self._account(earlier)
+        return self.earlier(GUEST, guest.uid)
+
+    def earlier(self, scope: str, about: str) -> ErasureReport | None:
+        """The account of what was erased of this before; None: nothing was."""
+        found = self.stores.records.erasures.earlier(scope, about)
+        return None if found is None else self._account(found)
 
     def target_of(self, source: Source, authority: str | None) -> Target:
         """What `source` takes."""

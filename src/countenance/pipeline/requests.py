@@ -5,8 +5,9 @@ whether or not the person is in the gallery. Faces are looked for once it is kno
 the purpose `own-data` under a permit for a request (policy/rules/base.cedar), over all that is held.
 
 Crash order of a decision: the log; one transaction with the outcome and whatever keeps out from then on; the erasure,
-in its own order; blobs and key of the proof; one transaction that says it is done. A crash after the first transaction
-leaves the request `deciding`, and `resume` goes on: before any other step, and before an ingest.
+in its own order; blobs and key of the proof; the receipt, signed; one transaction that says it is done and keeps it. A
+crash after the first transaction leaves the request `deciding`, and `resume` goes on: before any other step, and before
+an ingest.
 """
 
 from __future__ import annotations
@@ -30,11 +31,13 @@ from countenance.permits import Act, Permit
 from countenance.pipeline.act_detail import seal_act
 from countenance.pipeline.address import address_of
 from countenance.pipeline.corrections import Correction, put_right
-from countenance.pipeline.erase import Eraser, picture_digest
+from countenance.pipeline.erase import Eraser, ErasureReport, picture_digest
 from countenance.pipeline.look import Looked, Looker
 from countenance.pipeline.person_leads import names_of
+from countenance.pipeline.receipts import sign_receipt
 from countenance.pipeline.refresh import LiveIndex, space_id_of
 from countenance.pipeline.replay_requests import request_act
+from countenance.pipeline.request_receipts import account_of
 from countenance.pipeline.sealing import pack_vector, template_binding, unpack_vectors
 from countenance.pipeline.search import DEFAULT_FPIR, TOP_LIMIT, choose_face, look_at
 from countenance.pipeline.stack import NEAR_BITS
@@ -42,7 +45,7 @@ from countenance.pipeline.stores import Stores
 from countenance.pipeline.subjects import subject_name
 from countenance.pipeline.suppress import address_digest, hash_binding, hash_digest, person_binding
 from countenance.policy.facts import BROUGHT
-from countenance.protocols import Embedder
+from countenance.protocols import Embedder, LogEntry
 from countenance.records.erasures import Suppression
 from countenance.records.request_faces import FoundFace
 from countenance.records.requests import PHOTOGRAPH, NewPerson, NewRequest, Request, SealedFace, WrongState
@@ -90,7 +93,8 @@ class Decided:
     hidden: int  # faces kept and out of every search
     kept_out: int  # pictures and addresses that are not taken again
     pending: tuple[str, ...]  # where bytes may still lie, sealed under a key that is destroyed
-    receipt: str | None  # of the erasure: its id
+    receipt: str  # its id
+    erasure_receipt: str | None  # of what was erased
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,31 +439,52 @@ class RequestDesk:
         return tuple(self._carry_out(request) for request in begun)
 
     def _carry_out(self, request: Request) -> Decided:
-        erased, hidden, receipt = 0, 0, None
-        pending: tuple[str, ...] = ()
-        records = self.stores.records.requests
+        erased, hidden, erasure_receipt = 0, 0, None
+        pending: set[str] = set()
+        records, decision = self.stores.records.requests, self._decision(request)
         if request.outcome == Outcome.REFUSED:
             records.lift(request)
         elif request.kind in _ERASING:
             self.eraser.resume()
             faces = records.faces(request)
             if faces:
-                report = self.eraser.faces(
+                report: ErasureReport | None = self.eraser.faces(
                     faces, scope=_scope(request), about=request.uid, authority=f"request {request.uid}",
                     suppressions=self._erasure_keeps_out(request),
                     guests=self.stores.records.guests.of_faces(faces),  # of an event: so their link has its end too
                 )  # fmt: skip
-                erased, pending, receipt = report.faces, report.pending, report.receipt
+            else:  # there were none, or a run that a crash ended erased them
+                report = self.eraser.earlier(_scope(request), request.uid)
+            if report is not None:
+                erased, erasure_receipt = report.faces, report.receipt
+                pending.update(report.pending)
         elif request.kind == RequestKind.CORRECTION:
             put_right(self.stores, self.tenant, records.faces(request), self.details(request))
         elif request.kind == RequestKind.RESTRICTION:
             hidden = len(records.faces(request))
         forgotten = request.kind == RequestKind.OPT_OUT and request.tier == 0
-        self.stores.blobs.delete_many(records.files(request).values())
+        pending.update(self.stores.blobs.delete_many(records.files(request).values()).pending)
         keys = [request.proof_key_id, request.key_id if forgotten else None]
-        self.stores.keys.destroy([key for key in keys if key is not None])
-        records.decided(request, self.stores.clock(), forget=forgotten)
-        return Decided(self.get(request.uid), erased, hidden, records.kept_out(request), pending, receipt)
+        pending.update(self.stores.keys.destroy([key for key in keys if key is not None]).pending)
+        kept_out, still = records.kept_out(request), tuple(sorted(pending))
+        account = account_of(
+            request, erased=erased, hidden=hidden, kept_out=kept_out, pending=still, erasure_receipt=erasure_receipt
+        )
+        receipt = sign_receipt(self.stores, kind="request", about=request.uid, account=account, entry=decision)
+        records.decided(request, self.stores.clock(), receipt, forget=forgotten)
+        return Decided(self.get(request.uid), erased, hidden, kept_out, still, receipt.uid, erasure_receipt)
+
+    def _decision(self, request: Request) -> LogEntry:
+        """The log's entry. Looked for where the details are destroyed already: by a run that a crash ended."""
+        try:
+            start = self.details(request).get("entry", 0)
+        except KeyDestroyed:
+            start = 0
+        return next(
+            entry
+            for entry in self.stores.log.entries(start)
+            if entry.kind == "request.decided" and entry.record["request"] == request.uid
+        )
 
     def _chosen(self, request: Request, faces: Sequence[str] | None) -> list[FaceId] | None:
         found = self.found(request)

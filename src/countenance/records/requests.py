@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from countenance.records import schema as t
 from countenance.records.database import Database
 from countenance.records.queries import chunks, living_ids
+from countenance.records.receipts import Receipt, keep_receipt
 from countenance.records.request_faces import FOUND, FoundFace, found_face
 from countenance.records.request_states import DECIDED, DECIDING, OPEN, VERIFIED, WITHDRAWN
 from countenance.records.restrictions import is_held, restrict, show_again
@@ -423,8 +424,8 @@ class Requests:
         with self._db.write() as connection:
             return _lift(connection, request)
 
-    def decided(self, request: Request, at: datetime, *, forget: bool) -> None:
-        """It is carried out; its files and its proof key are forgotten, which are destroyed by now.
+    def decided(self, request: Request, at: datetime, receipt: Receipt, *, forget: bool) -> None:
+        """It is carried out, and its receipt kept; its files and its proof key, destroyed by now, are forgotten.
 
         Args: forget: so are its details and their key.
         """
@@ -435,6 +436,7 @@ class Requests:
             if (request.kind, request.outcome) != ("restriction", "granted"):  # whose faces it was is nobody's to keep
                 connection.execute(t.request_faces.delete().where(t.request_faces.c.request_id == request.id))
             _update(connection, request, state=DECIDED, decided_at=at, proof_key_id=None, contact=None, **gone)
+            keep_receipt(connection, receipt)
 
     def withdraw(self, request: Request) -> tuple[bytes, ...]:
         """What it keeps out, it keeps out no more, and what it hides is shown; returns the keys to destroy.
