@@ -2,7 +2,6 @@
 
 import base64
 import io
-import time
 import zipfile
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +10,7 @@ import pytest
 from countenance.app.backup import back_up
 from countenance.app.home import open_home
 from countenance.app.restore import restore
-from countenance.errors import NotFound, WrongUse
+from countenance.errors import NotFound, StorageFailed, WrongUse
 from countenance.rights.guests import VERSION
 from countenance.testing import toy
 from countenance.testing.bytescan import Thief, face_needles
@@ -122,21 +121,30 @@ def test_a_restore_withdraws_again_and_keeps_links_closed(party, tmp_path):
         assert Thief(again.parts.keyfile, again.path).find(needles) == {}
 
 
-def test_in_a_service_a_search_goes_on_by_itself_and_ends_with_the_home(party, monkeypatch):
-    monkeypatch.setattr("countenance.app.guests.BUSY_S", 0.01)
+def test_in_a_service_a_job_looks_for_whoever_waits(party):
     link = party.guests.open_link("party", organiser="Ada")["token"]
     token = party.guests.consent(link, SELFIE, agreed=VERSION)[1]
     with party.parts.ingest_lock():  # an ingest runs
-        party.guests.search_soon("party")
+        party.guests.search_soon("party", new=True)
         party.guests.search_soon("party")  # one is enough
-        time.sleep(0.1)
+        [job] = party.jobs.newest()
         assert not party.guests.standing(token).finished
-    for _ in range(1000):
-        if party.guests.standing(token).finished:
-            break
-        time.sleep(0.01)
+    assert [*party.jobs.follow(job.id)][-1].state == "done"
     assert len(party.guests.pictures(token)) == 2
-    assert party.guests.trouble("party") is None
-    party.close()
+    assert not party.guests.trouble("party")
+
+
+def test_a_job_that_failed_is_not_tried_again_at_once(party, monkeypatch):
+    def fails(*_, **__):
+        raise StorageFailed("the disk is full")
+
+    monkeypatch.setattr(type(party), "search_for_guests", fails)
+    party.guests.search_soon("party", new=True)
+    [job] = party.jobs.newest()
+    assert [*party.jobs.follow(job.id)][-1].state == "failed"
+    assert party.guests.trouble("party")
     party.guests.search_soon("party")
-    assert len(party.guests.pictures(token)) == 2
+    assert len(party.jobs.newest()) == 1
+    monkeypatch.setattr("countenance.app.guests.TRIED_AGAIN", timedelta())
+    party.guests.search_soon("party")
+    assert len(party.jobs.newest()) == 2

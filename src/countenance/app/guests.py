@@ -7,14 +7,13 @@ known by their keyed digests from then on.
 from __future__ import annotations
 
 import io
-import threading
 import zipfile
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
-from countenance.errors import CountenanceError, HomeBusy, NotFound, WrongUse
+from countenance.errors import NotFound, WrongUse
 from countenance.pipeline.guests import GuestDesk, GuestPicture, Standing
 from countenance.pipeline.originals import read_original
 from countenance.records.guests import GuestLink
@@ -23,14 +22,11 @@ from countenance.rights.guests import VERSION
 if TYPE_CHECKING:
     from countenance.app.given import PictureLike
     from countenance.app.home import Home
+    from countenance.app.jobs import Job
     from countenance.pipeline.erase import ErasureReport
 
 PREVIEW_PX: Final = 1600  # longest side of a picture on a page
-BUSY_S: Final = 2.0  # until a search is tried again, while the home is busy
-
-
-class _Stopped(Exception):
-    """The home is being closed."""
+TRIED_AGAIN: Final = timedelta(minutes=1)  # after a search that failed
 
 
 class Guests:
@@ -38,10 +34,6 @@ class Guests:
 
     def __init__(self, home: Home) -> None:
         self._home = home
-        self._searches: dict[str, threading.Thread] = {}  # by source
-        self._trouble: dict[str, CountenanceError] = {}  # why the last search of a source ended early
-        self._starting = threading.Lock()
-        self._stopping = threading.Event()
 
     @property
     def desk(self) -> GuestDesk:
@@ -78,45 +70,22 @@ class Guests:
         return len(self._home.parts.stores.records.guests.waiting(self._home.source(source).id))
 
     # --- in a service ----------------------------------------------------------------------------------------------
-    def search_soon(self, source: str) -> None:
-        """A thread looks for whoever waits, unless one does already. What it did is kept, wherever it is stopped."""
-        with self._starting:
-            running = self._searches.get(source)
-            if self._stopping.is_set() or (running is not None and running.is_alive()):
-                return
-            self._searches[source] = thread = threading.Thread(target=self._search, args=(source,), name="guests")
-            thread.start()
+    def search_soon(self, source: str, *, new: bool = False) -> None:
+        """A job looks for whoever waits: always for a `new` guest, else unless one is at it or has just failed."""
+        newest = self._newest_search(source)
+        resting = newest is not None and newest.done_at is not None and newest.state == "failed" and (
+            self._home.parts.stores.clock() - datetime.fromisoformat(newest.done_at) < TRIED_AGAIN
+        )  # fmt: skip
+        if new or not (resting or (newest is not None and newest.open)):
+            self._home.jobs.start(source, kind="guests")
 
-    def trouble(self, source: str) -> CountenanceError | None:
-        """Why the last search ended before all was looked at, if it did."""
-        return self._trouble.get(source)
+    def trouble(self, source: str) -> bool:
+        """Whether the last search ended before all was looked at."""
+        newest = self._newest_search(source)
+        return newest is not None and newest.state == "failed"
 
-    def stop(self) -> None:
-        """No thread is left; the next one goes on where they were."""
-        self._stopping.set()
-        with self._starting:
-            for thread in self._searches.values():
-                thread.join()
-            self._searches.clear()
-        self._stopping.clear()
-
-    def _search(self, source: str) -> None:
-        self._trouble.pop(source, None)
-        try:
-            while self.waiting(source) and not self._stopping.is_set():
-                try:
-                    self._home.search_for_guests(source, progress=self._go_on)
-                except HomeBusy:  # an ingest, or another worker process's search: it may serve them too
-                    self._stopping.wait(BUSY_S)
-        except _Stopped:
-            return
-        except CountenanceError as error:
-            self._trouble[source] = error
-
-    def _go_on(self, done: int, of: int) -> None:
-        del done, of
-        if self._stopping.is_set():
-            raise _Stopped
+    def _newest_search(self, source: str) -> Job | None:
+        return next((job for job in self._home.jobs.newest(source=source) if job.kind == "guests"), None)
 
     def _line(self, link: GuestLink) -> dict[str, Any]:
         return {

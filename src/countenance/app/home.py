@@ -148,8 +148,6 @@ class Home:
 
     def close(self) -> None:
         """Databases are closed and child processes gone."""
-        if "guests" in self.__dict__:
-            self.guests.stop()
         if "jobs" in self.__dict__:
             self.jobs.close()
             del self.__dict__["jobs"]

@@ -46,7 +46,7 @@ async def agree(ask: Ask) -> Response:
         if isinstance(error, NotFound):
             return _not_in_use(ask)
         raise
-    ask.home.guests.search_soon(source)
+    await ask.call(ask.home.guests.search_soon, source, new=True)
     return ask.go(
         f"/guest/{own}", ask.text("Thank you. Keep the address of this page: it is the way to your pictures.")
     )
@@ -67,11 +67,11 @@ async def _own(ask: Ask, token: str) -> Response:
     standing = await ask.call(guests.standing, token)
     looking = not standing.finished and standing.available and standing.withdrawn_at is None
     if looking:
-        guests.search_soon(standing.event)  # goes on where it was, if a process that was at it has gone
+        await ask.call(guests.search_soon, standing.event)  # goes on where it was, if whoever was at it has gone
     values: dict[str, Any] = {
         "standing": standing,
         "looking": looking,
-        "trouble": guests.trouble(standing.event),
+        "trouble": await ask.call(guests.trouble, standing.event),
         "here": f"/guest/{token}",
         "address": own_address(ask, f"/guest/{token}"),
     }

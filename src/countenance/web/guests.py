@@ -47,7 +47,7 @@ async def _page(ask: Ask, source: str, *, status: int = 200, **values: Any) -> R
     links = await ask.call(ask.home.guests.links, source)
     waiting = await ask.call(ask.home.guests.waiting, source)
     if waiting:
-        ask.home.guests.search_soon(source)
+        await ask.call(ask.home.guests.search_soon, source)
     filled = {"made": None, "error": None, **values}
     organiser = ask.field("organiser") or (links[0]["organiser"] if links else "")
     return ask.page(
