@@ -148,3 +148,21 @@ def test_a_job_that_failed_is_not_tried_again_at_once(party, monkeypatch):
     monkeypatch.setattr("countenance.app.guests.TRIED_AGAIN", timedelta())
     party.guests.search_soon("party")
     assert len(party.jobs.newest()) == 2
+
+
+def test_pictures_that_were_handed_in_are_found_given_and_stay_the_organisers(party, tmp_path):
+    party.add_source(
+        "box", None, basis="consent", jurisdiction="CA-ON", purposes=["event-delivery"], evidence=tmp_path / "form.pdf"
+    )
+    us = toy.picture(f"{ALICE}@10,20,60,80", f"{BOB}@100,20,150,80", "#handed-in")
+    party.uploads.put("box", "us.jpg", us)
+    party.ingest("box")
+    link = party.guests.open_link("box", organiser="Ada")["token"]
+    alice = party.guests.consent(link, SELFIE, agreed=VERSION)[1]
+    bob = party.guests.consent(link, toy.picture(f"{BOB}~@10,20,60,80"), agreed=VERSION)[1]
+    party.search_for_guests("box")
+    [mine] = party.guests.pictures(alice)
+    assert party.guests.original(alice, mine.id) == us
+    party.guests.withdraw(alice)
+    [theirs] = party.guests.pictures(bob)
+    assert party.guests.original(bob, theirs.id) == us
