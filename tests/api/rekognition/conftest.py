@@ -149,3 +149,26 @@ def place(places):
 def office(places):
     """An organisation's."""
     return places("organisation")
+
+
+@pytest.fixture(scope="session")
+def send(aws):
+    """Signs a request with botocore and sends it so many times, unchanged: (status, what was told, headers) of each."""
+    with subprocess.Popen(
+        [aws / "python", HERE.parent / "signer.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+
+        def sent(client, operation, body="{}", *, times=1, **more):
+            headers = {"X-Amz-Target": f"RekognitionService.{operation}", "Content-Type": "application/x-amz-json-1.1"}
+            asked = {
+                "method": "POST", "url": f"{client.endpoint}/", "headers": headers, "key": client.key,
+                "body": base64.b64encode(body.encode()).decode(), "secret": client.secret, "region": "eu-west-1",
+                "send": times, **more,
+            }  # fmt: skip
+            process.stdin.write(json.dumps(asked) + "\n")
+            process.stdin.flush()
+            answers = json.loads(process.stdout.readline())["answers"]
+            return [(answer["status"], answer["told"], answer["headers"]) for answer in answers]
+
+        yield sent
+        process.stdin.close()
