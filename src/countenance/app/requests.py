@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote_to_bytes, urldefrag
 
 from countenance import jurisdictions
-from countenance.errors import WrongUse
+from countenance.app.answers import FETCH_FOR, Answers
+from countenance.errors import NotFound, WrongUse
 from countenance.pipeline.address import address_of
 from countenance.pipeline.corrections import Correction
 from countenance.pipeline.requests import Decided, Receipted, RequestDesk
@@ -98,16 +99,20 @@ class Requests:
         out: str | os.PathLike[str] | None = None,
         rename: str = "",
         jurisdiction: str = "",
+        to_fetch: bool = False,
     ) -> dict[str, Any]:
         """It is decided and carried out.
 
         Args: faces: public ids of those that are the person's, by default all found; reason: for a refusal; out: of an
         access request the new file for the answer. Its passphrase is in what this returns, and nowhere else. rename,
-        jurisdiction: of a correction, what is right.
+        jurisdiction: of a correction, what is right; to_fetch: instead of `out`, the answer waits in the home, and the
+        person fetches it by their tracking code (`answer`).
         """
         desk = self.desk
         faces = None if faces is None else [_face(face) for face in faces]
         answering = grant and desk.get(name).kind == RequestKind.ACCESS
+        waits = self._answers.part() if answering and to_fetch else None
+        out = waits or out
         if answering != (out is not None):
             raise WrongUse(
                 "the answer to an access request goes to a new file"
@@ -120,16 +125,19 @@ class Requests:
             codes = jurisdictions.parse_set(jurisdiction) if jurisdiction else frozenset()
             correction = Correction(codes, rename.strip())
         path = None if out is None else Path(out).expanduser()
-        answer = {} if path is None else self._answer(desk, name, faces, path)
+        answer = {} if path is None else self._write_answer(desk, name, faces, path)
         try:
             decided = desk.decide(name, grant=grant, faces=faces, reason=reason, correction=correction)
         except BaseException:
             if path is not None:
                 path.unlink(missing_ok=True)  # nobody has its passphrase
             raise
+        if waits is not None:
+            self._answers.keep(waits, decided.request)
+            del answer["answer"]
         return {**self._described(desk, decided.request), **_done(decided), **answer}
 
-    def _answer(self, desk: RequestDesk, name: str, faces: Sequence[str] | None, path: Path) -> dict[str, Any]:
+    def _write_answer(self, desk: RequestDesk, name: str, faces: Sequence[str] | None, path: Path) -> dict[str, Any]:
         """The sealed bundle lies at `path`."""
         from countenance.app.access import bundle, new_passphrase, write_new
         from countenance.pipeline.access import gather
@@ -151,13 +159,83 @@ class Requests:
     def withdraw(self, name: str) -> dict[str, Any]:
         """What it keeps out or hides, it does no more."""
         desk = self.desk
-        return self._described(desk, desk.withdraw(name))
+        withdrawn = desk.withdraw(name)
+        self._answers.forget(withdrawn.uid)
+        return self._described(desk, withdrawn)
 
+    # --- by whoever asks, who has the tracking code alone --------------------------------------------------------
+    def told(self, tracking: str) -> dict[str, Any]:
+        """What the person who asks may know of their request; nothing of any gallery. Raises NotFound."""
+        desk = self.desk
+        request, stores = self._tracked(desk, tracking), self._home.parts.stores
+        now = stores.clock()
+        details, waits = desk.details(request), request.state in UNDECIDED
+        return {
+            **_told(request, now),
+            "overdue": waits and now > request.due_at,
+            "reason": details.get("reason") if request.outcome == Outcome.REFUSED else None,
+            "why_later": details.get("extension"),
+            "verified": request.verified_by is not None,
+            "photograph": request.state == RequestState.OPEN and _brought(desk, request),
+            "withdrawable": waits or request.state == RequestState.DECIDED,
+            "answer_until": (
+                _at(request.decided_at + FETCH_FOR)
+                if request.decided_at is not None and self._answers.ready(request, now)
+                else None
+            ),
+        }
+
+    def prove(self, tracking: str, *, code: str | None = None, photo: PictureLike | None = None) -> dict[str, Any]:
+        """The person proves that it is they who ask, without anybody's help.
+
+        A second photograph is taken only beside a first of the same request: against a face or a picture that is named
+        it would tell whoever brings both that they belong together.
+        Raises: NotFound; PolicyDenied: it does not fit, or too many tries; WrongUse, BadPicture, NoFace, SeveralFaces.
+        """
+        desk = self.desk
+        request = self._tracked(desk, tracking)
+        if photo is not None and request.state == RequestState.OPEN and not _brought(desk, request):
+            raise WrongUse(
+                "a photograph proves nothing for a request that came without one",
+                "use a code, show a document, or withdraw this request and make a new one with a photograph",
+            )
+        desk.verify(request.uid, code=code, photo=self._read(photo))
+        return self.told(tracking)
+
+    def end(self, tracking: str) -> dict[str, Any]:
+        """The person withdraws. Raises NotFound; WrongUse: it is withdrawn already."""
+        desk = self.desk
+        withdrawn = desk.withdraw(self._tracked(desk, tracking).uid)
+        self._answers.forget(withdrawn.uid)
+        return self.told(tracking)
+
+    def answer(self, tracking: str) -> bytes:
+        """The sealed answer to an access request, as long as it waits. Raises NotFound."""
+        request = self._tracked(self.desk, tracking)
+        path = self._answers.ready(request, self._home.parts.stores.clock())
+        if path is None:
+            raise NotFound("no answer waits here", f"one is kept for {FETCH_FOR.days} days; ask for it again")
+        return path.read_bytes()
+
+    def _tracked(self, desk: RequestDesk, tracking: str) -> Request:
+        if not is_tracking(tracking):
+            raise NotFound("no request has this code", _LOOK_AGAIN)
+        try:
+            return desk.get(tracking)
+        except NotFound as error:
+            raise NotFound("no request has this code", _LOOK_AGAIN) from error
+
+    @property
+    def _answers(self) -> Answers:
+        return Answers(self._home.path / "answers")
+
+    # --- read ----------------------------------------------------------------------------------------------------
     def listed(self, *, every: bool = False) -> list[dict[str, Any]]:
         """Requests in a line each, the first due first; `every`: the decided and withdrawn too."""
         stores = self._home.parts.stores
         now = stores.clock()
         found = stores.records.requests.all(states=() if every else UNDECIDED)
+        self._sweep(now)
         return [_line(request, now) for request in sorted(found, key=lambda each: (each.due_at, each.id))]
 
     def show(self, name: str) -> dict[str, Any]:
@@ -167,6 +245,15 @@ class Requests:
         if is_tracking(name):
             return _told(request, self._home.parts.stores.clock())
         return self._described(desk, request)
+
+    def photograph(self, name: str) -> bytes | None:
+        """The face of the photograph that came with a request that is not decided, as a JPEG; None: none came."""
+        return self.desk.thumbnail(name)
+
+    def _sweep(self, now: datetime) -> None:
+        if self._answers.folder.is_dir():
+            decided = self._home.parts.stores.records.requests.all(states=[RequestState.DECIDED])
+            self._answers.sweep({each.uid: each for each in decided}, now)
 
     def _described(self, desk: RequestDesk, request: Request) -> dict[str, Any]:
         receipt = self._home.parts.stores.records.receipts.of(request.uid)
@@ -227,6 +314,12 @@ def _told(request: Request, now: datetime) -> dict[str, Any]:
     return {**{name: line[name] for name in _TOLD}, "what_is_kept": kept}
 
 
+def _brought(desk: RequestDesk, request: Request) -> bool:
+    """Whether a photograph came with the request."""
+    return "face_number" in desk.details(request)
+
+
+_LOOK_AGAIN: Final = "it has 20 letters and digits, as on your receipt"
 _INSIDE: Final = {"face_number", "entry"}  # of what is kept with a request, what nobody asked to see
 _TOLD: Final = ("kind", "tier", "state", "outcome", "law", "opened_at", "due_at", "extended", "decided_at")
 
@@ -272,16 +365,19 @@ def _face(text: str) -> str:
 
 
 def _address(text: str) -> str:
-    """The address as a lead shows it. Whether anything stands there is not looked at."""
+    """The address as a lead shows it. Whether anything stands there is not looked at. Raises WrongUse."""
     if not text:
         return ""
-    if "://" in text and not text.startswith("file://"):
-        return urldefrag(text).url
-    path = (
-        unquote_to_bytes(text.removeprefix("file://"))
-        if "://" in text
-        else os.fsencode(Path(text).expanduser().absolute())
-    )
+    try:
+        if "://" in text and not text.startswith("file://"):
+            return urldefrag(text).url
+        path = (
+            unquote_to_bytes(text.removeprefix("file://"))
+            if "://" in text
+            else os.fsencode(Path(text).expanduser().absolute())
+        )
+    except (ValueError, RuntimeError) as error:  # brackets of no IPv6, half a character, somebody's ~ who is not there
+        raise WrongUse("this is no address of a picture", "copy it as it is shown, whole") from error
     return "file://" + quote(path, safe="/")
 
 

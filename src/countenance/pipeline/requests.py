@@ -639,6 +639,12 @@ class RequestDesk:
         photo = self.stores.keys.open(request.proof_key_id, _photo_binding(request.uid), sealed)
         return self._photograph(photo, details.get("face_number"))
 
+    def thumbnail(self, name: str) -> bytes | None:
+        """JPEG of the face of the photograph that came with a request, to decide by; None: there is none (any more)."""
+        request = self.get(name)
+        found = self._first_photograph(request, self.details(request))
+        return None if found is None else found.face.thumbnail
+
     def _brought_permit(self, act: Act, request: Request) -> Permit:
         purpose = Purpose.OWN_DATA if act is Act.SEARCH else None
         ask = self.stores.ask(act, purpose=purpose, brought=True, request=True)

@@ -133,6 +133,8 @@ def page(right: Right | None, *, rate: Rate = Rate.PAGES, max_files: int = 16) -
                 return await handler(ask)
             except CountenanceError as error:
                 return told(ask, error)
+            finally:
+                await ask.form.close()  # its files
 
         return answer
 
