@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,19 +29,34 @@ MAX_BYTES = 200_000
 HEIGHTS = {390: 844, 1280: 900}
 
 
-def rights(page: Any, url: str, album: DemoAlbum) -> None:
-    page.goto(url + "/rights")
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where a page is shown."""
+
+    page: Any  # Playwright's
+    url: str
+    album: DemoAlbum
+
+    def go(self, path: str) -> None:
+        """To one of our pages."""
+        self.page.goto(self.url + path)
 
 
-def rights_status(page: Any, url: str, album: DemoAlbum) -> None:
-    page.goto(url + "/rights")
-    page.get_by_label("A photograph of your face").set_input_files(album.probe)
-    page.get_by_role("button", name="Send my request").click()
-    page.get_by_role("button", name="Prove that it is me").click()
-    page.get_by_role("heading", name="Waiting for your proof").wait_for()
+def rights(stage: Stage) -> None:
+    """My rights, as anybody comes to it."""
+    stage.go("/rights")
 
 
-PAGES: dict[str, Callable[[Any, str, DemoAlbum], None]] = {
+def rights_status(stage: Stage) -> None:
+    """A request that was just made."""
+    stage.go("/rights")
+    stage.page.get_by_label("A photograph of your face").set_input_files(stage.album.probe)
+    stage.page.get_by_role("button", name="Send my request").click()
+    stage.page.get_by_role("button", name="Prove that it is me").click()
+    stage.page.get_by_role("heading", name="Waiting for your proof").wait_for()
+
+
+PAGES: dict[str, Callable[[Stage], None]] = {
     "rights": rights,
     "rights-status": rights_status,
 }
@@ -61,7 +77,7 @@ def demo() -> Iterator[tuple[Any, DemoAlbum]]:
 
 
 def take(names: list[str], folder: Path = IMAGES, schemes: tuple[str, ...] = ("light",), whole: bool = False) -> None:
-    """A picture of each page at each width; `schemes` beyond light and `whole` pages are for looking at, not to keep."""
+    """A picture of each page at each width. Other `schemes` than light, and `whole` pages, are only to look at."""
     folder.mkdir(parents=True, exist_ok=True)
     with demo() as (served, album), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
@@ -75,7 +91,7 @@ def take(names: list[str], folder: Path = IMAGES, schemes: tuple[str, ...] = ("l
                     known = None if name.startswith("rights") else state
                     with browser.new_context(viewport=view, color_scheme=scheme, storage_state=known) as context:
                         page = context.new_page()
-                        PAGES[name](page, served.url, album)
+                        PAGES[name](Stage(page, served.url, album))
                         page.wait_for_load_state("networkidle")
                         dark = "" if scheme == "light" else f"-{scheme}"
                         _write(folder / f"{name}-{width}{dark}.png", page.screenshot(full_page=whole))
