@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Collection as Group
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -47,7 +47,7 @@ class NamedUser:
 
     row: User
     name: str
-    faces: int
+    active: bool  # a face of theirs is searchable
 
     @property
     def person(self) -> str | None:
@@ -206,23 +206,22 @@ class CollectionDesk:
             parts.eraser.due(self._rows.leave(collection.id, [face.id for face in faces]), "face")
 
     # --- users ---------------------------------------------------------------------------------------------------
-    def users(self, collection: Collection, *, after: int = 0, limit: int | None = None) -> tuple[NamedUser, ...]:
+    def users(self, collection: Collection, *, after: int = 0, limit: int) -> tuple[NamedUser, ...]:
         """Users of the collection, oldest first, from the one after `after` on."""
-        rows = self._rows.users(collection.id, after=after, limit=limit)
-        keys = self._stores.keys
-        names = keys.open_many([(u.key_id, collection_user_binding(collection.id), u.name) for u in rows])
-        return tuple(
-            NamedUser(row, name.decode(), self._face_count(collection, row))
-            for row, name in zip(rows, names, strict=True)
-            if name is not None
-        )
+        return self._named(collection, self._rows.users(collection.id, after=after, limit=limit))
+
+    def users_who_are(self, collection: Collection, persons: Iterable[str | None]) -> dict[str, NamedUser]:
+        """Users of the collection who are these persons, by the persons' uids."""
+        rows = self._rows.users_who_are(collection.id, sorted({person for person in persons if person is not None}))
+        return {user.person: user for user in self._named(collection, rows) if user.person is not None}
 
     def user(self, collection: Collection, name: str) -> NamedUser:
         """Raises NotFound."""
         row = self._rows.user(collection.id, self._digest(collection, name))
-        if row is None:
+        found = () if row is None else self._named(collection, [row])
+        if not found:
             raise NotFound("there is no such user", "ListUsers names them")
-        return NamedUser(row, name, self._face_count(collection, row))
+        return found[0]
 
     def make_user(self, collection: Collection, name: str) -> None:
         """The collection has such a user. A crash before the row leaves a key, which is swept. Raises Taken."""
@@ -244,10 +243,14 @@ class CollectionDesk:
         self._stores.keys.destroy([user.row.key_id])
 
     def associate(self, collection: Collection, user: NamedUser, uids: Sequence[str]) -> Associated:
-        """These faces are the user's: one person, by the program's decision, in the log and undone as any other."""
+        """These faces are the user's: one person, by the program's decision, in the log and undone as any other.
+
+        A crash between a new person and the user's row leaves a person of that name who is not the user yet: the
+        operator sees it among the people, and takes it back.
+        """
         known = self.known(collection, uids)
         mine, person = self._person_of(user), user.person
-        others = self._users_by_person(collection)
+        others = self.users_who_are(collection, (face.person for face in known.values()))
         another = [uid for uid, face in known.items() if face.person is not None and face.person != mine]
         new = [uid for uid, face in known.items() if face.person is None]
         if new and mine is not None and person is not None:
@@ -257,13 +260,13 @@ class CollectionDesk:
         return Associated(
             done=tuple(uid for uid in uids if uid in known and uid not in another),
             not_found=tuple(uid for uid in uids if uid not in known),
-            another=tuple((uid, others.get(known[uid].person or "")) for uid in another),
+            another=tuple((uid, _name_of(others.get(known[uid].person or ""))) for uid in another),
         )
 
     def disassociate(self, collection: Collection, user: NamedUser, uids: Sequence[str]) -> Associated:
         """These faces are not the user's any more."""
         known = self.known(collection, uids)
-        others = self._users_by_person(collection)
+        others = self.users_who_are(collection, (face.person for face in known.values()))
         mine = [uid for uid, face in known.items() if face.person is not None and face.person == user.person]
         another = [uid for uid, face in known.items() if face.person is not None and face.person != user.person]
         if mine and user.person is not None:
@@ -271,7 +274,7 @@ class CollectionDesk:
         return Associated(
             done=tuple(uid for uid in uids if uid in mine),
             not_found=tuple(uid for uid in uids if uid not in mine and uid not in another),
-            another=tuple((uid, others.get(known[uid].person or "")) for uid in another),
+            another=tuple((uid, _name_of(others.get(known[uid].person or ""))) for uid in another),
         )
 
     # --- searching -----------------------------------------------------------------------------------------------
@@ -297,17 +300,22 @@ class CollectionDesk:
         classes = self._stores.records.sources.classes_of(self.source(collection).grant)
         return classes & self._stores.policy.consider(ask).allowed.keys()
 
-    def _users_by_person(self, collection: Collection) -> dict[str, str]:
-        return {each.person: each.name for each in self.users(collection) if each.person is not None}
+    def _named(self, collection: Collection, rows: Sequence[User]) -> tuple[NamedUser, ...]:
+        """With their names opened; without those whose key another process has just destroyed."""
+        names = self._stores.keys.open_many([(u.key_id, collection_user_binding(collection.id), u.name) for u in rows])
+        persons = [row.person for row in rows if row.person is not None]
+        active = self._rows.with_faces(collection.id, self._permitted(collection), persons) if persons else set()
+        return tuple(
+            NamedUser(row, name.decode(), row.person in active)
+            for row, name in zip(rows, names, strict=True)
+            if name is not None
+        )
 
     def _digest(self, collection: Collection, name: str) -> bytes:
         return self._stores.digest("collection user", f"{collection.id}|{name}".encode())
 
     def _faces_of(self, collection: Collection, user: NamedUser) -> tuple[CollectionFace, ...]:
         return () if user.person is None else self.faces(collection, limit=_ALL, person=user.person)
-
-    def _face_count(self, collection: Collection, row: User) -> int:
-        return 0 if row.person is None else len(self.faces(collection, limit=_ALL, person=row.person))
 
     def _person_of(self, user: NamedUser) -> str | None:
         """The user's person, where it still stands: an erasure or a merge may have taken it."""
@@ -329,6 +337,10 @@ class Taken(WrongUse):
 
 
 _ALL: Final = 10_000  # faces of one user
+
+
+def _name_of(user: NamedUser | None) -> str | None:
+    return None if user is None else user.name
 
 
 def external_id(face: CollectionFace) -> str | None:

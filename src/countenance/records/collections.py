@@ -182,13 +182,40 @@ class Collections:
             row = connection.execute(t.collection_users.select().where(mine)).one_or_none()
         return None if row is None else _user(row)
 
-    def users(self, source_id: int, *, after: int = 0, limit: int | None = None) -> tuple[User, ...]:
+    def users(self, source_id: int, *, after: int = 0, limit: int) -> tuple[User, ...]:
         """Users of a collection, oldest first, from the one after `after` on."""
         query = t.collection_users.select().where(
             t.collection_users.c.source_id == source_id, t.collection_users.c.id > after
         )
         with self._db.read() as connection:
             return tuple(map(_user, connection.execute(query.order_by(t.collection_users.c.id).limit(limit)).all()))
+
+    def users_who_are(self, source_id: int, persons: Sequence[str]) -> tuple[User, ...]:
+        """Users of a collection who are these persons."""
+        found: list[User] = []
+        with self._db.read() as connection:
+            for part in chunks([uuid.UUID(person).bytes for person in persons]):
+                mine = sa.and_(t.collection_users.c.source_id == source_id, t.collection_users.c.person.in_(part))
+                found += map(_user, connection.execute(t.collection_users.select().where(mine)))
+        return tuple(found)
+
+    def with_faces(self, source_id: int, classes: Group[ClassId], persons: Sequence[str]) -> set[str]:
+        """Those of these persons of whom a face is searchable in the collection."""
+        found: set[str] = set()
+        with self._db.read() as connection:
+            for part in chunks([uuid.UUID(person).bytes for person in persons]):
+                rows = connection.scalars(
+                    sa.select(t.persons.c.uid)
+                    .distinct()
+                    .select_from(_JOINED)
+                    .where(
+                        t.persons.c.uid.in_(part), t.placements.c.source_id == source_id,
+                        t.enrolments.c.class_id.in_(list(classes)), t.enrolments.c.refusal.is_(None),
+                        t.faces.c.erasure_id.is_(None),
+                    )
+                )  # fmt: skip
+                found.update(str(uuid.UUID(bytes=uid)) for uid in rows)
+        return found
 
     def is_person(self, user: User, person: str) -> None:
         """The user is that person from this commit on."""

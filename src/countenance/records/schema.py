@@ -628,7 +628,9 @@ collection_users = sa.Table(
     sa.Column("digest", sa.LargeBinary(32), nullable=False),  # keyed, of the name
     sa.Column("name", sa.LargeBinary, nullable=False),  # as the program calls them, sealed under `key_id`
     sa.Column("key_id", sa.LargeBinary(16), nullable=False),
-    sa.Column("person", sa.LargeBinary(16)),  # uid; no foreign key: the person may be erased, and the name stays
+    sa.Column(
+        "person", sa.LargeBinary(16), index=True
+    ),  # uid; no foreign key: the person may be erased, and the name stays
     sa.UniqueConstraint("source_id", "digest"),
 )
 

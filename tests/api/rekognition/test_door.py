@@ -321,3 +321,38 @@ def test_each_answer_has_an_id_of_its_own(client):
     ids = {client.told("list_collections", {})["id"] for _ in range(2)}
     assert len(ids) == 2
     assert all(uuid.UUID(each) for each in ids)
+
+
+def test_a_grant_that_names_people_makes_no_collection(office):
+    album = office.home.path.parent / "album"
+    office.home.add_source("agreed", album, basis="consent", jurisdiction="CA-ON", purposes=["event-delivery"],
+                           evidence=office.home.path.parent / "deed.txt")  # fmt: skip
+    client = office.client(source="agreed", purpose="event-delivery", case="1")
+    refused = client.refused("AccessDeniedException", "create_collection", CollectionId=fresh())
+    assert "names the people" in refused.message
+    assert client.list_collections()["CollectionIds"] == []
+
+
+def test_the_name_of_a_user_that_was_deleted_can_be_read_by_nobody(place, client, collection):
+    client.create_user(CollectionId=collection, UserId="somebody")
+    with place.home.parts.stores.records.database.read() as connection:
+        key, name = connection.exec_driver_sql("SELECT key_id, name FROM collection_users ORDER BY id DESC").first()
+    assert b"somebody" not in name
+    assert key in set(place.home.parts.keys.ids())
+    client.delete_user(CollectionId=collection, UserId="somebody")
+    assert key not in set(place.home.parts.keys.ids())
+
+
+def test_an_erased_persons_user_is_a_name_again(place, client, collection):
+    image = {"Bytes": toy.picture("gone@10,20,60,80")}
+    uid = client.index_faces(CollectionId=collection, Image=image)["FaceRecords"][0]["Face"]["FaceId"]
+    client.create_user(CollectionId=collection, UserId="gone")
+    client.associate_faces(CollectionId=collection, UserId="gone", FaceIds=[uid])
+    [person] = [person for person in place.home.people.all() if person.name == "gone"]
+    place.home.erase(person=person.id)
+    assert client.list_users(CollectionId=collection)["Users"] == [{"UserId": "gone", "UserStatus": "CREATED"}]
+    assert client.search_users(CollectionId=collection, UserId="gone")["UserMatches"] == []
+    other = client.index_faces(CollectionId=collection, Image={"Bytes": toy.picture("new@10,20,60,80")})
+    other = other["FaceRecords"][0]["Face"]["FaceId"]
+    done = client.associate_faces(CollectionId=collection, UserId="gone", FaceIds=[other])
+    assert done["UserStatus"] == "ACTIVE"

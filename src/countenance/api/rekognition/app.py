@@ -21,7 +21,8 @@ from countenance.api.rekognition.wire import MAX_BODY_BYTES, Params, Refused, re
 from countenance.api.sigv4 import SKEW, SignatureRefused, SignedRequest, Verified, verify
 from countenance.app.home import Home
 from countenance.app.identity import Who
-from countenance.errors import CountenanceError, NotAllowed, SignInNeeded
+from countenance.errors import CountenanceError, NotAllowed, SignInNeeded, TooMany
+from countenance.http.asker import address
 from countenance.http.bodies import BodyRefused
 from countenance.http.context import Service, service_of
 from countenance.http.rates import Rate
@@ -69,6 +70,10 @@ async def _answer(request: Request) -> dict[str, Any]:
         service.rates.take(Rate.PROGRAM, verified.who.id)
         return await service.call(_act, service, operation, verified, _params(body))
     except SignatureRefused as refused:
+        try:
+            service.rates.take(Rate.PAGES, address(request))  # who guesses is counted by where they come from
+        except TooMany as error:
+            raise refusal_of(error) from None
         raise Refused(refused.code, refused.message) from None
     except CountenanceError as error:
         refusal = refusal_of(error)

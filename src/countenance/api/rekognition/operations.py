@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -124,7 +124,7 @@ def index_faces(asked: Asked) -> Answer:
     poor = [face for face in looked.faces if face.quality.overall < least]
     wanted, beyond = good[: min(most, MOST_INDEXED)], good[min(most, MOST_INDEXED) :]
     taken, refused = desk.index(collection, data, looked, wanted, external) if wanted else ((), ())
-    users = _users(desk, collection)
+    users = _users(desk, collection, taken)
     left_out = [
         *((face, "EXCEEDS_MAX_FACES") for face in beyond),
         *((face, "LOW_FACE_QUALITY") for face in poor),
@@ -186,7 +186,7 @@ def list_faces(asked: Asked) -> Answer:
     if user is None or user.person is not None:
         person = None if user is None else user.person
         page = desk.faces(collection, after=after, limit=size + 1, only=only, person=person)
-    users = _users(desk, collection)
+    users = _users(desk, collection, page)
     return {
         "Faces": [shapes.face(face, users) for face in page[:size]],
         "FaceModelVersion": asked.model,
@@ -198,7 +198,8 @@ def delete_faces(asked: Asked) -> Answer:
     """DeleteFaces."""
     desk = asked.desk
     collection, wanted = asked.collection(desk), asked.params.faces(PAGE)
-    known, users = desk.known(collection, wanted), _users(desk, collection)
+    known = desk.known(collection, wanted)
+    users = _users(desk, collection, known.values())
     bound = {uid for uid, face in known.items() if face.person in users}
     desk.delete_faces(collection, [face for uid, face in known.items() if uid not in bound])
     failed = [
@@ -431,7 +432,8 @@ def _matches(
     for lead in found.leads:
         for uid, score in ((lead.face_id, lead.score), *((copy.face_id, copy.score) for copy in lead.duplicates)):
             scores.setdefault(uid, similarity.of(score))
-    known, users = desk.known(collection, list(scores)), _users(desk, collection)
+    known = desk.known(collection, list(scores))
+    users = _users(desk, collection, known.values())
     ranked = sorted((uid for uid in scores if uid in known and scores[uid] >= least), key=lambda uid: -scores[uid])
     return [{"Similarity": scores[uid], "Face": shapes.face(known[uid], users)} for uid in ranked[:most]]
 
@@ -440,7 +442,7 @@ def _user_matches(
     desk: CollectionDesk, collection: Collection, found: SearchResult, similarity: Similarity, least: float, *,
     but: str | None = None,
 ) -> list[Answer]:  # fmt: skip
-    users = {user.person: user for user in desk.users(collection) if user.person is not None}
+    users = desk.users_who_are(collection, (person.person_id for person in found.people))
     near: list[tuple[PersonLead, NamedUser]] = [
         (person, users[person.person_id]) for person in found.people if person.person_id in users
     ]
@@ -460,9 +462,10 @@ def _check_quality(asked: Asked, data: bytes) -> None:
             raise invalid("There are no faces in the image. Should be at least 1.")
 
 
-def _users(desk: CollectionDesk, collection: Collection) -> dict[str, str]:
-    """Person -> UserId, of the users that have a face."""
-    return {user.person: user.name for user in desk.users(collection) if user.person is not None}
+def _users(desk: CollectionDesk, collection: Collection, faces: Iterable[CollectionFace]) -> dict[str, str]:
+    """Person -> UserId, of the users that these faces belong to."""
+    users = desk.users_who_are(collection, (face.person for face in faces))
+    return {person: user.name for person, user in users.items()}
 
 
 def _user(desk: CollectionDesk, collection: Collection, name: str) -> NamedUser:
@@ -473,7 +476,7 @@ def _user(desk: CollectionDesk, collection: Collection, name: str) -> NamedUser:
 
 
 def _status(user: NamedUser) -> str:
-    return "ACTIVE" if user.faces else "CREATED"
+    return "ACTIVE" if user.active else "CREATED"
 
 
 def _associated(done: Associated, what: str, failures: str, status: str) -> Answer:

@@ -133,6 +133,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_collection_users")),
         sa.UniqueConstraint("source_id", "digest", name=op.f("uq_collection_users_source_id_digest")),
     )
+    op.create_index(op.f("ix_collection_users_person"), "collection_users", ["person"])
     op.create_table(
         "jobs",
         sa.Column("id", sa.Integer(), nullable=False),
