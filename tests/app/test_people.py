@@ -260,3 +260,34 @@ def test_subjects_of_a_grant_are_grouped_by_whom_they_were_tied_to(toy_home, alb
         )  # fmt: skip
         home.ingest()
         assert sorted(map(names, home.suggest_people())) == [["alice", "alice"], ["bob", "bob"]]
+
+
+def test_a_search_may_start_from_a_person(home, tmp_path):
+    more = tmp_path / "more"
+    more.mkdir()
+    (more / "x.jpg").write_bytes(toy.picture("alice~~@10,20,60,80"))
+    faces = faces_like(home, "alice")
+    may = home.people.new(faces, name="May")
+    home.add_source("more", more, basis="household", jurisdiction="CA-ON")
+    home.ingest("more")
+    found = home.search_person(may.id, threshold=0.5)
+    [lead] = found.leads
+    assert lead.face_id not in faces
+    mean = toy.vector("alice") + toy.vector("alice~")
+    assert lead.score == pytest.approx(mean / np.linalg.norm(mean) @ toy.vector("alice~~"), abs=2e-3)
+    assert (lead.fmr.bound, lead.fmr.value) == (True, home.parts.calibration.fmr(lead.score - FUSED_LIFT).value)
+    threshold, _ = home.parts.calibration.threshold(found.searched, 0.01)
+    assert home.search_person(may.id).threshold == pytest.approx(threshold + FUSED_LIFT, abs=1e-3)
+    home.people.remove(may.id, faces[1:])
+    assert home.search_person(may.id).threshold == pytest.approx(threshold, abs=1e-3)  # one face, no mean
+
+
+def test_a_person_who_may_not_be_shown_is_no_probe(home):
+    may = home.people.new(faces_like(home, "alice"), name="May")
+    with pytest.raises(NotFound):
+        home.search_person("5c3c3a54-7b0a-4b8e-9d39-0f4d8d3f3d44")
+    with pytest.raises(WrongUse, match="client"):
+        home.search_person(may.id, client="Agency")
+    home.suspend("album")
+    with pytest.raises(PolicyDenied):
+        home.search_person(may.id)

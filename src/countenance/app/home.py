@@ -438,6 +438,10 @@ class Home:
         """`search` for a face of the gallery, by a lead's `face_id`. Raises: NotFound, also for one not to be shown."""
         return self.parts.followed().searcher.search_face(face_id, Question(purpose=purpose_of(purpose), **question))
 
+    def search_person(self, person: str, *, purpose: str | None = None, **question: Any) -> SearchResult:
+        """`search` for a person of this home, by its id and all its faces together; those are not among the leads."""
+        return self.parts.followed().searcher.search_person(person, Question(purpose=purpose_of(purpose), **question))
+
     def detect(self, picture: PictureLike) -> Looked:
         """Every face of a picture, with box and quality. Stores nothing. Raises BadPicture."""
         return look_at(self.parts.looker, read_picture(picture))

@@ -17,7 +17,8 @@ MOST_DUPLICATES = 5  # lines of a stack on a terminal
 
 
 @click.command(cls=Command)
-@click.argument("probe", type=click.Path(readable=False))
+@click.argument("probe", type=click.Path(readable=False), required=False)
+@click.option("--person", metavar="ID", help="Instead of PROBE: a person of this home, by all their faces together.")
 @click.option(
     "--face", type=click.IntRange(0), metavar="N", help="Which face, where the probe holds several; 0 is the first."
 )
@@ -42,13 +43,21 @@ MOST_DUPLICATES = 5  # lines of a stack on a terminal
     help="Also write the leads there: a page, its JSON, the crops.",
 )
 @pass_session
-def command(session: Session, /, probe: str, export: str | None, **question: Any) -> None:
+def command(session: Session, /, probe: str | None, person: str | None, export: str | None, **question: Any) -> None:
     """Search for the face in PROBE, a picture file.
 
     Leads come with their source, their score and the odds that a stranger would score as much. The list is never
     padded: below the threshold nothing is shown. Copies and crops of one photograph are stacked under the best of them.
     """
+    if (probe is None) == (person is None):
+        raise click.UsageError("one of PROBE and --person ID", click.get_current_context())
+    if person is not None and export is not None:
+        raise click.UsageError("--export writes the probe's picture, and a person is none", click.get_current_context())
     with session.open() as home:
+        if probe is None:
+            result = home.search_person(str(person), **question)
+            session.answer(result.as_dict(), lambda: tell(result))
+            return
         result, looked = home.search_and_look(probe, **question)
         if export is not None:
             from countenance.app.export import export_search

@@ -18,7 +18,7 @@ from countenance.permits import Act, Permit
 from countenance.pipeline.address import address_of
 from countenance.pipeline.ids import checked_uuid
 from countenance.pipeline.look import Looked, Looker
-from countenance.pipeline.person_leads import fused, opened_templates, person_leads
+from countenance.pipeline.person_leads import FUSED_LIFT, fused, opened_templates, person_leads
 from countenance.pipeline.refresh import LiveIndex, space_id_of
 from countenance.pipeline.sealing import probe_binding
 from countenance.pipeline.stack import Stack, stacked
@@ -199,6 +199,22 @@ class Searcher:
         found = self._shown(question, ask, record, (permit, decision), kept, template_of)
         return self._result(found, ProbeFace(0, probes[0].box, probes[0].quality or 0.0), 1, probe_face=uid)
 
+    def search_person(self, person: str, question: Question) -> SearchResult:
+        """Leads for a person of this home, by all their faces that this search may show; those are not among them.
+
+        Raises: NotFound: no such person, or none of their faces may be shown; WrongUse: no uuid, or a client asks; as
+        `search_face`.
+        """
+        if question.client is not None:
+            raise WrongUse("a client's search starts from a picture or a face", "whom you named is yours alone to know")
+        uid = checked_uuid(person, "person")
+        faces = [face.uid for face in self.stores.records.persons.faces_of(uid)]
+        if not faces:
+            raise NotFound(
+                f"no face is person {uid}'s any more", "`countenance person list` names the persons there are"
+            )
+        return self.search_face(faces[0], question, also=faces[1:])
+
     def _shown(
         self, question: Question, ask: Ask, record: dict[str, Any], decided: tuple[Permit, Decision],
         kept: SearchId | None, template_of: Callable[[Permit, Decision], tuple[Vectors, frozenset[FaceId]] | None],
@@ -368,8 +384,10 @@ class Searcher:
     ) -> tuple[tuple[Lead, ...], int, float, bool] | None:
         """(leads, exact number searched, threshold, extrapolated), or None: the policy moved, decide again.
 
-        itself: the faces that the template is of, where they are the gallery's.
+        itself: the faces that the template is of, where they are the gallery's. Of several it is the mean: its odds
+        are those of a score that is FUSED_LIFT lower, as a bound (pipeline/person_leads.py).
         """
+        lift = FUSED_LIFT if len(itself) > 1 else 0.0
         index = self.live.refreshed()
         counted = index.count(permit.classes)
         searched = round_up_searched(counted)
@@ -377,6 +395,7 @@ class Searcher:
             threshold, extrapolated = question.threshold, False
         else:
             threshold, extrapolated = self.calibration.threshold(searched, question.fpir or DEFAULT_FPIR)
+            threshold += lift
         wanted = question.top + 16  # a few to spare for faces that are in two classes, or gone
         while True:
             hits = index.search(template, wanted, permit)[0]
@@ -394,7 +413,7 @@ class Searcher:
             if exhausted or len(stacks) >= question.top:
                 break
             wanted *= 4
-        return self._as_leads(stacks, searched), counted, threshold, extrapolated
+        return self._as_leads(stacks, searched, lift), counted, threshold, extrapolated
 
     def _people(
         self, template: Vectors, question: Question, permit: Permit, decision: Decision, threshold: float
@@ -410,7 +429,10 @@ class Searcher:
             version=decision.version, threshold=threshold, top=question.top,
         )  # fmt: skip
 
-    def _as_leads(self, stacks: Sequence[Stack], searched: int) -> tuple[Lead, ...]:
+    def _as_leads(self, stacks: Sequence[Stack], searched: int, lift: float) -> tuple[Lead, ...]:
+        def told(odds: Odds) -> Odds:
+            return Odds(odds.value, bound=True) if lift else odds
+
         return tuple(
             Lead(
                 rank=rank,
@@ -418,28 +440,34 @@ class Searcher:
                 picture=_picture_ref(face),
                 box=face.box,
                 score=score,
-                band=self.calibration.band(score, searched),
-                fmr=self.calibration.fmr(score),
-                expected_false=self.calibration.expected_false(score, searched),
+                band=self.calibration.band(score - lift, searched),
+                fmr=told(self.calibration.fmr(score - lift)),
+                expected_false=told(self.calibration.expected_false(score - lift, searched)),
                 source=face.source,
                 jurisdictions=face.jurisdictions,
                 basis=face.basis,
                 quality=face.quality,
-                duplicates=tuple(self._as_duplicate(*other, searched) for other in stack.others),
+                duplicates=tuple(self._as_duplicate(*other, searched, lift) for other in stack.others),
             )
             for rank, stack in enumerate(stacks, start=1)
             for face, score in (stack.best,)
         )
 
     def _as_duplicate(
-        self, face: VisibleFace, score: float, link: DuplicateLink, distance: int, searched: int
+        self,
+        face: VisibleFace,
+        score: float,
+        link: DuplicateLink,
+        distance: int,
+        searched: int,
+        lift: float,
     ) -> Duplicate:
         return Duplicate(
             face_id=face.uid,
             picture=_picture_ref(face),
             box=face.box,
             score=score,
-            band=self.calibration.band(score, searched),
+            band=self.calibration.band(score - lift, searched),
             source=face.source,
             jurisdictions=face.jurisdictions,
             basis=face.basis,
