@@ -6,6 +6,7 @@ import uuid
 import pytest
 
 from countenance.testing import toy
+from countenance.testing.disk_home import held_by
 
 ALICE = toy.picture("alice@10,20,60,80")
 BOTH = toy.picture("alice~@10,20,60,80", "bob@100,20,150,80")
@@ -356,3 +357,32 @@ def test_an_erased_persons_user_is_a_name_again(place, client, collection):
     other = other["FaceRecords"][0]["Face"]["FaceId"]
     done = client.associate_faces(CollectionId=collection, UserId="gone", FaceIds=[other])
     assert done["UserStatus"] == "ACTIVE"
+
+
+def test_an_ingest_that_prunes_takes_nothing_from_a_collection(place, client, collection):
+    image = {"Bytes": toy.picture("kim@10,20,60,80", "lee@100,20,200,180")}
+    first = client.index_faces(CollectionId=collection, Image=image, MaxFaces=1)["FaceRecords"]
+    place.home.ingest(prune=True)
+    assert [face["FaceId"] for face in client.list_faces(CollectionId=collection)["Faces"]] == [
+        record["Face"]["FaceId"] for record in first
+    ]
+    assert len(client.index_faces(CollectionId=collection, Image=image)["FaceRecords"]) == 2, "the other one too, now"
+
+
+def test_what_was_handed_in_is_not_kept_and_nothing_is_left_over(place, client, collection):
+    client.index_faces(CollectionId=collection, Image={"Bytes": toy.picture("joy@10,20,60,80")})
+    client.index_faces(CollectionId=collection, Image={"Bytes": toy.picture("tiny@300,300,305,306")})
+    held_by(place.home)  # every key and blob belongs to a row, and every row's key lives
+    with place.home.parts.stores.records.database.read() as connection:
+        kept = "SELECT count(*) FROM uploads WHERE key_id IS NOT NULL"
+        assert connection.exec_driver_sql(kept).scalar() == 0
+
+
+def test_what_is_erased_elsewhere_is_gone_here(place, client, collection):
+    done = client.index_faces(CollectionId=collection, Image={"Bytes": toy.picture("ivy@10,20,60,80")})
+    uid = done["FaceRecords"][0]["Face"]["FaceId"]
+    place.home.erase(face=uid)
+    assert client.list_faces(CollectionId=collection)["Faces"] == []
+    client.refused("InvalidParameterException", "search_faces", CollectionId=collection, FaceId=uid)
+    probe = {"Bytes": toy.picture("ivy~@1,1,50,50")}
+    assert client.search_faces_by_image(CollectionId=collection, Image=probe)["FaceMatches"] == []
