@@ -234,6 +234,23 @@ def decide(tell: Tell, path: str, request: str) -> None:
         tell(home.requests.decide(request, grant=True))
 
 
+def decide_people(tell: Tell, path: str, faces: Sequence[str]) -> None:
+    """`countenance person`: new, new, add, merge, split, undo, over four faces; each is told when it stands."""
+    with opened(path) as home:
+        may = home.people.new(faces[:1], "May").id
+        tell("new")
+        other = home.people.new(faces[1:3]).id
+        tell("new")
+        home.people.add(may, faces[3:])
+        tell("add")
+        home.people.merge(may, other)
+        tell("merge")
+        home.people.split(may, faces[1:2])
+        tell("split")
+        home.people.undo()
+        tell("undo")
+
+
 def consent(tell: Tell, path: str, link: str, photograph: str) -> None:
     """A guest agrees by a link, with a toy photograph."""
     with opened(path) as home:
