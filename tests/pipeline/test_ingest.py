@@ -501,7 +501,7 @@ def test_a_picture_that_can_only_not_be_read_or_decoded_now_stays(toy, album, mo
     assert (report.erased, report.vanished, report.rejected) == (0, 0, {"unreadable": 1})
     monkeypatch.setattr(FolderCollector, "read", read)
     with monkeypatch.context() as busy:
-        busy.setattr("countenance.pipeline.ingest._settled", lambda *_: False)  # looked at again, whatever it holds
+        busy.setattr("countenance.pipeline.ingest.settled", lambda *_: False)  # looked at again, whatever it holds
         busy.setattr(toy.looker, "look_one", lambda *_, **__: Rejected(RejectReason.TIMED_OUT))
         assert toy.ingest().rejected == {"timed_out": 1}
     assert len(toy.search(ALICE).leads) == 1

@@ -16,6 +16,7 @@ from countenance.types import Box, ClassId, FaceRefusal, HomeKind, Purpose
 if TYPE_CHECKING:
     from countenance.app.home import Home
     from countenance.records.picture_reads import FaceRow, PictureRow, PlaceRow
+    from countenance.records.sources import Source
 
 PREVIEW_PX: Final = 1600  # longest side of a picture on a page
 # Whoever is refused for one of these asked to be left alone: a page shows a blur in their place.
@@ -79,6 +80,14 @@ class PictureDesk:
         picture, places, faces = self._found(picture_id)
         return _details(picture, places, faces)
 
+    def handed_in(self, picture_id: str, source: Source) -> PictureDetails:
+        """As `details`, for whoever has just handed it in to that source: what became of it there, searchable or not.
+
+        Raises NotFound: it was erased meanwhile.
+        """
+        under = self.home.parts.stores.records.sources.classes_of(source.grant)
+        return _details(*self._found(picture_id, under))
+
     def image(self, picture_id: str, *, longest: int = PREVIEW_PX) -> bytes:
         """The picture as a new JPEG of at most `longest` pixels a side, upright, without what else the file says.
 
@@ -130,10 +139,12 @@ class PictureDesk:
         asks = (stores.ask(Act.SEARCH, purpose=purpose, has_case=True) for purpose in Purpose)
         return frozenset().union(*(stores.policy.consider(ask).allowed for ask in asks))
 
-    def _found(self, picture_id: str) -> tuple[PictureRow, list[PlaceRow], list[FaceRow]]:
+    def _found(
+        self, picture_id: str, sight: frozenset[ClassId] | None = None
+    ) -> tuple[PictureRow, list[PlaceRow], list[FaceRow]]:
         reads = self.home.parts.stores.records.picture_reads
         picture = reads.get(checked_uuid(picture_id, "picture"))
-        sight = self.in_sight()
+        sight = self.in_sight() if sight is None else sight
         places = [] if picture is None else [each for each in reads.places(picture.id) if each.class_id in sight]
         if picture is None or not places:
             raise NotFound(f"there is no picture {picture_id}", "leads name the pictures there are")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -9,6 +11,7 @@ from countenance.app.collectors import UPLOAD, collector_of
 from countenance.app.pictures import PictureDesk, PictureFace
 from countenance.errors import WrongUse
 from countenance.pipeline.inbox import Inbox
+from countenance.pipeline.ingest import settled
 from countenance.records.sources import Source
 from countenance.records.uploads import Upload
 from countenance.types import RejectReason
@@ -55,11 +58,12 @@ class Uploads:
         """One picture is taken at once, through every gate that an ingest passes.
 
         Args: keep: False: its bytes are not kept, once its faces are taken: nobody can see the whole picture again.
-        Raises: as `put`; HomeBusy: an ingest runs, and half a minute was not enough.
+        An ingest may run meanwhile; only what is known and must be looked at again waits for it.
+        Raises: as `put`; HomeBusy: half a minute was not enough for that, or for a reindex.
         """
         home, inbox = self._home, self._inbox(source)
         parts = home.parts.followed()
-        with parts.ingest_lock(WAIT_S):
+        with parts.reindex_lock(WAIT_S), self._alone_if_known(inbox.source, data):
             upload = inbox.put(place, data)
             home.ingest_run(inbox.source, parts.looker, collector_of(parts.stores, inbox.source, only=upload)).take()
             told = self._told(inbox.source, upload, place)
@@ -69,6 +73,16 @@ class Uploads:
                 inbox.let_go(kept or upload)
         return told
 
+    def _alone_if_known(self, source: Source, data: bytes) -> AbstractContextManager[None]:
+        """A known picture that gets another look is no ingest's meanwhile: both would make templates of its faces."""
+        parts = self._home.parts
+        sha256 = hashlib.sha256(data).digest()
+        known = parts.stores.records.pictures.known_pictures(source.tenant_id, [sha256]).get(sha256)
+        classes = parts.stores.records.sources.classes_of(source.grant)
+        if known is None or any(settled(known, class_id) for class_id in classes):
+            return nullcontext()
+        return parts.ingest_lock(WAIT_S)
+
     def _told(self, source: Source, upload: Upload, place: str) -> HandedPicture:
         records = self._home.parts.stores.records
         known = records.pictures.known_places(source.id, [upload.place]).get(upload.place)
@@ -76,7 +90,7 @@ class Uploads:
             reason = RejectReason.NOT_PERMITTED if known is None else known.reason
             return HandedPicture(place, None, 0, 0, (), reason)
         picture = records.pictures.known_pictures(source.tenant_id, [upload.sha256])[upload.sha256]
-        found = PictureDesk(self._home).details(str(picture.uid))
+        found = PictureDesk(self._home).handed_in(str(picture.uid), source)
         return HandedPicture(place, found.picture_id, found.width, found.height, found.faces)
 
     def _inbox(self, name: str) -> Inbox:

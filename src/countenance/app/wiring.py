@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 RECORDS, KEYS, LOG = "records.db", "keys.db", "log.db"
 CALIBRATIONS = "calibrations"
 LOCK_WAIT_S = 60.0
+PROBES = 2  # looked at side by side, where there are as many cores
 FULL_BYTES = 2**17  # opening three databases takes their shared-memory files, 32 kB each
 
 
@@ -181,8 +182,8 @@ class Parts:
 
     @cached_property
     def looker(self) -> Looker:
-        """One child process for probes, started when first used."""
-        return Looker(workers=1, **self.looking())
+        """Child processes for probes and for what is handed in, each started when it is first needed."""
+        return Looker(workers=min(PROBES, core_count()), **self.looking())
 
     @cached_property
     def live(self) -> LiveIndex:
@@ -250,10 +251,10 @@ class Parts:
             ) from error
 
     @contextmanager
-    def reindex_lock(self) -> Iterator[None]:
-        """One process works on a reindex. Raises HomeBusy at once."""
+    def reindex_lock(self, wait_s: float = 0) -> Iterator[None]:
+        """One process works on a reindex. Raises HomeBusy at once, or after so long."""
         try:
-            with self._reindexing:
+            with self._reindexing.acquire(timeout=wait_s):
                 yield
         except Timeout as error:
             raise HomeBusy(

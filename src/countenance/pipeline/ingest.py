@@ -13,6 +13,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -32,6 +33,7 @@ from countenance.protocols import Collector, Embedder, Found
 from countenance.records.batch import Batch, PictureLeaving, PlacementRow, PolicyMoved, RejectionRow
 from countenance.records.pictures import KnownPicture, KnownPlace, UntiedPicture
 from countenance.records.sources import Source
+from countenance.records.support import Due
 from countenance.types import ClassId, FaceRefusal, Rejected, RejectReason
 
 WINDOW: Final = 250  # places looked up at once; also what one collect decision covers, well below 1,000
@@ -182,6 +184,7 @@ class Ingest:
         self._recordings: deque[tuple[Future[_Recorded], frozenset[bytes]]] = deque()  # oldest first; with contents
         self._flushed_at = time.monotonic()
         self._run_id = 0
+        self._making: Callable[[], AbstractContextManager[object]] = nullcontext
 
     def run(self, *, prune: bool = False) -> IngestReport:
         """Everything that stands in the source, and may be taken, is in the records.
@@ -248,26 +251,34 @@ class Ingest:
     def take(self) -> Again:
         """What the collector finds, and nothing else of the source: pictures that were just handed in.
 
-        Others follow its index from the records; a snapshot of it is left to the next ingest. Raises: as `run`.
+        It may run beside an ingest. So keys and blobs are named before anybody may sweep, what a killed run left is
+        left to the next ingest, and the looker may be others' as well. A snapshot of the index is left to the next
+        ingest too. Raises: as `run`.
         """
-        standing = self._begin()
-        with ThreadPoolExecutor(RECORDINGS, "record") as self._recorder:
-            self._take(self._jobs(standing))
-        self._stores.records.pictures.end_run(self._source.id, self._run_id, self._stores.clock(), whole=False)
+        standing = self._begin(beside=True)
+        self._making = self._stores.naming_keys
+        with ThreadPoolExecutor(1, "record") as self._recorder:
+            for job, data in self._jobs(standing):
+                self._look_taken(job, self._looker.look_one(data))
+            self._flush()
+            self._await_recordings()
+        self._stores.records.pictures.end_run(
+            self._source.id, self._run_id, self._stores.clock(), whole=False, beside=True
+        )
         return self._looked_again(self._tally.files)
 
     def _looked_again(self, pictures: int) -> Again:
         tally = self._tally
         return Again(pictures, pictures - tally.again, tally.faces, tally.indexed)
 
-    def _begin(self) -> _Standing:
+    def _begin(self, *, beside: bool = False) -> _Standing:
         self._eraser.resume()
         standing = _Standing(
             lambda: decide_collect(self._stores, self._source), self._stores.records.sources.policy_version
         )
         standing.permit()
         self._run_id, killed = self._stores.records.pictures.begin_run(self._source.id, self._stores.clock())
-        if killed:
+        if killed and not beside:
             self._erase_due_of_killed_run()
         space_id_of(self._stores, self._enroller.embedder.space)  # made once, and not by each of the recorders
         return standing
@@ -275,11 +286,14 @@ class Ingest:
     def _take(self, jobs: Iterator[tuple[Job, bytes]]) -> None:
         """All of these are looked at and recorded."""
         for job, looked in self._looker.look_many(jobs):
-            self._ready.append((job, looked))
-            self._ready_faces += len(looked.faces) if isinstance(looked, Looked) else 0
-            self._flush_if_due()
+            self._look_taken(job, looked)
         self._flush()
         self._await_recordings()
+
+    def _look_taken(self, job: Job, looked: Looked | Rejected) -> None:
+        self._ready.append((job, looked))
+        self._ready_faces += len(looked.faces) if isinstance(looked, Looked) else 0
+        self._flush_if_due()
 
     def _end(self, *, whole: bool) -> None:
         self._stores.records.pictures.end_run(self._source.id, self._run_id, self._stores.clock(), whole=whole)
@@ -407,7 +421,7 @@ class Ingest:
             elif placement.sha256 in suppressed:
                 self._rejections.append(_not_permitted(placement))
                 self._tally.rejected[RejectReason.NOT_PERMITTED] += 1
-            elif before is not None and _settled(before, placement.class_id) and not self._at_kept_out(placement):
+            elif before is not None and settled(before, placement.class_id) and not self._at_kept_out(placement):
                 self._copies.append(placement)
             else:
                 job = self._in_flight[placement.sha256] = Job(placement.sha256, [placement], before)
@@ -481,26 +495,17 @@ class Ingest:
             copies, looked_at, refused = self._refuse_addresses(copies, looked_at)
             rejections = [*rejections, *(_not_permitted(placement) for placement in refused)]
             suppressed += len(refused)
-            enrolled = self._enroller.enrol(looked_at)
-            if enrolled.version != version:  # what is kept out may have changed in between
-                self._enroller.undo(enrolled)
-                looked_at = [(self._known_anew(job), looked) for job, looked in looked_at]
-                continue
-            placements = (*copies, *(p for job, _ in looked_at for p in job.places))
-            batch = Batch(
-                tenant_id=self._source.tenant_id,
-                source_id=self._source.id,
-                run_id=self._run_id,
-                policy_version=enrolled.version,
-                pictures=enrolled.pictures,
-                placements=placements,
-                rejections=tuple(rejections),
-            )
             try:
-                due = self._stores.records.pictures.commit(batch)
+                with self._making():
+                    enrolled = self._enroller.enrol(looked_at)
+                    if enrolled.version != version:  # what is kept out may have changed in between
+                        self._enroller.undo(enrolled)
+                        looked_at = [(self._known_anew(job), looked) for job, looked in looked_at]
+                        continue
+                    batch = self._batch(enrolled, looked_at, copies, rejections)
+                    due = self._commit(enrolled, batch)
             except (PolicyMoved, PictureLeaving) as moved:
                 # What was permitted, or known, a moment ago may not be now: ask again.
-                self._enroller.undo(enrolled)
                 if isinstance(moved, PictureLeaving):
                     self._eraser.resume()  # waits for whoever erases it
                 kept = [item for item in looked_at if self._still_wanted(item[0])]
@@ -508,19 +513,15 @@ class Ingest:
                 rejections = [*rejections, *(_not_permitted(placement) for placement in gone)]
                 suppressed += len(gone)
                 looked_at = kept
-            except StorageFailed:
-                self._enroller.undo(enrolled)
-                raise
             else:
                 break
-        self._enroller.recorded(enrolled)
         self._stores.log.append(
             "ingest.committed",
             {
                 "source": self._source.uid,
                 "run": self._run_id,
                 "pictures": len(enrolled.pictures),
-                "placements": len(placements),
+                "placements": len(batch.placements),
                 "faces": enrolled.faces,
                 "indexed": enrolled.indexed,
                 "rejected": len(rejections),
@@ -535,6 +536,33 @@ class Ingest:
             erased=erased.pictures if erased else 0,
             suppressed=suppressed,
         )
+
+    def _batch(
+        self,
+        enrolled: Enrolled,
+        looked_at: Sequence[tuple[Job, Looked]],
+        copies: Sequence[PlacementRow],
+        rejections: Sequence[RejectionRow],
+    ) -> Batch:
+        return Batch(
+            tenant_id=self._source.tenant_id,
+            source_id=self._source.id,
+            run_id=self._run_id,
+            policy_version=enrolled.version,
+            pictures=enrolled.pictures,
+            placements=(*copies, *(p for job, _ in looked_at for p in job.places)),
+            rejections=tuple(rejections),
+        )
+
+    def _commit(self, enrolled: Enrolled, batch: Batch) -> Due:
+        """The batch is recorded, or nothing of it is left. Raises: PolicyMoved, PictureLeaving, StorageFailed."""
+        try:
+            due = self._stores.records.pictures.commit(batch)
+        except (PolicyMoved, PictureLeaving, StorageFailed):
+            self._enroller.undo(enrolled)
+            raise
+        self._enroller.recorded(enrolled)
+        return due
 
     def _still_wanted(self, job: Job) -> bool:
         """False: the picture was erased while it was looked at. What is known of it is read anew."""
@@ -625,7 +653,7 @@ def _same_file(before: KnownPlace, found: Found) -> bool:
     return (before.size, before.mtime_ns) == (found.size, found.mtime_ns)
 
 
-def _settled(known: KnownPicture, class_id: ClassId) -> bool:
+def settled(known: KnownPicture, class_id: ClassId) -> bool:
     """The picture has its hash, every face of it its answer in this class, and none waits for the policy."""
     return known.hashed and all(
         any(e.class_id == class_id and e.refusal is not FaceRefusal.NOT_PERMITTED for e in face.enrolments)

@@ -89,4 +89,7 @@ class PolicyMoved(Exception):
 
 
 class PictureLeaving(Exception):
-    """A picture of the batch is being erased, or has been since it was recognised: nothing was written; look again."""
+    """A picture of the batch is being erased, has been since it was recognised, or has come in by another way.
+
+    Nothing was written; look again.
+    """

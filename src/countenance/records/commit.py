@@ -35,6 +35,9 @@ def put_pictures(connection: sa.Connection, batch: Batch) -> None:
     if known - set(values_where(connection, sa.select(t.pictures.c.id), t.pictures.c.id, sorted(known))):
         raise PictureLeaving
     new = [picture for picture in pictures if picture.known_id is None]
+    mine = sa.select(t.pictures.c.id).where(t.pictures.c.tenant_id == batch.tenant_id)
+    if any(values_where(connection, mine, t.pictures.c.sha256, [picture.sha256 for picture in new])):
+        raise PictureLeaving  # an ingest and somebody who handed it in had the same at once
     insert(
         connection, t.pictures,
         [

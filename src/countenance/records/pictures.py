@@ -87,10 +87,11 @@ class Pictures:
             made = connection.execute(t.runs.insert().values(source_id=source_id, started_at=at))
             return int(made.inserted_primary_key[0]), bool(unended)  # type: ignore[index]  # one row
 
-    def end_run(self, source_id: int, run_id: int, at: datetime, *, whole: bool = True) -> None:
+    def end_run(self, source_id: int, run_id: int, at: datetime, *, whole: bool = True, beside: bool = False) -> None:
         """The run is over; so is every earlier one that was killed, since this one did its work.
 
         Files that were rejected once and are no longer there are forgotten, if the whole source was walked.
+        Args: beside: it ran beside others, and did the work of none.
         """
         with self._db.write() as connection:
             if whole:
@@ -98,7 +99,9 @@ class Pictures:
                     t.rejections.delete().where(t.rejections.c.source_id == source_id, t.rejections.c.run_id < run_id)
                 )
             connection.execute(
-                t.runs.update().where(t.runs.c.id <= run_id, t.runs.c.ended_at.is_(None)).values(ended_at=at)
+                t.runs.update()
+                .where(t.runs.c.id == run_id if beside else t.runs.c.id <= run_id, t.runs.c.ended_at.is_(None))
+                .values(ended_at=at)
             )
 
     # --- reads ---------------------------------------------------------------------------------------------------

@@ -136,9 +136,11 @@ def _stands() -> sa.ColumnElement[bool]:
 
 
 def _rejected() -> sa.ColumnElement[bool]:
+    """An ingest refused these very bytes, and not others that stood there before."""
     return sa.exists(
         sa.select(t.rejections.c.id)
         .where(t.rejections.c.source_id == t.uploads.c.source_id, t.rejections.c.place == t.uploads.c.place)
+        .where(t.rejections.c.size == t.uploads.c.size, t.rejections.c.mtime_ns == t.uploads.c.mtime_ns)
         .correlate(t.uploads)
     )
 
