@@ -12,7 +12,7 @@ import pytest
 from countenance.app import pictures
 from countenance.app.home import open_home
 from countenance.collect.handed_in import HandedIn
-from countenance.errors import HomeBusy, NotFound, WrongUse
+from countenance.errors import NotFound, WrongUse
 from countenance.pipeline.address import address_of
 from countenance.protocols import Found
 from countenance.testing.collector import CollectorContract
@@ -238,14 +238,6 @@ def test_closing_the_home_ends_what_runs_in_it(tmp_path, monkeypatch):
         assert home.jobs.get(job.id).state in {"stopped", "done"}
         [report] = home.ingest("event").reports
         assert report.files == 5
-
-
-def test_half_a_minute_is_waited_for_an_ingest_that_runs(home, monkeypatch):
-    monkeypatch.setattr("countenance.app.uploads.WAIT_S", 0.05)
-    with home.parts.ingest_lock(), ThreadPoolExecutor(1) as other:
-        handing_in = other.submit(home.uploads.index_now, "event", "hopper.jpg", HOPPER)
-        with pytest.raises(HomeBusy):
-            handing_in.result()
 
 
 def test_many_threads_use_one_home_while_it_ingests(home):
