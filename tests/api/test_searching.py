@@ -165,6 +165,9 @@ def test_the_description_is_given_to_anybody_and_asks_no_other_host(client, desc
     assert client.get("/v1/docs").status_code == 404
     assert client.get("/v1/nowhere").headers["content-type"] == "application/problem+json"
     assert client.get("/v1/search").status_code == 405
+    both = client.request("OPTIONS", "/v1/sources")
+    assert (both.status_code, both.headers["allow"]) == (405, "GET, POST")
+    assert client.get("/v1/a%0Ab").headers["content-type"] == "application/problem+json"
 
 
 def test_every_operation_has_an_id_a_description_and_every_error_a_schema(described):

@@ -95,3 +95,65 @@ def test_duplicates_are_listed(made, program, tmp_path):
     assert len(found["groups"][0]) == 2
     assert program("search", source="album").get("/duplicates").json()["groups_found"] == 1
     assert program("search").get("/duplicates", params={"source": "none"}).status_code == 404
+
+
+# --- pictures and jobs -----------------------------------------------------------------------------------------------
+def test_a_picture_is_shown_with_what_became_of_each_face(made, program):
+    ask = program("search")
+    picture = made.search(toy.picture("bob@10,20,60,80")).leads[0].picture.id
+    found = ask.get(f"/pictures/{picture}").json()
+    assert [face["state"] for face in found["faces"]] == ["indexed", "indexed"]
+    assert [each["picture_id"] for each in ask.get("/sources/album/pictures").json()["items"]].count(picture) == 1
+    first = ask.get("/sources/album/pictures", params={"limit": 1}).json()
+    second = ask.get("/sources/album/pictures", params={"limit": 1, "after": first["next"]}).json()
+    assert first["items"] != second["items"]
+    assert ask.get(f"/pictures/{picture}/image").content.startswith(b"\xff\xd8\xff")
+    made.suspend("album")
+    assert ask.get(f"/pictures/{picture}").status_code == 404
+    assert ask.get(f"/pictures/{picture}/image").status_code == 404
+
+
+def test_pictures_are_handed_in_and_their_names_are_data(made, program, tmp_path):
+    ask = program("collect")
+    new = {"name": "event", "basis": "household", "jurisdiction": "CA-ON"}
+    assert ask.post("/sources", new).status_code == 201
+    files = {"picture": ("../../x.jpg", toy.picture("dora@10,20,60,80"))}
+    taken = ask.post("/sources/event/pictures", data={"place": "day one/a.jpg"}, files=files)
+    assert taken.status_code == 201
+    assert [face["state"] for face in taken.json()["faces"]] == ["indexed"]
+    for place in ("../../etc/passwd", "/etc/passwd", "a\x00b", "a/../../b"):
+        ask.post("/sources/event/pictures", data={"place": place}, files=files)
+    assert not (tmp_path / "etc").exists()
+    refused = ask.post("/sources/event/pictures", data={"place": "n.jpg"}, files={"picture": ("n", b"notes")})
+    assert refused.json()["rejected"] == "not_a_picture"
+    waits = ask.post("/sources/event/pictures", data={"place": "b.jpg", "wait": "false"}, files=files)
+    assert waits.json()["waiting"]
+    assert ask.post("/sources/album/pictures", data={"place": "b.jpg"}, files=files).status_code == 400
+
+
+def test_an_ingest_is_a_job_that_can_be_followed(made, program, tmp_path):
+    (tmp_path / "pictures" / "new.jpg").write_bytes(toy.picture("dora@10,20,60,80"))
+    ask = program("collect")
+    job = ask.post("/jobs", {"source": "album"})
+    assert job.status_code == 202
+    events = ask.get(f"/jobs/{job.json()['id']}/events")
+    assert events.headers["content-type"].startswith("text/event-stream")
+    assert "event: end" in events.text
+    done = ask.get(f"/jobs/{job.json()['id']}").json()
+    assert (done["state"], done["progress"]["taken"]) == ("done", 1)
+    assert ask.get("/jobs").json()["items"] == [done]
+    assert ask.post(f"/jobs/{done['id']}/stop").json()["state"] == "done"
+    assert ask.get("/jobs/5c3c3a54-7b0a-4b8e-9d39-0f4d8d3f3d44/events").status_code == 404
+    assert ask.post("/jobs", {"source": "none"}).status_code == 404
+    assert ask.post("/jobs", {"source": "album", "prune": True}).status_code == 403
+
+
+def test_a_key_bound_to_a_source_knows_no_other_ones_jobs(made, program, tmp_path):
+    (tmp_path / "other").mkdir()
+    made.add_source("other", tmp_path / "other", basis="household", jurisdiction="CA-ON")
+    job = program("collect").post("/jobs", {"source": "other"}).json()["id"]
+    bound = program("collect", source="album")
+    assert bound.get(f"/jobs/{job}").status_code == 404
+    assert bound.get(f"/jobs/{job}/events").status_code == 404
+    assert bound.post("/jobs", {"source": "other"}).status_code == 404
+    assert bound.get("/jobs").json()["items"] == []

@@ -35,7 +35,7 @@ def test_persons_are_made_named_merged_split_and_undone(ask, faces):
     assert ask.post(f"/persons/{may}/merge", {"other": bob}).json()["faces"] == 3
     split = ask.post(f"/persons/{may}/split", {"faces": faces[2:]})
     assert (split.status_code, split.json()["faces"]) == (201, 1)
-    assert ask.post("/persons/undo").json()["act"] == "split"
+    assert ask.post("/persons/history/undo").json()["act"] == "split"
     assert ask("PUT", f"/persons/{may}/name", json={"name": None}).json()["name"] is None
     assert ask.post(f"/persons/{may}/remove", {"faces": faces[2:]}).json()["faces"] == 2
     assert ask.get("/persons/history").json()["decisions"][0]["act"] == "remove"
@@ -65,11 +65,11 @@ def test_a_face_is_shown_and_erased_and_its_receipt_holds(made, ask, faces):
     receipt = ask.get(f"/receipts/{done['receipt']}").json()
     assert ask.get("/receipts").json()["items"][0]["receipt"] == done["receipt"]
     assert ask.get(f"/receipts/{done['receipt']}/recipients").json() == {"recipients": []}
-    checked = ask.post("/receipts/verify", {"receipt": receipt, "about": faces[0]}).json()
+    checked = ask.post("/receipt-checks", {"receipt": receipt, "about": faces[0]}).json()
     assert checked["holds"]
     receipt["receipt"]["counts"]["faces"] = 0
-    assert not ask.post("/receipts/verify", {"receipt": receipt}).json()["holds"]
-    assert not ask.post("/receipts/verify", {"receipt": {}}).json()["holds"]
+    assert not ask.post("/receipt-checks", {"receipt": receipt}).json()["holds"]
+    assert not ask.post("/receipt-checks", {"receipt": {}}).json()["holds"]
     assert ask.post("/erasures", {}).status_code == 422
     assert ask.post("/erasures", {"face": faces[0], "source": "album"}).status_code == 422
 
@@ -230,7 +230,7 @@ def test_an_answer_is_sealed_kept_for_a_day_and_emptied_by_an_erasure(ask, made,
     assert ask.post("/persons", sent, **once).status_code == 409
     with made.parts.stores.records.database.write() as connection:
         connection.exec_driver_sql("UPDATE answers SET at = '2020-01-01T00:00:00.000000Z'")
-    ask.post("/persons/undo", headers={"idempotency-key": "a-2"})
+    ask.post("/persons/history/undo", headers={"idempotency-key": "a-2"})
     with made.parts.stores.records.database.read() as connection:
         rows = connection.exec_driver_sql("SELECT count(*) FROM answers WHERE at < '2021'").scalar()
     assert rows == 0

@@ -12,11 +12,13 @@ import countenance
 from countenance.api import (
     erasing,
     faces,
+    jobs,
     log,
     managing,
     orders,
     overview,
     persons,
+    pictures,
     problems,
     requests,
     searching,
@@ -25,7 +27,20 @@ from countenance.api import (
 from countenance.api.operation import FORM, bodies
 from countenance.api.shapes import Problem
 
-SUBJECTS: Final = (searching, faces, sources, persons, erasing, requests, orders, managing, log, overview)
+SUBJECTS: Final = (
+    searching,
+    faces,
+    pictures,
+    sources,
+    jobs,
+    persons,
+    erasing,
+    requests,
+    orders,
+    managing,
+    log,
+    overview,
+)
 _ABOUT: Final = """\
 Search the faces of pictures that you have the right to search. Every operation passes the gates that the command line
 passes, and is in the audit log.

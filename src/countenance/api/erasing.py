@@ -174,7 +174,7 @@ async def list_receipts(ask: Overseeing, limit: Limit = 100, after: After = None
     return answer(page(rows, lambda each: (each["at"], each["receipt"]), limit, after))
 
 
-@operation(router, "POST", "/receipts/verify", answer=ReceiptChecked, body=ReceiptSent)
+@operation(router, "POST", "/receipt-checks", answer=ReceiptChecked, body=ReceiptSent)
 async def verify_receipt(ask: Overseeing, said: Annotated[ReceiptSent, sent(ReceiptSent)]) -> Response:
     """Whether a receipt was signed with the key, is whole, and stands in the log that it names."""
     ours = await ask.call(ask.home.receipts.verifier_key)

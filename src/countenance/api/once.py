@@ -24,7 +24,7 @@ HEADER: Final[dict[str, Any]] = {
     "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[!-~]+$"},
 }  # fmt: skip
 # They change nothing that a second one would change again, and their answers are not to be kept.
-UNREPEATED: Final = frozenset({"/search", "/detect", "/compare", "/receipts/verify", "/log/verify"})
+UNREPEATED: Final = frozenset({"/search", "/detect", "/compare", "/receipt-checks", "/log/verify"})
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 

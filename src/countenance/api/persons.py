@@ -151,7 +151,7 @@ async def person_history(ask: Naming, top: Top = 20) -> Response:
     )  # fmt: skip
 
 
-@operation(router, "POST", "/persons/undo", answer=Undone)
+@operation(router, "POST", "/persons/history/undo", answer=Undone)
 async def undo_person(ask: Naming) -> Response:
     """The newest decision that stands is taken back; again, the one before."""
     done = await ask.call(ask.home.people.undo)

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import compile_path
 
 from countenance.errors import CountenanceError
 from countenance.http.bodies import BodyRefused
@@ -83,7 +84,19 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return told(bare(HTTPStatus(error.status_code), instance=_id(request)), error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods(request))  # of all operations there, not of the first alone
+    return told(bare(HTTPStatus(error.status_code), instance=_id(request)), headers)
+
+
+def _methods(request: Request) -> list[str]:
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+    return sorted(
+        method.upper() for written, operations in paths.items()
+        if compile_path(written)[0].match(path) for method in operations
+    )  # fmt: skip
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -69,7 +69,7 @@ class CountedSource(Source):
 
 
 class NewSource(Shape):
-    """A folder of the service's machine, and the right to use its pictures (docs/grants.md)."""
+    """Where pictures come from, and the right to use them (docs/grants.md)."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -78,7 +78,10 @@ class NewSource(Shape):
     )
 
     name: Line
-    path: str = Field(min_length=1, max_length=4096, description="A folder on the service's machine.")
+    path: str | None = Field(
+        None, min_length=1, max_length=4096,
+        description="A folder on the service's machine; without one its pictures are handed in.",
+    )  # fmt: skip
     basis: Basis
     jurisdiction: str = Field(
         min_length=1, max_length=1000, description="Where the people pictured live or were pictured: CA-ON; or unknown."
@@ -111,7 +114,7 @@ async def add_source(ask: Collecting, new: Annotated[NewSource, sent(NewSource)]
     """A folder may be collected from now on, under this grant. Nothing is taken yet."""
     if ask.who.binding.source is not None:
         ask.source("")  # a key that is bound to a source adds no other
-    made = await ask.call(ask.home.add_source, **new.model_dump(exclude_none=True))
+    made = await ask.call(ask.home.add_source, **new.model_dump(exclude_none=True, exclude={"path"}), path=new.path)
     return answer(described(made), 201)
 
 

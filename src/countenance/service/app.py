@@ -7,8 +7,10 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from http import HTTPStatus
 from typing import Final
 
+from starlette.responses import JSONResponse
 from starlette.routing import Mount, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -19,6 +21,7 @@ from countenance.http.bodies import BodyLimit
 from countenance.http.context import Service
 from countenance.http.guards import OwnHosts, StrictHeaders
 from countenance.http.journal import Journal, configure
+from countenance.http.problems import MEDIA_TYPE, bare
 from countenance.http.rates import Rates
 from countenance.service import health
 from countenance.web.app import pages
@@ -46,6 +49,12 @@ class Serving:
         return cls(said["home"], tuple(said["names"]), said["secure"], said["workers"])
 
 
+async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
+    """A path that no door takes, such as one with a line break."""
+    document = bare(HTTPStatus.NOT_FOUND, instance=scope["state"]["request_id"])
+    await JSONResponse(document, HTTPStatus.NOT_FOUND, media_type=MEDIA_TYPE)(scope, receive, send)
+
+
 def application(home: Home, serving: Serving) -> ASGIApp:
     """The application over an open home."""
     service = Service(home, secure=serving.secure, rates=Rates(serving.workers))
@@ -55,7 +64,10 @@ def application(home: Home, serving: Serving) -> ASGIApp:
         yield
         home.close()
 
-    doors = Router([*health.routes, RekognitionDoor(), Mount("/v1", rest()), Mount("/", pages())], lifespan=lifespan)
+    doors = Router(
+        [*health.routes, RekognitionDoor(), Mount("/v1", rest()), Mount("/", pages())], lifespan=lifespan,
+        default=nowhere,
+    )  # fmt: skip
     guarded = StrictHeaders(Journal(OwnHosts(BodyLimit(doors), names=serving.names)), secure=serving.secure)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
