@@ -31,6 +31,8 @@ def test_persons_are_made_named_merged_split_and_undone(ask, faces):
     may = one.json()["person_id"]
     assert ask.post(f"/persons/{may}/faces", {"faces": faces[1:2]}).json()["faces"] == 2
     assert len(ask.get(f"/persons/{may}").json()["shown"]) == 2
+    like = ask.post("/search", {"person_id": may, "threshold": -1.0}).json()
+    assert [lead["face_id"] for lead in like["leads"]] == faces[2:]
     bob = ask.post("/persons", {"faces": faces[2:]}).json()["person_id"]
     assert ask.post(f"/persons/{may}/merge", {"other": bob}).json()["faces"] == 3
     split = ask.post(f"/persons/{may}/split", {"faces": faces[2:]})

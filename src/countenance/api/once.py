@@ -28,7 +28,7 @@ UNREPEATED: Final = frozenset({"/search", "/detect", "/compare", "/receipt-check
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-async def once(request: Request, form: FormData, handle: Handler) -> Response:
+async def once(request: Request, form: FormData | None, handle: Handler) -> Response:
     """The handler's answer, or the one that it gave before. Raises: OtherRequest, UnderWay, WrongUse."""
     key = request.headers.get(NAME)
     if key is None or request.state.route.removeprefix("/v1") in UNREPEATED:
@@ -52,10 +52,10 @@ async def once(request: Request, form: FormData, handle: Handler) -> Response:
     return answer
 
 
-async def _whole(request: Request, form: FormData) -> bytes:
+async def _whole(request: Request, form: FormData | None) -> bytes:
     """What is asked, in one form: a multipart body's boundary is another one each time."""
     parts: list[Any] = [request.method, request.url.path, request.url.query]
-    if form:
+    if form is not None:
         for name, value in form.multi_items():
             if isinstance(value, UploadFile):
                 parts += [name, hashlib.sha256(await value.read()).hexdigest()]

@@ -48,18 +48,19 @@ class Guarded(APIRoute):
             try:
                 return await once(request, form, handle)
             finally:
-                await form.close()
+                if form is not None:
+                    await form.close()
 
         return guarded
 
 
-async def _read(request: Request) -> FormData:
+async def _read(request: Request) -> FormData | None:
     """The body is in memory; its form, if it is one. Raises: BodyRefused; WrongUse: a form that can't be read."""
     if _type_of(request) == FORM:
         request.state.form = await read_form(request)
         return request.state.form  # type: ignore[no-any-return]  # just set
     await request.body()
-    return FormData()
+    return None
 
 
 def _type_of(request: Request) -> str:

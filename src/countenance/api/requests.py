@@ -93,6 +93,7 @@ class FoundFace(Shape):
 class RequestShown(RequestLine):
     """A request: what it says and, once verified, the faces found for it."""
 
+    receipt: str | None
     verified_by: str | None
     details: dict[str, Any]
     faces: list[FoundFace]
@@ -146,7 +147,7 @@ class RequestDone(RequestShown):
     hidden: int
     kept_out: int
     pending: list[str]
-    receipt: str | None
+    erasure_receipt: str | None
     answer: str | None = Field(None, json_schema_extra={"contentEncoding": "base64"})
     passphrase: str | None = None
     pictures: int | None = None

@@ -32,17 +32,18 @@ class _Asked(Shape):
 
 
 class Question(_Asked):
-    """A picture, or a face of the gallery, and what is searched for."""
+    """A picture, a face of the gallery or a person, and what is searched for."""
 
     model_config = ConfigDict(
         json_schema_extra={
-            "oneOf": [{"required": ["picture"]}, {"required": ["face_id"]}],
+            "oneOf": [{"required": [name]} for name in ("picture", "face_id", "person_id")],
             "examples": [{"face_id": LEAD["face_id"], "top": 10}],
         }
     )
 
     picture: File | None = Field(None, description="The file: a JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF or HEIC.")
     face_id: UUID | None = Field(None, description="A face of the gallery: a lead's face_id.")
+    person_id: UUID | None = Field(None, description="A person, by all their faces. Needs the right people too.")
     face: int | None = Field(None, ge=0, description="Which face of the picture, where it holds several; from 0.")
     top: int = Field(10, ge=1, le=1000, description="At most so many leads, each with its duplicates.")
     threshold: float | None = Field(None, ge=-1, le=1, description="The lowest score shown, a cosine.")
@@ -52,8 +53,8 @@ class Question(_Asked):
 
     @model_validator(mode="after")
     def _one_probe(self) -> Self:
-        if (self.picture is None) == (self.face_id is None):
-            raise ValueError("one of picture and face_id is to be sent")
+        if sum(each is not None for each in (self.picture, self.face_id, self.person_id)) != 1:
+            raise ValueError("one of picture and face_id and person_id is to be sent")
         return self
 
 
@@ -211,7 +212,7 @@ class Comparison(Shape):
 
 @operation(router, "POST", "/search", answer=Leads, body=Question, form=True)
 async def search(ask: Searching, question: Annotated[Question, sent(Question)]) -> Response:
-    """Leads for one face: of a picture, or of the gallery.
+    """Leads for one face, of a picture or of the gallery; or for a person by all their faces.
 
     A picture that holds several faces is answered with their boxes; say which with `face`.
     """
@@ -219,8 +220,11 @@ async def search(ask: Searching, question: Annotated[Question, sent(Question)]) 
     bound: dict[str, Any] = ask.bound(question.purpose, question.case, question.client)
     if question.picture is not None:
         found = await ask.call(ask.home.search, question.picture, **said, **bound)
-    else:
+    elif question.face_id is not None:
         found = await ask.call(ask.home.search_face, str(question.face_id), **said, **bound)
+    else:
+        ask.who.require(Right.PEOPLE)
+        found = await ask.call(ask.home.search_person, str(question.person_id), **said, **bound)
     return answer(found.as_dict())
 
 

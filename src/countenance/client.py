@@ -1,0 +1,283 @@
+"""A client of /v1 for Python programs. Uses the standard library alone, and imports nothing else of Countenance.
+
+    from countenance.client import Client
+    home = Client("http://127.0.0.1:8470", "CKEY...secret")
+    for lead in home.search(Path("probe.jpg").read_bytes())["leads"]:
+        print(lead["score"], lead["band"], lead["uri"])
+
+Answers are the JSON of /v1, typed; an error is a `Refused` with its kind. A write is sent under an idempotency key, and
+again where the connection failed, so that it is done once.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Any, Final, Literal, Self, TypedDict, cast
+from urllib.parse import quote, urlencode, urlsplit
+
+TRIES: Final = 3
+
+
+class Odds(TypedDict):
+    """A rate or count, and whether it is only known to be at most that."""
+
+    value: float
+    bound: bool
+
+
+class Lead(TypedDict):
+    """A candidate with its source, score and odds. Never an identification."""
+
+    rank: int
+    face_id: str
+    picture_id: str
+    uri: str
+    box: list[float]
+    score: float
+    band: Literal["strong", "lead", "weak"]
+    fmr: Odds
+    expected_false: Odds
+    source: str
+    jurisdictions: list[str]
+    basis: str
+    duplicates: list[dict[str, Any]]
+
+
+class Leads(TypedDict):
+    """The answer to a search."""
+
+    probe: dict[str, Any]
+    searched: int
+    exact: bool
+    threshold: float
+    extrapolated: bool
+    model: str
+    calibration: str
+    log_entry: str
+    leads: list[Lead]
+    notice: str
+
+
+class Detected(TypedDict):
+    """The faces in a picture, the surest first."""
+
+    width: int
+    height: int
+    format: str
+    faces: list[dict[str, Any]]
+
+
+class Comparison(TypedDict):
+    """How alike two faces are."""
+
+    score: float
+    fmr: Odds
+    log_entry: str
+    notice: str
+
+
+class Source(TypedDict):
+    """A source with its grant."""
+
+    name: str
+    id: str
+    location: str
+    jurisdictions: list[str]
+    basis: str
+    purposes: list[str]
+    state: Literal["in_force", "suspended", "withdrawn", "expired"]
+    expires_at: str | None
+    days_left: int | None
+
+
+class Job(TypedDict):
+    """Where a job stands."""
+
+    id: str
+    kind: str
+    source: str | None
+    state: Literal["queued", "running", "done", "failed", "stopped"]
+    progress: dict[str, Any]
+    error: dict[str, Any] | None
+    made_at: str
+    done_at: str | None
+
+
+class Erasure(TypedDict):
+    """What an erasure removed, or would."""
+
+    erasure: str | None
+    pictures: int
+    faces: int
+    persons: int
+    dry_run: bool
+    pending: list[str]
+    receipt: str | None
+    already: bool
+
+
+class Refused(Exception):
+    """The service answered with a problem: its `kind` (docs/errors.md), HTTP status, hint and whatever else it says."""
+
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+        super().__init__(problem.get("detail") or problem.get("title") or f"status {status}")
+        self.status = status
+        self.kind = str(problem.get("type", "")).rpartition(":")[2]
+        self.hint = str(problem.get("hint") or "")
+        self.problem = problem
+
+
+class Client:
+    """A service, and the access key that it is asked with. For one thread at a time; a context manager."""
+
+    def __init__(self, address: str, key: str, *, timeout_s: float = 120.0) -> None:
+        """address: http://127.0.0.1:8470, or https; key: the access key's id, a full stop, its secret."""
+        parts = urlsplit(address)
+        kind: type[HTTPConnection] = {"http": HTTPConnection, "https": HTTPSConnection}[parts.scheme]
+        self._connection: HTTPConnection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
+        self._key = key
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """The connection is closed; the next call opens it again."""
+        self._connection.close()
+
+    # --- looking at pictures -------------------------------------------------------------------------------------
+    def search(self, picture: bytes, **question: Any) -> Leads:
+        """Leads for one face of a picture. question: face, top, threshold, fpir, purpose, case, client."""
+        return cast("Leads", self._send("POST", "/search", {"picture": _text(picture), **question}))
+
+    def search_face(self, face_id: str, **question: Any) -> Leads:
+        """Leads for a face of the gallery, by a lead's face_id."""
+        return cast("Leads", self._send("POST", "/search", {"face_id": face_id, **question}))
+
+    def detect(self, picture: bytes) -> Detected:
+        """Every face of a picture. Nothing is kept."""
+        return cast("Detected", self._send("POST", "/detect", {"picture": _text(picture)}))
+
+    def compare(self, a: bytes, b: bytes, **question: Any) -> Comparison:
+        """How alike one face of each is. question: face_a, face_b, purpose, case, client."""
+        return cast("Comparison", self._send("POST", "/compare", {"a": _text(a), "b": _text(b), **question}))
+
+    def crop(self, face_id: str) -> bytes:
+        """A face of the gallery, a JPEG."""
+        return self._raw("GET", f"/faces/{quote(face_id, safe='')}/crop")
+
+    # --- pictures in ---------------------------------------------------------------------------------------------
+    def sources(self) -> Iterator[Source]:
+        """Every source, by name."""
+        return cast("Iterator[Source]", self.listed("/sources"))
+
+    def source(self, name: str) -> Source:
+        """One source, with `counts` of what was taken from it."""
+        return cast("Source", self._send("GET", f"/sources/{quote(name, safe='')}"))
+
+    def add_source(self, name: str, *, path: str | None, basis: str, jurisdiction: str, **grant: Any) -> Source:
+        """A folder of the service's machine, or None for pictures that are handed in; grant: as in /v1."""
+        evidence = grant.pop("evidence", None)
+        sent = {"name": name, "path": path, "basis": basis, "jurisdiction": jurisdiction, **grant}
+        return cast(
+            "Source", self._send("POST", "/sources", sent | ({"evidence": _text(evidence)} if evidence else {}))
+        )
+
+    def hand_in(self, source: str, place: str, picture: bytes) -> dict[str, Any]:
+        """A picture, for a source that takes them; what became of it."""
+        sent = {"place": place, "picture": _text(picture)}
+        return cast("dict[str, Any]", self._send("POST", f"/sources/{quote(source, safe='')}/pictures", sent))
+
+    def ingest(self, source: str) -> Job:
+        """Begins to take what stands in a source; `follow` it."""
+        return cast("Job", self._send("POST", "/jobs", {"source": source}))
+
+    def job(self, job_id: str) -> Job:
+        """Where a job stands."""
+        return cast("Job", self._send("GET", f"/jobs/{quote(job_id, safe='')}"))
+
+    def follow(self, job_id: str) -> Iterator[Job]:
+        """Where a job stands, each time that it has moved, until it has ended."""
+        answer = self._answer("GET", f"/jobs/{quote(job_id, safe='')}/events", None)
+        for line in answer:
+            if line.startswith(b"data:"):
+                yield json.loads(line.removeprefix(b"data:"))
+        self.close()
+
+    # --- out, and accounted for ----------------------------------------------------------------------------------
+    def erase(self, *, dry_run: bool = False, authority: str | None = None, **what: str) -> Erasure:
+        """One of face, picture, source, person, jurisdiction is gone for good; a signed receipt says so."""
+        sent = {"dry_run": dry_run, "authority": authority, **what}
+        return cast("Erasure", self._send("POST", "/erasures", sent))
+
+    def receipts(self) -> Iterator[dict[str, Any]]:
+        """Every receipt in a line, oldest first."""
+        return self.listed("/receipts")
+
+    def receipt(self, receipt_id: str) -> dict[str, Any]:
+        """A receipt as it was signed."""
+        return cast("dict[str, Any]", self._send("GET", f"/receipts/{quote(receipt_id, safe='')}"))
+
+    # --- anything else -------------------------------------------------------------------------------------------
+    def listed(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
+        """Every item of a list, page by page."""
+        while True:
+            found = cast("dict[str, Any]", self._send("GET", f"{path}?{urlencode(query)}"))
+            yield from found["items"]
+            if found.get("next") is None:
+                return
+            query["after"] = found["next"]
+
+    def call(self, method: str, path: str, document: dict[str, Any] | None = None) -> Any:
+        """Any operation of /v1, by its path there. Raises: Refused; OSError: the service can't be reached."""
+        return self._send(method, path, document)
+
+    # --- inside --------------------------------------------------------------------------------------------------
+    def _send(self, method: str, path: str, document: dict[str, Any] | None = None) -> Any:
+        return json.loads(self._raw(method, path, document))
+
+    def _raw(self, method: str, path: str, document: dict[str, Any] | None = None) -> bytes:
+        return self._answer(method, path, document).read()
+
+    def _answer(self, method: str, path: str, document: dict[str, Any] | None) -> HTTPResponse:
+        headers = {"Authorization": f"Bearer {self._key}", "Accept": "application/json"}
+        if method != "GET":
+            headers["Idempotency-Key"] = str(uuid.uuid4())  # the same for each try
+        body = None
+        if document is not None:
+            body = json.dumps({name: value for name, value in document.items() if value is not None}).encode()
+            headers["Content-Type"] = "application/json"
+        answer = self._asked(method, f"/v1{path}", body, headers)
+        if answer.status >= 400:
+            raise _refused(answer.status, answer.read())
+        return answer
+
+    def _asked(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> HTTPResponse:
+        tries_left = TRIES
+        while True:
+            tries_left -= 1
+            try:
+                self._connection.request(method, path, body, headers)
+                return self._connection.getresponse()
+            except (HTTPException, ConnectionError):
+                self._connection.close()  # perhaps it was only idle for too long
+                if not tries_left:
+                    raise
+
+
+def _refused(status: int, data: bytes) -> Refused:
+    try:
+        problem = json.loads(data)
+    except ValueError:  # a proxy in between answered
+        problem = {}
+    return Refused(status, problem if isinstance(problem, dict) else {})
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
