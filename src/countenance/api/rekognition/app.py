@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
+import anyio
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
@@ -29,6 +30,16 @@ from countenance.http.rates import Rate
 
 PREFIX: Final = "RekognitionService."
 MEDIA_TYPE: Final = "application/x-amz-json-1.1"
+
+
+A_SECOND: Final = 1.0  # after which a signature made anew is another one
+
+
+class Received(Refused):
+    """This very request was taken already."""
+
+    def __init__(self) -> None:
+        super().__init__("ThrottlingException", "This very request was received before; sign it anew to send it again")
 
 
 class RekognitionDoor(BaseRoute):
@@ -69,6 +80,9 @@ async def _answer(request: Request) -> dict[str, Any]:
         state["who"] = "key"
         service.rates.take(Rate.PROGRAM, verified.who.id)
         return await service.call(_act, service, operation, verified, _params(body))
+    except Received:
+        await anyio.sleep(A_SECOND)  # clients may try no more than twice, each time at once
+        raise
     except SignatureRefused as refused:
         try:
             service.rates.take(Rate.PAGES, address(request))  # who guesses is counted by where they come from
@@ -93,15 +107,15 @@ def _act(service: Service, operation: Operation, verified: Verified[Who], params
 
 
 def _take_once(home: Home, verified: Verified[Who]) -> None:
-    """Raises Refused: this very request was taken already.
+    """Raises Received.
 
     Signatures count in seconds, so a program that asks the same twice in one second signs the same twice: it is told
-    to come again, which clients do by themselves, with another signature. A replay stays refused until it expires.
+    to come again, a second later, which clients do by themselves. A replay stays refused until it expires.
     """
     stores = home.parts.stores
     digest = stores.digest("signature", verified.signature)
     if not stores.records.collections.take_signature(digest, stores.clock(), verified.at + 2 * SKEW):
-        raise Refused("ThrottlingException", "This very request was received before; sign it anew to send it again")
+        raise Received
 
 
 def _verified(home: Home, request: SignedRequest) -> Verified[Who]:
