@@ -36,7 +36,7 @@ A_SECOND: Final = 1.0  # after which a signature made anew is another one
 
 
 class Received(Refused):
-    """This very request was taken already."""
+    """A write whose signature was taken already."""
 
     def __init__(self) -> None:
         super().__init__("ThrottlingException", "This very request was received before; sign it anew to send it again")
