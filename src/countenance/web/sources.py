@@ -1,0 +1,190 @@
+"""Sources: where pictures come from, by which right, how far each is taken in, and what was not taken and why."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from itertools import count, islice
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from starlette.datastructures import UploadFile
+from starlette.responses import Response
+from starlette.routing import Route
+
+from countenance.app.collectors import UPLOAD
+from countenance.app.identity import Right
+from countenance.app.sources import counted
+from countenance.errors import CountenanceError, WrongUse
+from countenance.http.bodies import MAX_BODY_BYTES
+from countenance.http.problems import status_of
+from countenance.types import Basis, HomeKind, Purpose
+from countenance.web.ask import Ask, page
+
+if TYPE_CHECKING:
+    from countenance.app.home import Home
+
+REJECTED_SHOWN: Final = 100
+MOST_FILES: Final = 1000  # of one form, as a directory gives them
+
+
+@page(Right.COLLECT)
+async def listed(ask: Ask) -> Response:
+    """Every source, and a form for another."""
+    return await _listed(ask)
+
+
+async def _listed(ask: Ask, error: CountenanceError | None = None) -> Response:
+    def gather() -> list[dict[str, Any]]:
+        return [{**counted(ask.home, source), "kind": source.kind} for source in ask.home.sources()]
+
+    household = ask.home.kind is HomeKind.HOUSEHOLD
+    bases = [basis for basis in Basis if household or basis is not Basis.HOUSEHOLD]
+    return ask.page(
+        "sources.html.jinja", status=200 if error is None else int(status_of(error)), error=error,
+        sources=await ask.call(gather), bases=bases, household=household,
+        purposes=[purpose for purpose in Purpose if purpose is not Purpose.HOUSEHOLD],
+        chosen=set(map(str, ask.form.getlist("purpose"))),
+    )  # fmt: skip
+
+
+@page(Right.COLLECT)
+async def add(ask: Ask) -> Response:
+    """The source stands, under its grant; or the form again, with what does not fit."""
+    basis, name = ask.field("basis") or "", ask.field("name") or ""
+    evidence = await ask.file("evidence", max_bytes=64 * 2**20)
+    folder = None if ask.field("kind") == UPLOAD else ask.field("path")
+    try:
+        if folder is None and ask.field("kind") != UPLOAD:
+            raise WrongUse("no folder was named", "name a folder of this machine, or choose to hand pictures in")
+        await ask.call(
+            lambda: ask.home.add_source(
+                name, folder, basis=basis, jurisdiction=ask.field("jurisdiction") or "unknown",
+                purposes=[str(each) for each in ask.form.getlist("purpose")] if basis != Basis.HOUSEHOLD else [],
+                evidence=evidence or None, expires=ask.field("expires"), law=ask.field("law"),
+                authority=ask.field("authority"),
+            )
+        )  # fmt: skip
+    except CountenanceError as error:
+        return await _listed(ask, error)
+    return ask.go(_path(name.strip()), ask.text("The source stands. Now take its pictures in."))
+
+
+@page(Right.COLLECT)
+async def show(ask: Ask) -> Response:
+    """One source: its grant, its counts, its pictures, what was rejected."""
+    name = ask.request.path_params["name"]
+    home = ask.home
+
+    def gather() -> dict[str, Any]:
+        source = home.source(name)
+        pictures, more = home.pictures.page(name, after=ask.request.query_params.get("after"), limit=24)
+        return {
+            "source": {**counted(home, source), "kind": source.kind}, "pictures": pictures, "more": more,
+            "rejected": _rejected(home, source.id), "job": next(iter(home.jobs.newest(1, source=name)), None),
+            "waiting": home.uploads.waiting(name) if source.kind == UPLOAD else 0,
+            "guests": source.grant.basis in {Basis.CONSENT, Basis.LICENCE}
+            and Purpose.EVENT_DELIVERY in source.grant.purposes,
+        }  # fmt: skip
+
+    return ask.page("source.html.jinja", **await ask.call(gather))
+
+
+@page(Right.COLLECT)
+async def progress(ask: Ask) -> Response:
+    """How far the newest job of the source is: a part of its page, asked for again until it has ended."""
+    name = ask.request.query_params.get("name", "")
+    jobs = await ask.call(ask.home.jobs.newest, 1, source=name)
+    return ask.page("source_job.html.jinja", job=next(iter(jobs), None), source={"name": name})
+
+
+@page(Right.COLLECT)
+async def ingest(ask: Ask) -> Response:
+    """Its pictures are taken in, from now on until it is done."""
+    name = ask.field("name") or ""
+    await ask.call(ask.home.jobs.start, name)
+    return ask.go(_path(name))
+
+
+@page(Right.COLLECT)
+async def stop(ask: Ask) -> Response:
+    """It ends at its next step; what was taken stays."""
+    await ask.call(ask.home.jobs.stop, ask.field("job") or "")
+    return ask.go(_path(ask.field("name") or ""), ask.text("It stops at its next step. What was taken stays."))
+
+
+@page(Right.COLLECT, max_files=MOST_FILES)
+async def hand_in(ask: Ask) -> Response:
+    """Pictures are handed in, sealed, and taken in."""
+    name = ask.field("name") or ""
+    taken, refused = 0, []
+    for each in ask.form.getlist("pictures"):
+        if isinstance(each, UploadFile) and each.filename:
+            try:
+                data = await each.read(MAX_BODY_BYTES)
+                await ask.call(_put, ask.home, name, _place(each.filename), data)
+                taken += 1
+            except WrongUse as error:  # one bad name or empty file stops no other
+                refused.append(f"{each.filename[:80]}: {error.message}")
+    if taken:
+        await ask.call(ask.home.jobs.start, name)
+    said = ask.text("%(count)s pictures were handed in.") % {"count": taken}
+    return ask.go(_path(name), " ".join([said, *refused[:5]]))
+
+
+def _changes(what: str, english: str) -> Callable[[Any], Any]:
+    @page(Right.ERASE if what == "takedown" else Right.COLLECT)
+    async def change(ask: Ask) -> Response:
+        name = ask.field("name") or ""
+        done = await ask.call(getattr(ask.home, what), name)
+        if what == "takedown":
+            return ask.go(f"/receipts/{done.receipt}", ask.text(english))
+        return ask.go(_path(name), ask.text(english))
+
+    return change
+
+
+def _rejected(home: Home, source_id: int) -> list[tuple[str, str, str]]:
+    from countenance.app.words import visible
+
+    found = home.parts.stores.records.gallery.rejected(source_id)
+    return [
+        (visible(place.decode("utf-8", "surrogateescape")), reason, detail)
+        for place, reason, detail in islice(found, REJECTED_SHOWN)
+    ]
+
+
+def _put(home: Home, source: str, place: str, data: bytes) -> None:
+    """At that place, or beside what stands there: two cameras both write IMG_1.jpg."""
+    source_id, sha256 = home.source(source).id, hashlib.sha256(data).digest()
+    stem, dot, ending = place.rpartition(".")
+    for number in count(2):
+        before = home.parts.stores.records.uploads.get(source_id, place.encode("utf-8", "surrogatepass"))
+        if before is None or before.sha256 == sha256:
+            break
+        place = f"{stem} ({number}){dot}{ending}" if stem else f"{ending} ({number})"
+    home.uploads.put(source, place, data)
+
+
+def _place(name: str) -> str:
+    """A browser's name for a file, or its path within a directory; another system's separators are ours too."""
+    return "/".join(part for part in name.replace("\\", "/").split("/") if part not in {"", ".", ".."})
+
+
+def _path(name: str) -> str:
+    return f"/sources/{quote(name)}"
+
+
+routes = [
+    Route("/sources", listed, methods=["GET"]),
+    Route("/sources", add, methods=["POST"]),
+    Route("/source/progress", progress, methods=["GET"]),
+    Route("/source/ingest", ingest, methods=["POST"]),
+    Route("/source/stop", stop, methods=["POST"]),
+    Route("/source/hand-in", hand_in, methods=["POST"]),
+    Route("/source/suspend", _changes("suspend", "Its faces are out of every search."), methods=["POST"]),
+    Route("/source/resume", _changes("resume", "Its grant is in force again."), methods=["POST"]),
+    Route("/source/withdraw", _changes("withdraw", "Its grant is over; erase it within its term."), methods=["POST"]),
+    Route("/source/takedown", _changes("takedown", "All of it is erased. This is the receipt."), methods=["POST"]),
+    Route("/sources/{name:path}", show, methods=["GET"]),
+]

@@ -1,0 +1,105 @@
+"""Sources: from an empty home to searchable pictures, in a browser, with and without JavaScript."""
+
+from importlib import resources
+
+import pytest
+
+from countenance.app.home import open_home
+from countenance.testing.served import WIDTHS, axe_violations, serving
+
+pytestmark = pytest.mark.program
+DATA = resources.files("countenance.app") / "demo_data"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    root = tmp_path_factory.mktemp("sources")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COUNTENANCE_KEYFILE", str(root / "key"))
+        open_home(root / "home").close()
+        with serving(root / "home", root / "key") as found:
+            yield found
+
+
+@pytest.fixture(scope="module")
+def owner(served, browser):
+    with browser.new_context() as context:
+        context.new_page().goto(served.link)
+        yield context.storage_state()
+
+
+@pytest.fixture
+def page(owner, browser, request):
+    with browser.new_context(storage_state=owner, **getattr(request, "param", {})) as context:
+        yield context.new_page()
+
+
+def add(page, served, name, path=None):
+    page.goto(served.url + "/sources")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Where the people live").fill("CA-ON")
+    if path is None:
+        page.get_by_label("are handed in here").check()
+    else:
+        page.get_by_label("The folder", exact=True).fill(str(path))
+    page.get_by_role("button", name="Add it").click()
+
+
+def test_a_folder_is_added_and_its_pictures_taken_in(served, page, tmp_path):
+    (tmp_path / "hopper.jpg").write_bytes((DATA / "grace-hopper.jpg").read_bytes())
+    (tmp_path / "notes.txt").write_text("no picture")
+    add(page, served, "album", tmp_path)
+    page.get_by_role("heading", name="album").wait_for()
+    page.get_by_role("button", name="Take its pictures in").click()
+    page.get_by_text("Last taken in").wait_for()
+    page.reload()
+    page.get_by_text("Not a picture").first.wait_for()
+    page.get_by_text("Which").click()
+    page.get_by_text("notes.txt").wait_for()
+
+
+@pytest.mark.parametrize("page", [{"java_script_enabled": False}], indirect=True)
+def test_pictures_are_handed_in_and_two_of_one_name_are_two(served, page, tmp_path):
+    for number, name in enumerate(("grace-hopper.jpg", "aksel-andersson.jpg")):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "IMG_1.jpg").write_bytes((DATA / name).read_bytes())
+    add(page, served, "party")
+    for number in range(2):
+        page.get_by_label("Hand in pictures").set_input_files(tmp_path / str(number) / "IMG_1.jpg")
+        page.get_by_role("button", name="Hand in", exact=True).click()
+        page.get_by_text("1 pictures were handed in.").wait_for()
+    for _ in range(100):
+        page.goto(served.url + "/sources/party")
+        if page.locator(".thumbs li").count() == 2:
+            break
+        page.wait_for_timeout(100)
+    assert page.locator(".thumbs li").count() == 2
+
+
+def test_what_does_not_fit_is_told_and_the_form_keeps_what_was_typed(served, page, tmp_path):
+    add(page, served, "nowhere", tmp_path / "missing")
+    page.get_by_role("alert").get_by_text("there is no folder", exact=False).wait_for()
+    assert page.get_by_label("Name").input_value() == "nowhere"
+
+
+def test_a_grant_is_suspended_resumed_and_ended_with_a_receipt(served, page, tmp_path):
+    add(page, served, "short", tmp_path)
+    page.get_by_role("button", name="Suspend").click()
+    page.get_by_text("Suspended", exact=True).wait_for()
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_text("In force", exact=True).wait_for()
+    page.get_by_text("Erase all of it now").click()
+    page.get_by_role("button", name="End the grant and erase it all").click()
+    page.wait_for_url("**/receipts/*")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_pages_are_for_everybody(served, owner, browser, width, scheme):
+    with browser.new_context(storage_state=owner, color_scheme=scheme,
+                             viewport={"width": width, "height": 900}) as context:  # fmt: skip
+        page = context.new_page()
+        for path in ("/sources", "/sources/album"):
+            page.goto(served.url + path)
+            assert axe_violations(page) == []
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
