@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageEnhance, ImageOps
 from playwright.sync_api import sync_playwright
 
 from countenance.app.demo_pictures import DemoAlbum, write_album
@@ -56,9 +56,64 @@ def rights_status(stage: Stage) -> None:
     stage.page.get_by_role("heading", name="Waiting for your proof").wait_for()
 
 
+def request(stage: Stage) -> None:
+    """A request of somebody who proved who they are, with the faces that were found."""
+    page = stage.page
+    rights_status(stage)
+    page.get_by_label("A second photograph").set_input_files(_again(stage.album.probe))
+    page.get_by_role("button", name="Send the photograph").click()
+    page.get_by_role("heading", name="Waiting for a decision").wait_for()
+    stage.go("/requests")
+    page.get_by_role("listitem").filter(has_text="to be decided").get_by_role("link").first.click()
+    page.get_by_role("heading", name="Found faces").wait_for()
+
+
+def order(stage: Stage) -> None:
+    """What an order would change."""
+    page = stage.page
+    stage.go("/orders/new")
+    page.get_by_label("Authority").fill("Privacy Commissioner of Canada")
+    page.get_by_label("The day on the document").fill("2021-02-02")
+    page.locator("[name=document]").set_input_files(_again(stage.album.probe))
+    page.get_by_role("checkbox", name="Stop offering").check()
+    page.get_by_role("checkbox", name="Stop collecting").check()
+    page.get_by_label("Places").fill("CA")
+    page.get_by_role("button", name="Record the draft").click()
+    page.get_by_role("button", name="Simulate").click()
+    page.get_by_role("heading", name="What applying it changes").wait_for()
+
+
+def receipt(stage: Stage) -> None:
+    """The receipt of an erasure, checked in the page."""
+    page = stage.page
+    stage.go("/erase")
+    page.locator("[name=scope]").select_option("jurisdiction")
+    page.get_by_label("Its name, code or id").fill("JP")
+    page.get_by_role("button", name="See what would go").click()
+    page.get_by_label("Yes, erase").check()
+    page.get_by_role("button", name="Erase it for good").click()
+    page.get_by_role("link", name="The receipt").click()
+    page.get_by_role("button", name="Verify").click()
+    page.get_by_text("The receipt holds.").wait_for()
+
+
+def _again(photograph: Path) -> dict[str, Any]:
+    """The same person in another photograph: mirrored, cut and darker; as Playwright takes a file."""
+    with Image.open(photograph) as found:
+        picture = ImageOps.mirror(found.convert("RGB")).rotate(6)
+    width, height = picture.size
+    out = io.BytesIO()
+    cut = picture.crop((width // 12, height // 14, width - width // 15, height - height // 20))
+    ImageEnhance.Brightness(cut).enhance(0.75).save(out, "JPEG", quality=88)
+    return {"name": "now.jpg", "mimeType": "image/jpeg", "buffer": out.getvalue()}
+
+
 PAGES: dict[str, Callable[[Stage], None]] = {
     "rights": rights,
     "rights-status": rights_status,
+    "request": request,
+    "order": order,
+    "receipt": receipt,
 }
 
 

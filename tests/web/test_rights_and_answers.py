@@ -52,8 +52,9 @@ def turned(path, folder):
     return folder / "second.jpg"
 
 
-def ask(page, url, photograph):
+def ask(page, url, photograph, kind="Keep my face out"):
     page.goto(url + "/rights")
+    page.get_by_role("radio", name=kind).check()
     page.get_by_label("A photograph of your face").set_input_files(photograph)
     page.get_by_label("Where you live").select_option("CA")
     page.get_by_role("button", name="Send my request").click()
@@ -115,3 +116,173 @@ def test_by_the_keyboard_alone(served, browser):
         assert page.get_by_label("Your name, if").input_value() == "Grace Hopper"
         page.keyboard.press("Enter")
         page.get_by_role("heading", name="Your request is taken up").wait_for()
+
+
+# --- whoever answers -------------------------------------------------------------------------------------------------
+def test_an_opt_out_from_my_rights_to_its_receipt(served, owner, browser, tmp_path):
+    running, album = served
+    with browser.new_context() as public, browser.new_context(storage_state=owner) as signed_in:
+        person, page = public.new_page(), signed_in.new_page()
+        page.goto(running.url + "/receipts")
+        page.get_by_text("None yet").wait_for()
+        code = ask(person, running.url, album.probe)
+        person.get_by_role("button", name="Prove that it is me").click()
+        person.get_by_label("A second photograph").set_input_files(turned(album.probe, tmp_path))
+        person.get_by_role("button", name="Send the photograph").click()
+        person.get_by_role("heading", name="Waiting for a decision").wait_for()
+        check(person)
+
+        page.goto(running.url + "/requests")
+        check(page)
+        page.get_by_role("listitem").filter(has_text="to be decided").get_by_role("link").click()
+        page.get_by_role("heading", name="Found faces").wait_for()
+        page.wait_for_load_state("networkidle")
+        images = page.locator("main img")
+        assert images.count() >= 4
+        assert images.evaluate_all("all => all.every(each => each.naturalWidth > 20)")
+        check(page)
+        found = page.locator(".found li").count()
+        page.get_by_role("button", name="See what granting does").click()
+        page.get_by_role("heading", name="Erased for good").wait_for()
+        assert page.locator(".tally dd").first.inner_text() == str(found)
+        check(page)
+        page.get_by_role("button", name="Grant it").click()
+        page.get_by_role("heading", name="Granted, and carried out").wait_for()
+        assert page.locator(".tally dd").first.inner_text() == str(found)
+        check(page)
+
+        page.get_by_role("link", name="The receipt of the erasure").click()
+        page.get_by_role("button", name="Verify").click()
+        page.get_by_text("The receipt holds.").wait_for()
+        assert page.get_by_text("proof of inclusion holds").is_visible()
+        check(page)
+        with page.expect_download() as saved:
+            page.get_by_role("link", name="Download, as signed").click()
+        receipt = tmp_path / "receipt.json"
+        receipt.write_bytes(saved.value.path().read_bytes())
+        whole = receipt.read_bytes()
+        for data, says in [
+            (whole, "The receipt holds."),
+            (whole.replace(b'"faces": ', b'"faces": 9'), "it was changed"),
+        ]:
+            receipt.write_bytes(data)
+            page.goto(running.url + "/receipts")
+            page.get_by_label("The receipt, a JSON file").set_input_files(receipt)
+            page.get_by_role("button", name="Check it").click()
+            page.get_by_text(says).wait_for()
+            check(page)
+
+        person.goto(running.url + "/rights/status")
+        person.get_by_label("Tracking code").fill(code)
+        person.get_by_role("button", name="Show my request").click()
+        person.get_by_role("heading", name="Granted, and carried out").wait_for()
+        check(person)
+
+
+def test_a_code_a_longer_term_and_a_refusal_without_javascript(served, owner, browser):
+    running, album = served
+    with browser.new_context() as public, browser.new_context(storage_state=owner, java_script_enabled=False) as mine:
+        code = ask(public.new_page(), running.url, album.lookalike, "I object")
+        page = mine.new_page()
+        page.goto(running.url + "/requests")
+        page.get_by_role("link", name="I object").click()
+        url = page.url
+        page.get_by_label("A document that you").select_option("government-id")
+        page.get_by_role("button", name="It is them").click()
+        assert page.get_by_role("alert").get_by_text("alone proves nothing").is_visible()
+        page.get_by_role("button", name="Make a code").click()
+        sent = page.locator(".note .code").inner_text()
+        page.get_by_label("The code that they got").fill(sent)
+        page.get_by_role("button", name="It is them").click()
+        assert page.get_by_role("heading", name="Found faces").is_visible()
+        page.get_by_text("Take more time").click()
+        page.get_by_label("Why, as the person").fill("Many pictures to look at.")
+        page.get_by_role("button", name="Take the longer term").click()
+        page.get_by_text("Refuse", exact=True).click()
+        page.get_by_label("Why, in words").fill("You are in none.")
+        page.get_by_role("button", name="Refuse the request").click()
+        assert page.get_by_role("heading", name="Refused").is_visible()
+        assert page.goto(url + "/photograph.jpg").status == 404
+        person = public.new_page()
+        person.goto(running.url + "/rights/status")
+        person.get_by_label("Tracking code").fill(code)
+        person.get_by_role("button", name="Show my request").click()
+        person.get_by_text("You are in none.").wait_for()
+        assert person.get_by_text("Many pictures to look at.").is_visible()
+
+
+def test_an_order_is_drafted_simulated_applied_and_lifted(served, owner, browser, tmp_path):
+    running, _ = served
+    paper = tmp_path / "order.pdf"
+    paper.write_bytes(b"an order")
+    with browser.new_context(storage_state=owner) as context:
+        page = context.new_page()
+        page.goto(running.url + "/orders")
+        check(page)
+        page.get_by_role("link", name="Draft an order").click()
+        page.get_by_label("Authority").fill("Privacy Commissioner of Canada")
+        page.get_by_label("The day on the document").fill("2021-02-02")
+        page.get_by_label("The document", exact=False).and_(page.locator("[type=file]")).set_input_files(paper)
+        page.get_by_role("checkbox", name="Stop offering").check()
+        page.get_by_role("button", name="Record the draft").click()
+        page.get_by_role("alert").get_by_text("names nothing that it is for").wait_for()
+        assert page.get_by_role("checkbox", name="Stop offering").is_checked()
+        check(page)
+        page.get_by_label("Places").fill("CA")
+        page.get_by_label("The document", exact=False).and_(page.locator("[type=file]")).set_input_files(paper)
+        page.get_by_role("button", name="Record the draft").click()
+        page.get_by_text("The draft is recorded").wait_for()
+        url = page.url
+        page.get_by_role("button", name="Simulate").click()
+        page.get_by_role("heading", name="What applying it changes").wait_for()
+        assert page.get_by_role("row", name="Album").is_visible()
+        check(page)
+        page.evaluate("document.querySelector('[name=seen]').value = 'something else'")
+        page.get_by_role("button", name="Apply exactly this").click()
+        page.get_by_role("alert").get_by_text("nothing was done").wait_for()
+        page.get_by_role("button", name="Apply exactly this").click()
+        page.get_by_text("Exactly what was simulated").wait_for()
+        check(page)
+        page.goto(url)
+        page.get_by_label("What was decided").select_option("lift")
+        page.get_by_label("The signed decision").set_input_files(paper)
+        page.get_by_role("button", name="Record the decision").click()
+        page.get_by_text("The decision is recorded").wait_for()
+        page.locator("#standing .badge", has_text="lifted").wait_for()
+        page.get_by_role("link", name="The receipt").click()
+        page.get_by_role("button", name="Verify").click()
+        page.get_by_text("The receipt holds.").wait_for()
+
+
+def test_an_erasure_is_counted_first(served, owner, browser):
+    running, _ = served
+    with browser.new_context(storage_state=owner) as context:
+        page = context.new_page()
+        page.goto(running.url + "/erase")
+        check(page)
+        page.get_by_label("Its name, code or id").fill("Nowhere")
+        page.get_by_role("button", name="See what would go").click()
+        page.get_by_role("alert").wait_for()
+        page.get_by_label("Its name, code or id").fill("Album")
+        page.get_by_role("button", name="See what would go").click()
+        page.get_by_role("heading", name="What would go").wait_for()
+        assert int(page.locator(".tally dd").nth(1).inner_text()) > 3
+        check(page)
+        page.get_by_label("Yes, erase the source Album").check()
+        page.get_by_role("button", name="Erase it for good").click()
+        page.get_by_role("heading", name="Erased", exact=True).wait_for()
+        check(page)
+        page.get_by_role("link", name="The receipt").click()
+        page.get_by_role("heading", name="What was erased").wait_for()
+
+
+def test_nobody_answers_without_the_right(served, browser):
+    running, _ = served
+    with browser.new_context() as context:
+        page = context.new_page()
+        for path in ("/requests", "/orders", "/orders/new", "/receipts", "/erase"):
+            page.goto(running.url + path)
+            assert "/sign-in" in page.url
+        for path in ("/orders/new", "/erase", "/receipts/check"):
+            answer = context.request.post(running.url + path, headers={"sec-fetch-site": "same-origin"})
+            assert answer.status == 401

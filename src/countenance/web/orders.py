@@ -1,0 +1,176 @@
+"""Orders: drafted with their document, simulated, applied as they were simulated, stayed, resumed, lifted."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from typing import Any, Final
+
+import structlog
+from starlette.responses import Response
+from starlette.routing import Route
+
+from countenance.app.identity import Right
+from countenance.errors import CountenanceError, WrongUse
+from countenance.http.problems import headers_of, status_of
+from countenance.pipeline.documents import MAX_DOCUMENT_BYTES
+from countenance.pipeline.order_plan import TOTALS, Plan
+from countenance.pipeline.orders import Applied
+from countenance.types import ClientClass
+from countenance.web.ask import Ask, page
+
+PATIENCE_S: Final = 5.0  # after which the page says how far it is, while the order goes on
+_DEMANDS: Final = ("stop_collecting", "stop_offering", "delete", "delete_unknown", "end_contracts")
+_PASSES: Final = frozenset({"searches_under_way", "policy_version"})  # of a plan, what another moment makes another
+_running: set[asyncio.Task[Applied]] = set()  # asyncio itself holds no strong reference
+
+
+@page(Right.ORDERS)
+async def listed(ask: Ask) -> Response:
+    """Every order, the newest first."""
+    return ask.page("orders.html.jinja", orders=(await ask.call(_all, ask))[::-1])
+
+
+@page(Right.ORDERS)
+async def form(ask: Ask) -> Response:
+    """The form of a draft."""
+    return await _form(ask)
+
+
+@page(Right.ORDERS, max_files=1)
+async def draft(ask: Ask) -> Response:
+    """It is recorded with its document, and stops nothing yet."""
+    try:
+        document = await ask.file("document", max_bytes=MAX_DOCUMENT_BYTES)
+        if not document:
+            raise WrongUse(ask.text("the document is missing"), ask.text("choose the order itself, as it was signed"))
+        order = await ask.call(
+            ask.home.orders.draft, document=document, authority=ask.field("authority") or "",
+            dated=ask.field("dated") or "", until=ask.field("until"),
+            jurisdictions=[ask.field("jurisdictions") or ""] if ask.field("jurisdictions") else [],
+            sources=_chosen(ask, "source"), clients=_chosen(ask, "client"), client_classes=_chosen(ask, "client_class"),
+            **{name: ask.field(name) is not None for name in _DEMANDS},
+        )  # fmt: skip
+    except CountenanceError as error:
+        return await _form(ask, error)
+    return ask.go(f"/orders/{order.uid}", ask.text("The draft is recorded. It stops nothing until it is applied."))
+
+
+@page(Right.ORDERS)
+async def show(ask: Ask) -> Response:
+    """One order."""
+    return await _shown(ask)
+
+
+@page(Right.ORDERS)
+async def simulate(ask: Ask) -> Response:
+    """What applying it would change now; nothing is changed."""
+    try:
+        plan = await ask.call(ask.home.orders.simulate, _id(ask))
+    except CountenanceError as error:
+        return await _shown(ask, error)
+    return await _shown(ask, plan=plan)
+
+
+@page(Right.ORDERS)
+async def apply(ask: Ask) -> Response:
+    """It is applied, if it still changes what was shown; else what it would change now is shown instead."""
+    orders = ask.home.orders
+    try:
+        plan = await ask.call(orders.simulate, _id(ask))
+        if ask.field("seen") != seen(plan):
+            changed = WrongUse(
+                ask.text("what it would change is not what you were shown, so nothing was done"),
+                ask.text("look at the new counts, and apply it again"),
+            )
+            return await _shown(ask, changed, plan=plan)
+        task = asyncio.create_task(ask.call(orders.apply, _id(ask), simulated=plan))
+        _running.add(task)
+        task.add_done_callback(_ended)
+        done, _ = await asyncio.wait({task}, timeout=PATIENCE_S)
+        if not done:
+            return ask.go(f"/orders/{_id(ask)}", ask.text("It is in force, and being carried out."))
+        return await _shown(ask, applied=task.result())
+    except CountenanceError as error:
+        return await _shown(ask, error)
+
+
+@page(Right.ORDERS, max_files=1)
+async def ruled(ask: Ask) -> Response:
+    """A decision stays it, ends the stay, or lifts it."""
+    acts = {"stay": ask.home.orders.stay, "resume": ask.home.orders.resume, "lift": ask.home.orders.lift}
+    try:
+        act = acts.get(ask.field("what") or "")
+        document = await ask.file("document", max_bytes=MAX_DOCUMENT_BYTES)
+        if act is None or not document:
+            raise WrongUse(
+                ask.text("nothing was done: the decision or its document is missing"), ask.text("choose both")
+            )
+        await ask.call(act, _id(ask), document)
+    except CountenanceError as error:
+        return await _shown(ask, error)
+    return ask.go(f"/orders/{_id(ask)}", ask.text("The decision is recorded, and holds from now on."))
+
+
+def seen(plan: Plan) -> str:
+    """What somebody was shown of a plan, in a word that a form can carry."""
+    counts = {name: value for name, value in plan.as_dict().items() if name not in _PASSES}
+    return hashlib.sha256(json.dumps(counts, sort_keys=True).encode()).hexdigest()
+
+
+def _ended(task: asyncio.Task[Applied]) -> None:
+    _running.discard(task)
+    error = None if task.cancelled() else task.exception()
+    if error is not None:  # the order's page says that it is unfinished; the next ingest or apply goes on
+        structlog.get_logger().error("order.unfinished", error=type(error).__name__)
+
+
+def _all(ask: Ask) -> list[dict[str, Any]]:
+    desk = ask.home.orders
+    return [desk.describe(order) for order in desk.all()]
+
+
+def _chosen(ask: Ask, name: str) -> list[str]:
+    return [each for each in ask.form.getlist(name) if isinstance(each, str) and each]
+
+
+def _id(ask: Ask) -> str:
+    return str(ask.request.path_params["id"])
+
+
+async def _form(ask: Ask, error: CountenanceError | None = None) -> Response:
+    given = {
+        **{name: ask.field(name) or "" for name in (*_DEMANDS, "jurisdictions", "authority", "dated", "until")},
+        **{name: _chosen(ask, name) for name in ("source", "client", "client_class")},
+    }
+    sources = [source.name for source in await ask.call(ask.home.sources)]
+    clients = [client.name for client in await ask.call(ask.home.parts.stores.records.clients.all)]
+    return ask.page(
+        "order_new.html.jinja", status=200 if error is None else int(status_of(error)), given=given, error=error,
+        sources=sources, clients=clients, classes=[str(each) for each in ClientClass],
+    )  # fmt: skip
+
+
+async def _shown(
+    ask: Ask, error: CountenanceError | None = None, *, plan: Plan | None = None, applied: Applied | None = None
+) -> Response:
+    desk = ask.home.orders
+    order = await ask.call(lambda: desk.describe(desk.get(_id(ask))))
+    receipt = await ask.call(ask.home.parts.stores.records.receipts.of, _id(ask))
+    return ask.page(
+        "order.html.jinja", status=200 if error is None else int(status_of(error)),
+        headers=None if error is None else headers_of(error), order=order, plan=plan, applied=applied, error=error,
+        receipt=receipt, totals=TOTALS, seen="" if plan is None else seen(plan), url=f"/orders/{_id(ask)}",
+    )  # fmt: skip
+
+
+routes = [
+    Route("/orders", listed, methods=["GET"]),
+    Route("/orders/new", form, methods=["GET"]),
+    Route("/orders/new", draft, methods=["POST"]),
+    Route("/orders/{id:uuid}", show, methods=["GET"]),
+    Route("/orders/{id:uuid}/simulate", simulate, methods=["POST"]),
+    Route("/orders/{id:uuid}/apply", apply, methods=["POST"]),
+    Route("/orders/{id:uuid}/decision", ruled, methods=["POST"]),
+]
