@@ -84,15 +84,19 @@ def order(stage: Stage) -> None:
 
 
 def receipt(stage: Stage) -> None:
-    """The receipt of an erasure, checked in the page."""
+    """The receipt of an erasure, checked in the page. It empties the demo's home, so it comes last."""
     page = stage.page
-    stage.go("/erase")
-    page.locator("[name=scope]").select_option("jurisdiction")
-    page.get_by_label("Its name, code or id").fill("JP")
-    page.get_by_role("button", name="See what would go").click()
-    page.get_by_label("Yes, erase").check()
-    page.get_by_role("button", name="Erase it for good").click()
-    page.get_by_role("link", name="The receipt").click()
+    stage.go("/receipts")
+    if not page.locator(".lines a").count():
+        stage.go("/erase")
+        page.locator("[name=scope]").select_option("jurisdiction")
+        page.get_by_label("Its name, code or id").fill("CA-ON")
+        page.get_by_role("button", name="See what would go").click()
+        page.get_by_label("Yes, erase").check()
+        page.get_by_role("button", name="Erase it for good").click()
+        page.get_by_role("heading", name="Erased", exact=True).wait_for()
+        stage.go("/receipts")
+    page.locator(".lines a").first.click()
     page.get_by_role("button", name="Verify").click()
     page.get_by_text("The receipt holds.").wait_for()
 
