@@ -37,7 +37,7 @@ format: $(VENV)/made-dev
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format --quiet .
 
-# What the main acts cost, into docs/benchmarks.json and its page: make bench [PARTS="program ingest others search homes erase"] [SCRATCH=DIR]
+# What the main acts cost, into docs/benchmarks.json and its page: make bench [PARTS="program ingest others search homes erase service"] [SCRATCH=DIR]
 bench: $(VENV)/made-run
 	@PYTHONPATH=tools $(BIN)/python -m bench $(PARTS) $(if $(SCRATCH),--scratch "$(SCRATCH)")
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import ssl
 import time
 import urllib.error
@@ -15,7 +16,7 @@ import trustme
 
 from countenance.app.home import open_home
 from countenance.errors import WrongUse
-from countenance.service.server import Address, checked
+from countenance.service.server import Address, checked, listen
 from countenance.testing.served import serving
 from countenance.types import HomeKind
 
@@ -154,3 +155,10 @@ def test_another_link_for_a_service_that_runs(home):
         assert opener.open(link, timeout=30).status == 303
         with pytest.raises(urllib.error.HTTPError, match="401"):
             opener.open(link, timeout=30)
+
+
+def test_answers_are_sent_without_delay():
+    """asyncio sets TCP_NODELAY only on a socket that names TCP; without it an answer takes 40 ms more."""
+    pytest_socket.enable_socket()
+    with listen(Address(port=0)) as listening:
+        assert listening.proto == socket.IPPROTO_TCP

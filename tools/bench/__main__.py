@@ -18,7 +18,7 @@ from bench import machine
 from bench.page import JSON, render
 
 # Each a module with `measure`, in the order of the page.
-PARTS = ("program", "ingest", "others", "search", "homes", "erase")
+PARTS = ("program", "ingest", "others", "search", "homes", "erase", "service")
 
 
 def main() -> None:

@@ -16,10 +16,10 @@ PLOT = ROOT / "docs" / "images" / "growth.svg"
 HEAD = """# Benchmarks
 
 `make bench` measures, writes `docs/benchmarks.json`, and renders this page and its plots from it; a test compares.
-`make bench PARTS="homes"` measures one part (`program`, `ingest`, `others`, `search`, `homes`, `erase`) and leaves the
-rest as it was: each says which commit it is of, when it ran and how busy the machine was. Ratios are of one run on one
-machine; absolute times are that machine's. Nothing here is a test: a timed test fails on a busy day. `others` is
-measured where `COUNTENANCE_BENCH_FACE_RECOGNITION` names a Python that has `face_recognition`.
+`make bench PARTS="homes"` measures one part (`program`, `ingest`, `others`, `search`, `homes`, `erase`, `service`) and
+leaves the rest as it was: each says which commit it is of, when it ran and how busy the machine was. Ratios are of one
+run on one machine; absolute times are that machine's. Nothing here is a test: a timed test fails on a busy day. What
+`others` does is measured where `COUNTENANCE_BENCH_FACE_RECOGNITION` names a Python that has `face_recognition`.
 """
 
 
@@ -48,7 +48,7 @@ def page(figures: dict[str, Any]) -> str:
     """The text of docs/benchmarks.md."""
     parts: dict[str, Callable[[dict[str, Any]], str]] = {
         "program": _program, "ingest": _ingest, "others": _others, "search": _search, "homes": _homes,
-        "erase": _erase,
+        "erase": _erase, "service": _service,
     }  # fmt: skip
     return "\n".join([HEAD, *(write(figures[name]) for name, write in parts.items() if name in figures), ELSEWHERE])
 
@@ -276,6 +276,35 @@ def _erase(part: dict[str, Any]) -> str:
         ),
         _table(("what (where)", "found"), sorted(scan["controls_found"].items())),
         *_restored(part.get("restored")),
+    ])  # fmt: skip
+
+
+def _service(part: dict[str, Any]) -> str:
+    face, picture, many, memory = part["by_face_ms"], part["by_picture_ms"], part["many"], part["memory"]
+    rows = [
+        ("search by a face, the library", f"{face['library']:.1f} ms", ""),
+        ("the same by /v1", f"{face['service']:.1f} ms", ""),
+        ("more by /v1", f"{face['more']:.1f} ms", "3 ms"),
+        ("CPU of one by a face: the library, the service",
+         f"{part['by_face_cpu_ms']['library']:.1f} ms, {part['by_face_cpu_ms']['service']:.1f} ms", ""),
+        ("search by a picture, the library", f"{picture['library']:.1f} ms", ""),
+        ("the same by /v1", f"{picture['service']:.1f} ms", ""),
+        ("more than deciding, decoding, detecting and embedding", f"{picture['more']:.1f} ms", "10 ms"),
+        (f"errors of {many['searches']:,} searches, {many['at_once']} at once for {many['seconds']:.0f} s",
+         str(many["errors"]), "0"),
+        ("CPU of the service for one of these", f"{many['cpu_ms_a_search']:.0f} ms", ""),
+        ("cores that it kept busy", f"{many['cores_used']:.2f}", ""),
+        (f"memory grown over {memory['searches']:,} searches, after the first tenth",
+         f"{memory['grown_bytes'] / 2**20:.1f} MiB of {memory['late_bytes'] / 2**20:.0f}", "none"),
+    ]  # fmt: skip
+    return "\n".join([
+        "## The service\n",
+        _prose(
+            f"An organisation's home of {part['faces']:,} faces, by `/v1` and by the library in turns; medians of wall",
+            "times where nothing else is said.",
+        ),
+        _run(part["run"]),
+        _table(("what", "measured", "to be reached"), rows),
     ])  # fmt: skip
 
 

@@ -91,7 +91,9 @@ def listen(address: Address) -> socket.socket:
     """A socket that listens there. Raises: StorageFailed: the port is taken; WrongUse: no such address here."""
     host = "127.0.0.1" if address.host == "localhost" else address.host
     family = socket.AF_INET6 if _ip(host).version == 6 else socket.AF_INET
-    found = socket.socket(family, socket.SOCK_STREAM)
+    # By its name: asyncio sends without delay (TCP_NODELAY) only where a socket says that it is TCP. Else each answer
+    # waits 40 ms for the client to acknowledge its headers.
+    found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((host, address.port))
