@@ -11,11 +11,24 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from countenance.http import asker
 from countenance.http.context import service_of
-from countenance.web import erase, guest, guests, log, orders, receipts, requests, rights, sign_in, sources, status
+from countenance.web import (
+    erase,
+    guest,
+    guests,
+    log,
+    orders,
+    people,
+    receipts,
+    requests,
+    rights,
+    sign_in,
+    sources,
+    status,
+)
 from countenance.web.ask import Ask
 from countenance.web.render import static_file
 
-PAGES = (sign_in, sources, log, status, guests, guest, rights, requests, orders, receipts, erase)
+PAGES = (sign_in, people, sources, log, status, guests, guest, rights, requests, orders, receipts, erase)
 
 
 async def static(request: Request) -> Response:

@@ -1,0 +1,92 @@
+"""People: suggested, decided, named, parted, merged and taken back, in a browser."""
+
+from importlib import resources
+
+import pytest
+
+from countenance.app.home import open_home
+from countenance.testing.served import WIDTHS, axe_violations, serving
+
+pytestmark = pytest.mark.program
+DATA = resources.files("countenance.app") / "demo_data"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    root = tmp_path_factory.mktemp("people")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COUNTENANCE_KEYFILE", str(root / "key"))
+        with open_home(root / "home") as home:
+            home.add_source("event", None, basis="household", jurisdiction="CA-ON")
+            for name in ("grace-hopper.jpg", "aksel-andersson.jpg", "expedition-1897.jpg"):
+                data = (DATA / name).read_bytes()
+                for number in range(2):
+                    home.uploads.put("event", f"{number}-{name}", data + bytes(number))
+            home.ingest("event")
+        with serving(root / "home", root / "key") as found:
+            yield found
+
+
+@pytest.fixture(scope="module")
+def owner(served, browser):
+    with browser.new_context() as context:
+        context.new_page().goto(served.link)
+        yield context.storage_state()
+
+
+@pytest.fixture
+def page(owner, browser):
+    with browser.new_context(storage_state=owner) as context:
+        yield context.new_page()
+
+
+def test_groups_are_decided_named_parted_merged_and_taken_back(served, page):
+    page.goto(served.url + "/people")
+    page.get_by_text("Nobody is grouped yet.").wait_for()
+    page.get_by_role("link", name="Suggest groups").click()
+    group = page.locator("form.group").first
+    group.get_by_label("Name, if you like").fill("Grace")
+    group.get_by_role("button", name="Yes, one person").press("Enter")
+    page.get_by_text("They are one person now.").wait_for()
+    page.goto(served.url + "/people")
+    page.get_by_role("link", name="Grace").click()
+    page.get_by_label("Name").fill("G. H.")
+    page.get_by_role("button", name="Name").click()
+    page.get_by_role("heading", name="G. H.").wait_for()
+    page.locator(".pick input").first.focus()
+    page.keyboard.press("Space")
+    page.get_by_role("button", name="Another person: part them").click()
+    page.get_by_text("These faces are another person now.").wait_for()
+    page.get_by_label("The same person as").select_option(label="G. H. (1)")
+    page.get_by_role("button", name="Merge them").click()
+    page.get_by_text("Two persons are one now.").wait_for()
+    assert page.locator(".pick li").count() == 2
+    page.goto(served.url + "/people")
+    page.get_by_role("button", name="Undo the newest decision").click()
+    page.get_by_text("The newest decision is taken back.").wait_for()
+    page.get_by_role("heading", name="2 people").wait_for()
+
+
+def test_keys_choose_many_faces(served, page):
+    page.goto(served.url + "/people")
+    page.locator("a.person").first.click()
+    boxes = page.locator(".pick input")
+    boxes.first.focus()
+    page.keyboard.press("Control+a")
+    assert page.locator(".pick input:checked").count() == boxes.count()
+    page.keyboard.press("Escape")
+    assert page.locator(".pick input:checked").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_people_pages_are_for_everybody(served, owner, browser, width, scheme):
+    with browser.new_context(storage_state=owner, color_scheme=scheme,
+                             viewport={"width": width, "height": 900}) as context:  # fmt: skip
+        page = context.new_page()
+        page.goto(served.url + "/people")
+        person = page.locator("a.person").first.get_attribute("href")
+        for path in ("/people", "/people/suggested", person):
+            page.goto(served.url + path)
+            assert axe_violations(page) == []
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
