@@ -8,7 +8,9 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 
 from countenance.app import answers
+from countenance.app.backup import back_up
 from countenance.app.home import open_home
+from countenance.app.restore import restore
 from countenance.service.app import Serving, application
 from countenance.testing import toy
 from countenance.testing.disk_home import toy_eyes
@@ -205,3 +207,18 @@ def test_who_asks_too_often_waits(home, anybody):
     found = anybody.post("/rights/status", tracking="7KQM2-F9XAB-7KQM2-F9XAB")
     assert found.status_code == 429
     assert int(found.headers["retry-after"]) > 0
+
+
+def test_an_answer_that_came_back_with_a_backup_goes_where_it_was_withdrawn_since(home, anybody, tmp_path):
+    code = anybody.ask("access")
+    anybody.post("/rights/proof", TWO, tracking=code)
+    home.requests.decide(home.requests.listed()[0]["request"], grant=True, to_fetch=True)
+    [waiting] = (home.path / "answers").iterdir()
+    assert waiting.stat().st_mode & 0o077 == 0
+    back_up(home, tmp_path / "backup")
+    anybody.post("/rights/withdraw", tracking=code, sure="yes")
+    restore(tmp_path / "backup", tmp_path / "again", log=home.path / "log.db")
+    assert list((tmp_path / "again" / "answers").iterdir()) != []
+    with open_home(tmp_path / "again") as again:
+        again.requests.listed()
+    assert list((tmp_path / "again" / "answers").iterdir()) == []
