@@ -112,7 +112,53 @@ def _again(photograph: Path) -> dict[str, Any]:
     return {"name": "now.jpg", "mimeType": "image/jpeg", "buffer": out.getvalue()}
 
 
+def search(stage: Stage) -> None:
+    """Where a picture is brought."""
+    stage.go("/")
+
+
+def faces(stage: Stage) -> None:
+    """One of several faces is to be chosen."""
+    stage.go("/")
+    stage.page.set_input_files("#file-picture", _named(stage, "Expedition"))
+    stage.page.get_by_role("button", name="Find the faces").click()
+    stage.page.get_by_role("heading", name="Which face?").wait_for()
+
+
+def leads(stage: Stage) -> None:
+    """The leads of a search."""
+    stage.go("/")
+    stage.page.set_input_files("#file-picture", stage.album.probe)
+    stage.page.get_by_role("button", name="Find the faces").click()
+    stage.page.wait_for_url("**/searches/*")
+
+
+def compare(stage: Stage) -> None:
+    """Two faces over each other."""
+    stage.go("/compare")
+    stage.page.set_input_files("#file-a", stage.album.probe)
+    stage.page.set_input_files("#file-b", _named(stage, "mirrored"))
+    stage.page.get_by_role("button", name="Compare").click()
+    stage.page.wait_for_url("**/comparisons/*")
+
+
+def picture(stage: Stage) -> None:
+    """A picture, and what became of its faces."""
+    leads(stage)
+    stage.page.locator(".lead-cards .meta a").first.click()
+    stage.page.wait_for_url("**/pictures/*")
+
+
+def _named(stage: Stage, part: str) -> Path:
+    return next(path for path in stage.album.pictures if part in path.name)
+
+
 PAGES: dict[str, Callable[[Stage], None]] = {
+    "search": search,
+    "faces": faces,
+    "leads": leads,
+    "compare": compare,
+    "picture": picture,
     "rights": rights,
     "rights-status": rights_status,
     "request": request,

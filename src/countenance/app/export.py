@@ -36,29 +36,8 @@ def export_search(
 
     A crash leaves some of the files; running it again replaces them. Raises StorageFailed.
     """
-    faces = (shown for lead in result.leads for shown in (lead.face_id, *(d.face_id for d in lead.duplicates)))
-    crops = {face_id: home.crop(face_id) for face_id in faces}
-    cards = tuple(
-        CardView(
-            lead,
-            crops[lead.face_id],
-            preview_of(home, lead),
-            tuple(CopyView(copy, crops[copy.face_id]) for copy in lead.duplicates),
-        )
-        for lead in result.leads
-    )
-    view = SearchView(
-        result=result,
-        probe_name=probe_name,
-        probe=looked.preview or b"",
-        probe_width=looked.width,
-        probe_height=looked.height,
-        probe_face=looked.faces[result.face.index].thumbnail,
-        cards=cards,
-        made_at=home.parts.stores.clock(),
-        ingest=ingest,
-        next_steps=tuple(next_steps),
-        remark=remark,
+    view, crops = search_view(
+        home, result, looked, probe_name=probe_name, ingest=ingest, next_steps=next_steps, remark=remark
     )
     try:
         (folder / "crops").mkdir(parents=True, exist_ok=True)
@@ -70,6 +49,43 @@ def export_search(
     except OSError as error:
         raise StorageFailed(f"{folder} can't be written: {error.strerror}", "name another folder") from error
     return folder / page
+
+
+def search_view(
+    home: Home,
+    result: SearchResult,
+    looked: Looked,
+    *,
+    probe_name: str,
+    ingest: IngestView | None = None,
+    next_steps: Sequence[NextStep] = (),
+    remark: str = "",
+) -> tuple[SearchView, dict[str, bytes]]:
+    """The page of a search, and the crop of each face on it. Raises NotFound: a face is gone."""
+    faces = (shown for lead in result.leads for shown in (lead.face_id, *(d.face_id for d in lead.duplicates)))
+    crops = {face_id: home.crop(face_id) for face_id in faces}
+    cards = tuple(
+        CardView(
+            lead,
+            crops[lead.face_id],
+            preview_of(home, lead),
+            tuple(CopyView(copy, crops[copy.face_id]) for copy in lead.duplicates),
+        )
+        for lead in result.leads
+    )
+    return SearchView(
+        result=result,
+        probe_name=probe_name,
+        probe=looked.preview or b"",
+        probe_width=looked.width,
+        probe_height=looked.height,
+        probe_face=looked.faces[result.face.index].thumbnail,
+        cards=cards,
+        made_at=home.parts.stores.clock(),
+        ingest=ingest,
+        next_steps=tuple(next_steps),
+        remark=remark,
+    ), crops
 
 
 def preview_of(home: Home, lead: Lead) -> bytes | None:

@@ -33,6 +33,7 @@ from countenance.app.pictures import PictureDesk
 from countenance.app.receipts import HomeReceipts
 from countenance.app.repeats import Repeats
 from countenance.app.requests import Requests, finish_decisions
+from countenance.app.searches import SearchDesk
 from countenance.app.settings import Settings, worker_count
 from countenance.app.sign_in import SignIn
 from countenance.app.uploads import Uploads
@@ -129,6 +130,11 @@ class Home:
         return Guests(self)
 
     @cached_property
+    def searches(self) -> SearchDesk:
+        """Searching by pages, step by step (docs/pages.md)."""
+        return SearchDesk(self)
+
+    @cached_property
     def requests(self) -> Requests:
         """What pictured people ask for (docs/requests.md)."""
         return Requests(self)
@@ -148,6 +154,9 @@ class Home:
 
     def close(self) -> None:
         """Databases are closed and child processes gone."""
+        if "searches" in self.__dict__:
+            self.searches.close()
+            del self.__dict__["searches"]
         if "jobs" in self.__dict__:
             self.jobs.close()
             del self.__dict__["jobs"]

@@ -12,15 +12,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from countenance.http import asker
 from countenance.http.context import service_of
 from countenance.web import (
+    compare,
     erase,
     guest,
     guests,
     log,
     orders,
     people,
+    picture,
     receipts,
     requests,
     rights,
+    search,
     sign_in,
     sources,
     status,
@@ -28,7 +31,10 @@ from countenance.web import (
 from countenance.web.ask import Ask
 from countenance.web.render import static_file
 
-PAGES = (sign_in, people, sources, log, status, guests, guest, rights, requests, orders, receipts, erase)
+PAGES = (
+    search, compare, picture, people, sign_in, sources, log, status, guests, guest, rights, requests, orders,
+    receipts, erase,
+)  # fmt: skip
 
 
 async def static(request: Request) -> Response:

@@ -26,14 +26,14 @@ def render(template: str, language: str, values: Mapping[str, Any]) -> str:
 @cache
 def environment(language: str) -> Any:
     """Jinja for one language: what every template may use."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
     def finalize(value: object) -> object:
         return words.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
     made = Environment(
-        loader=PackageLoader("countenance.web", "templates"),
+        loader=ChoiceLoader([PackageLoader(f"countenance.{room}", "templates") for room in ("web", "app")]),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=finalize,

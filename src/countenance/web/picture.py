@@ -1,0 +1,51 @@
+"""One picture of the home: what it shows, what became of each face, by which right it is here, and its way out."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from countenance.app.identity import Right
+from countenance.web.ask import Ask, page
+from countenance.web.search import jpeg
+
+
+@page(Right.SEARCH)
+async def picture(ask: Ask) -> Response:
+    """The page."""
+    details = await ask.call(ask.home.pictures.details, _id(ask))
+    return ask.page("picture.html.jinja", details=details)
+
+
+@page(Right.SEARCH)
+async def image(ask: Ask) -> Response:
+    """The picture; whoever asked to be left alone is blurred in it."""
+    return jpeg(await ask.call(ask.home.pictures.image, _id(ask)))
+
+
+@page(Right.ERASE)
+async def before_erasing(ask: Ask) -> Response:
+    """What would go."""
+    details = await ask.call(ask.home.pictures.details, _id(ask))
+    report = await ask.call(ask.home.erase, picture=details.picture_id, dry_run=True)
+    return ask.page("picture_erase.html.jinja", details=details, report=report)
+
+
+@page(Right.ERASE)
+async def erase(ask: Ask) -> Response:
+    """It is gone."""
+    details = await ask.call(ask.home.pictures.details, _id(ask))
+    await ask.call(ask.home.erase, picture=details.picture_id)
+    return ask.go("/", ask.text("The picture is erased from this home. Its receipt is under Receipts."))
+
+
+def _id(ask: Ask) -> str:
+    return str(ask.request.path_params["picture"])
+
+
+routes = [
+    Route("/pictures/{picture:uuid}", picture, methods=["GET"]),
+    Route("/pictures/{picture:uuid}/image", image, methods=["GET"]),
+    Route("/pictures/{picture:uuid}/erase", before_erasing, methods=["GET"]),
+    Route("/pictures/{picture:uuid}/erase", erase, methods=["POST"]),
+]
