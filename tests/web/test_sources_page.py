@@ -99,7 +99,7 @@ def test_the_pages_are_for_everybody(served, owner, browser, width, scheme):
     with browser.new_context(storage_state=owner, color_scheme=scheme,
                              viewport={"width": width, "height": 900}) as context:  # fmt: skip
         page = context.new_page()
-        for path in ("/sources", "/sources/album"):
+        for path in ("/sources", "/sources/album", "/sources/party"):
             page.goto(served.url + path)
             assert axe_violations(page) == []
             assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -11,6 +11,7 @@ from starlette.routing import Route
 from countenance.app.identity import Right
 from countenance.errors import PolicyDenied, WrongUse
 from countenance.web.ask import Ask, page
+from countenance.web.search import jpeg
 
 COVERS: Final = 4  # faces of a person in the list
 A_PAGE: Final = 60  # persons
@@ -73,6 +74,12 @@ async def show(ask: Ask) -> Response:
 
 
 @page(Right.PEOPLE)
+async def crop(ask: Ask) -> Response:
+    """The thumbnail of a face that may be shown now."""
+    return jpeg(await ask.call(ask.home.crop, str(ask.request.path_params["face"])))
+
+
+@page(Right.PEOPLE)
 async def decide(ask: Ask) -> Response:
     """A decision of whoever is signed in, as the button says."""
     act, uid = ask.field("act") or "", ask.field("person") or ""
@@ -127,5 +134,6 @@ routes = [
     Route("/people", listed, methods=["GET"]),
     Route("/people", decide, methods=["POST"]),
     Route("/people/suggested", suggested, methods=["GET"]),
+    Route("/people/faces/{face:uuid}", crop, methods=["GET"]),
     Route("/people/{person}", show, methods=["GET"]),
 ]

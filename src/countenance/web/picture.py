@@ -6,8 +6,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from countenance.app.identity import Right
+from countenance.app.pictures import PREVIEW_PX
 from countenance.web.ask import Ask, page
 from countenance.web.search import jpeg
+
+SMALL_PX = 320  # longest side where many are shown at once
 
 
 @page(Right.SEARCH)
@@ -19,8 +22,9 @@ async def picture(ask: Ask) -> Response:
 
 @page(Right.SEARCH)
 async def image(ask: Ask) -> Response:
-    """The picture; whoever asked to be left alone is blurred in it."""
-    return jpeg(await ask.call(ask.home.pictures.image, _id(ask)))
+    """The picture, or with `?small` a small one of it; whoever asked to be left alone is blurred in it."""
+    longest = SMALL_PX if "small" in ask.request.query_params else PREVIEW_PX
+    return jpeg(await ask.call(ask.home.pictures.image, _id(ask), longest=longest))
 
 
 @page(Right.ERASE)
@@ -35,8 +39,9 @@ async def before_erasing(ask: Ask) -> Response:
 async def erase(ask: Ask) -> Response:
     """It is gone."""
     details = await ask.call(ask.home.pictures.details, _id(ask))
-    await ask.call(ask.home.erase, picture=details.picture_id)
-    return ask.go("/", ask.text("The picture is erased from this home. Its receipt is under Receipts."))
+    report = await ask.call(ask.home.erase, picture=details.picture_id)
+    where = f"/receipts/{report.receipt}" if report.receipt and ask.who.may(Right.OVERSEE) else "/"
+    return ask.go(where, ask.text("The picture is erased from this home."))
 
 
 def _id(ask: Ask) -> str:

@@ -108,9 +108,9 @@ def serve(path, keyfile):
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # and no longer: its toy eyes would be those of every later test
 def places(tmp_path_factory, boto):
-    """Opens a served home of either kind, once."""
+    """Opens a served home of either kind, once a module."""
     opened, running = {}, []
     with toy_eyes(), pytest.MonkeyPatch.context() as patch:
 
