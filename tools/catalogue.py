@@ -1,0 +1,72 @@
+"""Gathers every text of the pages into src/countenance/web/catalogue/countenance.pot, for translators (GNU gettext).
+
+python tools/catalogue.py      # a test compares the file with what stands in templates and code
+
+To translate: `msginit -l fr`, fill in, and `msgfmt` into `catalogue/fr/LC_MESSAGES/countenance.mo`; it is found there.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from countenance.web.render import environment
+
+WEB = Path(__file__).resolve().parents[1] / "src" / "countenance" / "web"
+POT = WEB / "catalogue" / "countenance.pot"
+HEAD = """# Texts of Countenance's pages. Made by tools/catalogue.py.
+msgid ""
+msgstr ""
+"Content-Type: text/plain; charset=UTF-8\\n"
+"Content-Transfer-Encoding: 8bit\\n"
+"""
+
+
+def catalogue() -> str:
+    """The file's text: each message once, with where it stands, sorted."""
+    found: dict[tuple[str, ...], set[str]] = {}
+    for message, place in (*_of_templates(), *_of_code()):
+        found.setdefault(message, set()).add(place)
+    return HEAD + "".join(_entry(message, sorted(found[message])) for message in sorted(found))
+
+
+def _of_templates() -> Iterator[tuple[tuple[str, ...], str]]:
+    jinja = environment("en")
+    for path in sorted((WEB / "templates").glob("*.jinja")):
+        for _, _, message in jinja.extract_translations(path.read_text("utf-8")):
+            texts = message if isinstance(message, tuple) else (message,)
+            literal = tuple(text for text in texts if isinstance(text, str))
+            if literal:  # what a variable holds stands in the code
+                yield literal, path.name
+
+
+def _of_code() -> Iterator[tuple[tuple[str, ...], str]]:
+    """What is said by `.text("...")` and `_("...")`, as literals."""
+    for path in sorted(WEB.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and node.args and _says(node.func):
+                first = node.args[0]
+                if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                    yield (first.value,), path.name
+
+
+def _says(function: ast.expr) -> bool:
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    return name in {"text", "_", "gettext"}
+
+
+def _entry(message: tuple[str, ...], places: list[str]) -> str:
+    lines = [f"\n#: {' '.join(places)}", f"msgid {json.dumps(message[0], ensure_ascii=False)}"]
+    if len(message) > 1:
+        lines += [f"msgid_plural {json.dumps(message[1], ensure_ascii=False)}", 'msgstr[0] ""', 'msgstr[1] ""']
+    else:
+        lines.append('msgstr ""')
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    POT.parent.mkdir(exist_ok=True)
+    POT.write_text(catalogue(), "utf-8")
+    print(f"written: {POT.name}")
