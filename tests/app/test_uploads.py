@@ -227,6 +227,17 @@ def test_a_job_that_fails_says_why_and_one_whose_process_died_is_told_as_stopped
     assert home.jobs.get(job.id).state == "stopped"
 
 
+def test_a_job_that_meets_a_bug_says_where_and_not_about_whom(home, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("Jane Doe")
+
+    monkeypatch.setattr(type(home), "ingest", broken)
+    job = home.jobs.start("event")
+    error = list(home.jobs.follow(job.id, every_s=0.02))[-1].error
+    assert "RuntimeError in test_uploads.py" in error["message"]
+    assert "Jane" not in str(error)
+
+
 def test_closing_the_home_ends_what_runs_in_it(tmp_path, monkeypatch):
     monkeypatch.setenv("COUNTENANCE_KEYFILE", str(tmp_path / "key"))
     with open_home(tmp_path / "home") as home:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from countenance.errors import CountenanceError, HomeBusy, WrongUse
@@ -124,10 +126,8 @@ class Jobs:
             self._rows.move(uid, "stopped", done_at=self._clock())
         except CountenanceError as error:
             self._rows.move(uid, "failed", error=error.as_dict(), done_at=self._clock())
-        except Exception:
-            failed = {"kind": "error", "message": "a bug of ours ended it", "hint": "the service's log has more"}
-            self._rows.move(uid, "failed", error=failed, done_at=self._clock())
-            raise
+        except Exception as bug:  # noqa: BLE001 - nobody reads this thread's errors: the job itself says where it was
+            self._rows.move(uid, "failed", error=_told_bug(bug), done_at=self._clock())
         else:
             self._rows.move(uid, "done", progress=progress, done_at=self._clock())
         finally:
@@ -185,6 +185,13 @@ class Jobs:
             row.made_at.isoformat(timespec="seconds"),
             None if row.done_at is None else row.done_at.isoformat(timespec="seconds"),
         )  # fmt: skip
+
+
+def _told_bug(bug: Exception) -> dict[str, Any]:
+    """Which error, and the line it came from. Not its text: that may hold a name or a place."""
+    *_, last = traceback.extract_tb(bug.__traceback__)
+    where = f"{type(bug).__name__} in {Path(last.filename).name}, line {last.lineno}"
+    return {"kind": "error", "message": f"a bug of ours ended it: {where}", "hint": "please report it with this line"}
 
 
 class _Stopped(Exception):

@@ -143,7 +143,7 @@ def serve(home: Home, address: Address, *, workers: int = 1, started: Callable[[
                 Multiprocess(config, sockets=[listening]).run()
             else:
                 config = _config(address, application(home, serving))
-                server = _Telling(config, lambda: started(address.url(listening.getsockname()[1])))
+                server = _telling(config, lambda: started(address.url(listening.getsockname()[1])))
                 with suppress(KeyboardInterrupt):  # the wish to end, said again once it has ended
                     server.run(sockets=[listening])
                 if not server.started:
@@ -178,7 +178,7 @@ def _config(address: Address, app: object, *, factory: bool = False, workers: in
     return config
 
 
-def _Telling(config: uvicorn.Config, started: Callable[[], None]) -> uvicorn.Server:  # noqa: N802 - makes an instance of a class that needs a lazy import
+def _telling(config: uvicorn.Config, started: Callable[[], None]) -> uvicorn.Server:
     import uvicorn
 
     class Telling(uvicorn.Server):
