@@ -25,19 +25,6 @@ def served(tmp_path_factory):
             yield found
 
 
-@pytest.fixture(scope="module")
-def owner(served, browser):
-    with browser.new_context() as context:
-        context.new_page().goto(served.link)
-        yield context.storage_state()
-
-
-@pytest.fixture
-def page(owner, browser, request):
-    with browser.new_context(storage_state=owner, **getattr(request, "param", {})) as context:
-        yield context.new_page()
-
-
 def test_the_log_is_paged_and_each_entry_has_a_proof_that_holds(served, page, tmp_path):
     page.goto(served.url + "/log")
     page.get_by_role("link", name="Older").click()

@@ -27,19 +27,6 @@ def served(tmp_path_factory):
             yield found
 
 
-@pytest.fixture(scope="module")
-def owner(served, browser):
-    with browser.new_context() as context:
-        context.new_page().goto(served.link)
-        yield context.storage_state()
-
-
-@pytest.fixture
-def page(owner, browser):
-    with browser.new_context(storage_state=owner) as context:
-        yield context.new_page()
-
-
 def test_groups_are_decided_named_parted_merged_and_taken_back(served, page):
     page.goto(served.url + "/people")
     page.get_by_text("Nobody is grouped yet.").wait_for()

@@ -21,19 +21,6 @@ def served(tmp_path_factory):
             yield found
 
 
-@pytest.fixture(scope="module")
-def owner(served, browser):
-    with browser.new_context() as context:
-        context.new_page().goto(served.link)
-        yield context.storage_state()
-
-
-@pytest.fixture
-def page(owner, browser, request):
-    with browser.new_context(storage_state=owner, **getattr(request, "param", {})) as context:
-        yield context.new_page()
-
-
 def add(page, served, name, path=None):
     page.goto(served.url + "/sources")
     page.get_by_label("Name").fill(name)
