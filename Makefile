@@ -25,7 +25,7 @@ demo: $(VENV)/made-run
 	@$(BIN)/countenance demo $(if $(PICTURES),--pictures "$(PICTURES)")
 
 test: $(VENV)/made-dev lint
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 lint: $(VENV)/made-dev
 	@$(BIN)/ruff check --quiet .

@@ -1,11 +1,15 @@
 """Fixtures that several rooms share."""
 
+import signal
 from pathlib import Path
 
 import pytest
 from pytest_socket import disable_socket
 
 FACES = Path(__file__).resolve().parents[2] / "shared" / "faces"
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as nohup and a script's & leave it; children would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
