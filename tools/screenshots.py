@@ -149,6 +149,39 @@ def picture(stage: Stage) -> None:
     stage.page.wait_for_url("**/pictures/*")
 
 
+def people(stage: Stage) -> None:
+    """Persons whom somebody has grouped: all that are suggested, the first two with a name."""
+    page = stage.page
+    stage.go("/people/suggested")
+    for name in ("Grace Hopper", "Aksel Andersson"):
+        if page.locator(".group").count():
+            group = page.locator(".group").first
+            group.get_by_label("Name, if you like").fill(name)
+            group.get_by_role("button", name="Yes, one person").click()
+            page.get_by_text("They are one person now.").wait_for()
+    while page.locator(".group").count():
+        page.get_by_role("button", name="Yes").first.click()
+        page.wait_for_load_state()
+    stage.go("/people")
+
+
+def sources(stage: Stage) -> None:
+    """What the home holds pictures from, and under which grants."""
+    stage.go("/sources")
+
+
+def log(stage: Stage) -> None:
+    """The log, verified."""
+    stage.go("/log")
+    stage.page.get_by_role("button", name="Verify").click()
+    stage.page.get_by_text("The log is whole").wait_for()
+
+
+def status(stage: Stage) -> None:
+    """What is due, held and in use."""
+    stage.go("/status")
+
+
 def _named(stage: Stage, part: str) -> Path:
     return next(path for path in stage.album.pictures if part in path.name)
 
@@ -159,6 +192,10 @@ PAGES: dict[str, Callable[[Stage], None]] = {
     "leads": leads,
     "compare": compare,
     "picture": picture,
+    "people": people,
+    "sources": sources,
+    "log": log,
+    "status": status,
     "rights": rights,
     "rights-status": rights_status,
     "request": request,

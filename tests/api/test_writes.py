@@ -83,9 +83,9 @@ def test_a_face_that_may_not_be_shown_has_no_page_and_no_crop(made, ask, faces):
 
 
 def test_a_source_is_taken_down_and_terms_are_run(ask):
-    assert ask.get("/retention").json() == {"due": [], "erased": []}
+    assert ask.get("/retention").json() == {"due": [], "erased": [], "probes": 0}
     assert ask.post("/sources/album/takedown").json()["pictures"] == 2
-    assert ask.post("/retention/run").json() == {"due": [], "erased": []}
+    assert ask.post("/retention/run").json() == {"due": [], "erased": [], "probes": 0}
 
 
 def test_a_key_bound_to_a_source_erases_no_other(program, faces):
@@ -236,3 +236,36 @@ def test_an_answer_is_sealed_kept_for_a_day_and_emptied_by_an_erasure(ask, made,
     with made.parts.stores.records.database.read() as connection:
         rows = connection.exec_driver_sql("SELECT count(*) FROM answers WHERE at < '2021'").scalar()
     assert rows == 0
+
+
+@pytest.mark.parametrize("made", ["organisation"], indirect=True)
+def test_a_client_who_was_shown_it_is_told_and_its_answer_kept(made, ask):
+    made.clients.add("Agency", client_class="archive", jurisdiction="FR")
+    asked = {"purpose": "archive-description", "case": "7"}
+    lead = made.search(ALICE, client="Agency", **asked).leads[0]
+    receipt = ask.post("/erasures", {"face": lead.face_id}).json()["receipt"]
+    told = ask.post(f"/receipts/{receipt}/tell", {"client": "Agency"}).json()
+    assert (told["to"], told["searches"], told["receipt"]["receipt"]["id"]) == ("Agency", 1, receipt)
+    kept = ask.post(f"/receipts/{receipt}/answer", {"client": "Agency", "answer": b64(b"it is erased here too")})
+    assert kept.json()["answered"] is True
+    [agency] = ask.get(f"/receipts/{receipt}/recipients").json()["recipients"]
+    assert (agency["client"], agency["told_at"] is None, agency["answered"]) == ("Agency", False, True)
+    assert ask.post(f"/receipts/{receipt}/tell", {"client": "Nobody"}).status_code == 404
+    assert ask.post(f"/receipts/{receipt}/answer", {"client": "Agency", "answer": b64(b"\xff")}).status_code == 400
+
+
+@pytest.mark.parametrize("made", ["organisation"], indirect=True)
+def test_links_for_guests_are_made_listed_and_closed_and_a_token_is_told_once(made, ask, program):
+    asked = {"organiser": "Ann, ann@weddings.example"}
+    assert ask.post("/sources/album/guest-links", asked).status_code == 422  # its grant is for no event
+    made.add_source("gala", None, basis="consent", jurisdiction="FR", purposes=["event-delivery"], evidence=b"a form")
+    link = ask.post("/sources/gala/guest-links", asked).json()
+    assert link["open"]
+    assert len(link["token"]) > 20
+    listed = ask.get("/sources/gala/guest-links")
+    assert link["token"] not in listed.text
+    assert ([each["link"] for each in listed.json()["items"]], listed.json()["waiting"]) == ([link["link"]], 0)
+    assert ask.post(f"/sources/album/guest-links/{link['link']}/close").status_code == 404
+    assert ask.post(f"/sources/gala/guest-links/{link['link']}/close").json()["open"] is False
+    assert program("collect", source="album").get("/sources/gala/guest-links").status_code == 404
+    assert program("search").post("/sources/gala/guest-links", asked).status_code == 403

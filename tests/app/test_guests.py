@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from countenance.app import guests
 from countenance.app.backup import back_up
 from countenance.app.home import open_home
 from countenance.app.restore import restore
 from countenance.errors import NotFound, StorageFailed, WrongUse
+from countenance.pipeline.originals import read_original
 from countenance.rights.guests import VERSION
 from countenance.testing import toy
 from countenance.testing.bytescan import Thief, face_needles
@@ -62,6 +64,27 @@ def test_a_picture_of_somebody_else_is_not_there(party, tmp_path):
     for look in (party.guests.image, party.guests.original, party.guests.crop):
         with pytest.raises(NotFound, match="no such picture of you"):
             look(alice, hers)
+
+
+@pytest.mark.parametrize("look", ["image", "original", "crop"])
+def test_nothing_is_given_of_a_source_that_is_stopped_while_it_is_read(party, monkeypatch, look):
+    token = comes(party)
+    [first, _] = party.guests.pictures(token)
+
+    def reads(*args):
+        found = read_original(*args)
+        party.suspend("party")
+        return found
+
+    def opens(face_id):
+        found = party.parts.crops.crop(face_id)
+        party.suspend("party")
+        return found
+
+    monkeypatch.setattr(guests, "read_original", reads)
+    monkeypatch.setattr(party, "crop", opens)
+    with pytest.raises(NotFound):
+        getattr(party.guests, look)(token, first.id)
 
 
 def test_a_file_that_is_another_by_now_is_not_given(party, tmp_path):

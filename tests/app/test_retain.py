@@ -30,7 +30,7 @@ def later(home, days):
 
 
 def test_what_is_due_is_erased_and_nothing_else(home):
-    assert retain(home, run=True).as_dict() == {"due": [], "erased": []}
+    assert retain(home, run=True).as_dict() == {"due": [], "erased": [], "probes": 0}
     later(home, 11)
     [duty] = retain(home, run=False).duties
     assert (duty.source, duty.overdue) == ("album", True)
@@ -41,7 +41,7 @@ def test_what_is_due_is_erased_and_nothing_else(home):
     assert "10 days" in home.receipts.get(report.receipt).document
     assert [source.name for source in home.sources()] == ["other"]
     assert home.search(BOB).leads == ()
-    assert retain(home, run=True).as_dict() == {"due": [], "erased": []}
+    assert retain(home, run=True).as_dict() == {"due": [], "erased": [], "probes": 0}
 
 
 def test_an_interaction_puts_it_off_and_a_purpose_that_is_met_does_not(home):

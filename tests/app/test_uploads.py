@@ -12,7 +12,7 @@ import pytest
 from countenance.app import pictures
 from countenance.app.home import open_home
 from countenance.collect.handed_in import HandedIn
-from countenance.errors import NotFound, WrongUse
+from countenance.errors import NotFound, StorageFailed, WrongUse
 from countenance.pipeline.address import address_of
 from countenance.protocols import Found
 from countenance.testing.collector import CollectorContract
@@ -189,6 +189,72 @@ def test_whoever_asked_to_be_left_alone_is_blurred(home, tmp_path):
     after = home.pictures.image(picture.picture_id)
     assert after != before
     assert len(home.detect(after).faces) == 1
+
+
+@pytest.fixture
+def meanwhile(home, monkeypatch):
+    """Something comes into force while the next picture is drawn."""
+
+    def comes(act):
+        look, acts = home.parts.looker.look_one, [act]
+
+        def looks(*args, **kwargs):
+            drawn = look(*args, **kwargs)
+            if acts:
+                acts.pop()()
+            return drawn
+
+        monkeypatch.setattr(home.parts.looker, "look_one", looks)
+
+    return comes
+
+
+def test_an_erasure_while_a_picture_is_drawn_wins(home, tmp_path, meanwhile):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "b.jpg").write_bytes(BROTHERS)
+    home.add_source("folder", tmp_path / "folder", basis="household", jurisdiction="CA-ON")
+    home.ingest("folder")
+    [[picture], _] = home.pictures.page("folder")
+    meanwhile(lambda: home.erase(face=picture.faces[0].face_id))
+    drawn = home.pictures.image(picture.picture_id)
+    assert len(home.detect(drawn).faces) == 1
+
+
+def test_a_face_is_blurred_from_the_moment_that_hides_it(home, tmp_path, monkeypatch):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "b.jpg").write_bytes(BROTHERS)
+    home.add_source("folder", tmp_path / "folder", basis="household", jurisdiction="CA-ON")
+    home.ingest("folder")
+    [[picture], _] = home.pictures.page("folder")
+    with monkeypatch.context() as broken:
+        broken.setattr(home.parts.blobs, "delete_many", _fails)
+        with pytest.raises(StorageFailed):
+            home.erase(face=picture.faces[0].face_id)
+    assert len(home.pictures.details(picture.picture_id).faces) == 1  # it is hidden, and not yet erased
+    assert len(home.detect(home.pictures.image(picture.picture_id)).faces) == 1
+
+
+def _fails(*_):
+    raise StorageFailed("the disk is full", "make room")
+
+
+def test_a_source_stopped_while_a_picture_is_drawn_or_a_crop_opened_wins(home, meanwhile, monkeypatch):
+    taken = home.uploads.index_now("event", "hopper.jpg", HOPPER)
+    meanwhile(lambda: home.suspend("event"))
+    with pytest.raises(NotFound):
+        home.pictures.image(taken.picture_id)
+    [face] = taken.faces
+    opened = home.parts.keys.open
+
+    def opens(*args):
+        plain = opened(*args)
+        monkeypatch.setattr(home.parts.keys, "open", opened)
+        home.erase(face=face.face_id)
+        return plain
+
+    monkeypatch.setattr(home.parts.keys, "open", opens)
+    with pytest.raises(NotFound):
+        home.crop(face.face_id)
 
 
 def test_the_veil_covers_every_reason_that_a_person_can_have():

@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from countenance.app.collections import CollectionDesk
+from countenance.app.identity import Binding, Right, Who, WhoKind
 from countenance.collect.folder import FolderCollector
 from countenance.errors import HomeBusy, LogUnwritable
 from countenance.testing import toy
@@ -65,6 +67,39 @@ def test_the_very_picture_that_an_ingest_is_reading_is_one_picture(home, held):
     assert [place.source for place in home.pictures.details(taken.picture_id).places] == ["inbox", "album"]
     assert taken.picture_id in leads_to(home, "alice")
     held_by(home)
+
+
+@pytest.fixture
+def desk(home):
+    """Collections of a program, by a key that is bound to the source `inbox`."""
+    rights = frozenset({Right.COLLECT, Right.SEARCH})
+    return CollectionDesk(home, Who(WhoKind.KEY, "a-key", "a program", rights, Binding(source="inbox")))
+
+
+def index(home, desk, collection, picture):
+    looked = home.detect(picture)
+    return desk.index(collection, picture, looked, looked.faces, None)
+
+
+def test_a_program_indexes_faces_while_an_ingest_runs(home, desk, held):
+    go_on, ingest = held
+    collection = desk.make("staff")
+    taken, refused = index(home, desk, collection, toy.picture("zoe@10,20,60,80"))
+    assert (len(taken), refused) == (1, ())
+    assert not ingest.done()
+    assert [lead.face_id for lead in home.search(toy.picture("zoe@1,1,50,50")).leads] == [taken[0].uid]
+    go_on.set()
+    assert ingest.result().reports[0].vanished == 0
+    assert [face.uid for face in desk.faces(collection, limit=9)] == [taken[0].uid]
+    held_by(home)
+
+
+def test_a_program_that_indexes_a_known_picture_waits_for_the_ingest(home, desk, monkeypatch):
+    collection = desk.make("staff")
+    index(home, desk, collection, ALICE)
+    monkeypatch.setattr("countenance.app.uploads.WAIT_S", 0.05)
+    with home.parts.ingest_lock(), ThreadPoolExecutor(1) as other, pytest.raises(HomeBusy):
+        other.submit(index, home, desk, collection, ALICE).result()
 
 
 def test_a_known_picture_that_needs_another_look_waits_for_the_ingest(home, monkeypatch):

@@ -19,6 +19,7 @@ from countenance.permits import Act
 from countenance.pipeline.address import address_of
 from countenance.pipeline.corrections import Correction
 from countenance.pipeline.persons import People
+from countenance.pipeline.request_book import RequestBook
 from countenance.pipeline.requests import RequestDesk
 from countenance.pipeline.subjects import subject_name
 from countenance.pipeline.suppress import KeptOut
@@ -576,7 +577,7 @@ def test_a_code_for_a_request_that_is_gone_meanwhile_is_not_made(filled, desk, m
     opened = desk.open(ask(photo=False, name="alice"))
     stale = desk.get(opened.uid)
     desk.withdraw(opened.uid)
-    monkeypatch.setattr(RequestDesk, "_at", lambda *_: stale)
+    monkeypatch.setattr(RequestBook, "at", lambda *_: stale)
     with pytest.raises(WrongUse, match="withdrawn"):
         desk.send_code(opened.uid)
 

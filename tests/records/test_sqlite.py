@@ -1,5 +1,6 @@
 """The record store on SQLite: the contract, the schema's history, and what the file does on a bad day."""
 
+import random
 import shutil
 import sqlite3
 import uuid
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from countenance.errors import HomeTooNew, StorageFailed
 from countenance.records import migrate, schema
 from countenance.records.database import open_sqlite
+from countenance.records.erasures import Target
 from countenance.records.reindexes import Second
 from countenance.records.store import open_records
 from countenance.testing.records import RecordStoreContract
@@ -153,6 +155,58 @@ def test_an_order_and_a_suppression_of_the_fourth_schema_still_bind(tmp_path):
             None, 0,
         )  # fmt: skip
     store.close()
+
+
+def test_a_probe_of_the_sixth_schema_lies_under_its_cases_key_and_can_be_erased(tmp_path):
+    path = tmp_path / "records.db"
+    at_revision(path, "0006")
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("INSERT INTO cases VALUES (1, x'01', 'case-1', x'02', '2026-01-01T00:00:00Z')")
+        for number in (1, 2):
+            raw.execute("INSERT INTO searches (id, log_entry, case_id, purpose, probe_blob, at) VALUES "
+                        "(?1, 'entry-' || ?1, 1, 'research', 'probe-' || ?1, '2026-01-01T00:00:00Z')",
+                        (number,))  # fmt: skip
+        raw.commit()
+    store = open_records(path)
+    assert store.probes.of_searches(["entry-1", "entry-3"]) == [1]
+    assert store.probes.of_case("case-1") == [1, 2]
+    assert list(store.gallery.key_ids()) == [b"\x02"]
+    for number, key in ((1, None), (2, b"\x02")):  # the case's key goes with the last probe under it
+        target = Target("probe", f"entry-{number}", probes=[number])
+        erasure = store.erasures.hide(target, uid=uuid.uuid4(), at=datetime(2026, 1, 2, tzinfo=UTC))
+        assert erasure.counts["probes"] == store.erasures.left(erasure) == 1
+        [probe] = store.probes.leaving(erasure.id)
+        assert (probe.blob, probe.key) == (f"probe-{number}", key)
+        store.probes.forget([probe])
+        assert store.erasures.left(erasure) == 0
+    assert (store.probes.count(), list(store.gallery.key_ids()), list(store.gallery.blob_names())) == (0, [], [])
+    store.close()
+
+
+def test_what_a_page_kept_of_rows_that_moved_is_gone_once_the_file_is_written_anew(tmp_path):
+    database = open_sqlite(tmp_path / "records.db")
+    chance = random.Random(7)
+    gone, stay = [], []
+    with database.write() as connection:
+        connection.exec_driver_sql("CREATE TABLE places (id INTEGER PRIMARY KEY, place BLOB UNIQUE)")
+        for number in range(2_000):
+            stay.append(chance.randbytes(16) + bytes(chance.randrange(800)))
+            connection.exec_driver_sql("INSERT INTO places (place) VALUES (?)", (stay[-1],))
+            if number % 3 == 2:
+                gone.append(stay.pop(chance.randrange(len(stay))))
+                connection.exec_driver_sql("DELETE FROM places WHERE place = ?", (gone[-1],))
+
+    def lie(which):
+        files = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+        return sum(each[:16] in files for each in which)
+
+    assert database.truncate_wal()
+    left = lie(gone)
+    assert database.compact()
+    assert (lie(gone), lie(stay)) == (0, len(stay))
+    database.close()
+    if not left:
+        pytest.skip("this SQLite left nothing of the deleted in its pages, so that nothing was shown")
 
 
 def test_an_earlier_schema_is_migrated_in_one_transaction(tmp_path, monkeypatch):

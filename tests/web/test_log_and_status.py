@@ -21,6 +21,8 @@ def served(tmp_path_factory):
             for _ in range(60):
                 home.interaction("album")
             home.withdraw("album")
+            home.add_source("handed in", None, basis="household", jurisdiction="CA-ON")
+            home.uploads.put("handed in", "a.jpg", b"not yet looked at")
         with serving(root / "home", root / "key") as found:
             yield found
 
@@ -47,6 +49,14 @@ def test_what_is_due_shouts(served, page):
     page.goto(served.url + "/status")
     page.get_by_text("erase album").wait_for()
     assert page.get_by_text("Nothing is due").count() == 0
+
+
+def test_an_upload_that_waits_is_named_with_the_way_to_it(served, page):
+    page.goto(served.url + "/status")
+    waits = page.get_by_role("listitem").filter(has_text="Waiting in handed in")
+    waits.get_by_text("1 upload was not taken in yet.").wait_for()
+    waits.get_by_role("link", name="Take its pictures in").click()
+    page.get_by_role("heading", name="handed in").wait_for()
 
 
 def test_a_position_that_is_none_is_told(served, page):

@@ -4,6 +4,7 @@ from importlib import resources
 
 import pytest
 
+from countenance.app.demo_pictures import write_album
 from countenance.app.home import open_home
 from countenance.testing.served import WIDTHS, axe_violations, serving
 
@@ -61,6 +62,35 @@ def test_pictures_are_handed_in_and_two_of_one_name_are_two(served, page, tmp_pa
             break
         page.wait_for_timeout(100)
     assert page.locator(".thumbs li").count() == 2
+
+
+def drop(page, path):
+    """What is at `path` is dropped on the page, as from a file manager."""
+    browser = page.context.new_cdp_session(page)
+    dragged = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        browser.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 300, "data": dragged})
+
+
+def test_from_an_empty_home_to_a_lead_by_a_directory_that_is_dropped(browser, tmp_path, monkeypatch):
+    monkeypatch.setenv("COUNTENANCE_KEYFILE", str(tmp_path / "key"))
+    open_home(tmp_path / "home").close()
+    album = write_album(tmp_path / "album")
+    (album.root / "notes.txt").write_text("no picture")
+    with serving(tmp_path / "home", tmp_path / "key") as served, browser.new_context() as context:
+        page = context.new_page()
+        page.goto(served.link)
+        add(page, served, "party")
+        page.get_by_label("Hand in pictures").wait_for()
+        drop(page, album.root)
+        page.locator(".thumbs li >> nth=23").wait_for()
+        page.locator(".thumbs a").first.click()
+        page.get_by_text(album.root.name).first.wait_for()  # each is known by its path in the directory
+        page.goto(served.url + "/")
+        page.set_input_files("#file-picture", album.probe)
+        page.get_by_role("button", name="Find the faces").click()
+        page.locator(".lead-cards > li").first.wait_for()
+        assert page.get_by_text("false lead expected in").first.is_visible()
 
 
 def test_what_does_not_fit_is_told_and_the_form_keeps_what_was_typed(served, page, tmp_path):

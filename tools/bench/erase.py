@@ -10,7 +10,6 @@ The home is a copy of the large one (`bench.homes`): blobs and segments never ch
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 import statistics
@@ -29,7 +28,7 @@ import numpy as np
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import countenance
-from bench.homes import SEED, grown
+from bench.homes import SEED, grown, linked_copy
 from countenance.app.backup import back_up
 from countenance.app.home import Home
 from countenance.app.restore import restore
@@ -64,11 +63,9 @@ def measure(scratch: Path, *, rows: tuple[int, ...]) -> dict[str, Any]:
     scratch.mkdir(parents=True, exist_ok=True)
     faces = grown(scratch / "large-home", max(rows))
     path, backup, restored = scratch / "erase-home", scratch / "erase.backup", scratch / "erase-restored"
-    shutil.rmtree(path, ignore_errors=True)
     shutil.rmtree(restored, ignore_errors=True)
     backup.unlink(missing_ok=True)
-    left_out = shutil.ignore_patterns("*.lock", "lock", "*-shm", "*-wal", ".writers")
-    shutil.copytree(scratch / "large-home", path, copy_function=_link, ignore=left_out)
+    linked_copy(scratch / "large-home", path)
     try:
         with countenance.open(path) as home:
             seconds = {"backup": _seconds(lambda: back_up(home, backup))}
@@ -90,14 +87,6 @@ def _seconds(act: Callable[[], object]) -> float:
     started = time.perf_counter()
     act()
     return round(time.perf_counter() - started, 1)
-
-
-def _link(old: str, new: str) -> None:
-    """A hard link to what is only ever unlinked (crops, segments), a copy of what is written."""
-    if Path(old).suffix in {"", ".segment"}:
-        os.link(old, new)
-    else:
-        shutil.copyfile(old, new)
 
 
 def _measured(home: Home, chosen: list[Chosen]) -> dict[str, Any]:

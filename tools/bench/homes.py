@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -73,6 +74,20 @@ def grown(path: Path, size: int) -> int:
 
 def _pictures(home: Home) -> int:
     return int(home.parts.stores.records.gallery.counts()["pictures"])
+
+
+def linked_copy(home: Path, to: Path) -> None:
+    """A copy of a home to be spoilt. What is only ever unlinked (crops, segments) is a hard link."""
+
+    def link(old: str, new: str) -> None:
+        if Path(old).suffix in {"", ".segment"}:
+            os.link(old, new)
+        else:
+            shutil.copyfile(old, new)
+
+    shutil.rmtree(to, ignore_errors=True)
+    left_out = shutil.ignore_patterns("*.lock", "*.gate", "lock", "*-shm", "*-wal", ".writers")
+    shutil.copytree(home, to, copy_function=link, ignore=left_out)
 
 
 @contextmanager

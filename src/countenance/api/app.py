@@ -12,6 +12,7 @@ import countenance
 from countenance.api import (
     erasing,
     faces,
+    guests,
     jobs,
     log,
     managing,
@@ -32,6 +33,7 @@ SUBJECTS: Final = (
     faces,
     pictures,
     sources,
+    guests,
     jobs,
     persons,
     erasing,

@@ -14,7 +14,7 @@ from countenance.api.ask import Ask, may
 from countenance.api.operation import answer, operation, operations, sent
 from countenance.api.overview import Duty
 from countenance.api.paging import After, Limit, Page, page
-from countenance.api.shapes import Line, Shape
+from countenance.api.shapes import File, Line, Moment, Shape
 from countenance.app.identity import Right
 from countenance.app.retention import retain
 from countenance.auditlog.receipt import check
@@ -25,6 +25,8 @@ Erasing = Annotated[Ask, may(Right.ERASE)]
 Overseeing = Annotated[Ask, may(Right.OVERSEE)]
 ReceiptId = Annotated[UUID, Path(description="The receipt's id, or that of the erasure, order or request it is of.")]
 
+_NAMES = ("face", "picture", "source", "person", "jurisdiction", "probe", "case")
+
 
 class Named(Shape):
     """What is to be erased: one thing."""
@@ -32,7 +34,7 @@ class Named(Shape):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [{"face": "3f0c7a52-9d3c-4f57-8f6e-0d8c5d7c2a10", "dry_run": True}],
-            "oneOf": [{"required": [name]} for name in ("face", "picture", "source", "person", "jurisdiction")],
+            "oneOf": [{"required": [name]} for name in _NAMES],
         }
     )
 
@@ -41,14 +43,15 @@ class Named(Shape):
     source: Line | None = Field(None, description="A source with its grant, evidence and pictures, by name.")
     person: UUID | None = Field(None, description="A person: name, history and all their faces.")
     jurisdiction: Line | None = Field(None, description="Every place in it, or in a part of it: CA takes CA-ON too.")
+    probe: Line | None = Field(None, description="The probe kept of a search, by its log_entry.")
+    case: Line | None = Field(None, description="Every probe that is kept with the case of this reference.")
     authority: Line | None = Field(None, description="On whose word; for the receipt. By default the operator's.")
     dry_run: bool = Field(default=False, description="Count what would go, and change nothing.")
 
     @model_validator(mode="after")
     def _one_thing(self) -> Self:
-        said = [self.face, self.picture, self.source, self.person, self.jurisdiction]
-        if sum(each is not None for each in said) != 1:
-            raise ValueError("one of face and picture and source and person and jurisdiction is to be named")
+        if sum(getattr(self, name) is not None for name in _NAMES) != 1:
+            raise ValueError(f"one of {' and '.join(_NAMES)} is to be named")
         return self
 
 
@@ -62,6 +65,7 @@ class Erasure(Shape):
     faces: int
     placements: int
     persons: int
+    probes: int = Field(description="Kept with cases.")
     dry_run: bool
     pending: list[str] = Field(description="Where bytes may still lie, sealed under a key that is destroyed.")
     log_entry: str | None
@@ -74,6 +78,7 @@ class Retained(Shape):
 
     due: list[Duty]
     erased: list[Erasure]
+    probes: int = Field(description="Kept with cases, and past their term.")
 
 
 class ReceiptLine(Shape):
@@ -131,6 +136,29 @@ class Recipients(Shape):
     """Clients who were shown it, by name."""
 
     recipients: list[Recipient]
+
+
+class Told(Shape):
+    """A client who was shown what was erased."""
+
+    client: Line = Field(description="Its name, as the recipients have it.")
+
+
+class Notice(Shape):
+    """What to send to the client."""
+
+    to: str
+    at: Moment
+    searches: int = Field(description="So many of its searches showed it.")
+    last_shown: Moment
+    asked: str
+    receipt: SignedReceipt
+
+
+class ClientsAnswer(Told):
+    """A client's own receipt."""
+
+    answer: File = Field(description="JSON or plain text in UTF-8, at most 1 MB; kept as it comes.")
 
 
 @operation(router, "POST", "/erasures", answer=Erasure, body=Named)
@@ -197,10 +225,33 @@ async def show_receipt(ask: Overseeing, receipt_id: ReceiptId) -> Response:
 @operation(router, "GET", "/receipts/{receipt_id}/recipients", answer=Recipients)
 async def list_recipients(ask: Overseeing, receipt_id: ReceiptId) -> Response:
     """Clients who were shown what an erasure took, and whether they were told."""
-    rows = [
+    return answer({"recipients": await ask.call(_recipients, ask, str(receipt_id))})
+
+
+def _recipients(ask: Ask, receipt_id: str) -> list[dict[str, Any]]:
+    return [
         {"client": each.client, "searches": each.searches, "last_at": each.last_at.isoformat(timespec="seconds"),
          "told_at": each.told_at.isoformat(timespec="seconds") if each.told_at else None,
          "answered": each.answer is not None}
-        for each in await ask.call(ask.home.receipts.recipients, str(receipt_id))
+        for each in ask.home.receipts.recipients(receipt_id)
     ]  # fmt: skip
-    return answer({"recipients": rows})
+
+
+@operation(router, "POST", "/receipts/{receipt_id}/tell", answer=Notice, body=Told)
+async def tell_recipient(ask: Erasing, receipt_id: ReceiptId, told: Annotated[Told, sent(Told)]) -> Response:
+    """What to send to a client who was shown what is erased. That it was told is recorded."""
+    return answer(await ask.call(ask.home.receipts.tell, str(receipt_id), told.client))
+
+
+@operation(router, "POST", "/receipts/{receipt_id}/answer", answer=Recipient, body=ClientsAnswer, form=True)
+async def keep_answer(
+    ask: Erasing, receipt_id: ReceiptId, kept: Annotated[ClientsAnswer, sent(ClientsAnswer)]
+) -> Response:  # fmt: skip
+    """The client's own receipt is kept as it came."""
+
+    def keep() -> dict[str, Any]:
+        ask.home.receipts.answered(str(receipt_id), kept.client, kept.answer)
+        [found] = [each for each in _recipients(ask, str(receipt_id)) if each["client"] == kept.client]
+        return found
+
+    return answer(await ask.call(keep))

@@ -51,6 +51,22 @@ class RequestDuty(Shape):
     overdue: bool
 
 
+class KeptProbes(Shape):
+    """Probes kept with cases: how many, and how many of them past their term."""
+
+    kept: int
+    due: int
+
+
+class Waiting(Shape):
+    """A source in which something waits: uploads for an ingest, guests for their pictures."""
+
+    source: str
+    uploads: int
+    guests: int
+    do: list[str] = Field(description="The commands that end the waiting.")
+
+
 class Status(Shape):
     """What the home holds and what is due in it."""
 
@@ -62,6 +78,9 @@ class Status(Shape):
     sources: list[SourceLine]
     due: list[Duty]
     requests: list[RequestDuty]
+    waiting: list[Waiting]
+    probes: KeptProbes
+    uncompacted_erasures: int = Field(description="Done since records.db was last written anew.")
     unfinished_erasures: int
     orders: list[dict[str, Any]] = Field(description="Drafted, in force or stayed; as `GET /v1/orders` has them.")
     log_entries: int

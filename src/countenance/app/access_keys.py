@@ -120,29 +120,32 @@ class AccessKeys:
 
         Raises SignInNeeded: unknown, revoked or expired; one answer for all.
         """
-        key = self._rows.find(key_id)
-        if key is None or key.state(self._stores.clock()) != "active":
-            raise _not_one()
-        try:
-            secret = self._stores.keys.open(key.seal_id, access_key_binding(key.uid), key.sealed)
-        except KeyDestroyed as error:  # revoked since the row was read
-            raise _not_one() from error
-        return secret.decode(), _who(key)
+        key, secret = self._opened(key_id)
+        return secret, _who(key)
 
     def bearer(self, token: str) -> Who:
         """Whose token it is: the key's id, a full stop, its secret. Raises SignInNeeded: as `signing`, or forged."""
         key_id, _, said = token.partition(".")
-        secret, who = self.signing(key_id)
+        key, secret = self._opened(key_id)
         if not hmac.compare_digest(secret.encode(), said.encode()):
             raise _not_one()
-        self.used(key_id)
-        return who
+        self._rows.used(key, self._stores.clock())
+        return _who(key)
 
     def used(self, key_id: str) -> None:
         """A program has come in with it: known to a minute."""
         found = self._rows.find(key_id)
         if found is not None:
             self._rows.used(found, self._stores.clock())
+
+    def _opened(self, key_id: str) -> tuple[AccessKey, str]:
+        key = self._rows.find(key_id)
+        if key is None or key.state(self._stores.clock()) != "active":
+            raise _not_one()
+        try:
+            return key, self._stores.keys.open(key.seal_id, access_key_binding(key.uid), key.sealed).decode()
+        except KeyDestroyed as error:  # revoked since the row was read
+            raise _not_one() from error
 
 
 def described(key: AccessKey, now: datetime) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import hashlib
 import secrets
 from collections.abc import Collection as Group
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -19,7 +20,8 @@ from countenance.app.collectors import collector_of
 from countenance.app.given import purpose_of
 from countenance.app.identity import Who
 from countenance.app.requests import finish_decisions
-from countenance.errors import NotAllowed, NotFound, WrongUse
+from countenance.app.uploads import WAIT_S, alone_if_known
+from countenance.errors import HomeBusy, NotAllowed, NotFound, WrongUse
 from countenance.permits import Act
 from countenance.pipeline.grant import Registrar, copied_evidence
 from countenance.pipeline.inbox import Inbox
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
     from countenance.records.sources import Source
 
 T = TypeVar("T")
-WAIT_S: Final = 20.0  # for another ingest's end, before a program is told to come back later
 EXTERNAL: Final = b"/"  # between a picture's hash and the program's own name for it; hashes hold none
 
 
@@ -151,14 +152,15 @@ class CollectionDesk:
 
         Args: looked: what is in `data`; external: the program's own name for the picture.
         Returns: (faces now in the collection, those that were kept out with what is recorded of them).
-        Raises: PolicyDenied, HomeBusy: another ingest runs for long; LogUnwritable, StorageFailed.
+        An ingest may run meanwhile; only a picture that is known already waits for it. A crash leaves what
+        `Ingest.take` leaves.
+        Raises: PolicyDenied, HomeBusy: it waited too long; LogUnwritable, StorageFailed.
         """
         parts, source = self._home.parts.followed(), self.source(collection)
         sha256 = hashlib.sha256(data).digest()
         place = sha256.hex() + (f"/{external}" if external else "")
-        with parts.ingest_lock(wait_s=WAIT_S):
-            sweep(self._stores)
-            finish_decisions(self._home)
+        self._tidy()
+        with parts.reindex_lock(WAIT_S), alone_if_known(self._home, source, data, anew=True):
             inbox = Inbox(self._stores, source)
             upload = inbox.put(place, data)
             looker: Any = _Seen(replace(looked, faces=tuple(wanted)))  # all that this run asks of a looker
@@ -181,6 +183,12 @@ class CollectionDesk:
             else:
                 refused.append((face, row))
         return tuple(taken), tuple(refused)
+
+    def _tidy(self) -> None:
+        """What a killed call left is gone; while an ingest runs, that does it. A program may never run one."""
+        with suppress(HomeBusy), self._home.parts.ingest_lock():
+            sweep(self._stores)
+            finish_decisions(self._home)
 
     # --- faces ---------------------------------------------------------------------------------------------------
     def faces(

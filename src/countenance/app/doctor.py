@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from countenance.app.requests import finish_decisions
 from countenance.app.retention import duty_of
 from countenance.app.settings import free_bytes
+from countenance.app.waiting import waiting
 from countenance.app.wiring import check_databases
 from countenance.errors import CountenanceError, HomeBusy
 from countenance.pipeline.sweep import sweep
@@ -94,6 +95,11 @@ def _duties(home: Home) -> Iterator[Finding]:
             yield Finding("duties", state, f"{source.name}: {duty.why}, erase by {told['deadline']}", told["do"])
 
 
+def _waiting(home: Home) -> Iterator[Finding]:
+    for each in waiting(home):
+        yield Finding("waiting", "warning", f"{each.source}: {each}", "; ".join(each.do))
+
+
 def _log(home: Home) -> Iterator[Finding]:
     found = home.verify_log()
     yield Finding("log", "ok", f"{found['entries']} entries, whole, root {found['root'][:16]}")
@@ -157,6 +163,7 @@ _LOOKS: dict[str, Callable[[Home], Iterator[Finding]]] = {
     "master key": _key_file,
     "erasures": _erasures,
     "duties": _duties,
+    "waiting": _waiting,
     "log": _log,
     "consistency": _consistency,
     "index": _index,

@@ -134,7 +134,9 @@ class Guests:
 
     def crop(self, token: str, picture_id: str) -> bytes:
         """The JPEG thumbnail of their own face in a picture of theirs. Raises NotFound."""
-        return self._home.crop(self.desk.face_in(token, picture_id).uid)
+        crop = self._home.crop(self.desk.face_in(token, picture_id).uid)
+        self.desk.face_in(token, picture_id)  # gate 4 once more
+        return crop
 
     def image(self, token: str, picture_id: str, *, preview_px: int = PREVIEW_PX) -> bytes:
         """A picture of theirs as a JPEG of at most `preview_px` a side, made anew. Raises NotFound."""
@@ -143,6 +145,7 @@ class Guests:
         looked = self._home.parts.looker.look_one(self._original(token, picture_id), preview_px=preview_px)
         if not isinstance(looked, Looked) or looked.preview is None:
             raise _gone()
+        self.desk.face_in(token, picture_id)  # gate 4 once more: drawing takes a while
         return looked.preview
 
     def original(self, token: str, picture_id: str) -> bytes:
@@ -173,6 +176,7 @@ class Guests:
         data = read_original(self._home.parts.stores, face.location, face.place, face.sha256)
         if data is None:
             raise _gone()
+        self.desk.face_in(token, picture_id)  # gate 4 once more: a file may take a while to read
         return data
 
     def _zipped(self, token: str, pictures: Sequence[GuestPicture]) -> Iterator[bytes]:

@@ -431,17 +431,18 @@ class Home:
         Raises: BadPicture, NoFace, SeveralFaces, WrongUse, NotFound (no source yet), PolicyDenied, LogUnwritable.
         """
         return self.search_and_look(
-            picture, face=face, top=top, threshold=threshold, fpir=fpir, purpose=purpose, case=case, client=client
-        )[0]
+            picture, preview_px=0, face=face, top=top, threshold=threshold, fpir=fpir, purpose=purpose, case=case,
+            client=client,
+        )[0]  # fmt: skip
 
     def search_and_look(
-        self, picture: PictureLike, *, purpose: str | None = None, **question: Any
+        self, picture: PictureLike, *, preview_px: int = 1024, purpose: str | None = None, **question: Any
     ) -> tuple[SearchResult, Looked]:
-        """`search`, with what was seen in the probe, for pages that show it."""
+        """`search`, with what was seen in the probe, for pages that show it: at most `preview_px` wide and high."""
         asked = Question(purpose=purpose_of(purpose), **question)
-        if not self.sources():
+        if not self.parts.stores.records.sources.any():
             raise NotFound("there is nothing to search: this home has no source yet", _ADD_ONE)
-        return self.parts.followed().searcher.search(read_picture(picture), asked)
+        return self.parts.followed().searcher.search(read_picture(picture), asked, preview_px=preview_px)
 
     def search_face(self, face_id: str, *, purpose: str | None = None, **question: Any) -> SearchResult:
         """`search` for a face of the gallery, by a lead's `face_id`. Raises: NotFound, also for one not to be shown."""
@@ -569,22 +570,26 @@ class Home:
     # --- out for good --------------------------------------------------------------------------------------------
     def erase(
         self, *, face: str | None = None, picture: str | None = None, source: str | None = None,
-        person: str | None = None, jurisdiction: str | None = None, authority: str | None = None, dry_run: bool = False,
+        person: str | None = None, jurisdiction: str | None = None, probe: str | None = None, case: str | None = None,
+        authority: str | None = None, dry_run: bool = False,
     ) -> ErasureReport:  # fmt: skip
         """One of these is gone from everything that the home keeps, and a signed receipt says so (docs/erasure.md).
 
-        Args: jurisdiction: every place in it or a part of it; authority: on whose word, by default the operator's.
+        Args: jurisdiction: every place in it or a part of it; probe: the picture kept with the search of that log
+        entry; case: every probe kept with that case; authority: on whose word, by default the operator's.
         What was erased before is answered with the account of then. Raises NotFound, WrongUse.
         """
         eraser: Eraser = self.parts.followed().eraser
         named = {
             "face": face, "picture": picture, "source": source, "person": person, "jurisdiction": jurisdiction,
+            "probe": probe, "case": case,
         }  # fmt: skip
         chosen = [(what, value) for what, value in named.items() if value is not None]
         if len(chosen) != 1:
             raise WrongUse(
                 "erase names one thing",
-                "one of --face ID, --picture ID, --source NAME, --person ID, --jurisdiction CODE",
+                "one of --face ID, --picture ID, --source NAME, --person ID, --jurisdiction CODE, --probe ENTRY, "
+                "--case REF",
             )
         [(what, value)] = chosen
         if what != "source":

@@ -1,12 +1,16 @@
-"""What is due to be erased, and erasing it: ended grants, and terms of retention."""
+"""What is due to be erased, and erasing it: ended grants, terms of retention, probes kept with cases."""
 
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from countenance.app import compaction
+from countenance.app.settings import probe_days
+from countenance.errors import HomeBusy
 from countenance.pipeline.erase import ErasureReport
 from countenance.records.sources import Source
 from countenance.rights.retention import retention_ends
@@ -75,28 +79,45 @@ class Retained:
 
     duties: tuple[Duty, ...]  # of all, the most urgent first
     erased: tuple[ErasureReport, ...]  # each with its receipt
+    probes: int = 0  # kept with cases, and past their term when it was looked
 
     def as_dict(self) -> dict[str, Any]:
         """For --json."""
         return {
             "due": [duty.as_dict() for duty in self.duties],
             "erased": [report.as_dict() for report in self.erased],
+            "probes": self.probes,
         }
+
+
+def overdue_probes(home: Home) -> list[int]:
+    """Probes that were kept with a case for their whole term (docs/erasure.md), by the ids of their searches."""
+    days = probe_days()
+    stores = home.parts.stores
+    return stores.records.probes.since_before(stores.clock() - timedelta(days=days))
 
 
 def retain(home: Home, *, run: bool) -> Retained:
     """Everything that is due; with `run` what is overdue is erased, a receipt each. Safe to repeat after a crash.
 
+    Then the database is written anew if anything was erased since it last was, unless an ingest runs.
     Raises: LogUnwritable, StorageFailed, HomeBusy.
     """
     now = home.parts.stores.clock()
     duties = sorted(
         (duty for source in home.sources() if (duty := duty_of(source, now)) is not None), key=lambda d: d.deadline
     )
+    probes = overdue_probes(home)
     if not run:
-        return Retained(tuple(duties), ())
+        return Retained(tuple(duties), (), len(probes))
     home.parts.eraser.resume()
     overdue = [duty for duty in duties if duty.overdue]
-    home.parts.stores.log.append("retention.run", {"due": len(overdue)})
+    home.parts.stores.log.append("retention.run", {"due": len(overdue), "probes": len(probes)})
     erased = [home.erase(source=duty.source, authority=f"retention: {duty.why}") for duty in overdue]
-    return Retained(tuple(duties), tuple(erased))
+    if probes:
+        term = f"retention: probes are kept for {probe_days()} days"
+        erased.append(home.parts.eraser.probes(probes, about=None, authority=term))
+    if compaction.due(home):
+        with suppress(HomeBusy):  # the next run does it; `status` says that it waits
+            compaction.compact(home)
+    return Retained(tuple(duties), tuple(erased), len(probes))

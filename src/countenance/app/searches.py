@@ -167,7 +167,7 @@ class SearchDesk:
         self.check_reason(purpose, case)
         if self._home.kind is HomeKind.HOUSEHOLD:
             purpose = case = None
-        result, _ = self._home.search_and_look(
+        result = self._home.search(
             self._file(session, picture), face=face, top=TOP, threshold=threshold, purpose=purpose, case=case
         )
         about = {

@@ -7,8 +7,11 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from countenance.errors import WrongUse
+
+PROBE_DAYS: Final = 30  # about as long as a lead is followed up; the client has the picture itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,19 @@ def approximate_above(env: Mapping[str, str] = os.environ) -> int | None:
         return None
     if not (said.isascii() and said.isdecimal()):
         raise WrongUse(f"COUNTENANCE_APPROXIMATE is {said!r}, not a number of faces", "for instance 5000000")
+    return int(said)
+
+
+def probe_days(env: Mapping[str, str] = os.environ) -> int:
+    """Days for which an organisation's home keeps a probe with its case: COUNTENANCE_PROBE_DAYS, else PROBE_DAYS.
+
+    Raises: WrongUse.
+    """
+    said = env.get("COUNTENANCE_PROBE_DAYS")
+    if not said:
+        return PROBE_DAYS
+    if not (said.isascii() and said.isdecimal() and len(said) <= 5):
+        raise WrongUse(f"COUNTENANCE_PROBE_DAYS is {said!r}, not a number of days", "for instance 30")
     return int(said)
 
 

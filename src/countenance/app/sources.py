@@ -36,4 +36,4 @@ def described(source: Source) -> dict[str, Any]:
 
 def counted(home: Home, source: Source) -> dict[str, Any]:
     """With what was taken from it, refused and rejected, and why."""
-    return {**described(source), "counts": home.parts.stores.records.gallery.source_counts(source.id)}
+    return {**described(source), "counts": home.parts.counts.source(source.id)}

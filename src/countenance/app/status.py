@@ -8,9 +8,11 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from countenance.app import compaction
 from countenance.app.reindex import status as reindex_status
 from countenance.app.requests import duties
-from countenance.app.retention import duty_of
+from countenance.app.retention import duty_of, overdue_probes
+from countenance.app.waiting import waiting
 from countenance.embed.runtimes import providers
 from countenance.records.sources import Source
 
@@ -27,15 +29,18 @@ def status_of(home: Home) -> dict[str, Any]:
     records = parts.stores.records
     now = parts.stores.clock()
     sources = records.sources.all()
-    blob_bytes, exact = parts.blobs.size()
+    disk_bytes, exact = parts.counts.told("disk", lambda: _disk(home))
     return {
         "home": str(home.path),
         "kind": str(home.kind),
         "keyfile": str(parts.keyfile),
-        **records.gallery.counts(),
+        **parts.counts.all(),
         "sources": [source_status(source, now) for source in sources],
         "due": [duty.as_dict() for source in sources if (duty := duty_of(source, now)) is not None],
         "requests": duties(home),
+        "waiting": parts.counts.told("waiting", lambda: [each.as_dict() for each in waiting(home)]),
+        "probes": {"kept": records.probes.count(), "due": len(overdue_probes(home))},
+        "uncompacted_erasures": compaction.due(home),
         "unfinished_erasures": len(records.erasures.unfinished()),
         "orders": [about for about in map(home.orders.describe, home.orders.all()) if about["state"] in OPEN_ORDERS],
         "log_entries": len(parts.stores.log),
@@ -47,9 +52,15 @@ def status_of(home: Home) -> dict[str, Any]:
         "calibration_own": parts.calibrations.has(parts.embedder.space),
         "runtime": parts.embedder.runtime,
         "providers": providers(),  # of ONNX Runtime on this machine
-        "disk_bytes": blob_bytes + sum(_sizes(str(home.path), leaving_out="blobs")),
+        "disk_bytes": disk_bytes,
         "disk_bytes_exact": exact,  # False: of very many crops only some were asked for their size
     }
+
+
+def _disk(home: Home) -> tuple[int, bool]:
+    """(bytes, whether they are exact)."""
+    blob_bytes, exact = home.parts.blobs.size()
+    return blob_bytes + sum(_sizes(str(home.path), leaving_out="blobs")), exact
 
 
 def _sizes(folder: str, leaving_out: str = "") -> Iterator[int]:

@@ -63,7 +63,7 @@ class Uploads:
         """
         home, inbox = self._home, self._inbox(source)
         parts = home.parts.followed()
-        with parts.reindex_lock(WAIT_S), self._alone_if_known(inbox.source, data):
+        with parts.reindex_lock(WAIT_S), alone_if_known(home, inbox.source, data):
             upload = inbox.put(place, data)
             home.ingest_run(inbox.source, parts.looker, collector_of(parts.stores, inbox.source, only=upload)).take()
             told = self._told(inbox.source, upload, place)
@@ -72,16 +72,6 @@ class Uploads:
                 kept = parts.stores.records.uploads.get(inbox.source.id, upload.place)
                 inbox.let_go(kept or upload)
         return told
-
-    def _alone_if_known(self, source: Source, data: bytes) -> AbstractContextManager[None]:
-        """A known picture that gets another look is no ingest's meanwhile: both would make templates of its faces."""
-        parts = self._home.parts
-        sha256 = hashlib.sha256(data).digest()
-        known = parts.stores.records.pictures.known_pictures(source.tenant_id, [sha256]).get(sha256)
-        classes = parts.stores.records.sources.classes_of(source.grant)
-        if known is None or any(settled(known, class_id) for class_id in classes):
-            return nullcontext()
-        return parts.ingest_lock(WAIT_S)
 
     def _told(self, source: Source, upload: Upload, place: str) -> HandedPicture:
         records = self._home.parts.stores.records
@@ -100,3 +90,17 @@ class Uploads:
                 f"the pictures of {name!r} stand in a folder", "put the picture there; or add a source for uploads"
             )
         return Inbox(self._home.parts.stores, source)
+
+
+def alone_if_known(home: Home, source: Source, data: bytes, *, anew: bool = False) -> AbstractContextManager[None]:
+    """A known picture that gets another look is no ingest's meanwhile: both would make templates of its faces.
+
+    anew: it gets one even where all of its faces are settled.
+    """
+    parts = home.parts
+    sha256 = hashlib.sha256(data).digest()
+    known = parts.stores.records.pictures.known_pictures(source.tenant_id, [sha256]).get(sha256)
+    classes = parts.stores.records.sources.classes_of(source.grant)
+    if known is None or (not anew and any(settled(known, class_id) for class_id in classes)):
+        return nullcontext()
+    return parts.ingest_lock(WAIT_S)

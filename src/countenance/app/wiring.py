@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Self, TypedDict
 from filelock import FileLock, Timeout
 
 from countenance.app import manifest as manifests
+from countenance.app.counts import Counts
 from countenance.app.manifest import HomeManifest
 from countenance.app.settings import approximate_above, core_count, free_bytes, runtime_name
+from countenance.app.shared_lock import SharedLock
 from countenance.auditlog.checkpoint import Signer
 from countenance.auditlog.log import SqliteLog
 from countenance.blobs.files import FileBlobStore
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
     from countenance.embed.onnx import OnnxEmbedder
     from countenance.pipeline.search import Searcher
     from countenance.protocols import Embedder
+    from countenance.records.gallery import FacePlace
+    from countenance.types import KeyId
 
 RECORDS, KEYS, LOG = "records.db", "keys.db", "log.db"
 CALIBRATIONS = "calibrations"
@@ -68,17 +72,23 @@ class Crops:
     stores: Stores
 
     def crop(self, face_id: str) -> bytes:
-        """JPEG. Raises NotFound: no such face, or it may not be shown."""
-        found = self.stores.records.gallery.face(face_id)
-        if found is None or found.key_id is None or self.stores.records.gallery.restricted(found.id):
-            raise NotFound(f"there is no face {face_id}", "leads name the faces there are")
+        """JPEG. Raises NotFound: no such face, or it may not be shown, when it is asked for or when it is opened."""
+        found, key_id = self._shown(face_id)
         sealed = self.stores.blobs.get(face_id)
         try:
-            return self.stores.keys.open(found.key_id, crop_binding(face_id), sealed)
+            crop = self.stores.keys.open(key_id, crop_binding(face_id), sealed)
         except SealBroken:
             if found.second_key is None:
                 raise
-            return self.stores.keys.open(found.second_key, crop_binding(face_id), sealed)
+            crop = self.stores.keys.open(found.second_key, crop_binding(face_id), sealed)
+        self._shown(face_id)  # gate 4 once more: what came into force meanwhile wins
+        return crop
+
+    def _shown(self, face_id: str) -> tuple[FacePlace, KeyId]:
+        found = self.stores.records.gallery.face(face_id)
+        if found is None or found.key_id is None or self.stores.records.gallery.restricted(found.id):
+            raise NotFound(f"there is no face {face_id}", "leads name the faces there are")
+        return found, found.key_id
 
 
 class Parts:
@@ -97,7 +107,7 @@ class Parts:
         )
         self.blobs = FileBlobStore(path / "blobs")
         self._records: RecordStore = open_records(path / RECORDS)
-        self._naming = FileLock(path / "naming.lock", timeout=LOCK_WAIT_S, mode=0o600)
+        self._naming = SharedLock(path / "naming.lock", timeout_s=LOCK_WAIT_S)
         self._erasing = FileLock(path / "erasing.lock", timeout=LOCK_WAIT_S, mode=0o600)
         self._ingesting = FileLock(path / "ingest.lock", timeout=0, mode=0o600)
         self._reindexing = FileLock(path / "reindex.lock", timeout=0, mode=0o600)
@@ -107,6 +117,7 @@ class Parts:
         self._kind = manifest.kind
         self.stores = self._stores()
         self.crops = Crops(self.stores)
+        self.counts = Counts(self.stores)
 
     def _stores(self) -> Stores:
         def clock() -> datetime:
@@ -127,7 +138,8 @@ class Parts:
             signer=self.log.signer,
             pseudonym_key=self.keys.secret("log pseudonyms"),
             clock=clock,
-            naming_keys=lambda: _held(self._naming),
+            naming_keys=self._naming.shared,
+            nothing_unnamed=self._naming.alone,
             erasing=lambda: _held(self._erasing),
         )
 
@@ -254,7 +266,7 @@ class Parts:
     def reindex_lock(self, wait_s: float = 0) -> Iterator[None]:
         """One process works on a reindex. Raises HomeBusy at once, or after so long."""
         try:
-            with self._reindexing.acquire(timeout=wait_s):
+            with self._reindexing.acquire(timeout=wait_s, poll_interval=0.005):  # pictures handed in follow closely
                 yield
         except Timeout as error:
             raise HomeBusy(

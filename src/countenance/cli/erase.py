@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from countenance.pipeline.erase import ErasureReport
 
 
-@click.command(cls=Command, short_help="Erase a face, picture, source, person or jurisdiction for good.")
+@click.command(cls=Command, short_help="Erase a face, picture, source, person or kept probe for good.")
 @click.option("--face", metavar="ID", help="One face; a lead's face_id.")
 @click.option("--picture", metavar="ID", help="One picture wherever it stands, with its faces; a lead's picture_id.")
 @click.option("--source", metavar="NAME", help="A source with its grant, evidence and pictures.")
 @click.option("--person", metavar="ID", help="A person: name, history and all their faces.")
 @click.option("--jurisdiction", metavar="CODE", help="Every place in it, or in a part of it: CA takes CA-ON too.")
+@click.option("--probe", metavar="ENTRY", help="The probe kept of a search; its log_entry.")
+@click.option("--case", metavar="REF", help="Every probe that is kept with a case.")
 @click.option("--authority", metavar="TEXT", help="On whose word; for the receipt. By default the operator's.")
 @click.option("--dry-run", is_flag=True, help="Count what would go, and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -69,6 +71,9 @@ def tell(report: ErasureReport) -> None:
 
 def amount(report: ErasureReport) -> str:
     """'2 pictures and 3 faces'."""
+    if report.scope == "probe":
+        return several(report.probes, "probe")
     pictures, faces = several(report.pictures, "picture"), several(report.faces, "face")
     said = faces if report.scope in {"face", "person", "request"} else f"{pictures} and {faces}"
-    return f"{said} of {several(report.persons, 'person', 'people')}" if report.persons else said
+    said = f"{said} of {several(report.persons, 'person', 'people')}" if report.persons else said
+    return f"{said}, and {several(report.probes, 'probe')} kept with cases" if report.probes else said

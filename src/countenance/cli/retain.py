@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from countenance.cli.base import Command, Session, on_terminal, pass_session
+from countenance.cli.base import Command, Session, on_terminal, pass_session, several
 from countenance.cli.erase import amount, confirm
 
 
@@ -13,7 +13,9 @@ from countenance.cli.erase import amount, confirm
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_session
 def command(session: Session, run: bool, yes: bool) -> None:
-    """List what is due to be erased: ended grants, and terms of retention; with --run, erase what is overdue.
+    """List what is due to be erased: ended grants, terms of retention, probes kept with cases.
+
+    With --run what is overdue is erased; then records.db is written anew, if anything was erased since it last was.
 
     Fit for a daily timer: `countenance retain --run --yes`.
     """
@@ -23,19 +25,26 @@ def command(session: Session, run: bool, yes: bool) -> None:
         found = retain(home, run=False)
         overdue = [duty for duty in found.duties if duty.overdue]
         if run:
-            if overdue and not yes and on_terminal() and not session.json:
-                confirm(f"Erase {', '.join(duty.source for duty in overdue)} for good")
+            named = [duty.source for duty in overdue] + _probes(found.probes)
+            if named and not yes and on_terminal() and not session.json:
+                confirm(f"Erase {', '.join(named)} for good")
             found = retain(home, run=True)
 
         def tell() -> None:
             for duty in found.duties:
                 when = f"due by {duty.deadline:%Y-%m-%d}" if not duty.overdue else "due"
                 click.echo(f"{duty.source}: {when}, {duty.why}")
+            for probes in _probes(found.probes):
+                click.echo(f"{probes}: due, past the term of COUNTENANCE_PROBE_DAYS")
             for report in found.erased:
                 click.echo(f"Erased {amount(report)}. receipt {report.receipt}")
-            if not found.duties:
+            if not (found.duties or found.probes):
                 click.echo("Nothing is due.")
-            elif overdue and not run:
+            elif (overdue or found.probes) and not run:
                 click.echo("Erase what is due now: countenance retain --run")
 
         session.answer(found.as_dict(), tell)
+
+
+def _probes(count: int) -> list[str]:
+    return [f"{several(count, 'probe')} kept with cases"] if count else []

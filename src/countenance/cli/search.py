@@ -58,10 +58,12 @@ def command(session: Session, /, probe: str | None, person: str | None, export: 
             result = home.search_person(str(person), **question)
             session.answer(result.as_dict(), lambda: tell(result))
             return
-        result, looked = home.search_and_look(probe, **question)
-        if export is not None:
+        if export is None:
+            result = home.search(probe, **question)
+        else:
             from countenance.app.export import export_search
 
+            result, looked = home.search_and_look(probe, **question)
             page = export_search(home, result, looked, Path(export), probe_name=Path(probe).name)
             click.echo(f"written: {page}", err=True)
         session.answer(result.as_dict(), lambda: tell(result))

@@ -56,6 +56,11 @@ def tell(found: dict[str, Any]) -> None:
             f"countenance request show {request['request']}",
             fg="red" if late else None, bold=late,
         )  # fmt: skip
+    for each in found["waiting"]:
+        counts = [several(each[what], what[:-1]) for what in ("uploads", "guests") if each[what]]
+        click.echo(f"  waiting in {each['source']}: {', '.join(counts)}")
+        for command_line in each["do"]:
+            click.echo(f"    {command_line}")
     for order in found["orders"]:
         from countenance.app.words import visible
         from countenance.cli.order import STATES, demands
@@ -63,6 +68,13 @@ def tell(found: dict[str, Any]) -> None:
         said, colour = STATES[order["state"]]
         left = f"; not all done yet: countenance order apply {order['id'][:8]}" if order["unfinished"] else ""
         click.echo(f"  order {order['id'][:8]} ({visible(demands(order))}): {click.style(said, fg=colour)}{left}")
+    if found["probes"]["kept"]:
+        late = found["probes"]["due"]
+        said = f"; {late:,} past their term: countenance retain --run" if late else ""
+        click.secho(f"  {several(found['probes']['kept'], 'probe')} kept with cases{said}", fg="red" if late else None)
+    if found["uncompacted_erasures"]:
+        done = several(found["uncompacted_erasures"], "erasure")
+        click.echo(f"  {done} since records.db was written anew: countenance doctor --compact")
     if found["unfinished_erasures"]:
         click.secho(f"  {several(found['unfinished_erasures'], 'erasure')} to finish: countenance doctor", fg="red")
     if not found["sources"]:

@@ -23,7 +23,7 @@ from countenance.pipeline.act_detail import seal_act
 from countenance.pipeline.ids import checked_uuid
 from countenance.pipeline.receipts import rfc3339, sign_receipt
 from countenance.pipeline.refresh import LiveIndex, snapshot
-from countenance.pipeline.stores import Stores
+from countenance.pipeline.stores import Stores, probe_digest
 from countenance.records.erasures import Erasure, HiddenFace, Suppression, Target
 from countenance.records.guest_erasures import GUEST
 from countenance.records.guests import Guest
@@ -55,6 +55,7 @@ class ErasureReport:
     log_entry: str | None = None
     receipt: str | None = None  # its id
     already: bool = False  # it was erased before; this is the account of then
+    probes: int = 0  # kept with cases
 
     def as_dict(self) -> dict[str, object]:
         """For --json."""
@@ -66,6 +67,7 @@ class ErasureReport:
             "faces": self.faces,
             "placements": self.placements,
             "persons": self.persons,
+            "probes": self.probes,
             "dry_run": self.dry_run,
             "pending": list(self.pending),
             "log_entry": self.log_entry,
@@ -113,6 +115,33 @@ class Eraser:
     def source(self, source: Source, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
         """A source, its grant and evidence are erased, with every picture that stands in no other source."""
         return self._erase(self.target_of(source, authority), dry_run=dry_run)
+
+    def probe(self, log_entry: str, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
+        """The probe kept of the search with this log entry is erased; the search's record stays. Raises NotFound."""
+        found = self.stores.records.probes.of_searches([log_entry])
+        if found:
+            return self.probes(found, about=log_entry, authority=authority, dry_run=dry_run)
+        earlier = self.earlier("probe", log_entry)
+        if earlier is None:
+            raise NotFound(
+                f"no probe is kept of a search {log_entry!r}", "the answer of a search names its log entry: log_entry"
+            )
+        return earlier
+
+    def case(self, reference: str, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
+        """Every probe kept with a case is erased; case and searches stay. Raises NotFound: no such case."""
+        found = self.stores.records.cases.find(reference)
+        if found is None:
+            raise NotFound(f"there is no case {reference!r}", "a case stands from its first search on")
+        probes = self.stores.records.probes.of_case(reference)
+        earlier = None if probes else self.earlier("probe", found.uid)
+        return earlier or self.probes(probes, about=found.uid, authority=authority, dry_run=dry_run)
+
+    def probes(
+        self, probes: Sequence[int], *, about: str | None, authority: str | None, dry_run: bool = False
+    ) -> ErasureReport:
+        """These probes, by the ids of their searches, are erased. about: log entry or case; None: the term is over."""
+        return self._erase(Target("probe", about, authority, probes=probes), dry_run=dry_run)
 
     def guest(self, guest: Guest) -> ErasureReport:
         """A guest withdraws: reference, consent with its photograph, and each template that rests on it are erased.
@@ -222,7 +251,11 @@ class Eraser:
 
     # --- the order ---------------------------------------------------------------------------------------------------
     def _erase(self, target: Target, *, dry_run: bool = False) -> ErasureReport:
-        target = replace(target, authority=_authority(target.authority))
+        target = replace(
+            target,
+            authority=_authority(target.authority),
+            probe_digest=lambda sha256: probe_digest(self.stores, sha256),
+        )
         if dry_run:
             counts = self.stores.records.erasures.rehearse(target, self.stores.clock())
             return _report("", target.scope, target.about, counts, dry_run=True)
@@ -231,9 +264,10 @@ class Eraser:
         with self.stores.erasing():
             return self._finish(self.stores.records.erasures.hide(target, uid=uid, at=self.stores.clock()))
 
-    def again(self, faces: Sequence[int], pictures: Sequence[int]) -> ErasureReport:
+    def again(self, faces: Sequence[int], pictures: Sequence[int], probes: Sequence[int] = ()) -> ErasureReport:
         """What was erased before, and came back with a backup, is erased; what keeps it out is there already."""
-        return self._erase(Target("face", None, "a restore from a backup", faces=faces, pictures=pictures))
+        back = Target("face", None, "a restore from a backup", faces=faces, pictures=pictures, probes=probes)
+        return self._erase(back)
 
     def _note(self, erasure: Erasure) -> None:
         """The log has what a restore needs, before any row is gone. A crash may leave it there twice, to no harm."""
@@ -257,6 +291,7 @@ class Eraser:
         scan.look_for_keys(self.stores, persons)
         records.forget_persons(erasure)
         pending.update(self._remove_uploads(erasure))
+        pending.update(self._remove_probes(erasure))
         answered = self.stores.records.answers.empty()
         pending.update(self.stores.keys.destroy(answered).pending if answered else ())
         records.forget_pictures(erasure)
@@ -288,6 +323,18 @@ class Eraser:
         pending.update(self.stores.keys.destroy(keys).pending)
         scan.look_for_keys(self.stores, keys, blobs)
         self.stores.records.uploads.forget(going)
+        return pending
+
+    def _remove_probes(self, erasure: Erasure) -> set[str]:
+        """Probes kept with cases."""
+        going = self.stores.records.probes.leaving(erasure.id)
+        keys, blobs = {probe.key for probe in going if probe.key}, [probe.blob for probe in going]
+        pending = set(self.stores.blobs.delete_many(blobs).pending)
+        pending.update(self.stores.keys.destroy(keys).pending)
+        if any(probe.key is None for probe in going):  # kept before each had a key of its own
+            pending.add("the key of a probe's case, which goes with the last probe that lies under it")
+        scan.look_for_keys(self.stores, keys, blobs)
+        self.stores.records.probes.forget(going)
         return pending
 
     def _remove_guests(self) -> set[str]:
@@ -379,7 +426,7 @@ def _said(receipt: Receipt | None) -> tuple[tuple[str, ...], str | None]:
 def _report(uid: str, scope: str, about: str | None, counts: Mapping[str, int], **more: Any) -> ErasureReport:
     return ErasureReport(
         uid, scope, about, counts["pictures"], counts["faces"], counts.get("placements", 0), counts.get("persons", 0),
-        **more,
+        probes=counts.get("probes", 0), **more,
     )  # fmt: skip
 
 

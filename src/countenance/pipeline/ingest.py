@@ -214,9 +214,10 @@ class Ingest:
     def take_anew(self, data: bytes, place: bytes, mtime_ns: int) -> None:
         """One picture that was just handed in is taken, and looked at though it may be known: for other faces of it.
 
-        Otherwise as `take`.
+        Otherwise as `take`, but for one that is known: of that no ingest may make templates meanwhile.
         """
-        self._begin()
+        self._begin(beside=True)
+        self._making = self._stores.naming_keys
         sha256 = hashlib.sha256(data).digest()
         known = self._known([sha256]).get(sha256)
         places = self._source.jurisdictions if known is None or known.corrected is None else known.corrected
@@ -227,9 +228,9 @@ class Ingest:
         else:
             job = self._in_flight[sha256] = Job(sha256, [row], known)
             jobs = [(job, data)]
-        with ThreadPoolExecutor(RECORDINGS, "record") as self._recorder:
+        with ThreadPoolExecutor(1, "record") as self._recorder:
             self._take(iter(jobs))
-        self._stores.records.pictures.end_run(self._source.id, self._run_id, self._stores.clock(), whole=False)
+        self._end_beside()
 
     def look_again(self, parts: Iterable[Sequence[UntiedPicture]], done: Callable[[Again], None]) -> Again:
         """These recorded pictures are looked at once more, as the grant's subjects stand by now. Nothing new is taken.
@@ -262,10 +263,13 @@ class Ingest:
                 self._look_taken(job, self._looker.look_one(data))
             self._flush()
             self._await_recordings()
+        self._end_beside()
+        return self._looked_again(self._tally.files)
+
+    def _end_beside(self) -> None:
         self._stores.records.pictures.end_run(
             self._source.id, self._run_id, self._stores.clock(), whole=False, beside=True
         )
-        return self._looked_again(self._tally.files)
 
     def _looked_again(self, pictures: int) -> Again:
         tally = self._tally

@@ -53,6 +53,7 @@ class _Gathered:
     pictures: dict[str, None] = field(default_factory=dict)
     gone_sources: set[str] = field(default_factory=set)
     guests: dict[str, None] = field(default_factory=dict)  # uids of those who withdrew
+    probes: dict[str, None] = field(default_factory=dict)  # log entries of the searches whose probe is gone
     closed_links: dict[str, datetime] = field(default_factory=dict)
     grants: dict[str, dict[str, datetime | None]] = field(default_factory=dict)  # source -> times of its grant
     suppressions: list[dict[str, Any]] = field(default_factory=list)
@@ -67,6 +68,7 @@ class _Gathered:
         if act.get("source"):
             self.gone_sources.add(act["source"])
         self.guests.update(dict.fromkeys(act.get("guests", ())))
+        self.probes.update(dict.fromkeys(act.get("probes", ())))
 
     def take_grant(self, entry: LogEntry) -> None:
         column = _GRANT_STATES[entry.kind]
@@ -102,8 +104,9 @@ def replay(stores: Stores, eraser: Eraser, start: int) -> Replayed:
         if guest is not None and guest.withdrawn_at is None:
             eraser.guest(guest)
     faces, pictures = stores.records.replays.ids_of(gathered.faces, gathered.pictures)
-    if faces or pictures:
-        eraser.again(faces, pictures)
+    probes = stores.records.probes.of_searches(gathered.probes)
+    if faces or pictures or probes:
+        eraser.again(faces, pictures, probes)
     for uid in gathered.gone_sources & sources.keys():
         eraser.source(sources[uid])
         changed += uid not in gathered.grants

@@ -22,10 +22,10 @@ from countenance.pipeline.person_leads import FUSED_LIFT, fused, opened_template
 from countenance.pipeline.refresh import LiveIndex, space_id_of
 from countenance.pipeline.sealing import probe_binding
 from countenance.pipeline.stack import Stack, stacked
-from countenance.pipeline.stores import Stores
+from countenance.pipeline.stores import Stores, probe_digest
 from countenance.policy.facts import BROUGHT, UNKNOWN, Ask
 from countenance.policy.gate import Decision
-from countenance.protocols import Embedder
+from countenance.protocols import Embedder, VectorIndex
 from countenance.records.cases import Case, SearchId
 from countenance.records.gallery import VisibleFace
 from countenance.types import (
@@ -115,14 +115,14 @@ class Searcher:
     live: LiveIndex
     calibration: Calibration
 
-    def search(self, probe: bytes, question: Question) -> tuple[SearchResult, Looked]:
-        """Leads for one face of `probe`, and what was seen in it.
+    def search(self, probe: bytes, question: Question, *, preview_px: int = 0) -> tuple[SearchResult, Looked]:
+        """Leads for one face of `probe`, and what was seen in it; its preview has at most so many pixels a side.
 
         Raises: BadPicture, NoFace, SeveralFaces, WrongUse, PolicyDenied, LogUnwritable, StorageFailed.
         """
         self._check_organisation(question)
         started = time.perf_counter()
-        looked = look_at(self.looker, probe, preview_px=1024)
+        looked = look_at(self.looker, probe, preview_px=preview_px)
         chosen = largest_face(looked) if question.largest else choose_face(looked, question.face)
         seen = time.perf_counter()
         sha256 = hashlib.sha256(probe).digest()
@@ -131,7 +131,7 @@ class Searcher:
             Act.SEARCH, purpose=question.purpose, has_case=question.case is not None, client=_asker(client)
         )
         record = {
-            "probe": self.stores.pseudonym("probe", sha256),
+            "probe": probe_digest(self.stores, sha256).hex(),
             "case": self.stores.pseudonym("case", question.case.encode()) if question.case else None,
             "client": ask.client,
         }
@@ -226,10 +226,12 @@ class Searcher:
         permit, decision = decided
         while True:
             probe = template_of(permit, decision)
-            answer = None if probe is None else self._leads(*probe, question, permit, decision)
-            people = None
-            if probe is not None and answer is not None:
-                people = self._people(probe[0], question, permit, decision, answer[2])
+            answer = people = None
+            if probe is not None:
+                index = self.live.refreshed()
+                answer = self._leads(index, *probe, question, permit, decision)
+                if answer is not None:
+                    people = self._people(index, probe[0], question, permit, decision, answer[2])
             if answer is not None and people is not None:
                 leads, counted, threshold, extrapolated = answer
                 at = time.perf_counter()
@@ -349,46 +351,41 @@ class Searcher:
     def _keep_search(self, question: Question, permit: Permit, client: Client | str | None) -> SearchId:
         """A search by a face of the gallery is recorded with its case, without a picture."""
         return self.stores.records.cases.keep_search(
-            self._case(check_reference(question.case or "")), log_entry=permit.log_entry, probe_blob="",
+            self._case(check_reference(question.case or "")), log_entry=permit.log_entry,
             purpose=str(question.purpose), at=self.stores.clock(),
             client_id=client.id if isinstance(client, Client) else None,
         )  # fmt: skip
 
     def _keep_probe(self, question: Question, probe: bytes, permit: Permit, client: Client | str | None) -> SearchId:
-        """The probe is sealed with the case. A crash leaves at most a sealed blob that no row names; it is swept."""
+        """The probe is sealed with the case. A crash leaves at most a key and a blob that no row names; swept."""
         case = self._case(check_reference(question.case or ""))
         name = f"probe-{permit.log_entry}"
-        sealed = self.stores.keys.seal(case.key_id, probe_binding(permit.log_entry), probe)
         with self.stores.naming_keys():
-            self.stores.keys.create(0, blobs=[name])
+            [key] = self.stores.keys.create(1, blobs=[name])  # its own, so that it can be erased alone
+            sealed = self.stores.keys.seal(key, probe_binding(permit.log_entry), probe)
             self.stores.blobs.put_many({name: sealed})
             kept = self.stores.records.cases.keep_search(
-                case, log_entry=permit.log_entry, purpose=str(question.purpose), probe_blob=name,
-                at=self.stores.clock(), client_id=client.id if isinstance(client, Client) else None,
+                case, log_entry=permit.log_entry, purpose=str(question.purpose), probe_blob=name, key_id=key,
+                digest=probe_digest(self.stores, hashlib.sha256(probe).digest()), at=self.stores.clock(),
+                client_id=client.id if isinstance(client, Client) else None,
             )  # fmt: skip
-            self.stores.keys.made(blobs=[name])
+            self.stores.keys.made([key], blobs=[name])
         return kept
 
     def _case(self, reference: str) -> Case:
         found = self.stores.records.cases.find(reference)
-        if found is None:
-            with self.stores.naming_keys():
-                [key] = self.stores.keys.create()
-                found = self.stores.records.cases.open(reference, key, self.stores.clock())
-                if found.key_id == key:  # else another process was faster, and the next sweep takes ours
-                    self.stores.keys.made([key])
-        return found
+        return self.stores.records.cases.open(reference, self.stores.clock()) if found is None else found
 
     def _leads(
-        self, template: Vectors, itself: frozenset[FaceId], question: Question, permit: Permit, decision: Decision
-    ) -> tuple[tuple[Lead, ...], int, float, bool] | None:
+        self, index: VectorIndex, template: Vectors, itself: frozenset[FaceId], question: Question, permit: Permit,
+        decision: Decision,
+    ) -> tuple[tuple[Lead, ...], int, float, bool] | None:  # fmt: skip
         """(leads, exact number searched, threshold, extrapolated), or None: the policy moved, decide again.
 
         itself: the faces that the template is of, where they are the gallery's. Of several it is the mean: its odds
         are those of a score that is FUSED_LIFT lower, as a bound (pipeline/person_leads.py).
         """
         lift = FUSED_LIFT if len(itself) > 1 else 0.0
-        index = self.live.refreshed()
         counted = index.count(permit.classes)
         searched = round_up_searched(counted)
         if question.threshold is not None:
@@ -416,8 +413,9 @@ class Searcher:
         return self._as_leads(stacks, searched, lift), counted, threshold, extrapolated
 
     def _people(
-        self, template: Vectors, question: Question, permit: Permit, decision: Decision, threshold: float
-    ) -> tuple[PersonLead, ...] | None:
+        self, index: VectorIndex, template: Vectors, question: Question, permit: Permit, decision: Decision,
+        threshold: float,
+    ) -> tuple[PersonLead, ...] | None:  # fmt: skip
         """Persons like the probe, by the same threshold; None: the policy moved, decide again.
 
         Whom the operator named is the operator's: a client gets leads alone, but in a source of its own.
@@ -425,7 +423,7 @@ class Searcher:
         if question.client is not None and question.source is None:
             return ()
         return person_leads(
-            self.stores, self.live.refreshed(), self.embedder.space, self.calibration, template, permit=permit,
+            self.stores, index, self.embedder.space, self.calibration, template, permit=permit,
             version=decision.version, threshold=threshold, top=question.top,
         )  # fmt: skip
 

@@ -33,7 +33,8 @@ class Stores:
     signer: Signer  # of the log's checkpoints and of receipts
     pseudonym_key: bytes  # 32 bytes, kept in keys.db
     clock: Callable[[], datetime]
-    naming_keys: Callable[[], AbstractContextManager[object]]  # held from making a key until a row names it
+    naming_keys: Callable[[], AbstractContextManager[object]]  # shared, from making a key until a row names it
+    nothing_unnamed: Callable[[], AbstractContextManager[object]]  # alone: nobody is between a key and its row
     erasing: Callable[[], AbstractContextManager[object]]  # one process finishes erasures at a time
 
     def ask(self, act: Act, **more: object) -> Ask:
@@ -47,6 +48,11 @@ class Stores:
     def digest(self, kind: str, data: bytes) -> bytes:
         """The 32 bytes of `pseudonym`."""
         return hmac.new(self.pseudonym_key, kind.encode() + b"\0" + data, hashlib.sha256).digest()
+
+
+def probe_digest(stores: Stores, sha256: bytes) -> bytes:
+    """What a probe's file is known by, in the log and with its case."""
+    return stores.digest("probe", sha256)
 
 
 def salted_hash(salt: bytes, sha256: bytes) -> str:

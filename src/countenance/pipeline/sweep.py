@@ -13,10 +13,10 @@ from countenance.pipeline.stores import Stores
 def sweep(stores: Stores, *, whole: bool = False) -> tuple[int, int]:
     """(blobs, keys) that no row names are gone. Only under the ingest lock.
 
-    Whoever makes a key elsewhere holds `naming_keys` or the segments' lock until a row names it, so that nothing in the
-    making is taken for left over.
+    Whoever makes a key elsewhere shares `naming_keys`, or holds the segments' lock, until a row names it: so nothing in
+    the making is taken for left over.
     """
-    with stores.naming_keys(), stores.segments.resting() as segment_keys:
+    with stores.nothing_unnamed(), stores.segments.resting() as segment_keys:
         keys, blobs = stores.keys.in_the_making()
         left_keys, left_blobs = set(keys), set(blobs)
         if whole:

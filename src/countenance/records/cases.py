@@ -25,7 +25,6 @@ class Case:
     id: int
     uid: str
     reference: str
-    key_id: bytes
 
 
 class Cases:
@@ -38,28 +37,33 @@ class Cases:
         """The case of that reference."""
         with self._db.read() as connection:
             row = connection.execute(t.cases.select().where(t.cases.c.reference == reference)).one_or_none()
-        return None if row is None else Case(row.id, str(uuid.UUID(bytes=row.uid)), row.reference, row.key_id)
+        return None if row is None else Case(row.id, str(uuid.UUID(bytes=row.uid)), row.reference)
 
-    def open(self, reference: str, key_id: bytes, at: datetime) -> Case:
+    def open(self, reference: str, at: datetime) -> Case:
         """A new case, or the one that another process just opened under that reference."""
         with self._db.write() as connection:
             if connection.scalar(sa.select(t.cases.c.id).where(t.cases.c.reference == reference)) is None:
                 connection.execute(
-                    t.cases.insert().values(uid=uuid.uuid4().bytes, reference=reference, key_id=key_id, opened_at=at)
+                    t.cases.insert().values(uid=uuid.uuid4().bytes, reference=reference, key_id=b"", opened_at=at)
                 )
         found = self.find(reference)
         assert found is not None
         return found
 
     def keep_search(
-        self, case: Case, *, log_entry: str, purpose: str, probe_blob: str, at: datetime, client_id: int | None = None
-    ) -> SearchId:
-        """The search is recorded with its case. client_id: who asked; None: the operator."""
+        self, case: Case, *, log_entry: str, purpose: str, at: datetime, client_id: int | None = None,
+        probe_blob: str = "", key_id: bytes | None = None, digest: bytes | None = None,
+    ) -> SearchId:  # fmt: skip
+        """The search is recorded with its case.
+
+        Args: client_id: who asked; None: the operator; probe_blob, key_id, digest: of a probe that is kept: its blob,
+        the key that it is sealed under, the keyed digest of its file.
+        """
         with self._db.write() as connection:
             made = connection.execute(
                 t.searches.insert().values(
                     log_entry=log_entry, case_id=case.id, purpose=purpose, probe_blob=probe_blob, at=at,
-                    client_id=client_id,
+                    client_id=client_id, key_id=key_id, digest=digest,
                 )
             )  # fmt: skip
         return int(made.inserted_primary_key[0])  # type: ignore[index]  # an insert of one row has one

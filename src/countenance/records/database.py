@@ -73,6 +73,21 @@ class Database:
                 connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
         return not busy
 
+    def compact(self) -> bool:
+        """The file is written anew from what it holds, and has nothing else in it: VACUUM. False: a reader kept the
+        write-ahead log, in which the old pages may lie; `truncate_wal` empties it later.
+
+        `secure_delete` overwrites what is deleted, but not what a page keeps of rows that moved to another one. Needs
+        memory for a copy (`temp_store`: nothing of a home gets into another folder) and disk for one more in the
+        write-ahead log; no other process writes meanwhile. A crash leaves the database as it was.
+        Raises: StorageFailed: no room, or another process was writing all the time.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return True
+        with self._told(), self.engine.connect() as connection:
+            connection.exec_driver_sql("VACUUM")
+        return self.truncate_wal()
+
     def close(self) -> None:
         """Connections are closed; SQLite empties its write-ahead log with the last."""
         self.engine.dispose()

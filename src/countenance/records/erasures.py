@@ -16,6 +16,7 @@ from countenance.records.collections import forget_collection
 from countenance.records.database import Database
 from countenance.records.guest_erasures import leaving_guests, withdraw_guests
 from countenance.records.mentions import drop_mentions, forget_persons, hide_persons
+from countenance.records.probes import hide_probes
 from countenance.records.queries import chunks
 from countenance.records.receipts import Receipt, keep_receipt
 from countenance.records.sources import move_policy_version
@@ -38,6 +39,10 @@ LEFT: Final = {
     "opt-out": FaceRefusal.OPTED_OUT,
     "forgotten": FaceRefusal.ERASED,  # an opt-out that keeps nothing out: nothing to withdraw
 }
+# Somebody's faces go: so do probes whose search showed one of them.
+OF_PEOPLE: Final = frozenset(LEFT) | {"guest"}
+# A picture goes for what it shows, and not because its place or grant is over: so does a probe with the same bytes.
+OF_PICTURES: Final = OF_PEOPLE | {"picture"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ class Erasure:
     uid: str
     scope: str
     source_id: int | None
-    counts: dict[str, int]  # pictures, faces, placements, persons
+    counts: dict[str, int]  # pictures, faces, placements, persons; probes, where there are any
     begun_at: datetime
     about: str | None = None  # uid or code of what it names
     authority: str | None = None
@@ -73,7 +78,7 @@ class Suppression:
 class Target:
     """What an erasure is to take. All of it is hidden in one commit, which also finds out what that comes to."""
 
-    scope: str  # face, picture, source, person, jurisdiction, request, order, guest, vanished, replaced
+    scope: str  # face, picture, source, person, jurisdiction, request, order, guest, probe, vanished, replaced
     about: str | None = None  # uid or code of what it names; None: an ingest found it due
     authority: str | None = None  # on whose word
     faces: Sequence[FaceId] = ()  # single faces
@@ -85,6 +90,8 @@ class Target:
     named: bytes | None = None  # keyed digest of a source's name
     suppressions: Sequence[Suppression] = ()
     keep_out: Callable[[str, bytes], Suppression] | None = None  # of (tenant, sha256) of each picture found due
+    probes: Sequence[int] = ()  # kept with a case: the ids of their searches
+    probe_digest: Callable[[bytes], bytes] | None = None  # what a kept probe's file is known by, from its sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +286,7 @@ class Erasures:
                     )
                     or 0
                 )
-                for table in (t.faces, t.pictures, t.persons, t.uploads)
+                for table in (t.faces, t.pictures, t.persons, t.uploads, t.searches)
             ) + len(leaving_guests(connection))
 
     def done(self, erasure: Erasure, at: datetime, receipt: Receipt | None = None) -> None:
@@ -288,6 +295,18 @@ class Erasures:
             connection.execute(t.erasures.update().where(t.erasures.c.id == erasure.id).values(done_at=at))
             if receipt is not None:
                 keep_receipt(connection, receipt)
+
+    def before_compaction(self) -> list[int]:
+        """The ids of erasures that are done, and after which the database was not written anew yet."""
+        waiting = (t.erasures.c.done_at.is_not(None), t.erasures.c.compacted_at.is_(None))
+        with self._db.read() as connection:
+            return list(connection.scalars(sa.select(t.erasures.c.id).where(*waiting)))
+
+    def compacted(self, ids: Sequence[int], at: datetime) -> None:
+        """The database was written anew after these."""
+        with self._db.write() as connection:
+            for part in chunks(list(ids)):
+                connection.execute(t.erasures.update().where(t.erasures.c.id.in_(part)).values(compacted_at=at))
 
     def get(self, uid: str) -> Erasure | None:
         """The erasure of that uid."""
@@ -375,12 +394,24 @@ def _hide(connection: sa.Connection, target: Target, uid: uuid.UUID, at: datetim
         faces += _hide_faces(connection, t.faces.c.id.in_(part), erasure_id)
     _hide_uploads(connection, erasure_id, target)
     persons = hide_persons(connection, erasure_id, target.persons)
+    probes = _hide_probes(connection, erasure_id, target, pictures)
     drop_mentions(connection, erasure_id, t.faces.c.erasure_id == erasure_id)
     _keep_out(connection, uid, suppressions)
     counts = {"pictures": len(pictures), "faces": faces, "placements": placements, "persons": persons}
+    if probes:
+        counts["probes"] = probes
     connection.execute(t.erasures.update().where(t.erasures.c.id == erasure_id).values(counts=counts))
     move_policy_version(connection)
     return Erasure(erasure_id, str(uid), target.scope, target.source_id, counts, at, target.about, target.authority)
+
+
+def _hide_probes(connection: sa.Connection, erasure_id: int, target: Target, pictures: Sequence[int]) -> int:
+    digests: list[bytes] = []
+    of_somebody = target.places is None and target.scope in OF_PICTURES
+    if of_somebody and target.probe_digest is not None:
+        digests = [target.probe_digest(sha256) for _, sha256 in _hashes(connection, pictures)]
+    shown = of_somebody and target.scope in OF_PEOPLE
+    return hide_probes(connection, erasure_id, target.probes, digests, shown=shown)
 
 
 def _hide_uploads(connection: sa.Connection, erasure_id: int, target: Target) -> None:

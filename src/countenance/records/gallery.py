@@ -126,11 +126,13 @@ class Gallery:
         """Every data key that a row in the records still needs."""
         with self._db.read() as connection:
             for column in (
-                t.grants.c.key_id, t.cases.c.key_id, t.orders.c.key_id, t.persons.c.key_id, t.requests.c.key_id,
+                t.grants.c.key_id, t.searches.c.key_id, t.orders.c.key_id, t.persons.c.key_id, t.requests.c.key_id,
                 t.requests.c.proof_key_id, t.suppressed_persons.c.key_id, t.accounts.c.key_id,
                 t.answers.c.key_id, t.uploads.c.key_id, t.subjects.c.key_id, t.collection_users.c.key_id,
             ):  # fmt: skip
                 yield from connection.scalars(sa.select(column).where(column.is_not(None))).all()
+            shared = sa.and_(t.searches.c.key_id.is_(None), t.searches.c.probe_blob != "")  # as before schema 0007
+            yield from connection.scalars(sa.select(t.cases.c.key_id).join(t.searches).where(shared).distinct()).all()
             in_force = t.access_keys.c.revoked_at.is_(None)
             yield from connection.scalars(sa.select(t.access_keys.c.seal_id).where(in_force)).all()
         yield from self._of_indexed_faces(t.faces.c.key_id)

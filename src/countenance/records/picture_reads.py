@@ -70,10 +70,16 @@ class PictureReads:
 
     def of_source(self, source_id: int, after: int, limit: int) -> list[PictureRow]:
         """Pictures that stand in a source, by id, after that one."""
-        stands = sa.exists().where(t.placements.c.picture_id == t.pictures.c.id, t.placements.c.source_id == source_id)
-        query = t.pictures.select().where(t.pictures.c.id > after, t.pictures.c.erasure_id.is_(None), stands)
+        query = (
+            sa.select(t.pictures)
+            .select_from(t.placements.join(t.pictures))
+            .where(t.placements.c.source_id == source_id, t.placements.c.picture_id > after)
+            .where(t.pictures.c.erasure_id.is_(None))
+            .distinct()
+            .order_by(t.placements.c.picture_id)  # as its index has them, so that nothing is sorted
+        )
         with self._db.read() as connection:
-            rows = connection.execute(query.order_by(t.pictures.c.id).limit(limit)).all()
+            rows = connection.execute(query.limit(limit)).all()
         return [_picture(row) for row in rows]
 
     def places(self, picture_id: int) -> list[PlaceRow]:
@@ -117,6 +123,15 @@ class PictureReads:
         )
         with self._db.read() as connection:
             return _faces(connection.execute(query).all())
+
+    def going(self, picture_id: int) -> tuple[Box, ...]:
+        """Where its faces are that are being erased, which `faces` does not tell any more."""
+        faces = t.faces.c
+        query = sa.select(faces.x1, faces.y1, faces.x2, faces.y2).where(
+            faces.picture_id == picture_id, faces.erasure_id.is_not(None)
+        )
+        with self._db.read() as connection:
+            return tuple((row.x1, row.y1, row.x2, row.y2) for row in connection.execute(query.order_by(faces.id)))
 
 
 def _faces(rows: Sequence[Any]) -> list[FaceRow]:

@@ -27,7 +27,7 @@ class Replays:
         """What it takes to do an erasure again, before any of its rows are gone; None: that is in the log already.
 
         {"faces": uids of single faces, "pictures": uids, "source": uid or None, "suppressions": rows, "guests":
-        uids}, as JSON.
+        uids, "probes": log entries of the searches whose probe goes}, as JSON.
         """
         mine = t.pictures.c.erasure_id == erasure.id
         with self._db.snapshot() as connection:
@@ -40,6 +40,9 @@ class Replays:
             pictures = connection.scalars(sa.select(t.pictures.c.uid).where(mine)).all()
             source = connection.scalar(sa.select(t.sources.c.uid).where(t.sources.c.id == erasure.source_id))
             guests = sorted(leaving_guests(connection))
+            probes = connection.scalars(
+                sa.select(t.searches.c.log_entry).where(t.searches.c.erasure_id == erasure.id)
+            ).all()
             kept_out = connection.execute(
                 t.suppressions.select().where(t.suppressions.c.erasure_uid == uuid.UUID(erasure.uid).bytes)
             ).all()
@@ -49,6 +52,7 @@ class Replays:
             "source": None if source is None else str(uuid.UUID(bytes=source)),
             "suppressions": [suppression_row(row) for row in kept_out],
             "guests": guests,
+            "probes": sorted(probes),
         }
 
     def noted(self, erasure: Erasure, at: datetime) -> None:

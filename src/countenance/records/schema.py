@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-SCHEMA_REVISION: Final = "0006"  # newest in migrations/versions
+SCHEMA_REVISION: Final = "0007"  # newest in migrations/versions
 
 metadata = sa.MetaData(
     naming_convention={
@@ -233,6 +233,7 @@ placements = sa.Table(
     sa.Column("mtime_ns", sa.BigInteger, nullable=False),
     sa.Column("run_id", sa.Integer, nullable=False),  # the ingest that saw it last
     sa.UniqueConstraint("source_id", "place"),
+    sa.Index("ix_placements_source_id", "source_id", "picture_id"),  # a source's pictures in order, page by page
 )
 
 # What was handed in to a source of kind upload: it stands for the folder that such a source has not got.
@@ -359,6 +360,7 @@ erasures = sa.Table(
     sa.Column("noted_at", UtcTime),  # the log has what it takes to do it again
     sa.Column("done_at", UtcTime),
     sa.Column("counts", sa.JSON, nullable=False),
+    sa.Column("compacted_at", UtcTime),  # records.db was written anew since
 )
 
 # Clients who were shown what an erasure took: to be told, and their own receipts.
@@ -527,10 +529,14 @@ searches = sa.Table(
     sa.Column("log_entry", sa.String(40), nullable=False, unique=True),
     sa.Column("case_id", sa.ForeignKey("cases.id"), nullable=False, index=True),
     sa.Column("purpose", sa.String(32), nullable=False),
-    sa.Column("probe_blob", sa.String(64), nullable=False),  # empty: a face of the gallery, of which no copy is kept
+    sa.Column("probe_blob", sa.String(64), nullable=False),  # empty: a face of the gallery, or the probe was erased
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("client_id", sa.ForeignKey("clients.id")),  # null: the operator's own
     sa.Column("erased_leads", sa.Integer, nullable=False, server_default="0"),  # shown then, erased since
+    sa.Column("key_id", sa.LargeBinary(16)),  # of the probe; null: it lies under its case's, as before 0007
+    sa.Column("digest", sa.LargeBinary(32)),  # keyed, of the probe's file
+    sa.Column("erasure_id", sa.Integer),  # the probe is being erased
+    sa.Index("ix_searches_digest", "digest", sqlite_where=sa.text("digest IS NOT NULL")),
 )
 
 # Which faces a kept search showed: who was shown whom, for access requests and recipients of an erasure.

@@ -90,6 +90,7 @@ def move_policy_version(connection: sa.Connection) -> None:
         connection.execute(t.counters.insert().values(name="policy_version", value=1))
 
 
+_ONE_SOURCE = sa.select(t.sources.c.id).limit(1)
 _POLICY_VERSION = sa.select(t.counters.c.value).where(t.counters.c.name == "policy_version")
 
 
@@ -115,6 +116,11 @@ class Sources:
         """Every source, by name."""
         with self._db.read() as connection:
             return tuple(_source(row) for row in connection.execute(_SOURCES.order_by(t.sources.c.name)))
+
+    def any(self) -> bool:
+        """Whether there is a source."""
+        with self._db.read() as connection:
+            return connection.scalar(_ONE_SOURCE) is not None
 
     def get(self, name: str) -> Source:
         """Raises NotFound."""

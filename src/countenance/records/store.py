@@ -25,6 +25,7 @@ from countenance.records.persons import Persons
 from countenance.records.picture_reads import PictureReads
 from countenance.records.pictures import Pictures
 from countenance.records.policy_state import PolicyState
+from countenance.records.probes import Probes
 from countenance.records.receipts import Receipts
 from countenance.records.reindexes import Reindexes
 from countenance.records.replays import Replays
@@ -45,6 +46,7 @@ class RecordStore:
     changes: ChangeList
     erasures: Erasures
     cases: Cases
+    probes: Probes
     duplicates: DuplicateReads
     reindexes: Reindexes
     clients: Clients
@@ -81,6 +83,7 @@ def record_store(database: Database) -> RecordStore:
         ChangeList(database),
         Erasures(database),
         Cases(database),
+        Probes(database),
         DuplicateReads(database),
         Reindexes(database),
         Clients(database),

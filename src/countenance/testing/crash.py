@@ -38,7 +38,7 @@ from typing import Any, Final, Self
 NEVER: Final = -1
 EACH: Final = -2  # wait at each for a word from the parent
 TIMEOUT_S: Final = 120.0
-_OUTSIDE: Final = ("INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER")  # commits by itself outside a transaction
+_OUTSIDE: Final = ("INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "VACUUM")  # by itself, a commit
 _PRAGMAS: Final = ("wal_checkpoint", "user_version=")  # change the file; journal_mode does in an empty one
 
 

@@ -21,7 +21,7 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
-from countenance.app import reindex
+from countenance.app import compaction, reindex
 from countenance.app.backup import back_up as write_backup
 from countenance.app.home import Home, open_home
 from countenance.app.keyring import rotate as rotate_keys
@@ -226,6 +226,12 @@ def erase(tell: Tell, path: str, what: str, which: str) -> None:
     with opened(path) as home:
         named: dict[str, Any] = {what: which}
         tell(home.erase(**named).as_dict())
+
+
+def compact(tell: Tell, path: str) -> None:
+    """`countenance doctor --compact`, without the rest of doctor."""
+    with opened(path) as home:
+        tell(compaction.compact(home).as_dict())
 
 
 def decide(tell: Tell, path: str, request: str) -> None:

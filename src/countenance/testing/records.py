@@ -254,8 +254,8 @@ class RecordStoreContract:
 
     def test_a_case_is_opened_once(self, records: RecordStore) -> None:
         assert records.cases.find("2026-1") is None
-        case = records.cases.open("2026-1", b"k" * 16, NOW)
-        assert records.cases.open("2026-1", b"other key 16byte", NOW) == case
+        case = records.cases.open("2026-1", NOW)
+        assert records.cases.open("2026-1", NOW) == case
         assert records.cases.find("2026-1") == case
 
 

@@ -64,6 +64,7 @@ class ToyHome:
             pseudonym_key=secrets.token_bytes(32),
             clock=self.clock,
             naming_keys=lambda: lock,
+            nothing_unnamed=lambda: lock,
             erasing=lambda: lock,
         )  # fmt: skip
         self.live = LiveIndex(self.stores, SPACE)

@@ -13,7 +13,7 @@ from countenance.http.problems import status_of
 from countenance.pipeline.erase import ErasureReport
 from countenance.web.ask import Ask, page
 
-SCOPES: Final = ("source", "jurisdiction", "person", "picture", "face")
+SCOPES: Final = ("source", "jurisdiction", "person", "picture", "face", "probe", "case")
 
 
 @page(Right.ERASE)

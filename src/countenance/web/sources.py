@@ -94,8 +94,9 @@ async def show(ask: Ask) -> Response:
 async def progress(ask: Ask) -> Response:
     """How far the newest job of the source is: a part of its page, asked for again until it has ended."""
     name = ask.request.query_params.get("name", "")
-    jobs = await ask.call(ask.home.jobs.newest, 1, source=name)
-    return ask.page("source_job.html.jinja", job=next(iter(jobs), None), source={"name": name})
+    job = next(iter(await ask.call(ask.home.jobs.newest, 1, source=name)), None)
+    ended = {"HX-Refresh": "true"} if job is not None and not job.open else None  # the page has its pictures to show
+    return ask.page("source_job.html.jinja", headers=ended, job=job, source={"name": name})
 
 
 @page(Right.COLLECT)

@@ -1,0 +1,111 @@
+"""Probe pictures that are kept with a case: which are due, which an erasure takes, and that they are gone.
+
+The record of the search stays, and says with an empty `probe_blob` that no picture is kept of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import sqlalchemy as sa
+
+from countenance.records import schema as t
+from countenance.records.database import Database
+from countenance.records.queries import chunks
+
+_KEPT: Final = sa.and_(t.searches.c.probe_blob != "", t.searches.c.erasure_id.is_(None))
+
+
+@dataclass(frozen=True, slots=True)
+class KeptProbe:
+    """A probe that waits for its bytes to be removed. key: None: others of its case lie under the same one."""
+
+    id: int
+    blob: str
+    key: bytes | None
+
+
+class Probes:
+    """Reads of kept probes; forgetting them is one transaction and safe to repeat."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def of_searches(self, log_entries: Iterable[str]) -> list[int]:
+        """The probes kept of the searches with these log entries."""
+        found: list[int] = []
+        with self._db.read() as connection:
+            for part in chunks(list(log_entries)):
+                found += connection.scalars(
+                    sa.select(t.searches.c.id).where(_KEPT, t.searches.c.log_entry.in_(part))
+                ).all()
+        return found
+
+    def of_case(self, reference: str) -> list[int]:
+        """Every probe kept with the case of that reference."""
+        mine = sa.select(t.cases.c.id).where(t.cases.c.reference == reference).scalar_subquery()
+        with self._db.read() as connection:
+            return list(connection.scalars(sa.select(t.searches.c.id).where(_KEPT, t.searches.c.case_id == mine)))
+
+    def since_before(self, moment: datetime) -> list[int]:
+        """Those kept before a moment."""
+        with self._db.read() as connection:
+            return list(connection.scalars(sa.select(t.searches.c.id).where(_KEPT, t.searches.c.at < moment)))
+
+    def count(self) -> int:
+        """How many are kept."""
+        with self._db.read() as connection:
+            return int(connection.scalar(sa.select(sa.func.count()).select_from(t.searches).where(_KEPT)) or 0)
+
+    def leaving(self, erasure_id: int) -> list[KeptProbe]:
+        """Those that an erasure has yet to remove.
+
+        One that was kept before each had a key of its own lies under its case's, which goes with the last of them.
+        """
+        others = t.searches.alias()
+        stays = sa.exists().where(
+            others.c.case_id == t.searches.c.case_id, others.c.key_id.is_(None), others.c.probe_blob != "",
+            others.c.erasure_id.is_distinct_from(erasure_id),
+        )  # fmt: skip
+        key = sa.case((t.searches.c.key_id.is_not(None), t.searches.c.key_id), (~stays, t.cases.c.key_id), else_=None)
+        query = (
+            sa.select(t.searches.c.id, t.searches.c.probe_blob, key.label("key"))
+            .select_from(t.searches.join(t.cases))
+            .where(t.searches.c.erasure_id == erasure_id)
+            .order_by(t.searches.c.id)
+        )
+        with self._db.read() as connection:
+            return [KeptProbe(row.id, row.probe_blob, row.key) for row in connection.execute(query)]
+
+    def forget(self, probes: Sequence[KeptProbe]) -> None:
+        """Nothing names these pictures any more; the records of their searches stay."""
+        with self._db.write() as connection:
+            for part in chunks([probe.id for probe in probes]):
+                connection.execute(
+                    t.searches.update()
+                    .where(t.searches.c.id.in_(part))
+                    .values(probe_blob="", key_id=None, digest=None, erasure_id=None)
+                )
+
+
+def hide_probes(
+    connection: sa.Connection, erasure_id: int, named: Sequence[int], digests: Sequence[bytes], *, shown: bool
+) -> int:
+    """How many probes go with an erasure: those named, those whose bytes are an erased picture's, and, with `shown`,
+    those whose search showed one of its faces: they may show the same person.
+
+    Comes before `drop_mentions`, which forgets what was shown.
+    Args: digests: keyed, of the erased pictures' files.
+    """
+    which = [t.searches.c.id.in_(part) for part in chunks(list(named))]
+    which += [t.searches.c.digest.in_(part) for part in chunks(list(digests))]
+    if shown:
+        mine = sa.select(t.faces.c.id).where(t.faces.c.erasure_id == erasure_id)
+        which.append(t.searches.c.id.in_(sa.select(t.shown.c.search_id).where(t.shown.c.face_id.in_(mine))))
+    marked = 0
+    for condition in which:
+        marked += connection.execute(t.searches.update().where(_KEPT, condition).values(erasure_id=erasure_id)).rowcount
+    return marked
