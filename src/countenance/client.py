@@ -184,6 +184,9 @@ class Client:
     def add_source(self, name: str, *, path: str | None, basis: str, jurisdiction: str, **grant: Any) -> Source:
         """A folder of the service's machine, or None for pictures that are handed in; grant: as in /v1."""
         evidence = grant.pop("evidence", None)
+        if people := grant.pop("subjects", None):  # each with name, evidence and reference, and perhaps face
+            files = ({name: _text(each[name]) for name in ("evidence", "reference")} for each in people)
+            grant["subjects"] = [each | sent for each, sent in zip(people, files, strict=True)]
         sent = {"name": name, "path": path, "basis": basis, "jurisdiction": jurisdiction, **grant}
         return cast(
             "Source", self._send("POST", "/sources", sent | ({"evidence": _text(evidence)} if evidence else {}))

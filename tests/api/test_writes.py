@@ -46,6 +46,39 @@ def test_persons_are_made_named_merged_split_and_undone(ask, faces):
     assert ask.get("/persons/none").status_code == 422
 
 
+@pytest.mark.parametrize("made", ["organisation"], indirect=True)
+def test_subjects_of_a_grant_come_in_the_body(made, ask):
+    """Never as a path of the service's machine: what it can read would be told by its errors."""
+    consent = {
+        "name": "gala", "path": str(made.path.parent / "pictures"), "basis": "consent", "jurisdiction": "FR",
+        "purposes": ["event-delivery"], "evidence": b64(b"a form"),
+    }  # fmt: skip
+    for path in ("/etc/passwd", "/dev/zero", "~nobodyhere/people.csv", "a\0b"):
+        refused = ask.post("/sources", {**consent, "subjects": path})
+        assert (refused.status_code, "root" in refused.text) == (422, False)
+    ada = {"name": "Ada", "evidence": b64(b"her form"), "reference": b64(toy.picture("alice@10,20,60,80"))}
+    nobody = {**ada, "reference": b64(b"no picture")}
+    several = {**ada, "reference": b64(toy.picture("alice@10,20,60,80", "bob@100,20,150,80"))}
+    for wrong in ([], [{**ada, "name": "A\nB"}], [nobody], [several], [{**several, "face": 2}], [{**ada, "face": -1}]):
+        assert ask.post("/sources", {**consent, "subjects": wrong}).status_code == 422
+    assert made.sources()[-1].name == "album"
+    assert (
+        ask.post("/sources", {**consent, "subjects": [ada, {**several, "name": "Bob", "face": 1}]}).status_code == 201
+    )
+    made.ingest("gala")
+    taken = ask.get("/sources/gala").json()["counts"]
+    assert (taken["indexed"], taken["refused"]) == (3, {})
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("~nobodyhere/x", 400), ("a\0b", 400), ("/etc/passwd", 404), ("/dev/zero", 404), ("nowhere", 404)],
+)
+def test_a_folder_that_is_none(ask, path, status):
+    sent = {"name": "new", "path": path, "basis": "household", "jurisdiction": "CA-ON"}
+    assert ask.post("/sources", sent).status_code == status
+
+
 def test_a_suggested_group_is_accepted(ask):
     [group] = ask.get("/persons/suggestions").json()["groups"]
     assert ask.post(f"/persons/suggestions/{group['group']}/accept", {"name": "May"}).json()["name"] == "May"

@@ -1,5 +1,8 @@
 """The CSV of a grant's subjects: what it says, or the line and what is wrong with it."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from countenance.errors import GrantInvalid
@@ -49,7 +52,7 @@ def test_an_absolute_path_is_itself(written, tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "has the columns none"),
+        ("", "has none of the columns"),
         ("name,evidence\nA,forms/a.pdf\n", "has the columns name, evidence"),
         ("name,evidence,reference,note\nA,forms/a.pdf,a.jpg,x\n", "note"),
         ("name,evidence,reference\n", "lists nobody"),
@@ -70,11 +73,26 @@ def test_what_does_not_hold_is_said_with_its_line(written, text, words):
 
 def test_a_list_that_can_not_be_read(written, tmp_path):
     refused(tmp_path / "nowhere.csv", "can't be read")
-    refused(tmp_path, "can't be read")
+    refused(tmp_path, "it is no file")
+    refused(Path("/dev/zero"), "it is no file")
+    os.mkfifo(tmp_path / "waits.csv")
+    refused(tmp_path / "waits.csv", "it is no file")
+    refused(Path("a\0b"), "it is no file")
     refused(written("name,evidence,reference\nÅsa,forms/a.pdf,a.jpg\n", "latin-1"), "can't be read")
     refused(written('name,evidence,reference\n"A\nB",forms/a.pdf,a.jpg\n'), "can't be shown on one line")
     refused(written(f"name,evidence,reference\n{'A' * 200_000},forms/a.pdf,a.jpg\n"), "after line 1: field larger")
     refused(written("x" * 200_000), "after line 0: field larger")
+
+
+def test_of_a_file_that_is_no_list_nothing_is_told(written):
+    with pytest.raises(GrantInvalid) as caught:
+        read_subjects(written("root:x:0:0:root:/root:/bin/bash\n"))
+    assert "root" not in str(caught.value)
+
+
+def test_a_file_too_large_is_not_read(written, monkeypatch):
+    monkeypatch.setattr(subjects, "MAX_LIST_BYTES", 40)
+    refused(written("name,evidence,reference\nA,forms/a.pdf,a.jpg\n"), "over 16 MB")
 
 
 def test_a_list_without_end(written, monkeypatch):

@@ -14,6 +14,7 @@ from countenance.api.paging import After, Limit, Page, page
 from countenance.api.shapes import File, Line, Shape
 from countenance.app.identity import Right
 from countenance.app.sources import counted, described
+from countenance.rights.subjects import MAX_DIGITS, MAX_SUBJECTS, listed
 from countenance.types import Basis, GrantState, Purpose
 
 router = operations("sources")
@@ -68,6 +69,20 @@ class CountedSource(Source):
     counts: Counts
 
 
+class NewSubject(Shape):
+    """Somebody whose consent or release the grant records."""
+
+    name: Line
+    evidence: File = Field(description="Their form; kept sealed.")
+    reference: File = Field(description="A picture of them; only a template of it is kept.")
+    face: int | None = Field(
+        None,
+        ge=0,
+        lt=10**MAX_DIGITS,
+        description="Which face of it, where it holds several; from 0 (`detect`).",
+    )
+
+
 class NewSource(Shape):
     """Where pictures come from, and the right to use them (docs/grants.md)."""
 
@@ -89,9 +104,9 @@ class NewSource(Shape):
     within: str | None = Field(None, max_length=1000, description="What the grant covers, where that is wider.")
     purposes: list[Purpose] = Field(default=[], description="What for. A household needs none.")
     evidence: File | None = Field(None, description="The signed form, contract, decision or record; kept sealed.")
-    subjects: str | None = Field(
-        None, max_length=4096,
-        description="For consent and licence: a CSV of name,evidence,reference on the service's machine.",
+    subjects: list[NewSubject] | None = Field(
+        None, min_length=1, max_length=MAX_SUBJECTS,
+        description="For consent and licence: whom it is given by; only in JSON.",
     )  # fmt: skip
     expires: str | None = Field(None, max_length=10, description="The last day of the grant: 2027-12-31.")
     erase_within_days: int = Field(30, description="After its end, all of it is due for erasure within so many days.")
@@ -114,7 +129,9 @@ async def add_source(ask: Collecting, new: Annotated[NewSource, sent(NewSource)]
     """A folder may be collected from now on, under this grant. Nothing is taken yet."""
     if ask.who.binding.source is not None:
         ask.source("")  # a key that is bound to a source adds no other
-    made = await ask.call(ask.home.add_source, **new.model_dump(exclude_none=True, exclude={"path"}), path=new.path)
+    grant = new.model_dump(exclude_none=True, exclude={"path", "subjects"})
+    people = None if new.subjects is None else listed((s.name, s.evidence, s.reference, s.face) for s in new.subjects)
+    made = await ask.call(ask.home.add_source, **grant, path=new.path, subjects=people)
     return answer(described(made), 201)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from countenance.app.paths import path_of
 from countenance.app.wiring import LOG
 from countenance.app.witnesses import Witnesses, as_time
 from countenance.auditlog.checkpoint import COSIGNER, Signer, open_checkpoint, parse_verifier_key
@@ -49,7 +50,7 @@ class Audit:
         """Every entry in a file for others; how many. Raises: WrongUse: the file is there; StorageFailed."""
         log = self.home.parts.log
         size = len(log)
-        with _new_file(Path(file).expanduser()) as out:
+        with _new_file(path_of(file)) as out:
             out.writelines(write_export(log.signer.origin, log.raw_entries(), size, log.checkpoint_of(size)))
         return size
 

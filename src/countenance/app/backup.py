@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from countenance import __version__
 from countenance.app.archive import pack
+from countenance.app.paths import path_of
 from countenance.durable import sync_folder
 from countenance.errors import BackupBroken, HomeBusy, StorageFailed, WrongUse
 from countenance.keys import master as masters
@@ -62,7 +63,7 @@ def back_up(home: Home, file: str | os.PathLike[str], *, verify: bool = False, l
     Raises: WrongUse: the name is taken, or lies in the home; StorageFailed, HomeBusy, KeyMissing, LogUnwritable;
     BackupBroken: it did not pass `verify`, and is removed.
     """
-    path = Path(file).expanduser().absolute()
+    path = path_of(file).absolute()
     if os.path.lexists(path):
         raise WrongUse(f"{path} is there already, and a backup overwrites nothing", "choose another name")
     if home.path in path.parents:

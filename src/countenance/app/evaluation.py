@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from countenance.app.paths import path_of
 from countenance.app.settings import worker_count
 from countenance.errors import NotFound, SpaceMismatch, WrongUse
 from countenance.pipeline.acquire import Progress
@@ -63,7 +64,7 @@ def labelled_by(people: str | os.PathLike[str] | None, pairs: str | os.PathLike[
     """The labelled pictures, named in one of two ways. Raises: WrongUse, NotFound: as `pipeline.labels`."""
     if (people is None) == (pairs is None):
         raise WrongUse("the labelled pictures are named in one way", "--people DIR, a folder a person, or --pairs FILE")
-    return read_people(Path(people).expanduser()) if people is not None else read_pairs(_path(pairs))
+    return read_people(path_of(people)) if people is not None else read_pairs(_path(pairs))
 
 
 def use_shipped(parts: Parts, model: str | None) -> Calibration | None:
@@ -92,4 +93,4 @@ def in_use(parts: Parts, space: EmbeddingSpace) -> Calibration | None:
 
 
 def _path(name: str | os.PathLike[str] | None) -> Path:
-    return Path(name or "").expanduser()
+    return path_of(name or "")

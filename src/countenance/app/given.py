@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from countenance.app.paths import path_of
 from countenance.errors import BadPicture, NotFound, WrongUse
 from countenance.pipeline.documents import Document
 from countenance.types import Purpose
@@ -28,7 +29,7 @@ def read_picture(picture: PictureLike) -> bytes:
                 f"an array of shape {picture.shape} and type {picture.dtype} is no picture", "(H, W, 3) uint8, RGB"
             )
         return _as_png(picture)
-    path = Path(picture).expanduser()
+    path = path_of(picture)
     try:
         if not path.is_file():  # a FIFO or device would block or never end
             raise BadPicture(f"{path} {_what_it_is(path)}", "name a picture file", reason="unreadable")
@@ -61,7 +62,7 @@ def _as_png(rgb: NDArray[np.uint8]) -> bytes:
 
 def document_of(document: DocumentLike) -> Document:
     """A document that somebody names by its path, or hands in."""
-    return document if isinstance(document, bytes) else Path(document).expanduser()
+    return document if isinstance(document, bytes) else path_of(document)
 
 
 def source_folder(path: str | os.PathLike[str], home: Path) -> Path:
@@ -69,7 +70,7 @@ def source_folder(path: str | os.PathLike[str], home: Path) -> Path:
     text = os.fspath(path)
     if "://" in text:
         raise WrongUse(f"{text} is an address, and only folders can be collected yet", "name a folder on this machine")
-    folder = Path(text).expanduser().absolute()
+    folder = path_of(text).absolute()
     if not folder.is_dir():
         raise NotFound(f"there is no folder {folder}", "name a folder that is there; a file is no source")
     if folder == home or home in folder.parents:

@@ -29,6 +29,7 @@ from countenance.app.guests import Guests
 from countenance.app.identity import Who
 from countenance.app.jobs import Jobs
 from countenance.app.orders import OrderDesk
+from countenance.app.paths import path_of
 from countenance.app.pictures import PictureDesk
 from countenance.app.receipts import HomeReceipts
 from countenance.app.repeats import Repeats
@@ -56,7 +57,7 @@ from countenance.pipeline.sweep import sweep
 from countenance.protocols import Collector
 from countenance.records.sources import Source
 from countenance.rights.grants import ERASE_WITHIN_DAYS, check_grant
-from countenance.rights.subjects import read_subjects
+from countenance.rights.subjects import SubjectLine, read_subjects
 from countenance.types import SUBJECT_BASES, GrantState, HomeKind, Odds, SearchResult
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ class Home:
         within: str | None = None,
         purposes: Sequence[str] = (),
         evidence: DocumentLike | None = None,
-        subjects: str | os.PathLike[str] | None = None,
+        subjects: str | os.PathLike[str] | Sequence[SubjectLine] | None = None,
         expires: str | None = None,
         erase_within_days: int = ERASE_WITHIN_DAYS,
         retain_days: int | None = None,
@@ -189,8 +190,9 @@ class Home:
         Args: path: of the folder; None: its pictures are handed in (`uploads`); basis: household, consent, licence,
         statute or historical; jurisdiction: of its pictures by default, a code or several with commas, or "unknown";
         within: what the grant covers, where that is wider; purposes: needed but for household; evidence: a document,
-        sealed into the home; subjects: the CSV of a consent or licence grant; expires: "2027-12-31"; retain_days,
-        retain_from, retain_rule: how long all of it may be kept, as the options of `countenance source add`.
+        sealed into the home; subjects: of a consent or licence grant, a CSV or its lines; expires: "2027-12-31";
+        retain_days, retain_from, retain_rule: how long all of it may be kept, as the options of
+        `countenance source add`.
         Raises: GrantInvalid, WrongUse, NotFound (no such folder), LogUnwritable, StorageFailed.
         """
         folder, name = None if path is None else source_folder(path, self.path), source_name(name)
@@ -213,13 +215,14 @@ class Home:
             law=law,
             authority=authority,
         )
-        lines = read_subjects(Path(subjects).expanduser()) if subjects is not None else ()
+        if isinstance(subjects, str | os.PathLike):
+            subjects = read_subjects(path_of(subjects))
         return self._registrar.add(
             name=name,
             location=None if folder is None else os.fsencode(folder),
             terms=terms,
             evidence=None if evidence is None else document_of(evidence),
-            subjects=lines,
+            subjects=subjects or (),
         )
 
     def sources(self) -> tuple[Source, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
+from countenance.app.paths import path_of
 from countenance.app.settings import Settings
 from countenance.calibrate.calibration import Calibration
 from countenance.errors import HomeBusy, NotFound, SpaceMismatch, WrongUse
@@ -43,7 +44,7 @@ def add_model(home: Home, path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     from countenance.pipeline.try_model import try_model
 
-    where = Path(path).expanduser()
+    where = path_of(path)
     if not where.is_file():
         raise NotFound(f"there is no entry {where}", "name the TOML file that describes the model: docs/models.md")
     if where.stat().st_size > MAX_ENTRY_BYTES:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from countenance.app.given import DocumentLike, document_of
+from countenance.app.paths import path_of
 from countenance.errors import NotFound, WrongUse
 from countenance.pipeline.order_plan import Plan, plan_of
 from countenance.pipeline.orders import Applied, Orders
@@ -85,7 +86,7 @@ class OrderDesk:
         simulated: a plan, or the file that holds one as JSON; each difference from it is explained.
         Raises: NotFound, WrongUse, LogUnwritable, StorageFailed, HomeBusy.
         """
-        plan = simulated if simulated is None or isinstance(simulated, Plan) else _read(Path(simulated).expanduser())
+        plan = simulated if simulated is None or isinstance(simulated, Plan) else _read(path_of(simulated))
         return self.book.apply(self.get(order), simulated=plan)
 
     def stay(self, order: str, document: DocumentLike) -> OrderRecord:
@@ -102,7 +103,7 @@ class OrderDesk:
 
     def papers(self, order: str, folder: str | os.PathLike[str]) -> list[Path]:
         """Its document and the decisions about it are written there, by number and kind. Raises: NotFound, WrongUse."""
-        found, where = self.get(order), Path(folder).expanduser()
+        found, where = self.get(order), path_of(folder)
         if where.exists() and (not where.is_dir() or any(where.iterdir())):
             raise WrongUse(f"{where} is not an empty folder", "name one that is, or that is not there yet")
         where.mkdir(parents=True, exist_ok=True)

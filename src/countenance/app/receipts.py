@@ -7,9 +7,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from countenance.app.paths import path_of
 from countenance.auditlog import receipt as receipts
 from countenance.errors import NotFound, ReceiptRefused, WrongUse
 from countenance.pipeline.ids import checked_uuid
@@ -105,7 +105,7 @@ def key_of_home(path: str | None) -> str:
 
 def check_file(file: str | os.PathLike[str], key: str, *, about: str | None = None) -> receipts.Checked:
     """The receipt in a file, checked with the public key alone. Raises: ReceiptRefused, NotFound, LogBroken."""
-    path = Path(file).expanduser()
+    path = path_of(file)
     try:
         if path.stat().st_size > receipts.MAX_BYTES:
             raise ReceiptRefused("this is no receipt: it has more than 16 MB")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from countenance.app.paths import path_of
 from countenance.app.reindex import embedder_in, space_of, under_way
 from countenance.errors import GrantInvalid, WrongUse
 from countenance.pipeline.look import Looker
@@ -37,7 +37,7 @@ def add_references(home: Home, name: str, path: str | os.PathLike[str] | None = 
     if reindex is not None and reindex.state not in BOTH_STAND:
         raise WrongUse("templates of one model are being destroyed", "`countenance reindex` ends it; then do this")
     active = space_id_of(stores, home.parts.followed().embedder.space)
-    lines = () if path is None else read_subjects(Path(path).expanduser())
+    lines = () if path is None else read_subjects(path_of(path))
     listed = [(subject, reference_of(line)) for subject, line in whom_they_name(stores, source, lines)]
     wanted, guests = (
         [

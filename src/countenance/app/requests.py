@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote_to_bytes, urldefrag
 
 from countenance import jurisdictions
 from countenance.app.answers import FETCH_FOR, Answers
+from countenance.app.paths import path_of
 from countenance.errors import NotFound, WrongUse
 from countenance.pipeline.address import address_of
 from countenance.pipeline.corrections import Correction
@@ -124,7 +125,7 @@ class Requests:
         if rename or jurisdiction or (grant and desk.get(name).kind == RequestKind.CORRECTION):
             codes = jurisdictions.parse_set(jurisdiction) if jurisdiction else frozenset()
             correction = Correction(codes, rename.strip())
-        path = None if out is None else Path(out).expanduser()
+        path = None if out is None else path_of(out)
         answer = {} if path is None else self._write_answer(desk, name, faces, path)
         try:
             decided = desk.decide(name, grant=grant, faces=faces, reason=reason, correction=correction)
@@ -372,9 +373,7 @@ def _address(text: str) -> str:
         if "://" in text and not text.startswith("file://"):
             return urldefrag(text).url
         path = (
-            unquote_to_bytes(text.removeprefix("file://"))
-            if "://" in text
-            else os.fsencode(Path(text).expanduser().absolute())
+            unquote_to_bytes(text.removeprefix("file://")) if "://" in text else os.fsencode(path_of(text).absolute())
         )
     except (ValueError, RuntimeError) as error:  # brackets of no IPv6, half a character, somebody's ~ who is not there
         raise WrongUse("this is no address of a picture", "copy it as it is shown, whole") from error

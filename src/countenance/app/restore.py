@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from countenance.app import manifest as manifests
 from countenance.app.archive import database_copy, unpack
+from countenance.app.paths import path_of
 from countenance.app.wiring import KEYS, LOG, RECORDS, Parts
 from countenance.auditlog.checkpoint import Signer, open_checkpoint
 from countenance.auditlog.log import SqliteLog
@@ -74,7 +75,7 @@ def restore(
     Raises: WrongUse: the place is taken, or neither log nor `without_log`; BackupBroken; LogBroken: that log is not
     the continuation of the backup's; KeyMissing, NotFound, StorageFailed.
     """
-    path, place = Path(file).expanduser().absolute(), Path(where).expanduser().absolute()
+    path, place = path_of(file).absolute(), path_of(where).absolute()
     if (log is None) is not without_log and not verifying:
         raise WrongUse(
             "a backup is older than what was erased, opted out or ordered after it; the log knows what that was",
@@ -89,7 +90,7 @@ def restore(
         header, master = _unpacked(path, work)
         found = _checked(work, header)
         if log is not None:
-            _take_log(work, Path(log).expanduser().absolute(), header, master)
+            _take_log(work, path_of(log).absolute(), header, master)
         restored = _again(work, found, header, place, log_known=verifying or log is not None)
         os.sync()
         work.rename(place)

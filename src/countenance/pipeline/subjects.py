@@ -138,8 +138,11 @@ class Reference:
 
 def reference_of(line: SubjectLine) -> Reference:
     """That of a line of a list."""
-    where = f"the reference of {line.name!r} (line {line.line}, {line.reference.name})"
-    return Reference(where, line.reference.read_bytes, line.face)
+    picture = line.reference
+    whose = f"the reference of {line.name!r} (line {line.line}"
+    if isinstance(picture, bytes):
+        return Reference(f"{whose} of subjects)", lambda: picture, line.face)
+    return Reference(f"{whose}, {picture.name})", picture.read_bytes, line.face)
 
 
 def reference_face(looker: Looker, reference: Reference) -> tuple[Seen, AlignedFace]:

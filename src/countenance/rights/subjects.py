@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,17 +13,18 @@ from countenance.errors import GrantInvalid
 
 COLUMNS: Final = ("name", "evidence", "reference")
 MAX_SUBJECTS: Final = 10_000
+MAX_LIST_BYTES: Final = 16 * 2**20
 MAX_DIGITS: Final = 6  # no picture holds a million faces
 
 
 @dataclass(frozen=True, slots=True)
 class SubjectLine:
-    """One row of the list. Paths are absolute."""
+    """One row of the list. Paths are absolute; bytes are the document or picture itself."""
 
     line: int
     name: str
-    evidence: Path
-    reference: Path  # a picture of the subject
+    evidence: Path | bytes
+    reference: Path | bytes  # a picture of the subject
     face: int | None  # which face of it, where it holds several; as `countenance detect` counts
 
 
@@ -31,10 +33,7 @@ def read_subjects(path: Path) -> tuple[SubjectLine, ...]:
 
     Paths in it are relative to the CSV. Raises GrantInvalid: with the line and what is wrong with it.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise GrantInvalid(f"the list of subjects {path} can't be read: {error}", "a CSV in UTF-8") from error
+    text = _text(path)
     reader = csv.DictReader(io.StringIO(text, newline=""))
     try:
         return _listed(path, reader)
@@ -44,14 +43,42 @@ def read_subjects(path: Path) -> tuple[SubjectLine, ...]:
         ) from error
 
 
+def listed(people: Iterable[tuple[str, bytes, bytes, int | None]]) -> tuple[SubjectLine, ...]:
+    """The subjects that a program hands in: name, evidence, reference, face. Raises: GrantInvalid."""
+    found = tuple(
+        SubjectLine(number, _name("subjects", number, name.strip()), evidence, reference, face)
+        for number, (name, evidence, reference, face) in enumerate(people, 1)
+    )
+    if not found or len(found) > MAX_SUBJECTS:
+        raise GrantInvalid(f"subjects lists {len(found):,}", f"1 to {MAX_SUBJECTS:,} subjects; split the source")
+    return found
+
+
+def _text(path: Path) -> str:
+    """The list, which somebody names by a path: a device or FIFO is not waited for, nor a large file read."""
+    try:
+        if not path.is_file():
+            raise GrantInvalid(f"the list of subjects {path} can't be read: it is no file", "name a CSV in UTF-8")
+        with path.open("rb") as file:
+            data = file.read(MAX_LIST_BYTES + 1)
+        if len(data) > MAX_LIST_BYTES:
+            raise GrantInvalid(f"the list of subjects {path} can't be read: over 16 MB", "split the source")
+        return data.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise GrantInvalid(f"the list of subjects {path} can't be read: {why}", "a CSV in UTF-8") from error
+
+
 def _listed(path: Path, reader: csv.DictReader[str]) -> tuple[SubjectLine, ...]:
     columns = [name.strip() for name in reader.fieldnames or ()]
     reader.fieldnames = columns
     missing = [name for name in COLUMNS if name not in columns]
     unknown = [name for name in columns if name not in (*COLUMNS, "face")]
     if missing or unknown:
+        # Of a file that is no list of subjects nothing is told: it may be anything that the service can read.
+        ours = any(name in COLUMNS for name in columns)
         raise GrantInvalid(
-            f"{path.name} has the columns {', '.join(columns) or 'none'}",
+            f"{path.name} has the columns {', '.join(columns)}" if ours else f"{path.name} has none of the columns",
             "its first line must be: name,evidence,reference (and face, where a reference holds several)",
         )
     found: list[SubjectLine] = []
@@ -73,10 +100,7 @@ def _subject(path: Path, line: int, row: dict[str, str | None]) -> SubjectLine:
     for name in COLUMNS:
         if not values.get(name):
             raise GrantInvalid(f"{path.name}, line {line}: {name} is empty", "every subject has all three")
-    if not values["name"].isprintable():
-        raise GrantInvalid(
-            f"{path.name}, line {line}: the name can't be shown on one line", "leave control characters out"
-        )
+    _name(path.name, line, values["name"])
     files = {name: (path.parent / values[name]).absolute() for name in ("evidence", "reference")}
     for name, file in files.items():
         if not file.is_file():
@@ -87,3 +111,9 @@ def _subject(path: Path, line: int, row: dict[str, str | None]) -> SubjectLine:
     if face and not (face.isdecimal() and len(face) < MAX_DIGITS):
         raise GrantInvalid(f"{path.name}, line {line}: face {face!r} is not a number", "as `countenance detect` counts")
     return SubjectLine(line, values["name"], files["evidence"], files["reference"], int(face) if face else None)
+
+
+def _name(where: str, line: int, name: str) -> str:
+    if not name or not name.isprintable():
+        raise GrantInvalid(f"{where}, line {line}: the name can't be shown on one line", "leave control characters out")
+    return name

@@ -1,0 +1,19 @@
+"""Paths that somebody names."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from countenance.errors import WrongUse
+
+
+def path_of(path: str | os.PathLike[str]) -> Path:
+    """The path that somebody names, with `~` as their folder. Raises: WrongUse: a NUL in it, or no such user."""
+    try:
+        found = Path(path).expanduser()
+    except RuntimeError as error:
+        raise WrongUse(f"{path} names the folder of a user who is not here", "write the path out") from error
+    if "\0" in str(found):
+        raise WrongUse("a path can't hold a NUL", "name a file or folder")
+    return found
