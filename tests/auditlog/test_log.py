@@ -9,7 +9,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -524,3 +526,72 @@ def test_a_record_is_canonical_json(path):
     assert list(said) == sorted(said)
     assert set(said) == {"v", "id", "at", "kind", "body"}
     assert os.fsdecode(record).isascii()
+
+
+# --- several threads at once -----------------------------------------------------------------------------------------
+@contextmanager
+def threads_that_wait(log, *appends):
+    """Each append waits in a thread of its own, for whoever holds the lock."""
+    found = {}
+
+    def append(number, kind, record):
+        try:
+            found[number] = log.append(kind, record)
+        except (LogUnwritable, ValueError) as error:
+            found[number] = error
+
+    threads = [threading.Thread(target=append, args=(n, *each)) for n, each in enumerate(appends)]
+    with log._lock:
+        for thread in threads:
+            thread.start()
+        while len(log._waiting) < len(threads):
+            time.sleep(0.001)
+        yield found
+    for thread in threads:
+        thread.join()
+
+
+def shown(n):
+    return "compare.shown", {"search": f"s{n}"}
+
+
+def test_what_waits_is_written_together_and_each_entry_stands(path):
+    log, statements = open_log(path), []
+    with threads_that_wait(log, *map(shown, range(8))) as found:
+        log._connection.set_trace_callback(statements.append)
+    assert statements.count("COMMIT") == 1
+    assert sorted(entry.position for entry in found.values()) == list(range(9, 17))
+    assert {entry.position: entry.record for entry in log.entries(9)} == {e.position: e.record for e in found.values()}
+    assert log.append(*shown(9)).position == 17
+    log.close()
+    assert verify(path).entries == 18
+
+
+def test_of_those_written_together_one_without_a_form_is_refused_alone(path):
+    log = open_log(path)
+    with threads_that_wait(log, shown(0), ("compare.shown", {}), ("no.kind", {}), shown(1)) as found:
+        pass
+    assert [type(found[n]).__name__ for n in range(4)] == ["LogEntry", "ValueError", "ValueError", "LogEntry"]
+    log.close()
+    assert verify(path).entries == 11
+
+
+def test_where_nothing_can_be_written_each_of_those_who_wait_is_told(path):
+    log = open_log(path)
+    with threads_that_wait(log, *map(shown, range(5))) as found:
+        log._connection.execute("PRAGMA query_only=ON")
+    assert {type(each) for each in found.values()} == {LogUnwritable}
+    assert len({id(each) for each in found.values()}) == 5
+    log._connection.execute("PRAGMA query_only=OFF")
+    assert log.append(*shown(0)).position == 9
+    log.close()
+    assert verify(path).entries == 10
+
+
+def test_what_another_process_appended_is_gone_on_from(path):
+    ours, theirs = open_log(path), open_log(path)
+    for n in range(7):
+        assert (ours if n % 3 else theirs).append(*shown(n)).position == 9 + n
+    ours.close()
+    theirs.close()
+    assert verify(path).entries == 16

@@ -71,6 +71,17 @@ def test_roots_and_inclusion_proofs_equal_an_independent_implementation(items):
         assert merkle.includes(merkle.leaf_hash(item), index, len(items), proof, ours.root())
 
 
+@given(entries)
+@settings(max_examples=60, deadline=None)
+def test_a_frontier_that_grows_is_the_frontier_of_the_tree(items):
+    tree, frontier = Tree(items), ()
+    for size, item in enumerate(items):
+        frontier, completed = merkle.grown(size, frontier, merkle.leaf_hash(item))
+        assert frontier == merkle.frontier(size + 1, tree.node)
+        assert all(tree.node(level, index) == found for level, index, found in completed)
+        assert merkle.root_of(frontier) == tree.root(size + 1)
+
+
 @given(entries, st.data())
 @settings(max_examples=60, deadline=None)
 def test_consistency_proofs_hold_and_equal_an_independent_verdict(items, data):

@@ -18,8 +18,10 @@ import os
 import secrets
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -43,6 +45,28 @@ _NODES: Final = """CREATE TABLE IF NOT EXISTS nodes (
     level INTEGER NOT NULL, number INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (level, number)) WITHOUT ROWID"""
 
 
+@dataclass(frozen=True, slots=True)
+class _End:
+    """Where the log ends: how many entries, and what was signed of them."""
+
+    size: int
+    root: bytes
+    checkpoint: str
+    frontier: tuple[bytes, ...]  # merkle.frontier
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """What is to be appended, and then what became of it."""
+
+    kind: str
+    record: Mapping[str, Any]
+    detail: bytes | None = None
+    erased: Sequence[int] = ()  # positions whose details go with it
+    entry: LogEntry | None = None
+    error: Exception | None = None
+
+
 class SqliteLog:
     """`protocols.AuditLog` on SQLite. Safe to use from several threads and processes; not across a fork."""
 
@@ -54,7 +78,8 @@ class SqliteLog:
         self._path = path
         self._signer = signer
         self._lock = threading.RLock()
-        self._known = (0, merkle.EMPTY_ROOT, "")  # size, root and checkpoint that were last written here
+        self._end = _End(0, merkle.EMPTY_ROOT, "", ())  # as it was last written here
+        self._waiting: deque[_Waiting] = deque()
         try:
             if make:
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -78,10 +103,13 @@ class SqliteLog:
         return self._signer
 
     def append(self, kind: str, record: Mapping[str, Any], *, detail: bytes | None = None) -> LogEntry:
-        """See `AuditLog.append`. One transaction, synced to disk; a crash before its end leaves the log as it was."""
+        """See `AuditLog.append`. One transaction, synced to disk; a crash before its end leaves the log as it was.
+
+        What other threads append meanwhile is written with it: who gets the lock first writes for all who wait.
+        """
         if kind == DETAIL_ERASED:
             raise ValueError("details are erased by `erase_details`, which writes this entry itself")
-        return self._commit(kind, record, detail=detail)
+        return self._append(_Waiting(kind, record, detail))
 
     def erase_details(self, positions: Collection[int], record: Mapping[str, Any]) -> LogEntry:
         """The details of these entries are gone, and a `detail.erased` entry names them, in one transaction.
@@ -90,7 +118,7 @@ class SqliteLog:
         Copies of the log elsewhere keep what they have. Raises as `append`.
         """
         named = sorted({*positions})
-        entry = self._commit(DETAIL_ERASED, {**record, "positions": named}, erased=named)
+        entry = self._append(_Waiting(DETAIL_ERASED, {**record, "positions": named}, erased=named))
         self._read("PRAGMA wal_checkpoint(TRUNCATE)")
         return entry
 
@@ -185,45 +213,70 @@ class SqliteLog:
         except sqlite3.Error as error:
             raise StorageFailed(f"the audit log {self._path.name} can't be opened: {error}", _WAY_OUT) from error
 
-    def _commit(
-        self, kind: str, record: Mapping[str, Any], *, detail: bytes | None = None, erased: Sequence[int] = ()
-    ) -> LogEntry:
-        """The entry stands, and those details are gone, durably."""
+    def _append(self, mine: _Waiting) -> LogEntry:
+        self._waiting.append(mine)
         with self._lock:
-            with self._transaction() as connection:
-                at = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-                entry_id, salt = secrets.token_hex(16), secrets.token_bytes(SALT_BYTES)
-                canonical = _canonical(entry_id, at, kind, record, detail)
-                leaf = leaf_of(salt, canonical)
-                size = self._checked_size()
-                nodes = list(merkle.completed_by(size, leaf, self._node))
-                connection.executemany("INSERT INTO nodes VALUES (?, ?, ?)", nodes)
-                root = merkle.root(size + 1, self._node)
-                checkpoint = self._signer.sign(size + 1, root)
-                connection.execute(
-                    "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    (size, entry_id, salt, canonical, leaf, root, checkpoint, detail),
-                )
-                connection.executemany("UPDATE entries SET detail = NULL WHERE position = ?", ((p,) for p in erased))
-            self._known = (size + 1, root, checkpoint)
-        return LogEntry(size, entry_id, at, kind, record)
+            if mine.entry is None and mine.error is None:
+                self._commit_waiting()
+        if mine.error is not None:
+            raise mine.error
+        assert mine.entry is not None
+        return mine.entry
 
-    def _checked_size(self) -> int:
-        """Entries so far. Raises LogUnwritable: the end is not what was signed, or was there before and is gone."""
-        last = self._read("SELECT position + 1, root, checkpoint FROM entries ORDER BY position DESC LIMIT 1")
-        size, root, note = last[0] if last else (0, merkle.EMPTY_ROOT, None)
-        if size < self._known[0]:
-            raise LogUnwritable(f"the audit log had {self._known[0]} entries and now has {size}", _BROKEN)
+    def _commit_waiting(self) -> None:
+        """Every entry that waits stands, durably, in one transaction, or each has its error. Holds the lock."""
+        batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
         try:
-            fits = root == merkle.root(size, self._node)
-            if last and (size, root, note) != self._known:  # another process wrote it, or somebody else did
-                signed = open_checkpoint(str(note), self._signer.origin, self._signer.public_key)
-                fits = fits and (signed.size, signed.root) == (size, root)
+            with self._transaction() as connection:
+                end = self._checked_end()
+                for each in batch:
+                    try:
+                        end = self._write(connection, end, each)
+                    except ValueError as error:  # of this entry alone: it has no form
+                        each.error = error
+            self._end = end
+        except BaseException as error:
+            for each in batch:
+                each.entry = None
+                each.error = each.error or _of_another(error)
+            if not isinstance(error, LogUnwritable):
+                raise
+
+    def _write(self, connection: sqlite3.Connection, end: _End, waiting: _Waiting) -> _End:
+        """The entry is in this transaction. Raises ValueError: it has no form; nothing was written."""
+        at = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        entry_id, salt = secrets.token_hex(16), secrets.token_bytes(SALT_BYTES)
+        canonical = _canonical(entry_id, at, waiting.kind, waiting.record, waiting.detail)
+        leaf = leaf_of(salt, canonical)
+        frontier, completed = merkle.grown(end.size, end.frontier, leaf)
+        connection.executemany("INSERT INTO nodes VALUES (?, ?, ?)", completed)
+        root = merkle.root_of(frontier)
+        checkpoint = self._signer.sign(end.size + 1, root)
+        connection.execute(
+            "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (end.size, entry_id, salt, canonical, leaf, root, checkpoint, waiting.detail),
+        )
+        connection.executemany("UPDATE entries SET detail = NULL WHERE position = ?", ((p,) for p in waiting.erased))
+        waiting.entry = LogEntry(end.size, entry_id, at, waiting.kind, waiting.record)
+        return _End(end.size + 1, root, checkpoint, frontier)
+
+    def _checked_end(self) -> _End:
+        """What stands. Raises LogUnwritable: the end is not what was signed, or was there before and is gone."""
+        last = self._read("SELECT position + 1, root, checkpoint FROM entries ORDER BY position DESC LIMIT 1")
+        size, root, note = last[0] if last else (0, merkle.EMPTY_ROOT, "")
+        if (size, root, note) == (self._end.size, self._end.root, self._end.checkpoint):
+            return self._end  # its subtrees are remembered: to read them again would cost more than to write the entry
+        if size < self._end.size:
+            raise LogUnwritable(f"the audit log had {self._end.size} entries and now has {size}", _BROKEN)
+        try:  # another process wrote it, or somebody else did
+            frontier = merkle.frontier(size, self._node)
+            signed = open_checkpoint(str(note), self._signer.origin, self._signer.public_key)
+            fits = root == merkle.root_of(frontier) and (signed.size, signed.root) == (size, root)
         except LogBroken as error:
             raise LogUnwritable(f"the end of the audit log is broken: {error.message}", _BROKEN) from error
         if not fits:
             raise LogUnwritable("the end of the audit log is not what was signed", _BROKEN)
-        return int(size)
+        return _End(int(size), bytes(root), str(note), frontier)
 
     def _node(self, level: int, index: int) -> bytes:
         found = self._read("SELECT hash FROM nodes WHERE level = ? AND number = ?", (level, index))
@@ -264,6 +317,13 @@ class SqliteLog:
                         f"the audit log can't be written: {error}; nothing was done", _WAY_OUT
                     ) from error
                 raise
+
+
+def _of_another(error: BaseException) -> Exception:
+    """What an entry is told that was to be written together with another; an exception each, raised in its thread."""
+    if isinstance(error, LogUnwritable):
+        return LogUnwritable(error.message, error.hint)
+    return LogUnwritable(f"the audit log was not written: {type(error).__name__}; nothing was done", _WAY_OUT)
 
 
 _WAY_OUT: Final = "without its log Countenance does nothing: free some space, or make the home writable, then try again"

@@ -39,7 +39,7 @@ def completed_by(size: int, leaf: Hash, node: Node) -> Iterator[tuple[int, int, 
 
 def root(size: int, node: Node) -> Hash:
     """The root over the first `size` leaves."""
-    return EMPTY_ROOT if size == 0 else _range_hash(0, size, node)
+    return root_of(frontier(size, node))
 
 
 def _range_hash(start: int, end: int, node: Node) -> Hash:
@@ -50,6 +50,33 @@ def _range_hash(start: int, end: int, node: Node) -> Hash:
         return node(level, start >> level)
     split = 1 << ((length - 1).bit_length() - 1)  # the largest power of two below the length
     return node_hash(_range_hash(start, start + split, node), _range_hash(start + split, end, node))
+
+
+def frontier(size: int, node: Node) -> tuple[Hash, ...]:
+    """The complete subtrees, largest first, that make up the first `size` leaves: one for each bit of `size`."""
+    found, start = [], 0
+    for level in range(size.bit_length() - 1, -1, -1):
+        if size >> level & 1:
+            found.append(node(level, start >> level))
+            start += 1 << level
+    return tuple(found)
+
+
+def grown(size: int, before: Sequence[Hash], leaf: Hash) -> tuple[tuple[Hash, ...], list[tuple[int, int, Hash]]]:
+    """(frontier with leaf number `size`, what `completed_by` says of it); before: the frontier of the first `size`."""
+    left = list(before)
+    completed = list(completed_by(size, leaf, lambda _level, _index: left.pop()))
+    return (*left, completed[-1][2]), completed
+
+
+def root_of(subtrees: Sequence[Hash]) -> Hash:
+    """The root over the leaves of a frontier (RFC 9162, 2.1.1)."""
+    if not subtrees:
+        return EMPTY_ROOT
+    found = subtrees[-1]
+    for each in reversed(subtrees[:-1]):
+        found = node_hash(each, found)
+    return found
 
 
 def inclusion_proof(index: int, size: int, node: Node) -> list[Hash]:
