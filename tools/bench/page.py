@@ -279,8 +279,25 @@ def _erase(part: dict[str, Any]) -> str:
     ])  # fmt: skip
 
 
+def _many(many: dict[str, Any]) -> list[tuple[str, str, str]]:
+    width, height = many["pixels"]
+    bare, library = many["looking_and_embedding_a_second"], many["library_searches_a_second"]
+    return [
+        (f"by a picture of {width} x {height}, {many['at_once']} at once for a minute: errors of {many['searches']:,}",
+         str(many["errors"]), "0"),
+        ("searches a second of these", f"{many['searches_a_second']:.1f}", ""),
+        ("the same of the library, by as many threads", f"{library:.1f}", ""),
+        ("pictures a second only decoded, detected and embedded, by as many threads", f"{bare:.1f}", ""),
+        ("the service's part of the library's searches", f"{many['searches_a_second'] / library:.2f}", ""),
+        ("the service's part of what is only decoded, detected and embedded",
+         f"{many['searches_a_second'] / bare:.2f}", "0.85"),
+        ("CPU of the service for one of these, cores that it kept busy",
+         f"{many['cpu_ms_a_search']:.0f} ms, {many['cores_used']:.2f}", ""),
+    ]  # fmt: skip
+
+
 def _service(part: dict[str, Any]) -> str:
-    face, picture, many, memory = part["by_face_ms"], part["by_picture_ms"], part["many"], part["memory"]
+    face, picture, memory = part["by_face_ms"], part["by_picture_ms"], part["memory"]
     pages = part["pages"]
     rows = [
         ("search by a face, the library", f"{face['library']:.1f} ms", ""),
@@ -291,18 +308,7 @@ def _service(part: dict[str, Any]) -> str:
         ("search by a picture, the library", f"{picture['library']:.1f} ms", ""),
         ("the same by /v1", f"{picture['service']:.1f} ms", ""),
         ("more than deciding, decoding, detecting and embedding", f"{picture['more']:.1f} ms", "10 ms"),
-        (f"errors of {many['searches']:,} searches, {many['at_once']} at once for {many['seconds']:.0f} s",
-         str(many["errors"]), "0"),
-        ("searches a second of these", f"{many['searches_a_second']:.1f}", ""),
-        ("the same of the library, by as many threads", f"{many['library_searches_a_second']:.1f}", ""),
-        ("pictures a second only decoded, detected and embedded, by as many threads",
-         f"{many['looking_and_embedding_a_second']:.1f}", ""),
-        ("the service's part of the library's searches",
-         f"{many['searches_a_second'] / many['library_searches_a_second']:.2f}", ""),
-        ("the service's part of what is only decoded, detected and embedded",
-         f"{many['searches_a_second'] / many['looking_and_embedding_a_second']:.2f}", "0.85"),
-        ("CPU of the service for one of these", f"{many['cpu_ms_a_search']:.0f} ms", ""),
-        ("cores that it kept busy", f"{many['cores_used']:.2f}", ""),
+        *(row for many in part["many"] for row in _many(many)),
         (f"memory grown over {memory['searches']:,} searches, after the first tenth",
          f"{memory['grown_bytes'] / 2**20:.1f} MiB of {memory['late_bytes'] / 2**20:.0f}", "none"),
         (f"a page while {pages['taken']['files']:,} pictures are taken in: median of {len(pages['medians_ms'])} kinds",

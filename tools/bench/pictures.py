@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from countenance.app.demo_pictures import write_album
 PEOPLE = ROOT.parent / "shared" / "faces" / "people"
 LARGE = (4000, 3000)  # 12 megapixels
 LARGE_COUNT = 24
+PHOTOGRAPH = (1600, 1200)
 FACES_EACH = 4
 ENLARGED = 2  # a face of some 100 px becomes one of 200
 
@@ -43,3 +45,14 @@ def large_album(scratch: Path) -> Path:
             picture.paste(part, (200 + face * 950, int(chance.integers(200, 2000))))
         picture.save(folder / f"{number:03d}.jpg", quality=90)
     return folder
+
+
+def photograph(small: bytes) -> bytes:
+    """A JPEG of two megapixels, about what a press photograph has, with one small picture on noise that is not flat."""
+    coarse = np.random.default_rng(2).integers(60, 190, (12, 16, 3), np.uint8)
+    picture = Image.fromarray(coarse).resize(PHOTOGRAPH, Image.Resampling.BICUBIC)
+    with Image.open(io.BytesIO(small)) as found:
+        picture.paste(found.convert("RGB").resize((found.width * ENLARGED, found.height * ENLARGED)), (500, 300))
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=90)
+    return out.getvalue()
