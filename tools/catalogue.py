@@ -10,8 +10,12 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
+from countenance.app import words
+from countenance.auditlog.kinds import KINDS
+from countenance.types import SearchResult
 from countenance.web.render import environment
 
 WEB = Path(__file__).resolve().parents[1] / "src" / "countenance" / "web"
@@ -27,7 +31,7 @@ msgstr ""
 def catalogue() -> str:
     """The file's text: each message once, with where it stands, sorted."""
     found: dict[tuple[str, ...], set[str]] = {}
-    for message, place in (*_of_templates(), *_of_code()):
+    for message, place in (*_of_templates(), *_of_code(), *_of_tables()):
         found.setdefault(message, set()).add(place)
     return HEAD + "".join(_entry(message, sorted(found[message])) for message in sorted(found))
 
@@ -43,8 +47,8 @@ def _of_templates() -> Iterator[tuple[tuple[str, ...], str]]:
 
 
 def _of_code() -> Iterator[tuple[tuple[str, ...], str]]:
-    """What is said by `.text("...")` and `_("...")`, as literals."""
-    for path in sorted(WEB.glob("*.py")):
+    """What is said by `.text("...")`, `_("...")` and `later("...")`, as literals."""
+    for path in (*sorted(WEB.glob("*.py")), Path(words.__file__)):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and node.args and _says(node.func):
                 first = node.args[0]
@@ -54,7 +58,18 @@ def _of_code() -> Iterator[tuple[tuple[str, ...], str]]:
 
 def _says(function: ast.expr) -> bool:
     name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-    return name in {"text", "_", "gettext"}
+    return name in {"text", "_", "gettext", "later"}
+
+
+def _of_tables() -> Iterator[tuple[tuple[str, ...], str]]:
+    """What stands in tables, by the names by which programs know it; pages look it up there and say it."""
+    tables = {
+        "words.py": (words.BANDS, words.BASES, words.LINKS, words.REJECTIONS, words.REFUSALS), "kinds.py": (KINDS,)
+    }  # fmt: skip
+    for place, found in tables.items():
+        yield from (((text,), place) for table in found for text in table.values())
+    [notice] = [field.default for field in fields(SearchResult) if field.name == "notice"]
+    yield (str(notice),), "types.py"
 
 
 def _entry(message: tuple[str, ...], places: list[str]) -> str:

@@ -257,6 +257,20 @@ def test_a_source_stopped_while_a_picture_is_drawn_or_a_crop_opened_wins(home, m
         home.crop(face.face_id)
 
 
+def test_a_crop_whose_key_goes_before_it_is_opened_is_told_as_none(home, monkeypatch):
+    [face] = home.uploads.index_now("event", "hopper.jpg", HOPPER).faces
+    opened = home.parts.keys.open
+
+    def opens(*args):
+        monkeypatch.setattr(home.parts.keys, "open", opened)
+        home.erase(face=face.face_id)
+        return opened(*args)
+
+    monkeypatch.setattr(home.parts.keys, "open", opens)
+    with pytest.raises(NotFound):
+        home.crop(face.face_id)
+
+
 def test_the_veil_covers_every_reason_that_a_person_can_have():
     assert {str(reason.told) for reason in pictures._VEILED} == {"not_permitted"}
 

@@ -157,12 +157,3 @@ def bound_by_permissions():
     if shutil.which("setpriv") is None or subprocess.run([*before, "true"]).returncode != 0:
         pytest.skip("root is bound by no permission here, and setpriv can't change that")
     return before
-
-
-@pytest.fixture(scope="session")
-def own_mounts():
-    """What starts a shell with mounts of its own, gone when it ends."""
-    before = ("unshare", "--user", "--map-root-user", "--mount", "bash", "-euc")
-    if shutil.which("unshare") is None or subprocess.run([*before, "true"], capture_output=True).returncode != 0:
-        pytest.skip("this machine lets nobody have mounts of their own (unshare)")
-    return before

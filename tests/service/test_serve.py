@@ -8,7 +8,6 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import pytest
 import pytest_socket
@@ -17,7 +16,7 @@ import trustme
 from countenance.app.home import open_home
 from countenance.errors import WrongUse
 from countenance.service.server import Address, checked, listen
-from countenance.testing.served import serving
+from countenance.testing.served import serving, worker_ids
 from countenance.types import HomeKind
 
 pytestmark = pytest.mark.program
@@ -46,12 +45,6 @@ def get(url, context=None, **headers):
         return answer.status, dict(answer.headers.items()), answer.read().decode()
 
 
-def workers(process):
-    """The process ids of those that serve, among its children."""
-    pids = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    return {int(pid) for pid in pids if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()}
-
-
 def test_workers_share_the_work_and_one_that_is_killed_is_started_anew(home):
     with serving(*home(), "--workers", "2") as served:
         deadline = time.monotonic() + 60
@@ -66,11 +59,11 @@ def test_workers_share_the_work_and_one_that_is_killed_is_started_anew(home):
             get(served.url + "/healthz")
         counted = [line for line in get(served.url + "/metrics")[2].splitlines() if 'route="/healthz"' in line]
         assert any(line.startswith("countenance_requests_total") and float(line.split()[-1]) == 10 for line in counted)
-        servers = workers(served.process)
+        servers = worker_ids(served.process)
         assert len(servers) == 2
         os.kill(min(servers), signal.SIGKILL)
         deadline = time.monotonic() + 60
-        while not workers(served.process) - servers:
+        while not worker_ids(served.process) - servers:
             assert time.monotonic() < deadline
             time.sleep(0.1)
         for _ in range(10):

@@ -23,7 +23,7 @@ from countenance.app.shared_lock import SharedLock
 from countenance.auditlog.checkpoint import Signer
 from countenance.auditlog.log import SqliteLog
 from countenance.blobs.files import FileBlobStore
-from countenance.errors import HomeBusy, NotFound, SealBroken, StorageFailed, WrongUse
+from countenance.errors import HomeBusy, KeyDestroyed, NotFound, SealBroken, StorageFailed, WrongUse
 from countenance.index.snapshots import Snapshots
 from countenance.keys import master as masters
 from countenance.keys.ring import SqliteKeyRing
@@ -74,21 +74,31 @@ class Crops:
     def crop(self, face_id: str) -> bytes:
         """JPEG. Raises NotFound: no such face, or it may not be shown, when it is asked for or when it is opened."""
         found, key_id = self._shown(face_id)
-        sealed = self.stores.blobs.get(face_id)
         try:
-            crop = self.stores.keys.open(key_id, crop_binding(face_id), sealed)
-        except SealBroken:
-            if found.second_key is None:
-                raise
-            crop = self.stores.keys.open(found.second_key, crop_binding(face_id), sealed)
+            crop = self._opened(face_id, key_id, found.second_key)
+        except KeyDestroyed as error:  # it was erased since
+            raise _no_face(face_id) from error
         self._shown(face_id)  # gate 4 once more: what came into force meanwhile wins
         return crop
+
+    def _opened(self, face_id: str, key_id: KeyId, second_key: KeyId | None) -> bytes:
+        sealed = self.stores.blobs.get(face_id)
+        try:
+            return self.stores.keys.open(key_id, crop_binding(face_id), sealed)
+        except SealBroken:
+            if second_key is None:
+                raise
+            return self.stores.keys.open(second_key, crop_binding(face_id), sealed)
 
     def _shown(self, face_id: str) -> tuple[FacePlace, KeyId]:
         found = self.stores.records.gallery.face(face_id)
         if found is None or found.key_id is None or self.stores.records.gallery.restricted(found.id):
-            raise NotFound(f"there is no face {face_id}", "leads name the faces there are")
+            raise _no_face(face_id)
         return found, found.key_id
+
+
+def _no_face(face_id: str) -> NotFound:
+    return NotFound(f"there is no face {face_id}", "leads name the faces there are")
 
 
 class Parts:

@@ -1,15 +1,18 @@
 """Odds, scores, names and reasons in plain words, for the page and the terminal alike.
 
 Odds are always rounded to the cautious side: towards more false leads and fewer searches. Nothing here is a percentage.
+Sentences are English; `_` says them in another language, as catalogues have them (web/texts.py).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from countenance.types import Band, Basis, DuplicateLink, FaceRefusal, Odds, Recall, RejectReason
+
+Say = Callable[[str], str]
 
 BANDS: Mapping[Band, str] = {Band.STRONG: "strong lead", Band.LEAD: "lead", Band.WEAK: "weak lead"}
 
@@ -60,7 +63,7 @@ _JOINERS = "\u200c\u200d"  # between letters of Persian or parts of an emoji: th
 _URI_CHARACTERS = ":/?#[]@!$&'()*+,;=%~"  # RFC 3986: reserved characters and the escape, kept as they are
 
 
-def expected_false_leads(odds: Odds) -> str:
+def expected_false_leads(odds: Odds, _: Say = str) -> str:
     """Such as "1 false lead expected in 600 searches of this size", or "At most 1 ..." where the odds are a bound.
 
     Raises: ValueError: the odds are not above 0; no measurement shows a rate of 0.
@@ -68,22 +71,33 @@ def expected_false_leads(odds: Odds) -> str:
     value = _positive(odds)
     if value > 0.9:
         count = _up(value)
-        leads = "false lead" if count == "1" else "false leads"
-        return f"{'At most' if odds.bound else 'About'} {count} {leads} expected in each search of this size"
-    start = "At most " if odds.bound else ""
+        if count == "1" and odds.bound:
+            return _("At most 1 false lead expected in each search of this size")
+        if count == "1":
+            return _("About 1 false lead expected in each search of this size")
+        if odds.bound:
+            return _("At most %(n)s false leads expected in each search of this size") % {"n": count}
+        return _("About %(n)s false leads expected in each search of this size") % {"n": count}
     if value > 0.1:
-        tenths = math.ceil(value * 10 - 1e-9)
-        return f"{start}{tenths} false leads expected in 10 searches of this size"
-    return f"{start}1 false lead expected in {_down(1 / value)} searches of this size"
+        tenths = {"n": math.ceil(value * 10 - 1e-9)}
+        if odds.bound:
+            return _("At most %(n)s false leads expected in 10 searches of this size") % tenths
+        return _("%(n)s false leads expected in 10 searches of this size") % tenths
+    searches = {"n": _down(1 / value)}
+    if odds.bound:
+        return _("At most 1 false lead expected in %(n)s searches of this size") % searches
+    return _("1 false lead expected in %(n)s searches of this size") % searches
 
 
-def strangers(odds: Odds) -> str:
+def strangers(odds: Odds, _: Say = str) -> str:
     """Such as "1 stranger in 26,000 scores as high", or "At most 1 ..." where the rate is a bound.
 
     Raises: ValueError: the rate is not above 0.
     """
-    rate = min(1.0, _positive(odds))
-    return f"{'At most ' if odds.bound else ''}1 stranger in {_down(1 / rate)} scores as high"
+    people = {"n": _down(1 / min(1.0, _positive(odds)))}
+    if odds.bound:
+        return _("At most 1 stranger in %(n)s scores as high") % people
+    return _("1 stranger in %(n)s scores as high") % people
 
 
 def aim(fpir: float) -> str:
@@ -179,8 +193,7 @@ def _up(value: float) -> str:
     return number(-(-whole // unit) * unit)
 
 
-def recall(measured: Recall) -> str:
+def recall(measured: Recall, _: Say = str) -> str:
     """How much an approximate answer may lack; rounded to the cautious side."""
-    found = math.floor(measured.value * 100)
-    tried = number(measured.sample)
-    return f"approximate: about {found} of 100 faces that an exact search lists are found ({tried} tried)"
+    found = {"found": math.floor(measured.value * 100), "tried": number(measured.sample)}
+    return _("approximate: about %(found)s of 100 faces that an exact search lists are found (%(tried)s tried)") % found

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,16 @@ def serving(home: Path, keyfile: Path, *options: str) -> Iterator[Served]:
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(START_S)
+
+
+def worker_ids(process: subprocess.Popen[str]) -> set[int]:
+    """The process ids of those that serve, among the children of `countenance serve --workers N`."""
+    found = set()
+    for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+        with suppress(FileNotFoundError):  # it ended meanwhile
+            if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text():
+                found.add(int(pid))
+    return found
 
 
 def axe_violations(page: Any) -> list[tuple[str, list[str]]]:

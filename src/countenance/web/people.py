@@ -12,6 +12,7 @@ from countenance.app.identity import Right
 from countenance.errors import PolicyDenied, WrongUse
 from countenance.web.ask import Ask, page
 from countenance.web.search import jpeg
+from countenance.web.texts import later
 
 COVERS: Final = 4  # faces of a person in the list
 A_PAGE: Final = 60  # persons
@@ -92,38 +93,39 @@ async def decide(ask: Ask) -> Response:
 
 def _new(ask: Ask, _uid: str, faces: list[str]) -> tuple[str, str]:
     made = ask.home.people.new(faces, ask.field("name"))
-    return (f"/people/{made.id}" if ask.field("stay") is None else "/people/suggested"), "They are one person now."
+    where = f"/people/{made.id}" if ask.field("stay") is None else "/people/suggested"
+    return where, later("They are one person now.")
 
 
 def _name(ask: Ask, uid: str, _faces: list[str]) -> tuple[str, str]:
     ask.home.people.name(uid, ask.field("name"))
-    return f"/people/{uid}", "The name is kept, sealed."
+    return f"/people/{uid}", later("The name is kept, sealed.")
 
 
 def _add(ask: Ask, uid: str, faces: list[str]) -> tuple[str, str]:
     ask.home.people.add(uid, faces)
-    return "/people/suggested", "They are one person now."
+    return "/people/suggested", later("They are one person now.")
 
 
 def _remove(ask: Ask, uid: str, faces: list[str]) -> tuple[str, str]:
     ask.home.people.remove(uid, faces)
     left = any(each.id == uid for each in ask.home.people.all())
-    return (f"/people/{uid}" if left else "/people"), "Not this person: they are not suggested for it again."
+    return (f"/people/{uid}" if left else "/people"), later("Not this person: they are not suggested for it again.")
 
 
 def _merge(ask: Ask, uid: str, _faces: list[str]) -> tuple[str, str]:
     ask.home.people.merge(uid, ask.field("other") or "")
-    return f"/people/{uid}", "Two persons are one now."
+    return f"/people/{uid}", later("Two persons are one now.")
 
 
 def _split(ask: Ask, uid: str, faces: list[str]) -> tuple[str, str]:
     other = ask.home.people.split(uid, faces)
-    return f"/people/{other.id}", "These faces are another person now."
+    return f"/people/{other.id}", later("These faces are another person now.")
 
 
 def _undo(ask: Ask, _uid: str, _faces: list[str]) -> tuple[str, str]:
     ask.home.people.undo()
-    return "/people", "The newest decision is taken back."
+    return "/people", later("The newest decision is taken back.")
 
 
 _DECISIONS: Final = {

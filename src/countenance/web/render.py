@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from importlib import resources
+from types import SimpleNamespace
 from typing import Any
 
 from countenance import __version__
@@ -42,8 +43,17 @@ def environment(language: str) -> Any:
         extensions=["jinja2.ext.i18n"],
     )
     made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]  # by the extension
-    made.globals.update(words=words, static=static_url, version=__version__, frame=exported.frame)
+    made.globals.update(
+        words=_in_words(translations(language).gettext), static=static_url, version=__version__, frame=exported.frame
+    )
     return made
+
+
+def _in_words(say: words.Say) -> SimpleNamespace:
+    """What `app.words` offers, its sentences in the reader's language."""
+    offered = {name: found for name, found in vars(words).items() if not name.startswith("_")}
+    said = {name: partial(offered[name], _=say) for name in ("expected_false_leads", "strangers", "recall")}
+    return SimpleNamespace(**offered | said)
 
 
 @cache

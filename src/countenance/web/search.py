@@ -213,7 +213,7 @@ def _steps(ask: Ask, held: Searched) -> list[tuple[float, str]]:
     found = []
     for each in range(first, round(1 / STEP) + 1):
         threshold = max(round(each * STEP, 3), held.floor)
-        found.append((threshold, words.expected_false_leads(ask.home.searches.odds(searched, threshold))))
+        found.append((threshold, words.expected_false_leads(ask.home.searches.odds(searched, threshold), ask.text)))
     return found
 
 

@@ -20,6 +20,7 @@ from countenance.http.bodies import MAX_BODY_BYTES
 from countenance.http.problems import status_of
 from countenance.types import Basis, HomeKind, Purpose
 from countenance.web.ask import Ask, page
+from countenance.web.texts import later
 
 if TYPE_CHECKING:
     from countenance.app.home import Home
@@ -183,9 +184,15 @@ routes = [
     Route("/source/ingest", ingest, methods=["POST"]),
     Route("/source/stop", stop, methods=["POST"]),
     Route("/source/hand-in", hand_in, methods=["POST"]),
-    Route("/source/suspend", _changes("suspend", "Its faces are out of every search."), methods=["POST"]),
-    Route("/source/resume", _changes("resume", "Its grant is in force again."), methods=["POST"]),
-    Route("/source/withdraw", _changes("withdraw", "Its grant is over; erase it within its term."), methods=["POST"]),
-    Route("/source/takedown", _changes("takedown", "All of it is erased. This is the receipt."), methods=["POST"]),
+    Route("/source/suspend", _changes("suspend", later("Its faces are out of every search.")), methods=["POST"]),
+    Route("/source/resume", _changes("resume", later("Its grant is in force again.")), methods=["POST"]),
+    Route(
+        "/source/withdraw",
+        _changes("withdraw", later("Its grant is over; erase it within its term.")),
+        methods=["POST"],
+    ),
+    Route(
+        "/source/takedown", _changes("takedown", later("All of it is erased. This is the receipt.")), methods=["POST"]
+    ),
     Route("/sources/{name:path}", show, methods=["GET"]),
 ]

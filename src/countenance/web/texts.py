@@ -1,7 +1,8 @@
 """The pages' texts, in the reader's language. English is what the templates say; other languages are catalogues.
 
-Texts stand in templates and code as `_("...")`. `tools/catalogue.py` gathers them into `catalogue/countenance.pot`, and
-a compiled `catalogue/LANGUAGE/LC_MESSAGES/countenance.mo` (GNU gettext) is found here by its folder.
+Texts stand in templates and code as `_("...")` or `later("...")`, or in tables that programs use too (`app/words.py`).
+`tools/catalogue.py` gathers them into `catalogue/countenance.pot`, and a compiled
+`catalogue/LANGUAGE/LC_MESSAGES/countenance.mo` (GNU gettext) is found here by its folder.
 """
 
 from __future__ import annotations
@@ -13,6 +14,11 @@ from typing import Final
 
 DOMAIN: Final = "countenance"
 CATALOGUES: Final = Path(__file__).parent / "catalogue"
+
+
+def later(english: str) -> str:
+    """The text as it is: it is said, in the reader's language, where it is shown. Marks it for the catalogue."""
+    return english
 
 
 @cache

@@ -1,0 +1,131 @@
+"""A worker process that is killed at its work: who asked hears of it, others go on, nothing is lost or half done."""
+
+import os
+import signal
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+import pytest_socket
+
+from countenance.app import jobs
+from countenance.app.demo_pictures import write_album
+from countenance.app.doctor import examine
+from countenance.app.home import open_home
+from countenance.app.sources import counted
+from countenance.client import Client, Refused
+from countenance.testing.served import serving, worker_ids
+
+pytestmark = pytest.mark.program
+RIGHTS = ("search", "collect", "oversee")
+
+
+@pytest.fixture
+def served(tmp_path, monkeypatch, no_network):
+    """An organisation's home with an album, served by two workers; a key; what to search for."""
+    pytest_socket.enable_socket()
+    pytest_socket.socket_allow_hosts(["127.0.0.1", "localhost"])
+    monkeypatch.setenv("COUNTENANCE_KEYFILE", str(tmp_path / "key"))
+    album = write_album(tmp_path / "album")
+    grant = {"basis": "historical", "jurisdiction": "FR", "purposes": ["archive-description"], "evidence": b"a deed"}
+    with open_home(tmp_path / "home", kind="organisation") as home:
+        home.add_source("album", album.root, **grant)
+        home.add_source("handed", None, **grant)
+        token = home.access_keys.make("tests", rights=RIGHTS, purpose="archive-description", case="C-1").token
+    with serving(tmp_path / "home", tmp_path / "key", "--workers", "2") as found:
+        yield found, token, album, tmp_path / "home"
+
+
+def kill_when_busy(served, begun):
+    """Each worker is killed, one after the other, while requests come in; a new one is awaited each time."""
+    begun.wait(60)
+    for _ in range(2):
+        before = worker_ids(served.process)
+        time.sleep(0.3)
+        os.kill(min(before), signal.SIGKILL)
+        deadline = time.monotonic() + 60
+        while len(worker_ids(served.process)) < 2 or not worker_ids(served.process) - before:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def test_under_kills_what_was_acknowledged_stands_and_nothing_is_half_done(served):
+    service, token, album, path = served
+    begun, over = threading.Event(), threading.Event()
+    searches, places, faults, cut = [], [], [], []
+    probe = album.probe.read_bytes()
+
+    def ask(number):
+        turn = 0
+        while not over.is_set():
+            turn += 1
+            try:
+                with Client(service.url, token) as client:
+                    if number % 2:
+                        searches.append(client.search(probe)["log_entry"])
+                    else:
+                        place = f"{number}/{turn}.jpg"
+                        assert client.hand_in("handed", place, probe)["picture_id"]
+                        places.append(place)
+                begun.set()
+            except OSError:  # its process was killed, three times at the same request: the connection tells
+                cut.append(number)
+            except Refused as refused:
+                if refused.kind == "under_way":  # the client sent it again, and nobody knows whether it was done
+                    cut.append(number)
+                elif refused.kind != "home_busy":
+                    faults.append((refused.status, refused.kind, str(refused)))
+
+    askers = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
+    for each in askers:
+        each.start()
+    try:
+        kill_when_busy(service, begun)
+        time.sleep(1)
+    finally:
+        over.set()
+        for each in askers:
+            each.join(60)
+    assert faults == []
+    assert searches
+    assert places
+    with open_home(path) as home:
+        assert set(searches) <= {entry.id for entry in home.parts.log.entries()}
+        stand = counted(home, home.source("handed"))["counts"]["places"]
+        assert len(places) <= stand <= len(places) + len(cut)
+        assert_whole(home)
+
+
+def test_a_job_whose_worker_is_killed_is_told_as_stopped_and_taken_up_again(served, monkeypatch):
+    service, token, album, path = served
+    monkeypatch.setattr(jobs, "LOST", timedelta(seconds=5))
+    with Client(service.url, token) as client:
+        job = client.ingest("album")["id"]
+    for pid in worker_ids(service.process):
+        os.kill(pid, signal.SIGKILL)
+    with open_home(path) as home:
+        deadline = time.monotonic() + 60
+        while home.jobs.get(job).open:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        assert home.jobs.get(job).state in {"stopped", "done"}
+    again = None
+    while again is None:  # until a new worker is there
+        try:
+            with Client(service.url, token) as client:
+                again = list(client.follow(client.ingest("album")["id"]))[-1]
+        except OSError:
+            assert time.monotonic() < deadline + 60
+            time.sleep(0.2)
+    assert again["state"] == "done", again
+    with open_home(path) as home:
+        counts = counted(home, home.source("album"))["counts"]
+        assert counts["places"] == len(album.pictures) + len(album.without_face)
+        assert_whole(home)
+
+
+def assert_whole(home):
+    assert [finding.said for finding in examine(home) if finding.state == "problem"] == []
+    assert home.audit.verify()["entries"] == len(home.parts.log)
+    assert home.parts.stores.keys.in_the_making() == ([], [])
