@@ -16,7 +16,7 @@ import json
 import uuid
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from typing import Any, Final, Literal, Self, TypedDict, cast
+from typing import Any, Final, Literal, NotRequired, Self, TypedDict, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 TRIES: Final = 3
@@ -120,6 +120,31 @@ class Erasure(TypedDict):
     already: bool
 
 
+class GuestLink(TypedDict):
+    """A link for guests of a source, and how many came in by it. `token` only as it was made: told this once."""
+
+    link: str
+    source: str
+    organiser: str
+    made_at: str
+    expires_at: str
+    closed_at: str | None
+    open: bool
+    guests: int
+    withdrawn: int
+    token: NotRequired[str]
+
+
+class Recipient(TypedDict):
+    """A client who was shown what was erased."""
+
+    client: str
+    searches: int
+    last_at: str
+    told_at: str | None
+    answered: bool
+
+
 class Refused(Exception):
     """The service answered with a problem: its `kind` (docs/errors.md), HTTP status, hint and whatever else it says."""
 
@@ -170,7 +195,7 @@ class Client:
 
     def crop(self, face_id: str) -> bytes:
         """A face of the gallery, a JPEG."""
-        return self._raw("GET", f"/faces/{quote(face_id, safe='')}/crop")
+        return self._raw("GET", _path("faces", face_id, "crop"))
 
     # --- pictures in ---------------------------------------------------------------------------------------------
     def sources(self) -> Iterator[Source]:
@@ -179,7 +204,7 @@ class Client:
 
     def source(self, name: str) -> Source:
         """One source, with `counts` of what was taken from it."""
-        return cast("Source", self._send("GET", f"/sources/{quote(name, safe='')}"))
+        return cast("Source", self._send("GET", _path("sources", name)))
 
     def add_source(self, name: str, *, path: str | None, basis: str, jurisdiction: str, **grant: Any) -> Source:
         """A folder of the service's machine, or None for pictures that are handed in; grant: as in /v1."""
@@ -195,7 +220,7 @@ class Client:
     def hand_in(self, source: str, place: str, picture: bytes) -> dict[str, Any]:
         """A picture, for a source that takes them; what became of it."""
         sent = {"place": place, "picture": _text(picture)}
-        return cast("dict[str, Any]", self._send("POST", f"/sources/{quote(source, safe='')}/pictures", sent))
+        return cast("dict[str, Any]", self._send("POST", _path("sources", source, "pictures"), sent))
 
     def ingest(self, source: str) -> Job:
         """Begins to take what stands in a source; `follow` it."""
@@ -203,15 +228,33 @@ class Client:
 
     def job(self, job_id: str) -> Job:
         """Where a job stands."""
-        return cast("Job", self._send("GET", f"/jobs/{quote(job_id, safe='')}"))
+        return cast("Job", self._send("GET", _path("jobs", job_id)))
 
     def follow(self, job_id: str) -> Iterator[Job]:
         """Where a job stands, each time that it has moved, until it has ended."""
-        answer = self._answer("GET", f"/jobs/{quote(job_id, safe='')}/events", None)
+        answer = self._answer("GET", _path("jobs", job_id, "events"), None)
         for line in answer:
             if line.startswith(b"data:"):
                 yield json.loads(line.removeprefix(b"data:"))
         self.close()
+
+    # --- guests of an event --------------------------------------------------------------------------------------
+    def guest_links(self, source: str) -> Iterator[GuestLink]:
+        """The links of a source, oldest first. Never a token."""
+        return cast("Iterator[GuestLink]", self.listed(_path("sources", source, "guest-links")))
+
+    def make_guest_link(self, source: str, *, organiser: str, expires: str | None = None) -> GuestLink:
+        """A link, with its token. organiser: who is responsible and how to reach them; expires: its last day."""
+        sent = {"organiser": organiser, "expires": expires}
+        return cast("GuestLink", self._send("POST", _path("sources", source, "guest-links"), sent))
+
+    def close_guest_link(self, source: str, link: str) -> GuestLink:
+        """Nobody comes in by it any more."""
+        return cast("GuestLink", self._send("POST", _path("sources", source, "guest-links", link, "close")))
+
+    def search_for_guests(self, source: str) -> Job:
+        """Begins to look at a source's pictures for guests who wait; `follow` it."""
+        return cast("Job", self._send("POST", "/jobs", {"source": source, "kind": "guests"}))
 
     # --- out, and accounted for ----------------------------------------------------------------------------------
     def erase(self, *, dry_run: bool = False, authority: str | None = None, **what: str) -> Erasure:
@@ -225,7 +268,20 @@ class Client:
 
     def receipt(self, receipt_id: str) -> dict[str, Any]:
         """A receipt as it was signed."""
-        return cast("dict[str, Any]", self._send("GET", f"/receipts/{quote(receipt_id, safe='')}"))
+        return cast("dict[str, Any]", self._send("GET", _path("receipts", receipt_id)))
+
+    def recipients(self, receipt_id: str) -> list[Recipient]:
+        """Clients who were shown what an erasure took, and whether they were told."""
+        return cast("list[Recipient]", self._send("GET", _path("receipts", receipt_id, "recipients"))["recipients"])
+
+    def tell_recipient(self, receipt_id: str, client: str) -> dict[str, Any]:
+        """What to send to a client who was shown it. That it was told is recorded."""
+        return cast("dict[str, Any]", self._send("POST", _path("receipts", receipt_id, "tell"), {"client": client}))
+
+    def keep_answer(self, receipt_id: str, client: str, answer: bytes) -> Recipient:
+        """The client's own receipt, JSON or plain text, is kept as it came."""
+        sent = {"client": client, "answer": _text(answer)}
+        return cast("Recipient", self._send("POST", _path("receipts", receipt_id, "answer"), sent))
 
     # --- anything else -------------------------------------------------------------------------------------------
     def listed(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
@@ -280,6 +336,11 @@ def _refused(status: int, data: bytes) -> Refused:
     except ValueError:  # a proxy in between answered
         problem = {}
     return Refused(status, problem if isinstance(problem, dict) else {})
+
+
+def _path(*parts: str) -> str:
+    """Of /v1; what a part says never reads as another part."""
+    return "".join(f"/{quote(part, safe='')}" for part in parts)
 
 
 def _text(data: bytes) -> str:

@@ -1,5 +1,6 @@
 """A home of toy pictures behind the whole application, in this process."""
 
+import io
 import json
 
 import httpx
@@ -9,6 +10,7 @@ from anyio.from_thread import start_blocking_portal
 
 from countenance.api.app import rest
 from countenance.app.home import open_home
+from countenance.client import Client
 from countenance.service.app import Serving, application
 from countenance.testing import toy
 from countenance.testing.disk_home import toy_eyes
@@ -123,5 +125,49 @@ def program(made, client, described):
     def make(*rights, **binding):
         key = made.access_keys.make("a program", rights=rights, **binding)
         return Program(client, key.token, described)
+
+    return make
+
+
+class Answered(io.BytesIO):
+    """What http.client would give."""
+
+    def __init__(self, found):
+        super().__init__(found.content)
+        self.status = found.status_code
+
+
+class Carried:
+    """The typed client's connection, without a socket. Every answer of JSON fits the description."""
+
+    def __init__(self, client, described):
+        self._client, self._described = client, described
+
+    def request(self, method, path, body, headers):
+        self._found = self._client.request(method, path, content=body, headers=headers)
+        self._described.check(method, self._found)
+
+    def getresponse(self):
+        return Answered(self._found)
+
+    def close(self):
+        pass
+
+
+class CarriedClient(Client):
+    """The typed client, in this process."""
+
+    def __init__(self, token, connection):
+        super().__init__("http://localhost", token)
+        self._connection = connection
+
+
+@pytest.fixture
+def typed(made, client, described):
+    """Makes typed clients: typed(*rights, **binding)."""
+
+    def make(*rights, **binding):
+        key = made.access_keys.make("a typed program", rights=rights, **binding)
+        return CarriedClient(key.token, Carried(client, described))
 
     return make
