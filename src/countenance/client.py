@@ -107,6 +107,19 @@ class Job(TypedDict):
     done_at: str | None
 
 
+class Model(TypedDict):
+    """A model, and what the home uses it for."""
+
+    name: str
+    task: Literal["detect", "embed"]
+    licence: str
+    sha256: str
+    dimension: int | None
+    own: bool
+    calibration: str | None
+    in_use: str
+
+
 class Erasure(TypedDict):
     """What an erasure removed, or would."""
 
@@ -282,6 +295,19 @@ class Client:
         """The client's own receipt, JSON or plain text, is kept as it came."""
         sent = {"client": client, "answer": _text(answer)}
         return cast("Recipient", self._send("POST", _path("receipts", receipt_id, "answer"), sent))
+
+    # --- what it runs on -----------------------------------------------------------------------------------------
+    def models(self) -> Iterator[Model]:
+        """Every model that the home can use, by name."""
+        return cast("Iterator[Model]", self.listed("/models"))
+
+    def model(self, name: str) -> Model:
+        """One model, with how it is fed and where it is from."""
+        return cast("Model", self._send("GET", _path("models", name)))
+
+    def reindex(self, model: str | None = None) -> Job:
+        """Begins to make templates of that model beside the others, or goes on where it was stopped; `follow` it."""
+        return cast("Job", self._send("POST", "/jobs", {"kind": "reindex", "model": model}))
 
     # --- anything else -------------------------------------------------------------------------------------------
     def listed(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:

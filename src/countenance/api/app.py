@@ -16,6 +16,7 @@ from countenance.api import (
     jobs,
     log,
     managing,
+    models,
     orders,
     overview,
     persons,
@@ -40,6 +41,7 @@ SUBJECTS: Final = (
     requests,
     orders,
     managing,
+    models,
     log,
     overview,
 )

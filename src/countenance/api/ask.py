@@ -101,12 +101,13 @@ async def _by_key(request: Request, service: Service) -> Who:
     return who
 
 
-def may(right: Right) -> Any:
-    """A dependency: the asker, who has this right."""
+def may(right: Right, *others: Right) -> Any:
+    """A dependency: the asker, who has this right, or one of the others."""
 
     async def allowed(request: Request, _key: Annotated[object, Depends(BEARER)]) -> Ask:
         ask = await known(request)
-        ask.who.require(right)
+        if not any(map(ask.who.may, others)):
+            ask.who.require(right)
         return ask
 
     return Depends(allowed)

@@ -1,4 +1,4 @@
-"""Work that outlasts a request: ingesting a source, looking for its guests. It can be followed as it goes."""
+"""Work that outlasts a request: an ingest, a look for guests, a reindex. It can be followed as it goes."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from countenance.api.paging import Limit
 from countenance.api.shapes import Line, Shape
 from countenance.app.identity import Right
 from countenance.app.jobs import TOLD_EVERY_S, Job
-from countenance.errors import NotFound
+from countenance.errors import NotAllowed, NotFound
 
 router = operations("jobs")
-Collecting = Annotated[Ask, may(Right.COLLECT)]
+Following = Annotated[Ask, may(Right.COLLECT, Right.MANAGE)]
+RIGHTS: Final[dict[str, Right]] = {"ingest": Right.COLLECT, "guests": Right.COLLECT, "reindex": Right.MANAGE}
 JobId = Annotated[UUID, Path(description="The job's id.")]
 EVENTS: Final[dict[str, dict[str, Any]]] = {"text/event-stream": {"schema": {"type": "string"}}}
 EXAMPLE: Final[Any] = {
@@ -32,17 +33,24 @@ EXAMPLE: Final[Any] = {
 
 
 class NewJob(Shape):
-    """What is to be done."""
+    """What is to be done: an `ingest` or a look for `guests`, of a source; or a `reindex`, of the home."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"source": "album"}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"source": "album"}, {"kind": "reindex", "model": "arcface-r50"}]}
+    )
 
-    source: Line
-    kind: Literal["ingest", "guests"] = "ingest"
+    kind: Literal["ingest", "guests", "reindex"] = Field(
+        default="ingest", description="`ingest` and `guests` need the right collect, `reindex` the right manage."
+    )
+    source: Line | None = Field(None, description="Of an ingest, or for guests.")
     prune: bool = Field(default=False, description="Erase what has vanished from it; needs the right erase.")
+    model: Line | None = Field(
+        None, description="Of a reindex: every face gets a template of it too. None: go on with what was interrupted."
+    )
 
 
 class JobShown(Shape):
-    """Where a job stands. `progress` holds counts; of an ingest that is done, its report."""
+    """Where a job stands. `progress` holds counts; of one that is done, its report. A job of the home has no source."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
@@ -63,37 +71,46 @@ class Jobs(Shape):
 
 
 @operation(router, "GET", "/jobs", answer=Jobs)
-async def list_jobs(ask: Collecting, limit: Limit = 20) -> Response:
+async def list_jobs(ask: Following, limit: Limit = 20) -> Response:
     """The newest jobs, newest first; those of the last 30 days are kept."""
     found = await ask.call(lambda: ask.home.jobs.newest(limit, source=ask.who.binding.source))
-    return answer({"items": [job.as_dict() for job in found]})
+    return answer({"items": [job.as_dict() for job in found if ask.who.may(RIGHTS[job.kind])]})
 
 
 @operation(router, "POST", "/jobs", answer=JobShown, status=202, body=NewJob)
-async def start_job(ask: Collecting, new: Annotated[NewJob, sent(NewJob)]) -> Response:
-    """Begins when its turn comes. One of this kind that waits for that source already is the answer instead."""
+async def start_job(ask: Following, new: Annotated[NewJob, sent(NewJob)]) -> Response:
+    """Begins when its turn comes. One of this kind that waits for that source already is the answer instead.
+
+    A reindex leaves searches as they are: switching to the new model, finishing and rolling back stay with the command
+    line. One that was stopped goes on with another job.
+    """
+    ask.who.require(RIGHTS[new.kind])
     if new.prune:
         ask.who.require(Right.ERASE)
-    await ask.call(ask.source, new.source)
-    job = await ask.call(lambda: ask.home.jobs.start(new.source, kind=new.kind, prune=new.prune))
+    if new.source is not None:
+        await ask.call(ask.source, new.source)
+    elif ask.who.binding.source is not None:
+        raise NotAllowed("this key is bound to a source, and begins no work on the whole home", "use another key")
+    options = {"prune": new.prune} if new.kind == "ingest" else {"model": new.model} if new.kind == "reindex" else {}
+    job = await ask.call(lambda: ask.home.jobs.start(new.source, kind=new.kind, **options))
     return answer(job.as_dict(), 202)
 
 
 @operation(router, "GET", "/jobs/{job_id}", answer=JobShown)
-async def show_job(ask: Collecting, job_id: JobId) -> Response:
+async def show_job(ask: Following, job_id: JobId) -> Response:
     """Where a job stands."""
     return answer((await ask.call(_mine, ask, job_id)).as_dict())
 
 
 @operation(router, "POST", "/jobs/{job_id}/stop", answer=JobShown)
-async def stop_job(ask: Collecting, job_id: JobId) -> Response:
+async def stop_job(ask: Following, job_id: JobId) -> Response:
     """It ends at its next step, whichever process runs it. What was recorded stays."""
     await ask.call(_mine, ask, job_id)
     return answer((await ask.call(lambda: ask.home.jobs.stop(str(job_id)))).as_dict())
 
 
 @operation(router, "GET", "/jobs/{job_id}/events", media=EVENTS)
-async def follow_job(ask: Collecting, job_id: JobId) -> Response:
+async def follow_job(ask: Following, job_id: JobId) -> Response:
     """Where it stands, each time that it has moved, as server-sent events; the last one, `end`, has its outcome."""
     from sse_starlette import EventSourceResponse
 
@@ -115,8 +132,8 @@ async def _events(ask: Ask, job: Job) -> AsyncIterator[dict[str, str]]:
 
 
 def _mine(ask: Ask, job_id: UUID) -> Job:
-    """Raises NotFound, also for a job of a source that is none of this key's."""
+    """Raises NotFound, also for a job of a source or a kind that is none of this key's."""
     job = ask.home.jobs.get(str(job_id))
-    if ask.who.binding.source not in {None, job.source}:
+    if ask.who.binding.source not in {None, job.source} or not ask.who.may(RIGHTS[job.kind]):
         raise NotFound(f"there is no job {job_id}", "list the jobs there are")
     return job

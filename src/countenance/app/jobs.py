@@ -1,6 +1,6 @@
 """Work that outlasts a request, in a thread of the process that was asked for it; any process can tell how it goes.
 
-Nothing rests on a job: it runs what `ingest` or `search_for_guests` would, which are safe to kill and to run again.
+Nothing rests on a job: it runs what a command would (app/job_kinds.py), which is safe to kill and to run again.
 A job whose process was killed stops beating, and is told as stopped by everybody else.
 """
 
@@ -10,22 +10,21 @@ import threading
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from countenance.app import job_kinds
 from countenance.errors import CountenanceError, HomeBusy, WrongUse
 from countenance.pipeline.ids import checked_uuid
 from countenance.records.jobs import OPEN, JobRow
 
 if TYPE_CHECKING:
     from countenance.app.home import Home
-    from countenance.pipeline.ingest import Progress
 
-KINDS: Final = ("ingest", "guests")
 BEAT_S: Final = 2.0
 LOST: Final = timedelta(seconds=30)  # without a beat: its process is gone
 TOLD_EVERY_S: Final = 0.5
@@ -65,21 +64,24 @@ class Jobs:
         self._thread = ThreadPoolExecutor(1, "job")
         self._ending = threading.Event()
 
-    def start(self, source: str, *, kind: str = "ingest", prune: bool = False) -> Job:
+    def start(self, source: str | None = None, *, kind: str = "ingest", **options: Any) -> Job:
         """It is done when its turn comes. A job of this kind that waits for that source already is the answer instead.
 
-        Raises: NotFound; WrongUse: no such kind.
+        Args: source: what it is about; None for a kind that is about the whole home; options: as the kind takes them.
+        Raises: NotFound; WrongUse: no such kind, or one that can't be done so.
         """
-        if kind not in KINDS:
-            raise WrongUse(f"{kind!r} is no kind of job", f"one of: {', '.join(KINDS)}")
-        found = self._home.source(source)
-        for job in map(self._told, self._rows.newest(20, found.id)):
-            if job.state == "queued" and job.kind == kind:
-                return job
+        if kind not in job_kinds.KINDS:
+            raise WrongUse(f"{kind!r} is no kind of job", f"one of: {', '.join(job_kinds.KINDS)}")
+        job_kinds.KINDS[kind].check(self._home, source, options)
+        source_id = None if source is None else self._home.source(source).id
+        if source_id is not None:
+            for job in map(self._told, self._rows.newest(20, source_id)):
+                if job.state == "queued" and job.kind == kind:
+                    return job
         now, uid = self._clock(), uuid.uuid4()
         self._rows.forget(now - KEPT_FOR)
-        self._rows.add(uid, kind, found.id, now)
-        self._thread.submit(self._run, str(uid), source, kind, prune)
+        self._rows.add(uid, kind, source_id, now)
+        self._thread.submit(self._run, str(uid), source, kind, options)
         return self.get(str(uid))
 
     def get(self, job: str) -> Job:
@@ -116,12 +118,12 @@ class Jobs:
         self._thread.shutdown(wait=True)
 
     # --- in the thread -------------------------------------------------------------------------------------------
-    def _run(self, uid: str, source: str, kind: str, prune: bool) -> None:
+    def _run(self, uid: str, source: str | None, kind: str, options: Mapping[str, Any]) -> None:
         beating = threading.Event()
         beat = threading.Thread(target=self._beat, args=(uid, beating), daemon=True)
         beat.start()
         try:
-            progress = self._when_free(uid, lambda: self._work(uid, source, kind, prune))
+            progress = self._when_free(uid, lambda: self._work(uid, source, kind, options))
         except _Stopped:
             self._rows.move(uid, "stopped", done_at=self._clock())
         except CountenanceError as error:
@@ -143,31 +145,24 @@ class Jobs:
             except HomeBusy:
                 self._ending.wait(1)
 
-    def _work(self, uid: str, source: str, kind: str, prune: bool) -> dict[str, Any]:
+    def _work(self, uid: str, source: str | None, kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
         self._rows.move(uid, "running", among=("queued",), begun_at=self._clock())
-        if kind == "guests":
-            again = self._home.search_for_guests(source, progress=self._teller(uid, _of))
-            return {"done": again.pictures, "total": again.pictures, "indexed": again.indexed}
-        tell = self._teller(uid, _told)
-        done = self._home.ingest(source, prune=prune, progress=lambda _, progress: tell(progress))
-        [report] = done.reports
-        told = report.as_dict()
-        return {"done": report.files, "total": report.files, **{name: told[name] for name in told if name != "source"}}
+        return job_kinds.KINDS[kind].run(self._home, source, options, self._teller(uid))
 
-    def _teller(self, uid: str, read: Callable[..., dict[str, Any]]) -> Callable[..., None]:
+    def _teller(self, uid: str) -> job_kinds.Tell:
         told_at = float("-inf")
 
-        def tell(*where: Any) -> None:
+        def tell(progress: Mapping[str, Any]) -> None:
             nonlocal told_at
             if self._ending.is_set():
                 raise _Stopped
             if time.monotonic() - told_at >= TOLD_EVERY_S:
-                self._go_on(uid, read(*where))
+                self._go_on(uid, progress)
                 told_at = time.monotonic()
 
         return tell
 
-    def _go_on(self, uid: str, progress: dict[str, Any] | None = None) -> None:
+    def _go_on(self, uid: str, progress: Mapping[str, Any] | None = None) -> None:
         """Raises _Stopped: somebody wished it."""
         state = self._rows.beat(uid, self._clock(), progress)
         if self._ending.is_set() or state not in {"queued", "running"}:
@@ -196,13 +191,3 @@ def _told_bug(bug: Exception) -> dict[str, Any]:
 
 class _Stopped(Exception):
     """Somebody wished the job to end."""
-
-
-def _of(done: int, total: int) -> dict[str, Any]:
-    return {"done": done, "total": total}
-
-
-def _told(progress: Progress) -> dict[str, Any]:
-    return {
-        "done": progress.done, "total": progress.total, "indexed": progress.indexed, "rejected": progress.rejected,
-    }  # fmt: skip

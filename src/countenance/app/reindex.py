@@ -39,14 +39,24 @@ def begin_or_go_on(home: Home, model: str | None, *, progress: Progress | None =
         reindex = under_way(home)
         if reindex is None:
             if model is None:
-                raise WrongUse("no reindex is under way", "begin one: countenance reindex --model NAME")
+                raise _nothing()
             reindex = _begin(home, model)
         elif model is not None and model != space_of(home, reindex.to_space).model:
-            to = space_of(home, reindex.to_space).model
-            raise WrongUse(f"a reindex to {to} is under way", "end it first: --finish, or --roll-back")
+            raise _another(home, reindex)
         if reindex.state in {State.FINISHING, State.ROLLING_BACK}:
             return _end(home, reindex, accept_loss=True, progress=progress)
         return _told(home, reindex, _build(home, reindex, reindex.to_space, progress))
+
+
+def check(home: Home, model: str | None) -> None:
+    """Raises what `begin_or_go_on` would at once: WrongUse: nothing to go on with, another under way; NotFound."""
+    reindex = under_way(home)
+    if model is None and reindex is None:
+        raise _nothing()
+    if model is not None and reindex is not None and model != space_of(home, reindex.to_space).model:
+        raise _another(home, reindex)
+    if model is not None and home.parts.embedder_of(model).space == home.parts.followed().embedder.space:
+        raise _already(model)
 
 
 def switch(home: Home, *, accept_loss: bool = False, unmeasured: bool = False) -> dict[str, Any]:
@@ -117,7 +127,7 @@ def _begin(home: Home, model: str) -> Reindex:
     embedder = home.parts.embedder_of(model)
     old = home.parts.followed().embedder.space
     if embedder.space == old:
-        raise WrongUse(f"the home is searched with {model} already", "`countenance model list` names the others")
+        raise _already(model)
     stores = home.parts.stores
     to, fro = space_id_of(stores, embedder.space), space_id_of(stores, old)
     needed = stores.records.reindexes.count_lacking(to) * FACE_BYTES + SPARE_BYTES
@@ -238,7 +248,7 @@ def under_way(home: Home) -> Reindex | None:
 def _needed(home: Home, *states: State) -> Reindex:
     reindex = under_way(home)
     if reindex is None:
-        raise WrongUse("no reindex is under way", "begin one: countenance reindex --model NAME")
+        raise _nothing()
     if reindex.state not in states:
         raise WrongUse(
             f"the reindex is {reindex.state.replace('_', ' ')}, so this can't be done now",
@@ -247,6 +257,19 @@ def _needed(home: Home, *states: State) -> Reindex:
             ),
         )
     return reindex
+
+
+def _nothing() -> WrongUse:
+    return WrongUse("no reindex is under way", "begin one: countenance reindex --model NAME")
+
+
+def _another(home: Home, reindex: Reindex) -> WrongUse:
+    to = space_of(home, reindex.to_space).model
+    return WrongUse(f"a reindex to {to} is under way", "end it first: --finish, or --roll-back")
+
+
+def _already(model: str) -> WrongUse:
+    return WrongUse(f"the home is searched with {model} already", "`countenance model list` names the others")
 
 
 def stands_on(home: Home, reindex: Reindex) -> dict[str, str | None]:

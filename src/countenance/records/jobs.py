@@ -23,7 +23,7 @@ class JobRow:
 
     uid: str
     kind: str
-    source: str | None  # its name; None: it has been erased since
+    source: str | None  # its name; None: of the whole home, or it has been erased since
     state: str  # queued, running, stopping, done, failed, stopped
     progress: Mapping[str, Any]
     error: Mapping[str, Any] | None
@@ -39,11 +39,11 @@ class Jobs:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def add(self, uid: uuid.UUID, kind: str, source_id: int, at: datetime) -> None:
+    def add(self, uid: uuid.UUID, kind: str, source_id: int | None, at: datetime) -> None:
         """It waits for its turn."""
-        row = {"uid": uid.bytes, "kind": kind, "source_id": source_id, "state": "queued", "progress": {}}
+        row: dict[str, Any] = {"uid": uid.bytes, "kind": kind, "source_id": source_id, "state": "queued"}
         with self._db.write() as connection:
-            connection.execute(t.jobs.insert().values(**row, made_at=at, beat_at=at))
+            connection.execute(t.jobs.insert().values(**row, progress={}, made_at=at, beat_at=at))
 
     def get(self, uid: str) -> JobRow:
         """Raises NotFound."""

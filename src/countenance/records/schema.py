@@ -646,7 +646,7 @@ jobs = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     _uid(),
-    sa.Column("kind", sa.String(16), nullable=False),  # ingest, guest
+    sa.Column("kind", sa.String(16), nullable=False),  # of app/job_kinds.py
     sa.Column("source_id", sa.ForeignKey("sources.id"), index=True),
     sa.Column("state", sa.String(16), nullable=False),  # queued, running, done, failed, stopped
     sa.Column("progress", sa.JSON, nullable=False),  # counts, no name

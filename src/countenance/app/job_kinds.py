@@ -1,0 +1,81 @@
+"""What each kind of job does. Its progress and its end are counts and kinds: a job's row holds no name and no place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from countenance.errors import WrongUse
+
+if TYPE_CHECKING:
+    from countenance.app.home import Home
+    from countenance.pipeline.ingest import Progress
+
+Tell = Callable[[Mapping[str, Any]], None]  # where it stands; raises once somebody wishes the job to end
+Check = Callable[["Home", str | None, Mapping[str, Any]], None]
+Run = Callable[["Home", str | None, Mapping[str, Any], Tell], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of job: what is looked at before it waits for its turn, and what it does then."""
+
+    check: Check
+    run: Run
+
+
+def _needs_source(_home: Home, source: str | None, _options: Mapping[str, Any]) -> None:
+    if source is None:
+        raise WrongUse("this job is about a source, and none was named", "name one: `countenance source list`")
+
+
+def _of_the_home(source: str | None) -> None:
+    if source is not None:
+        raise WrongUse("this job is about the whole home, and a source was named", "leave the source out")
+
+
+def _ingest(home: Home, source: str | None, options: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+    assert source is not None  # checked
+    done = home.ingest(source, prune=options.get("prune", False), progress=lambda _, now: tell(_counts(now)))
+    [report] = done.reports
+    told = report.as_dict()
+    return {"done": report.files, "total": report.files, **{name: told[name] for name in told if name != "source"}}
+
+
+def _counts(progress: Progress) -> dict[str, Any]:
+    return {
+        "done": progress.done, "total": progress.total, "indexed": progress.indexed, "rejected": progress.rejected,
+    }  # fmt: skip
+
+
+def _guests(home: Home, source: str | None, _options: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+    assert source is not None  # checked
+    again = home.search_for_guests(source, progress=lambda done, total: tell({"done": done, "total": total}))
+    return {"done": again.pictures, "total": again.pictures, "indexed": again.indexed}
+
+
+def _can_reindex(home: Home, source: str | None, options: Mapping[str, Any]) -> None:
+    from countenance.app import reindex
+
+    _of_the_home(source)
+    reindex.check(home, options.get("model"))
+
+
+def _reindex(home: Home, _source: str | None, options: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+    from countenance.app import reindex
+
+    told = reindex.begin_or_go_on(
+        home, options.get("model"), progress=lambda done, total: tell({"done": done, "total": total})
+    )
+    counts: dict[str, Any] = {name: told[name] for name in _COUNTS if name in told}
+    made = told.get("made", 0)
+    return {**counts, "done": made, "total": made + told.get("lacking", 0)}
+
+
+_COUNTS: Final = ("state", "from", "to", "model", "lacking", "percent")  # not `why`, which names places
+KINDS: Final[Mapping[str, Kind]] = {
+    "ingest": Kind(_needs_source, _ingest),
+    "guests": Kind(_needs_source, _guests),
+    "reindex": Kind(_can_reindex, _reindex),
+}
