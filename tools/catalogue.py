@@ -11,15 +11,21 @@ import ast
 import json
 from collections.abc import Iterator
 from dataclasses import fields
+from enum import StrEnum
 from pathlib import Path
 
 from countenance.app import words
 from countenance.auditlog.kinds import KINDS
-from countenance.types import SearchResult
+from countenance.records.orders import OrderState
+from countenance.rights.requests import Outcome, Proof, RequestKind, RequestState
+from countenance.types import Basis, ClientClass, GrantState, HomeKind, Purpose, SearchResult
 from countenance.web.render import environment
 
 WEB = Path(__file__).resolve().parents[1] / "src" / "countenance" / "web"
 POT = WEB / "catalogue" / "countenance.pot"
+ENUMERATIONS: tuple[type[StrEnum], ...] = (
+    HomeKind, Basis, Purpose, ClientClass, GrantState, OrderState, RequestKind, RequestState, Outcome, Proof,
+)  # fmt: skip
 HEAD = """# Texts of Countenance's pages. Made by tools/catalogue.py.
 msgid ""
 msgstr ""
@@ -68,6 +74,8 @@ def _of_tables() -> Iterator[tuple[tuple[str, ...], str]]:
     }  # fmt: skip
     for place, found in tables.items():
         yield from (((text,), place) for table in found for text in table.values())
+    for words_of in ENUMERATIONS:
+        yield from (((words.named(each),), f"{words_of.__name__}") for each in words_of)
     [notice] = [field.default for field in fields(SearchResult) if field.name == "notice"]
     yield (str(notice),), "types.py"
 

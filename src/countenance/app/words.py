@@ -108,6 +108,11 @@ def aim(fpir: float) -> str:
     return f"1 false lead in {searches} {'search' if searches == '1' else 'searches'}"
 
 
+def named(value: object, _: Say = str) -> str:
+    """What a word of ours that stands for a kind, state or purpose is called: "Archive description"."""
+    return _(sentence(str(value).replace("-", " ").replace("_", " ")))
+
+
 def number(value: int) -> str:
     """13,000."""
     return f"{value:,}"

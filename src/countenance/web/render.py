@@ -52,7 +52,7 @@ def environment(language: str) -> Any:
 def _in_words(say: words.Say) -> SimpleNamespace:
     """What `app.words` offers, its sentences in the reader's language."""
     offered = {name: found for name, found in vars(words).items() if not name.startswith("_")}
-    said = {name: partial(offered[name], _=say) for name in ("expected_false_leads", "strangers", "recall")}
+    said = {name: partial(offered[name], _=say) for name in ("expected_false_leads", "strangers", "recall", "named")}
     return SimpleNamespace(**offered | said)
 
 
