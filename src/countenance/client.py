@@ -120,6 +120,18 @@ class Model(TypedDict):
     in_use: str
 
 
+class Backup(TypedDict):
+    """A backup of the home, in the folder that the service was given for them."""
+
+    name: str
+    bytes: int
+    backup: str
+    made_at: str
+    log_alone: bool
+    log_entries: int
+    master_key: str
+
+
 class Erasure(TypedDict):
     """What an erasure removed, or would."""
 
@@ -308,6 +320,14 @@ class Client:
     def reindex(self, model: str | None = None) -> Job:
         """Begins to make templates of that model beside the others, or goes on where it was stopped; `follow` it."""
         return cast("Job", self._send("POST", "/jobs", {"kind": "reindex", "model": model}))
+
+    def backups(self) -> Iterator[Backup]:
+        """The home's backups, the oldest first."""
+        return cast("Iterator[Backup]", self.listed("/backups"))
+
+    def back_up(self, *, verify: bool = False, log_alone: bool = False) -> Job:
+        """Begins to write the home, or its log alone, to one sealed file on the service's side; `follow` it."""
+        return cast("Job", self._send("POST", "/backups", {"verify": verify, "log_alone": log_alone}))
 
     # --- anything else -------------------------------------------------------------------------------------------
     def listed(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:

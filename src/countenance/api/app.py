@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 import countenance
 from countenance.api import (
+    backups,
     erasing,
     faces,
     guests,
@@ -42,6 +43,7 @@ SUBJECTS: Final = (
     orders,
     managing,
     models,
+    backups,
     log,
     overview,
 )

@@ -22,7 +22,12 @@ from countenance.errors import NotAllowed, NotFound
 
 router = operations("jobs")
 Following = Annotated[Ask, may(Right.COLLECT, Right.MANAGE)]
-RIGHTS: Final[dict[str, Right]] = {"ingest": Right.COLLECT, "guests": Right.COLLECT, "reindex": Right.MANAGE}
+RIGHTS: Final[dict[str, Right]] = {
+    "ingest": Right.COLLECT,
+    "guests": Right.COLLECT,
+    "reindex": Right.MANAGE,
+    "backup": Right.MANAGE,
+}
 JobId = Annotated[UUID, Path(description="The job's id.")]
 EVENTS: Final[dict[str, dict[str, Any]]] = {"text/event-stream": {"schema": {"type": "string"}}}
 EXAMPLE: Final[Any] = {

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 import shutil
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from countenance import __version__
 from countenance.app.archive import pack
@@ -54,12 +56,16 @@ class Backup:
         }
 
 
-def back_up(home: Home, file: str | os.PathLike[str], *, verify: bool = False, log_alone: bool = False) -> Backup:
+def back_up(
+    home: Home, file: str | os.PathLike[str], *, verify: bool = False, log_alone: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> Backup:  # fmt: skip
     """The home (or its log alone) is in `file`, sealed under its master key, which is not in it.
 
     Order: everything is written and synced under another name; the log says so; then it gets its name. A crash leaves
     a file `.NAME.….partial`, and at worst a log entry for a backup that never got its name.
-    Args: verify: it is restored to a folder beside it, looked over, and that folder removed.
+    Args: verify: it is restored to a folder beside it, looked over, and that folder removed; progress: is told the
+    bytes that are written so far, and ends it by raising.
     Raises: WrongUse: the name is taken, or lies in the home; StorageFailed, HomeBusy, KeyMissing, LogUnwritable;
     BackupBroken: it did not pass `verify`, and is removed.
     """
@@ -73,7 +79,7 @@ def back_up(home: Home, file: str | os.PathLike[str], *, verify: bool = False, l
     parts = home.parts
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
-        uid, began, master, sha256 = _write(home, partial, log_alone=log_alone)
+        uid, began, master, sha256 = _write(home, partial, progress, log_alone=log_alone)
         if verify:
             _verify(partial, path, log_alone=log_alone)
         size = partial.stat().st_size
@@ -87,7 +93,9 @@ def back_up(home: Home, file: str | os.PathLike[str], *, verify: bool = False, l
     return Backup(path, uid, sha256, size, log_alone, began, master.key_id, verify, entry.id)
 
 
-def _write(home: Home, partial: Path, *, log_alone: bool) -> tuple[str, int, MasterKey, str]:
+def _write(
+    home: Home, partial: Path, progress: Callable[[int], None] | None, *, log_alone: bool
+) -> tuple[str, int, MasterKey, str]:
     """(uid, entries of the log when it began, the master key, SHA-256) of the backup that stands in `partial`."""
     parts, uid = home.parts, str(uuid.uuid4())
     master = masters.load(home.id, parts.keyfile)
@@ -103,12 +111,27 @@ def _write(home: Home, partial: Path, *, log_alone: bool) -> tuple[str, int, Mas
         "log_alone": log_alone,
     }
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
-        sha256 = pack(home.path, SealedWriter(file, header, master.derive(f"backup {uid}")), log_alone=log_alone)
+        into = file if progress is None else _Counted(file, progress)
+        sha256 = pack(home.path, SealedWriter(into, header, master.derive(f"backup {uid}")), log_alone=log_alone)
         file.flush()
         os.fsync(file.fileno())
     if parts.keys.master_id != master.key_id:  # the keys inside may be wrapped by another than the header names
         raise HomeBusy("the master key was changed while the backup was made", "make the backup again")
     return uid, began, master, sha256
+
+
+class _Counted(io.RawIOBase, BinaryIO):
+    """A file that tells how much was written to it."""
+
+    def __init__(self, file: BinaryIO, tell: Callable[[int], None]) -> None:
+        self._file, self._tell, self._bytes = file, tell, 0
+
+    def write(self, data: Any, /) -> int:
+        """All of `data`, and then it is told."""
+        written = self._file.write(data)
+        self._bytes += written
+        self._tell(self._bytes)
+        return written
 
 
 def _verify(partial: Path, path: Path, *, log_alone: bool) -> None:

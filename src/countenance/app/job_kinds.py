@@ -73,9 +73,23 @@ def _reindex(home: Home, _source: str | None, options: Mapping[str, Any], tell: 
     return {**counts, "done": made, "total": made + told.get("lacking", 0)}
 
 
+def _can_back_up(home: Home, source: str | None, _options: Mapping[str, Any]) -> None:
+    from countenance.app import backups
+
+    _of_the_home(source)
+    backups.folder(home)
+
+
+def _back_up(home: Home, _source: str | None, options: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+    from countenance.app import backups
+
+    return backups.make(home, **options, progress=lambda written: tell({"bytes": written}))
+
+
 _COUNTS: Final = ("state", "from", "to", "model", "lacking", "percent")  # not `why`, which names places
 KINDS: Final[Mapping[str, Kind]] = {
     "ingest": Kind(_needs_source, _ingest),
     "guests": Kind(_needs_source, _guests),
     "reindex": Kind(_can_reindex, _reindex),
+    "backup": Kind(_can_back_up, _back_up),
 }

@@ -63,6 +63,12 @@ def probe_days(env: Mapping[str, str] = os.environ) -> int:
     return int(said)
 
 
+def backups_folder(env: Mapping[str, str] = os.environ) -> Path | None:
+    """Where the service may write backups: COUNTENANCE_BACKUPS, which whoever starts it names; None: nowhere."""
+    said = env.get("COUNTENANCE_BACKUPS")
+    return Path(said).expanduser().absolute() if said else None
+
+
 def free_bytes(path: Path) -> int:
     """Space left on the disk that holds `path`."""
     return shutil.disk_usage(path).free
