@@ -132,6 +132,49 @@ class Backup(TypedDict):
     master_key: str
 
 
+class Finding(TypedDict):
+    """One thing that the doctor looked at."""
+
+    what: str
+    state: Literal["ok", "warning", "problem"]
+    said: str
+    do: str
+
+
+class Key(TypedDict):
+    """An access key, without its secret."""
+
+    id: str
+    name: str
+    state: str
+    rights: list[str]
+    source: str | None
+    purpose: str | None
+    client: str | None
+    case: str | None
+    made_at: str
+    expires_at: str | None
+    used_at: str | None
+    revoked_at: str | None
+
+
+class User(TypedDict):
+    """An account of an organisation's home."""
+
+    id: str
+    name: str
+    made_at: str
+
+
+class Witness(TypedDict):
+    """A witness of the log whose cosignatures count."""
+
+    name: str
+    hash: str
+    key: str
+    cosigned: dict[str, Any] | None
+
+
 class Erasure(TypedDict):
     """What an erasure removed, or would."""
 
@@ -328,6 +371,50 @@ class Client:
     def back_up(self, *, verify: bool = False, log_alone: bool = False) -> Job:
         """Begins to write the home, or its log alone, to one sealed file on the service's side; `follow` it."""
         return cast("Job", self._send("POST", "/backups", {"verify": verify, "log_alone": log_alone}))
+
+    def doctor(self) -> list[Finding]:
+        """Looks the home over, and finishes what was interrupted."""
+        return cast("list[Finding]", self._send("POST", "/doctor")["findings"])
+
+    # --- who comes in --------------------------------------------------------------------------------------------
+    def access_keys(self) -> Iterator[Key]:
+        """Every access key, oldest first."""
+        return cast("Iterator[Key]", self.listed("/keys"))
+
+    def access_key(self, key_id: str) -> Key:
+        """One access key, also if it counts no more."""
+        return cast("Key", self._send("GET", _path("keys", key_id)))
+
+    def users(self) -> Iterator[User]:
+        """Who can sign in to an organisation's pages, by name."""
+        return cast("Iterator[User]", self.listed("/users"))
+
+    def remove_user(self, user_id: str) -> User:
+        """The account can't sign in any more, and its sessions are over."""
+        return cast("User", self._send("DELETE", _path("users", user_id)))
+
+    # --- witnesses of the log ------------------------------------------------------------------------------------
+    def witnesses(self) -> Iterator[Witness]:
+        """Those whose cosignatures count, by name."""
+        return cast("Iterator[Witness]", self.listed("/log/witnesses"))
+
+    def trust_witness(self, key: str) -> Witness:
+        """Its cosignatures count from now on. key: its verifier key, as it printed it."""
+        return cast("Witness", self._send("POST", "/log/witnesses", {"key": key}))
+
+    def distrust_witness(self, hash: str) -> Witness:  # noqa: A002 - as the witness has it
+        """Its cosignatures count no more; `hash`: that of its key."""
+        return cast("Witness", self._send("DELETE", _path("log", "witnesses", hash)))
+
+    def request_cosignature(self, old: int | None = None) -> str:
+        """What to give to a witness. old: how many entries it has cosigned, if it says so."""
+        query = "" if old is None else f"?{urlencode({'old': old})}"
+        return cast("str", self._send("GET", f"/log/cosign-request{query}")["request"])
+
+    def accept_cosignature(self, request: str, cosignature: str) -> dict[str, Any]:
+        """What a witness gave for a request is kept; by name, what each has cosigned."""
+        sent = {"request": request, "cosignature": cosignature}
+        return cast("dict[str, Any]", self._send("POST", "/log/cosignatures", sent)["cosigned"])
 
     # --- anything else -------------------------------------------------------------------------------------------
     def listed(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:

@@ -1,8 +1,11 @@
 """countenance.client: its methods ask what they say they do."""
 
+import json
+
 import pytest
 
 from countenance.app import reindex
+from countenance.auditlog.witness import cosign, load_key, make_key
 from countenance.client import Refused
 from countenance.testing import toy
 from countenance.testing.toy import SPACE, TURNED
@@ -95,3 +98,74 @@ def test_a_reindex_that_can_not_be_is_refused_at_once_and_is_for_who_manages(mad
         typed("collect").job(job.id)
     assert told.value.kind == "not_found"
     assert typed("collect").call("GET", "/jobs")["items"] == []
+
+
+def test_witnesses_are_trusted_asked_believed_and_trusted_no_more(made, typed, tmp_path):
+    make_key(tmp_path / "w.key", "w.example")
+    cosigner = load_key(tmp_path / "w.key")
+    home = typed("manage")
+    trusted = home.trust_witness(cosigner.verifier_key())
+    assert (trusted["name"], trusted["cosigned"]) == ("w.example", None)
+    asked = home.request_cosignature()
+    line = cosign(cosigner, made.parts.log.signer.verifier_key(), tmp_path / "seen", asked, 1_700_000_000)
+    cosigned = home.accept_cosignature(asked, line)
+    assert cosigned == {"w.example": {"entries": int(asked.split("\n")[3]), "at": "2023-11-14T22:13:20+00:00"}}
+    assert [each["cosigned"] for each in home.witnesses()] == [cosigned["w.example"]]
+    for refused in (lambda: home.request_cosignature(10**6), lambda: home.trust_witness("w+1+x"),
+                    lambda: home.accept_cosignature("x", "y"),
+                    lambda: home.accept_cosignature(asked, "y")):  # fmt: skip
+        with pytest.raises(Refused) as told:
+            refused()
+        assert (told.value.status, told.value.kind) == (400, "wrong_use")
+    assert list(typed("oversee").witnesses()) == list(home.witnesses())
+    with pytest.raises(Refused, match="right"):
+        typed("oversee").distrust_witness(trusted["hash"])
+    assert home.distrust_witness(trusted["hash"])["name"] == "w.example"
+    assert list(home.witnesses()) == []
+    with pytest.raises(Refused) as told:
+        home.distrust_witness(trusted["hash"])
+    assert told.value.kind == "not_found"
+
+
+def test_the_doctor_says_how_the_home_is_and_not_where(made, typed, tmp_path):
+    home = typed("manage")
+    findings = home.doctor()
+    assert {"log", "index", "erasures", "disk"} <= {each["what"] for each in findings}
+    assert str(tmp_path) not in json.dumps(findings)
+    for blob in (made.path / "blobs").rglob("*"):
+        if blob.is_file():
+            blob.unlink()
+    found = home.call("POST", "/doctor")
+    assert found["problems"] == 1
+    assert [each["what"] for each in found["findings"] if each["state"] == "problem"] == ["crops and evidence"]
+    with pytest.raises(Refused, match="right"):
+        typed("oversee").doctor()
+
+
+def test_a_key_is_shown_without_its_secret(made, typed):
+    key = made.access_keys.make("another", rights=["search"])
+    home = typed("manage")
+    shown = home.access_key(key.key.key)
+    assert (shown["name"], shown["state"], key.secret in str(shown)) == ("another", "active", False)
+    made.access_keys.revoke(key.key.key)
+    assert home.access_key(key.key.key)["state"] == "revoked"
+    assert {each["name"] for each in home.access_keys()} == {"a typed program", "another"}
+    with pytest.raises(Refused) as told:
+        home.access_key("CKEYNONE")
+    assert told.value.kind == "not_found"
+
+
+@pytest.mark.parametrize("made", ["organisation"], indirect=True)
+def test_accounts_are_listed_and_removed(made, typed):
+    made.sign_in.add("Ada", "correct horse battery")
+    made.sign_in.add("B/ob", "correct horse battery")
+    home = typed("manage")
+    ada, bob = home.users()
+    assert (ada["name"], bob["name"], set(ada)) == ("Ada", "B/ob", {"id", "name", "made_at"})
+    assert home.remove_user(bob["id"]) == bob
+    assert list(home.users()) == [ada]
+    with pytest.raises(Refused) as told:
+        home.remove_user(bob["id"])
+    assert told.value.kind == "not_found"
+    with pytest.raises(Refused, match="right"):
+        list(typed("oversee").users())

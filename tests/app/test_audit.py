@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from countenance.app.audit import check_export_file, check_log, check_proof_file, read_text
-from countenance.auditlog.checkpoint import Signer
+from countenance.auditlog.checkpoint import COSIGNER, Signer, verifier_key
 from countenance.auditlog.cosign import read_request
 from countenance.auditlog.witness import cosign, load_key, make_key
 from countenance.errors import LogBroken, NotFound, WrongUse
@@ -52,6 +52,34 @@ def test_an_entry_is_proven_to_who_has_the_public_key_alone(home, tmp_path):
         home.audit.prove("0" * 32)
     with pytest.raises(NotFound):
         check_proof_file(tmp_path / "none", key)
+
+
+def test_a_witness_that_is_trusted_no_more_counts_no_more_and_the_log_keeps_that(home, tmp_path):
+    make_key(tmp_path / "w.key", "w.example")
+    cosigner = load_key(tmp_path / "w.key")
+    assert home.audit.trust(cosigner.verifier_key()) == "w.example"
+    asked = home.audit.request()
+    line = cosign(cosigner, home.parts.log.signer.verifier_key(), tmp_path / "seen", asked, 1_700_000_000)
+    home.audit.accept(read_request(asked).checkpoint, line)
+    assert list(home.audit.verify()["cosigned"]) == ["w.example"]
+    home.audit.distrust("w.example")
+    assert (home.audit.trusted(), home.audit.verify()["cosigned"]) == ({}, {})
+    newest = next(iter(home.parts.log.entries(len(home.parts.log) - 1)))
+    assert (newest.kind, newest.record["witness"]) == ("witness.distrusted", "w.example")
+    with pytest.raises(LogBroken, match="no trusted witness"):
+        home.audit.accept(read_request(asked).checkpoint, line)
+    with pytest.raises(NotFound):
+        home.audit.distrust("w.example")
+    home.audit.trust(cosigner.verifier_key())  # again: what it cosigned counts again
+    assert list(home.audit.cosigned()) == ["w.example"]
+
+
+@pytest.mark.parametrize("name", ["w\nx", "w x", ""])
+def test_a_witness_is_one_printable_word(home, name):
+    key = verifier_key(name, bytes(32), COSIGNER)
+    with pytest.raises(LogBroken, match=r"one printable word|no verifier key"):
+        home.audit.trust(key)
+    assert home.audit.trusted() == {}
 
 
 def test_an_export_is_whole_or_refused(home, tmp_path):

@@ -26,6 +26,7 @@ from countenance.api import (
     requests,
     searching,
     sources,
+    witnesses,
 )
 from countenance.api.operation import FORM, bodies
 from countenance.api.shapes import Problem
@@ -45,6 +46,7 @@ SUBJECTS: Final = (
     models,
     backups,
     log,
+    witnesses,
     overview,
 )
 _ABOUT: Final = """\

@@ -1,26 +1,31 @@
-"""Clients of an organisation, and access keys."""
+"""Clients of an organisation, access keys, and who can sign in."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import Path
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from countenance.api.ask import Ask, may
 from countenance.api.operation import answer, operation, operations, sent
 from countenance.api.paging import After, Limit, Page, page
-from countenance.api.shapes import Line, Shape
+from countenance.api.shapes import Line, Moment, Shape
 from countenance.app.access_keys import described as described_key
 from countenance.app.clients import described as described_client
 from countenance.app.identity import Binding, Right
-from countenance.errors import NotAllowed
+from countenance.errors import NotAllowed, NotFound
+from countenance.records.accounts import Account
 from countenance.types import ClientClass, Purpose
 
 router = operations("managing")
 Managing = Annotated[Ask, may(Right.MANAGE)]
 ClientName = Annotated[str, Path(min_length=1, max_length=200, description="The client's name.")]
+
+
+KeyId = Annotated[str, Path(min_length=1, max_length=100, description="The key's id: its public half.")]
 
 
 class Client(Shape):
@@ -87,6 +92,22 @@ class NewKey(Shape):
     expires: Annotated[str, Field(max_length=10)] | None = Field(None, description="Its last day: 2027-12-31.")
 
 
+class User(Shape):
+    """An account of an organisation's home. Its password and second factor are told to nobody."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [
+        {"id": "0b6f3e5c-8a55-4f0b-9d1e-0c7d3f8f5d11", "name": "Ada", "made_at": "2026-11-24T03:00:00+00:00"},
+    ]})  # fmt: skip
+
+    id: str
+    name: str
+    made_at: Moment
+
+
+class Users(Page[User]):
+    """Accounts, by name."""
+
+
 @operation(router, "GET", "/clients", answer=Clients)
 async def list_clients(ask: Managing, limit: Limit = 100, after: After = None) -> Response:
     """The clients, by name; also those whose contract is over."""
@@ -133,8 +154,40 @@ async def make_key(ask: Managing, new: Annotated[NewKey, sent(NewKey)]) -> Respo
     return answer({**described_key(made.key, now), "secret": made.secret}, 201)
 
 
+@operation(router, "GET", "/keys/{key_id}", answer=Key)
+async def show_key(ask: Managing, key_id: KeyId) -> Response:
+    """One access key, also if it counts no more. Never its secret."""
+    found = await ask.call(ask.home.access_keys.get, key_id)
+    return answer(described_key(found, ask.home.parts.stores.clock()))
+
+
 @operation(router, "POST", "/keys/{key_id}/revoke", answer=Key)
-async def revoke_key(ask: Managing, key_id: Annotated[str, Path(max_length=100)]) -> Response:
+async def revoke_key(ask: Managing, key_id: KeyId) -> Response:
     """The key is over for good, in every process."""
     revoked = await ask.call(ask.home.access_keys.revoke, key_id)
     return answer(described_key(revoked, ask.home.parts.stores.clock()))
+
+
+@operation(router, "GET", "/users", answer=Users)
+async def list_users(ask: Managing, limit: Limit = 100, after: After = None) -> Response:
+    """Who can sign in to an organisation's pages, by name."""
+    found = [_user(account) for account in await ask.call(ask.home.sign_in.accounts)]
+    return answer(page(found, lambda each: (each["name"],), limit, after))
+
+
+@operation(router, "DELETE", "/users/{user_id}", answer=User)
+async def remove_user(ask: Managing, user_id: Annotated[UUID, Path(description="The account's id.")]) -> Response:
+    """The account can't sign in any more, and its sessions are over, in every process."""
+
+    def remove() -> dict[str, Any]:
+        for account in ask.home.sign_in.accounts():
+            if account.uid == str(user_id):
+                ask.home.sign_in.remove(account.name)
+                return _user(account)
+        raise NotFound(f"there is no account {user_id}", "the list of users names them")
+
+    return answer(await ask.call(remove))
+
+
+def _user(account: Account) -> dict[str, Any]:
+    return {"id": account.uid, "name": account.name, "made_at": account.made_at.isoformat(timespec="seconds")}

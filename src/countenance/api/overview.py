@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Query
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from countenance.api.ask import Ask, may
 from countenance.api.operation import answer, operation, operations
 from countenance.api.shapes import Shape
+from countenance.app.doctor import told
 from countenance.app.identity import Right
 from countenance.app.status import status_of
 from countenance.types import DuplicateLink, GrantState, HomeKind
@@ -96,6 +97,29 @@ class Status(Shape):
     disk_bytes_exact: bool
 
 
+class Finding(Shape):
+    """One thing that was looked at."""
+
+    what: str
+    state: Literal["ok", "warning", "problem"]
+    said: str = Field(description="What was found, without the paths of the service's machine.")
+    do: str = Field(description="The way out; empty: there is nothing to do.")
+
+
+class LookedOver(Shape):
+    """What fits in a home and what does not."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{
+            "findings": [{"what": "log", "state": "ok", "said": "4211 entries, whole, root 9f3c0a71", "do": ""}],
+            "problems": 0,
+        }]}
+    )  # fmt: skip
+
+    findings: list[Finding]
+    problems: int = Field(description="So many findings are problems.")
+
+
 class Copy(Shape):
     """One place of a photograph."""
 
@@ -127,6 +151,16 @@ async def status(ask: Annotated[Ask, may(Right.OVERSEE)]) -> Response:
 
 
 _OF_THE_MACHINE = {"home", "keyfile"}  # where they lie is nothing that a program need know
+
+
+@operation(router, "POST", "/doctor", answer=LookedOver)
+async def doctor(ask: Annotated[Ask, may(Right.MANAGE)]) -> Response:
+    """Looks the home over: databases, erasures, duties, log, index, weights, disk; finishes what was interrupted.
+
+    It reads the whole log and the names of all files: minutes in a large home. Writing records.db anew
+    (`doctor --compact`) stays with the command line.
+    """
+    return answer(await ask.call(told, ask.home))
 
 
 @operation(router, "GET", "/duplicates", answer=Duplicates)

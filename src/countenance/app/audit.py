@@ -64,9 +64,23 @@ class Audit:
     def trust(self, key: str) -> str:
         """The cosignatures of that witness count; its name. Raises: LogBroken: no verifier key of a witness."""
         name, _ = parse_verifier_key(key, COSIGNER)
+        if not name or not name.isprintable() or " " in name:  # as the signed note has names; one stands on a line
+            raise LogBroken("a witness's name is one printable word", "it looks like witness.example.org")
         self.home.parts.stores.log.append("witness.trusted", {"witness": name, "key": key.strip()})
         self._witnesses.trust(name, key.strip())
         return name
+
+    def distrust(self, name: str) -> None:
+        """The cosignatures of that witness count no more; the log keeps that they did. Raises NotFound."""
+        key = self.trusted().get(name)
+        if key is None:
+            raise NotFound(f"no witness called {name!r} is trusted", "`countenance log verify` names those who are")
+        self.home.parts.stores.log.append("witness.distrusted", {"witness": name, "key": key})
+        self._witnesses.distrust(name)
+
+    def trusted(self) -> dict[str, str]:
+        """Name -> verifier key, of each witness whose cosignatures count."""
+        return self._witnesses.trusted()
 
     def request(self, old: int | None = None) -> str:
         """What to give to a witness. `old`: how many entries it has cosigned; by default as is known here.

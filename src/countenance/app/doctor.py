@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from countenance.app.machine_paths import without_paths
 from countenance.app.requests import finish_decisions
 from countenance.app.retention import duty_of
 from countenance.app.settings import free_bytes
@@ -49,6 +50,12 @@ def examine(home: Home) -> Iterator[Finding]:
             yield from look(home)
         except CountenanceError as error:
             yield Finding(what, "problem", error.message, error.hint)
+
+
+def told(home: Home) -> dict[str, Any]:
+    """All of it, for programs and pages: without where anything lies on the machine."""
+    findings = [{name: without_paths(home, text) for name, text in each.as_dict().items()} for each in examine(home)]
+    return {"findings": findings, "problems": sum(each["state"] == "problem" for each in findings)}
 
 
 def _key_file(home: Home) -> Iterator[Finding]:

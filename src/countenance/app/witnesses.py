@@ -53,6 +53,10 @@ class Witnesses:
         """That key counts, in place of another one of that name."""
         self._write(TRUSTED, "".join(f"{each}\n" for each in {**self.trusted(), name: key}.values()))
 
+    def distrust(self, name: str) -> None:
+        """That witness counts no more. What it cosigned is kept, and counts again if its key is trusted again."""
+        self._write(TRUSTED, "".join(f"{key}\n" for each, key in self.trusted().items() if each != name))
+
     def cosigned(self) -> Iterator[Cosigned]:
         """Of each trusted witness that has cosigned. Raises LogBroken: what is kept is no checkpoint of this log."""
         for key in self.trusted().values():

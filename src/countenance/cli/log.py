@@ -110,6 +110,16 @@ def trust_witness(session: Session, witness_key: str) -> None:
         session.answer({"witness": name}, lambda: click.echo(f"Cosignatures of {name} count from now on."))
 
 
+@command.command("distrust-witness", short_help="A witness's cosignatures count no more.")
+@click.argument("name")
+@pass_session
+def distrust_witness(session: Session, name: str) -> None:
+    """Let the cosignatures of the witness NAME count no more. The log keeps that they did."""
+    with session.open() as home:
+        home.audit.distrust(name)
+        session.answer({"witness": name}, lambda: click.echo(f"Cosignatures of {name} count no more."))
+
+
 @command.command("request-cosign", short_help="Print what to give to a witness.")
 @click.option("--old", type=click.IntRange(0), metavar="N", help="How many entries it has cosigned, if it says so.")
 @pass_session
