@@ -206,12 +206,18 @@ class CollectionDesk:
     def delete_faces(self, collection: Collection, faces: Sequence[CollectionFace]) -> None:
         """These faces are not the collection's any more; one that stands nowhere else is erased, with a receipt.
 
-        Order: one transaction takes them out of every search; then what lost its support is erased. A crash between
-        the two leaves templates that nothing may use, which the next ingest of the source erases.
+        Order: one transaction takes those that stand nowhere else out of every search and begins their erasure, which
+        a crash leaves to `countenance doctor`; then the others leave.
         """
-        if faces:
+        ids = [face.id for face in faces]
+        if ids:
             parts = self._home.parts.followed()
-            parts.eraser.due(self._rows.leave(collection.id, [face.id for face in faces]), "face")
+            only_here = self._rows.only_here(collection.id, ids)
+            parts.eraser.left(collection.id, only_here)
+            gone = set(only_here)
+            others = [face for face in ids if face not in gone]
+            if others:
+                parts.eraser.due(self._rows.leave(collection.id, others), "face")  # due: what left elsewhere meanwhile
 
     # --- users ---------------------------------------------------------------------------------------------------
     def users(self, collection: Collection, *, after: int = 0, limit: int) -> tuple[NamedUser, ...]:

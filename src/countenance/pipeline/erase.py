@@ -242,6 +242,10 @@ class Eraser:
             return None
         return self._erase(Target(scope, faces=due.faces, pictures=due.pictures))
 
+    def left(self, source_id: int, faces: Sequence[FaceId]) -> ErasureReport | None:
+        """These faces, which rest on that source alone, leave it, and are erased: hidden in the same commit."""
+        return self._erase(Target("face", faces=faces, left=source_id)) if faces else None
+
     def resume(self) -> tuple[ErasureReport, ...]:
         """Every erasure that was begun is done."""
         if not self.stores.records.erasures.unfinished():

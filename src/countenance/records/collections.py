@@ -19,7 +19,7 @@ from countenance.records.changes import note_changes
 from countenance.records.database import Database
 from countenance.records.packing import unpack_landmarks, unpack_quality
 from countenance.records.queries import chunks
-from countenance.records.support import Due, due_of
+from countenance.records.support import USABLE, Due, due_of
 from countenance.types import Box, ClassId, FaceId, FaceRefusal, Landmarks, Quality
 
 
@@ -147,21 +147,19 @@ class Collections:
 
     def leave(self, source_id: int, faces: Sequence[FaceId]) -> Due:
         """These faces are in no class of the collection's source any more; returns what lost its last support."""
-        classes = (
-            sa.select(t.policy_classes.c.id)
-            .join(t.grants, t.grants.c.id == t.policy_classes.c.grant_id)
-            .where(t.grants.c.source_id == source_id)
-        )
-        pictures: list[int] = []
         with self._db.write() as connection:
-            for part in chunks(list(faces)):
-                mine = sa.and_(t.enrolments.c.face_id.in_(part), t.enrolments.c.class_id.in_(classes))
-                rows = connection.execute(sa.select(t.enrolments).where(mine, t.enrolments.c.refusal.is_(None))).all()
-                connection.execute(t.enrolments.delete().where(mine))
-                note_changes(connection, [(row.face_id, row.class_id) for row in rows], added=False)
-                pictures += connection.scalars(sa.select(t.faces.c.picture_id).where(t.faces.c.id.in_(part)))
-            due = due_of(connection, pictures)
-        return Due(faces=tuple(face for face in due.faces if face in set(faces)))
+            return leave_source(connection, source_id, faces)
+
+    def only_here(self, source_id: int, faces: Sequence[FaceId]) -> tuple[FaceId, ...]:
+        """Those of these faces that no class of another source may use."""
+        elsewhere = sa.exists().where(
+            t.enrolments.c.face_id == t.faces.c.id, t.enrolments.c.class_id.not_in(_classes_of(source_id)), USABLE
+        )
+        with self._db.read() as connection:
+            return tuple(
+                face for part in chunks(list(faces))
+                for face in connection.scalars(sa.select(t.faces.c.id).where(t.faces.c.id.in_(part), ~elsewhere))
+            )  # fmt: skip
 
     # --- users ---------------------------------------------------------------------------------------------------
     def add_user(self, source_id: int, digest: bytes, name: bytes, key_id: bytes) -> bool:
@@ -302,3 +300,24 @@ def _face(row: Any) -> CollectionFace:
 
 def _user(row: Any) -> User:
     return User(row.id, row.name, row.key_id, None if row.person is None else str(uuid.UUID(bytes=row.person)))
+
+
+def leave_source(connection: sa.Connection, source_id: int, faces: Sequence[FaceId]) -> Due:
+    """These faces are in no class of the source any more; returns those of them that lost their last support."""
+    pictures: list[int] = []
+    for part in chunks(list(faces)):
+        mine = sa.and_(t.enrolments.c.face_id.in_(part), t.enrolments.c.class_id.in_(_classes_of(source_id)))
+        rows = connection.execute(sa.select(t.enrolments).where(mine, t.enrolments.c.refusal.is_(None))).all()
+        connection.execute(t.enrolments.delete().where(mine))
+        note_changes(connection, [(row.face_id, row.class_id) for row in rows], added=False)
+        pictures += connection.scalars(sa.select(t.faces.c.picture_id).where(t.faces.c.id.in_(part)))
+    due = due_of(connection, pictures)
+    return Due(faces=tuple(face for face in due.faces if face in set(faces)))
+
+
+def _classes_of(source_id: int) -> sa.Select[tuple[int]]:
+    return (
+        sa.select(t.policy_classes.c.id)
+        .join(t.grants, t.grants.c.id == t.policy_classes.c.grant_id)
+        .where(t.grants.c.source_id == source_id)
+    )

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from countenance.records import schema as t
 from countenance.records.changes import note_changes
-from countenance.records.collections import forget_collection
+from countenance.records.collections import forget_collection, leave_source
 from countenance.records.database import Database
 from countenance.records.guest_erasures import leaving_guests, withdraw_guests
 from countenance.records.mentions import drop_mentions, forget_persons, hide_persons
@@ -82,6 +82,7 @@ class Target:
     about: str | None = None  # uid or code of what it names; None: an ingest found it due
     authority: str | None = None  # on whose word
     faces: Sequence[FaceId] = ()  # single faces
+    left: int | None = None  # a collection's source, which `faces` leave first: those go that nothing else supports
     pictures: Sequence[int] = ()  # with all their faces
     source_id: int | None = None  # every placement of it, and each picture that has no other
     places: Callable[[frozenset[str]], bool] | None = None  # every placement in such jurisdictions, likewise
@@ -374,6 +375,8 @@ def _hide(connection: sa.Connection, target: Target, uid: uuid.UUID, at: datetim
     )  # fmt: skip
     erasure_id = int(made.inserted_primary_key[0])  # type: ignore[index]  # one row
     pictures, single = list(target.pictures), list(target.faces)
+    if target.left is not None:
+        single = list(leave_source(connection, target.left, single).faces)
     suppressions = list(target.suppressions)
     placements = _placements_of(connection, pictures)
     single += withdraw_guests(connection, target.guests, at)

@@ -276,6 +276,16 @@ def withdraw(tell: Tell, path: str, token: str) -> None:
         tell(None if report is None else report.as_dict())
 
 
+def by_amazons_door(tell: Tell, path: str, token: str, operation: str, params: dict[str, Any]) -> None:
+    """An operation of the Rekognition door, asked with an access key. Told: its answer. Bytes are said as text."""
+    from countenance.api.rekognition.operations import OPERATIONS, Asked
+    from countenance.api.rekognition.wire import Params
+
+    with opened(path) as home:
+        asked = Asked(home, home.access_keys.bearer(token), "eu-west-1", Params(params))
+        tell(OPERATIONS[operation].act(asked))
+
+
 def search(tell: Tell, path: str, probe: str, question: dict[str, Any]) -> None:
     """`countenance search`, of a toy picture."""
     with opened(path) as home:
