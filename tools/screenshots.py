@@ -182,6 +182,36 @@ def status(stage: Stage) -> None:
     stage.go("/status")
 
 
+def keys(stage: Stage) -> None:
+    """Keys of two programs. A token is on the page that makes one alone, and not in a picture."""
+    page = stage.page
+    stage.go("/keys")
+    if not page.locator(".key-list").count():
+        for name, right, source in (("desk", "Search", ""), ("intake", "Collect", "Family album")):
+            page.get_by_label("The program that uses it").fill(name)
+            page.get_by_role("checkbox", name="Search").uncheck()
+            page.get_by_role("checkbox", name=right).check()
+            page.get_by_label("For one source alone").select_option(source)
+            page.get_by_role("button", name="Make a key").click()
+            page.locator(".token").wait_for()
+        stage.go("/keys")
+
+
+def retention(stage: Stage) -> None:
+    """What is due once a grant has ended. Nothing is erased."""
+    page = stage.page
+    stage.go("/sources")
+    if not page.get_by_role("link", name="Old album").count():
+        page.get_by_label("Name").fill("Old album")
+        page.get_by_label("Where the people live").fill("CA-ON")
+        page.get_by_role("radio", name="are handed in here").check()
+        page.get_by_role("button", name="Add it").click()
+        page.get_by_role("heading", name="Old album").wait_for()
+        page.get_by_role("button", name="Withdraw").click()
+        page.get_by_text("Its grant is over").wait_for()
+    stage.go("/retention")
+
+
 def _named(stage: Stage, part: str) -> Path:
     return next(path for path in stage.album.pictures if part in path.name)
 
@@ -196,10 +226,12 @@ PAGES: dict[str, Callable[[Stage], None]] = {
     "sources": sources,
     "log": log,
     "status": status,
+    "keys": keys,
     "rights": rights,
     "rights-status": rights_status,
     "request": request,
     "order": order,
+    "retention": retention,
     "receipt": receipt,
 }
 

@@ -16,12 +16,14 @@ from countenance.web import (
     erase,
     guest,
     guests,
+    keys,
     log,
     orders,
     people,
     picture,
     receipts,
     requests,
+    retention,
     rights,
     search,
     sign_in,
@@ -33,7 +35,7 @@ from countenance.web.render import static_file
 
 PAGES = (
     search, compare, picture, people, sign_in, sources, log, status, guests, guest, rights, requests, orders,
-    receipts, erase,
+    receipts, erase, retention, keys,
 )  # fmt: skip
 
 
