@@ -125,6 +125,34 @@ def test_a_job_whose_worker_is_killed_is_told_as_stopped_and_taken_up_again(serv
         assert_whole(home)
 
 
+def test_an_erasure_that_was_killed_is_finished_by_whoever_serves_next(tmp_path, monkeypatch, no_network):
+    pytest_socket.enable_socket()
+    pytest_socket.socket_allow_hosts(["127.0.0.1", "localhost"])
+    monkeypatch.setenv("COUNTENANCE_KEYFILE", str(tmp_path / "key"))
+    album = write_album(tmp_path / "album")
+    with open_home(tmp_path / "home") as home:
+        home.add_source("album", album.root, basis="household", jurisdiction="CA-ON")
+        home.ingest("album")
+        token = home.access_keys.make("tests", rights=RIGHTS).token
+        with monkeypatch.context() as broken:
+            broken.setattr(home.parts.blobs, "delete_many", _killed)
+            with pytest.raises(KeyboardInterrupt):
+                home.erase(source="album")
+        assert len(home.parts.stores.records.erasures.unfinished()) == 1
+    with serving(tmp_path / "home", tmp_path / "key") as found, Client(found.url, token) as client:
+        deadline = time.monotonic() + 60
+        while client.call("GET", "/status")["unfinished_erasures"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    with open_home(tmp_path / "home") as home:
+        assert len(home.receipts.all()) == 1
+        assert_whole(home)
+
+
+def _killed(*_):
+    raise KeyboardInterrupt
+
+
 def assert_whole(home):
     assert [finding.said for finding in examine(home) if finding.state == "problem"] == []
     assert home.audit.verify()["entries"] == len(home.parts.log)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from countenance.app.machine_paths import without_paths
-from countenance.app.requests import finish_decisions
 from countenance.app.retention import duty_of
 from countenance.app.settings import free_bytes
+from countenance.app.unfinished import finish
 from countenance.app.waiting import waiting
 from countenance.app.wiring import check_databases
 from countenance.errors import CountenanceError, HomeBusy
@@ -76,18 +76,16 @@ def _databases(home: Home) -> Iterator[Finding]:
 
 
 def _erasures(home: Home) -> Iterator[Finding]:
-    finished = home.parts.eraser.resume()
-    orders = home.orders.finish()
-    requests = finish_decisions(home)
+    finished = finish(home)
     with suppress(HomeBusy), home.parts.ingest_lock():  # else what an ingest has in the making would look left over
         home.parts.blobs.sweep()
         sweep(home.parts.stores, whole=True)
     pending = list(home.parts.keys.tidy().pending)
     if not home.parts.stores.records.database.truncate_wal():
         pending.append("records.db-wal is held by a reader")
-    said = f"{len(finished)} finished now" if finished else "none is unfinished"
-    said += f"; orders finished now: {len(orders)}" if orders else ""
-    said += f"; requests finished now: {requests}" if requests else ""
+    said = f"{finished.erasures} finished now" if finished.erasures else "none is unfinished"
+    said += f"; orders finished now: {finished.orders}" if finished.orders else ""
+    said += f"; requests finished now: {finished.requests}" if finished.requests else ""
     yield Finding("erasures", "warning" if pending else "ok", said + "".join(f"; pending: {p}" for p in pending),
                   "run doctor again when no other process uses the home" if pending else "")  # fmt: skip
 

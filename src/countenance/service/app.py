@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from http import HTTPStatus
 from typing import Final
 
+import structlog
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -17,6 +19,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from countenance.api.app import rest
 from countenance.api.rekognition.app import RekognitionDoor
 from countenance.app.home import Home, open_home
+from countenance.app.unfinished import finish
+from countenance.errors import CountenanceError
 from countenance.http.bodies import BodyLimit
 from countenance.http.context import Service
 from countenance.http.guards import OwnHosts, StrictHeaders
@@ -61,7 +65,9 @@ def application(home: Home, serving: Serving) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_: ASGIApp) -> AsyncIterator[None]:
+        finishing = asyncio.create_task(_finish(service))  # requests are answered meanwhile
         yield
+        await finishing
         home.close()
 
     doors = Router(
@@ -75,6 +81,17 @@ def application(home: Home, serving: Serving) -> ASGIApp:
         await guarded(scope, receive, send)
 
     return app
+
+
+async def _finish(service: Service) -> None:
+    """What a killed process left is done; where that fails, `status` goes on to name it."""
+    try:
+        done = await service.call(finish, service.home)
+    except CountenanceError as error:
+        structlog.get_logger().warning("unfinished.left", kind=error.kind)
+        return
+    if any(astuple(done)):
+        structlog.get_logger().info("unfinished.done", **asdict(done))
 
 
 def worker() -> ASGIApp:
