@@ -14,7 +14,7 @@ from __future__ import annotations
 import base64
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any, Final, Literal, NotRequired, Self, TypedDict, cast
 from urllib.parse import quote, urlencode, urlsplit
@@ -278,12 +278,16 @@ class Client:
         """A folder of the service's machine, or None for pictures that are handed in; grant: as in /v1."""
         evidence = grant.pop("evidence", None)
         if people := grant.pop("subjects", None):  # each with name, evidence and reference, and perhaps face
-            files = ({name: _text(each[name]) for name in ("evidence", "reference")} for each in people)
-            grant["subjects"] = [each | sent for each, sent in zip(people, files, strict=True)]
+            grant["subjects"] = [_subject(each) for each in people]
         sent = {"name": name, "path": path, "basis": basis, "jurisdiction": jurisdiction, **grant}
         return cast(
             "Source", self._send("POST", "/sources", sent | ({"evidence": _text(evidence)} if evidence else {}))
         )
+
+    def enrol_references(self, source: str, people: Iterable[dict[str, Any]] = ()) -> dict[str, Any]:
+        """Reference pictures of its subjects once more, for another model; each with name, evidence and reference."""
+        sent = {"subjects": [_subject(each) for each in people]}
+        return cast("dict[str, Any]", self._send("POST", _path("sources", source, "references"), sent))
 
     def hand_in(self, source: str, place: str, picture: bytes) -> dict[str, Any]:
         """A picture, for a source that takes them; what became of it."""
@@ -474,6 +478,10 @@ def _refused(status: int, data: bytes) -> Refused:
 def _path(*parts: str) -> str:
     """Of /v1; what a part says never reads as another part."""
     return "".join(f"/{quote(part, safe='')}" for part in parts)
+
+
+def _subject(said: dict[str, Any]) -> dict[str, Any]:
+    return said | {name: _text(said[name]) for name in ("evidence", "reference")}
 
 
 def _text(data: bytes) -> str:

@@ -169,3 +169,28 @@ def test_accounts_are_listed_and_removed(made, typed):
     assert told.value.kind == "not_found"
     with pytest.raises(Refused, match="right"):
         list(typed("oversee").users())
+
+
+@pytest.mark.parametrize("made", ["organisation"], indirect=True)
+def test_references_come_again_in_the_body_for_another_model(made, typed):
+    home = typed("collect", "manage")
+    ada, bob = (
+        {"name": name, "evidence": b"a form", "reference": toy.picture(f"{face}@10,20,60,80")}
+        for name, face in (("Ada", "alice"), ("Bob", "bob"))
+    )
+    home.add_source("gala", path=str(made.path.parent / "pictures"), basis="consent", jurisdiction="FR",
+                    purposes=["event-delivery"], evidence=b"a form", subjects=[ada, bob])  # fmt: skip
+    made.ingest("gala")
+    assert home.enrol_references("gala", [ada]) == {"source": "gala", "enrolled": 0, "lacking": []}  # has what it needs
+    *_, last = home.follow(home.reindex(TURNED.model)["id"])
+    assert last["state"] == "done"
+    assert home.enrol_references("gala", [ada]) == {"source": "gala", "enrolled": 1, "lacking": ["Bob"]}
+    with pytest.raises(Refused) as told:
+        home.enrol_references("gala", [{**bob, "name": "Nobody"}])
+    assert told.value.kind == "grant_invalid"
+    assert home.enrol_references("gala", [bob])["lacking"] == []
+    assert home.enrol_references("gala") == {"source": "gala", "enrolled": 0, "lacking": []}
+    assert reindex.status(made)["references_lacking"] == []
+    with pytest.raises(Refused) as told:
+        typed("collect", source="album").enrol_references("gala")
+    assert told.value.kind == "not_found"

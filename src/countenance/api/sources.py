@@ -13,6 +13,7 @@ from countenance.api.operation import answer, operation, operations, sent
 from countenance.api.paging import After, Limit, Page, page
 from countenance.api.shapes import File, Line, Shape
 from countenance.app.identity import Right
+from countenance.app.references import add_references
 from countenance.app.sources import counted, described
 from countenance.rights.subjects import MAX_DIGITS, MAX_SUBJECTS, listed
 from countenance.types import Basis, GrantState, Purpose
@@ -117,6 +118,29 @@ class NewSource(Shape):
     authority: str | None = Field(None, max_length=1000, description="For statute: the authority that it empowers.")
 
 
+class References(Shape):
+    """Whose reference pictures are to be enrolled again, for another model."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [
+            {"subjects": [{"name": "Ada", "evidence": "c2lnbmVk", "reference": "/9j/4AAQSkZJRg=="}]},
+        ]}
+    )  # fmt: skip
+
+    subjects: list[NewSubject] = Field(
+        default=[], max_length=MAX_SUBJECTS,
+        description="As the source was added with; namesakes are told apart by their evidence.",
+    )  # fmt: skip
+
+
+class Enrolled(Shape):
+    """How many references were enrolled, and whose are still lacking."""
+
+    source: str
+    enrolled: int
+    lacking: list[str] = Field(description="The names of subjects without a reference in a model that is in use.")
+
+
 @operation(router, "GET", "/sources", answer=Sources)
 async def list_sources(ask: Collecting, limit: Limit = 100, after: After = None) -> Response:
     """The sources, by name, each with its grant and where it stands."""
@@ -175,3 +199,16 @@ async def note_purpose_met(ask: Collecting, name: Name) -> Response:
     """What its pictures were for is done: a term of retention that runs from it begins."""
     await ask.call(ask.source, name)
     return answer(described(await ask.call(ask.home.purpose_met, name)))
+
+
+@operation(router, "POST", "/sources/{name}/references", answer=Enrolled, body=References, optional=True)
+async def enrol_references(
+    ask: Collecting, name: Name, again: Annotated[References, sent(References, optional=True)]
+) -> Response:  # fmt: skip
+    """The reference pictures of its subjects, once more: they are not kept, and a change of the model needs them.
+
+    Guests' photographs are kept, and need not be sent.
+    """
+    await ask.call(ask.source, name)
+    people = listed((s.name, s.evidence, s.reference, s.face) for s in again.subjects) if again.subjects else ()
+    return answer(await ask.call(add_references, ask.home, name, people))

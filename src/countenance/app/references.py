@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +17,17 @@ from countenance.pipeline.subjects import reference_of, without_reference
 from countenance.protocols import Embedder
 from countenance.records.reindexes import BOTH_STAND, Reindex
 from countenance.records.sources import SealedSubject
-from countenance.rights.subjects import read_subjects
+from countenance.rights.subjects import SubjectLine, read_subjects
 from countenance.types import GrantState
 
 if TYPE_CHECKING:
     from countenance.app.home import Home
 
 
-def add_references(home: Home, name: str, path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
-    """The subjects that the list at `path` names have a reference of the other model too, or of the home's own.
+def add_references(
+    home: Home, name: str, subjects: str | os.PathLike[str] | Sequence[SubjectLine] | None = None
+) -> dict[str, Any]:
+    """The subjects of a CSV, or of its lines, have a reference of the other model too, or of the home's own.
 
     So has every guest, by the photograph that they gave; but for those who are kept out by now.
     Raises: NotFound; GrantInvalid: names the line; WrongUse: the grant is not in force, or templates are being
@@ -37,15 +40,17 @@ def add_references(home: Home, name: str, path: str | os.PathLike[str] | None = 
     if reindex is not None and reindex.state not in BOTH_STAND:
         raise WrongUse("templates of one model are being destroyed", "`countenance reindex` ends it; then do this")
     active = space_id_of(stores, home.parts.followed().embedder.space)
-    lines = () if path is None else read_subjects(path_of(path))
+    if isinstance(subjects, str | os.PathLike):
+        subjects = read_subjects(path_of(subjects))
+    lines = subjects or ()
     listed = [(subject, reference_of(line)) for subject, line in whom_they_name(stores, source, lines)]
     wanted, guests = (
         [
             (subject, reference, space)
-            for subject, reference in subjects
+            for subject, reference in those
             if (space := _space_for(subject, reindex, active)) is not None
         ]
-        for subjects in (listed, [(guest, it) for guest, it in guests_of(stores, source) if guest.second_space is None])
+        for those in (listed, [(guest, it) for guest, it in guests_of(stores, source) if guest.second_space is None])
     )
     embedders = {space: embedder_in(home, space_of(home, space)) for space in {s for _, _, s in (*wanted, *guests)}}
 
