@@ -47,6 +47,34 @@ def test_a_folder_is_added_and_its_pictures_taken_in(served, page, tmp_path):
 
 
 @pytest.mark.parametrize("page", [{"java_script_enabled": False}], indirect=True)
+def test_files_that_were_not_taken_are_told_by_reason_and_page_by_page(served, page, tmp_path):
+    whole = (DATA / "grace-hopper.jpg").read_bytes()
+    for number in range(105):
+        (tmp_path / f"notes-{number:03}.txt").write_text("no picture")
+    for number in range(3):
+        (tmp_path / f"torn-{number}.jpg").write_bytes(whole[: len(whole) // (2 + number)])
+    add(page, served, "mixed", tmp_path)
+    page.get_by_role("button", name="Take its pictures in").click()
+    shown = page.locator(".rejected li")
+    for _ in range(100):
+        page.goto(served.url + "/sources/mixed?from=0")
+        if shown.count() == 100:
+            break
+        page.wait_for_timeout(200)
+    page.get_by_text("Which").click()
+    page.get_by_role("navigation", name="Pages of files").get_by_role("link", name="More").click()
+    assert shown.count() == 8
+    page.get_by_role("link", name="Before").click()
+    assert shown.count() == 100
+    page.get_by_role("link", name="Cut short or damaged").click()
+    assert shown.count() == 3
+    assert shown.first.is_visible()
+    for odd in ("?reason=none", "?from=x", "?from=99999999999", "?reason=damaged&from=50"):
+        page.goto(served.url + "/sources/mixed" + odd)
+        page.get_by_role("heading", name="mixed").wait_for()
+
+
+@pytest.mark.parametrize("page", [{"java_script_enabled": False}], indirect=True)
 def test_pictures_are_handed_in_and_two_of_one_name_are_two(served, page, tmp_path):
     for number, name in enumerate(("grace-hopper.jpg", "aksel-andersson.jpg")):
         (tmp_path / str(number)).mkdir()

@@ -18,7 +18,7 @@ from countenance.app.sources import counted
 from countenance.errors import CountenanceError, WrongUse
 from countenance.http.bodies import MAX_BODY_BYTES
 from countenance.http.problems import status_of
-from countenance.types import Basis, HomeKind, Purpose
+from countenance.types import Basis, HomeKind, Purpose, RejectReason
 from countenance.web.ask import Ask, page
 from countenance.web.texts import later
 
@@ -75,14 +75,18 @@ async def add(ask: Ask) -> Response:
 async def show(ask: Ask) -> Response:
     """One source: its grant, its counts, its pictures, what was rejected."""
     name = ask.request.path_params["name"]
-    home = ask.home
+    home, asked = ask.home, ask.request.query_params
+    reason = asked.get("reason") if asked.get("reason") in set(RejectReason) else None
+    first = int(asked["from"]) if asked.get("from", "").isdecimal() and len(asked["from"]) < 9 else 0
 
     def gather() -> dict[str, Any]:
         source = home.source(name)
         pictures, more = home.pictures.page(name, after=ask.request.query_params.get("after"), limit=24)
         return {
             "source": {**counted(home, source), "kind": source.kind}, "pictures": pictures, "more": more,
-            "rejected": _rejected(home, source.id), "job": next(iter(home.jobs.newest(1, source=name)), None),
+            "rejected": _rejected(home, source.id, reason, first), "reason": reason, "first": first,
+            "listing": reason is not None or first > 0, "a_page": REJECTED_SHOWN,
+            "job": next(iter(home.jobs.newest(1, source=name)), None),
             "waiting": home.uploads.waiting(name) if source.kind == UPLOAD else 0,
             "guests": source.grant.basis in {Basis.CONSENT, Basis.LICENCE}
             and Purpose.EVENT_DELIVERY in source.grant.purposes,
@@ -146,13 +150,15 @@ def _changes(what: str, english: str) -> Callable[[Any], Any]:
     return change
 
 
-def _rejected(home: Home, source_id: int) -> list[tuple[str, str, str]]:
+def _rejected(home: Home, source_id: int, wanted: str | None, first: int) -> list[tuple[str, str, str]]:
+    """Files that were not taken, for that reason or any, from the one with that number on: a page, and one more."""
     from countenance.app.words import visible
 
     found = home.parts.stores.records.gallery.rejected(source_id)
+    mine = (each for each in found if wanted is None or each[1] == wanted)
     return [
         (visible(place.decode("utf-8", "surrogateescape")), reason, detail)
-        for place, reason, detail in islice(found, REJECTED_SHOWN)
+        for place, reason, detail in islice(mine, first, first + REJECTED_SHOWN + 1)
     ]
 
 
