@@ -11,7 +11,7 @@ from PIL import Image
 
 from countenance.app.demo_pictures import write_album
 from countenance.app.home import open_home
-from countenance.testing.served import WIDTHS, axe_violations, serving
+from countenance.testing.served import CHROMIUM, WIDTHS, axe_violations, serving
 
 pytestmark = pytest.mark.program
 PASSWORD = "a horse, a battery and a staple"
@@ -145,6 +145,49 @@ def test_a_picture_is_pasted_and_one_is_dropped(place, page):
         )
         page.get_by_role("button", name="Find the faces").click()
         page.wait_for_url("**/searches/*")
+
+
+SEEING = "video => video.videoWidth || new Promise(seen => video.addEventListener('loadeddata', seen, {once: true}))"
+
+
+def filming(browser, film):
+    """Another browser, whose camera sees that film."""
+    return browser.browser_type.launch(
+        executable_path=str(CHROMIUM),
+        args=["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
+              f"--use-file-for-fake-video-capture={film}"],
+    )  # fmt: skip
+
+
+def test_a_picture_is_taken_with_the_camera(place, browser, tmp_path):
+    with Image.open(place[1].probe) as found:
+        picture = found.convert("RGB").resize((640, 640))
+        still = io.BytesIO()
+        picture.save(still, "JPEG", quality=95)
+    (tmp_path / "film.mjpeg").write_bytes(still.getvalue() * 3)
+    with filming(browser, tmp_path / "film.mjpeg") as with_camera:
+        context = with_camera.new_context(storage_state=place[2])
+        page = context.new_page()
+        page.goto(place[0].url + "/")
+        page.get_by_role("button", name="Take a picture").press("Enter")
+        page.get_by_label("What the camera sees").wait_for()
+        page.locator("video").evaluate(SEEING)
+        assert axe_violations(page) == []
+        page.keyboard.press("Escape")
+        assert page.get_by_role("button", name="Take a picture").is_visible()
+        page.get_by_role("button", name="Take a picture").click()
+        page.locator("video").evaluate(SEEING)
+        page.get_by_role("button", name="Take it").click()
+        page.get_by_alt_text("The picture you chose").wait_for()
+        page.get_by_role("button", name="Find the faces").click()
+        page.wait_for_url("**/searches/*")
+        assert shown(page) >= 1
+
+
+def test_without_a_camera_the_page_says_what_to_do(place, page):
+    page.goto(place[0].url + "/")
+    page.get_by_role("button", name="Take a picture").click()
+    page.get_by_text("The camera can not be used here.").wait_for()
 
 
 @pytest.fixture(scope="module")

@@ -62,6 +62,7 @@
       stage.querySelector("[data-shoot]").focus();
     });
     stage.querySelector("[data-shoot]").addEventListener("click", () => {
+      if (!video.videoWidth) return; // it does not see anything yet
       const canvas = document.createElement("canvas");
       canvas.width = video.videoWidth;
       canvas.height = video.videoHeight;
