@@ -1,4 +1,4 @@
-"""Access keys and terms of retention: what whoever keeps a home does in the browser. No script is needed."""
+"""Access keys, clients and terms of retention: what whoever keeps a home does in the browser. No script is needed."""
 
 from datetime import timedelta
 
@@ -132,18 +132,35 @@ def test_who_is_not_signed_in_is_told_nothing(served, browser):
             assert context.request.post(served.url + path).status == 401
 
 
-def test_an_organisations_key_is_bound_to_purpose_reason_and_client(tmp_path, monkeypatch, browser):
+def test_a_client_comes_and_goes_and_an_organisations_key_is_bound_to_purpose_reason_and_client(
+    tmp_path, monkeypatch, browser
+):
     monkeypatch.setenv("COUNTENANCE_KEYFILE", str(tmp_path / "key"))
     with open_home(tmp_path / "home", kind="organisation") as home:
-        home.clients.add("Agency", client_class="archive", jurisdiction="FR")
         new = home.sign_in.add("Ada", PASSWORD)
     with serving(tmp_path / "home", tmp_path / "key") as served, browser.new_context() as context:
         page = context.new_page()
-        page.goto(served.url + "/sign-in?next=/keys")
+        page.goto(served.url + "/sign-in?next=/clients")
         page.get_by_label("Name").fill("Ada")
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_label("Code").fill(pyotp.TOTP(new.totp_secret).now())
         page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("textbox", name="Name").fill("Agency")
+        page.get_by_label("What kind of organisation").select_option("law-enforcement")
+        page.get_by_label("Where it is established").fill("nowhere")
+        page.get_by_role("button", name="Add the client").click()
+        page.get_by_role("alert").wait_for()
+        assert page.get_by_label("What kind of organisation").input_value() == "law-enforcement"
+        page.get_by_label("Where it is established").fill("FR")
+        page.get_by_role("button", name="Add the client").click()
+        page.get_by_text("The client may search from now on.").wait_for()
+        assert "Law enforcement, FR" in page.locator(".key-list").inner_text()
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            assert axe_violations(page) == []
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.goto(served.url + "/status")
+        page.get_by_role("link", name="Access keys").click()
         page.get_by_label("The program that uses it").fill("desk")
         page.get_by_label("Purpose of its searches").select_option("archive-description")
         page.get_by_label("Reason of its searches").fill("inquiry 7")
@@ -156,3 +173,9 @@ def test_an_organisations_key_is_bound_to_purpose_reason_and_client(tmp_path, mo
             assert told in made.inner_text()
         page.goto(served.url + "/retention")
         page.get_by_text("Probes are kept with their cases for 30 days.").wait_for()
+        page.goto(served.url + "/status")
+        page.get_by_role("link", name="Clients").click()
+        page.get_by_text("End the contract", exact=True).click()
+        page.get_by_role("button", name="End the contract with Agency for good").click()
+        page.get_by_text("The contract is over").wait_for()
+        assert page.locator(".key-list details").count() == 0

@@ -54,6 +54,22 @@ def test_groups_are_decided_named_parted_merged_and_taken_back(served, page):
     page.get_by_role("heading", name="2 people").wait_for()
 
 
+@pytest.mark.parametrize("page", [{"java_script_enabled": False}], indirect=True)
+def test_what_was_decided_is_shown_and_the_newest_taken_back(served, page):
+    page.goto(served.url + "/people")
+    page.get_by_role("link", name="What was decided").click()
+    decisions = page.locator(".key-list > li")
+    told = decisions.locator("b").all_inner_texts()
+    assert told[:2] == ["Two persons made one", "Made another person"]
+    assert told[-1] == "One person"
+    assert decisions.first.get_by_text("taken back").count() == 1
+    named = decisions.filter(has_text="Named").first
+    named.get_by_role("link", name="G. H.").wait_for()
+    page.get_by_role("button", name="Undo the newest decision").click()
+    page.goto(served.url + "/people/history")
+    assert page.locator(".key-list > li").nth(1).get_by_text("taken back").count() == 1
+
+
 def test_keys_choose_many_faces(served, page):
     page.goto(served.url + "/people")
     page.locator("a.person").first.click()
@@ -73,7 +89,7 @@ def test_people_pages_are_for_everybody(served, owner, browser, width, scheme):
         page = context.new_page()
         page.goto(served.url + "/people")
         person = page.locator("a.person").first.get_attribute("href")
-        for path in ("/people", "/people/suggested", person):
+        for path in ("/people", "/people/suggested", "/people/history", person):
             page.goto(served.url + path)
             assert axe_violations(page) == []
             assert page.evaluate("document.documentElement.scrollWidth") <= width

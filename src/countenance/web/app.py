@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from countenance.http import asker
 from countenance.http.context import service_of
 from countenance.web import (
+    clients,
     compare,
     erase,
     guest,
@@ -20,6 +21,7 @@ from countenance.web import (
     log,
     orders,
     people,
+    people_history,
     picture,
     receipts,
     requests,
@@ -34,8 +36,8 @@ from countenance.web.ask import Ask
 from countenance.web.render import static_file
 
 PAGES = (
-    search, compare, picture, people, sign_in, sources, log, status, guests, guest, rights, requests, orders,
-    receipts, erase, retention, keys,
+    search, compare, picture, people_history, people, sign_in, sources, log, status, guests, guest, rights, requests,
+    orders, receipts, erase, retention, keys, clients,
 )  # fmt: skip
 
 
