@@ -81,6 +81,32 @@ def test_keys_choose_many_faces(served, page):
     assert page.locator(".pick input:checked").count() == 0
 
 
+def test_pictures_of_one_photograph_are_grouped(served, owner, browser):
+    for width in WIDTHS:
+        with browser.new_context(storage_state=owner, java_script_enabled=False,
+                                 viewport={"width": width, "height": 900}) as context:  # fmt: skip
+            page = context.new_page()
+            page.goto(served.url + "/sources")
+            page.get_by_role("link", name="Duplicates").click()
+            page.get_by_label("Where").select_option("event")
+            page.get_by_role("button", name="Look for duplicates").click()
+            page.get_by_role("heading", name="3 groups").wait_for()
+            group = page.get_by_role("region", name="Group 1")
+            assert group.get_by_role("link").count() == 2
+            group.get_by_text("nearly the same picture").first.wait_for()
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            group.get_by_role("link").first.click()
+            page.wait_for_url("**/pictures/*")
+    with browser.new_context(storage_state=owner) as context:
+        page = context.new_page()
+        page.goto(served.url + "/duplicates")
+        page.get_by_role("button", name="Look for duplicates").click()
+        page.get_by_role("heading", name="3 groups").wait_for()
+        assert axe_violations(page) == []
+    with browser.new_context() as context:
+        assert context.request.post(served.url + "/duplicates").status == 401
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_people_pages_are_for_everybody(served, owner, browser, width, scheme):

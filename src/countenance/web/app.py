@@ -14,6 +14,7 @@ from countenance.http.context import service_of
 from countenance.web import (
     clients,
     compare,
+    duplicates,
     erase,
     guest,
     guests,
@@ -37,7 +38,7 @@ from countenance.web.render import static_file
 
 PAGES = (
     search, compare, picture, people_history, people, sign_in, sources, log, status, guests, guest, rights, requests,
-    orders, receipts, erase, retention, keys, clients,
+    orders, receipts, erase, retention, keys, clients, duplicates,
 )  # fmt: skip
 
 
