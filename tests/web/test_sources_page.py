@@ -83,7 +83,7 @@ def test_pictures_are_handed_in_and_two_of_one_name_are_two(served, page, tmp_pa
     for number in range(2):
         page.get_by_label("Hand in pictures").set_input_files(tmp_path / str(number) / "IMG_1.jpg")
         page.get_by_role("button", name="Hand in", exact=True).click()
-        page.get_by_text("1 pictures were handed in.").wait_for()
+        page.get_by_text("1 picture was handed in.").wait_for()
     for _ in range(100):
         page.goto(served.url + "/sources/party")
         if page.locator(".thumbs li").count() == 2:

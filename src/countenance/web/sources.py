@@ -134,7 +134,8 @@ async def hand_in(ask: Ask) -> Response:
                 refused.append(f"{each.filename[:80]}: {error.message}")
     if taken:
         await ask.call(ask.home.jobs.start, name)
-    said = ask.text("%(count)s pictures were handed in.") % {"count": taken}
+    one, more = ask.text("1 picture was handed in."), ask.text("%(count)s pictures were handed in.")
+    said = one if taken == 1 else more % {"count": taken}
     return ask.go(_path(name), " ".join([said, *refused[:5]]))
 
 
