@@ -113,6 +113,21 @@ def test_what_is_overdue_is_named_and_goes_with_a_receipt(served, page):
     page.wait_for_url("**/receipts/*")
 
 
+def test_the_home_is_looked_over_from_the_status(served, page, tmp_path_factory):
+    page.goto(served.url + "/status")
+    page.get_by_role("link", name="Look the home over").click()
+    assert axe_violations(page) == []
+    page.get_by_role("button", name="Look now").click()
+    page.get_by_role("button", name="Look again").wait_for()
+    listed = page.locator(".duties").inner_text()
+    assert "entries, whole, root" in listed
+    assert str(tmp_path_factory.getbasetemp()) not in page.content()
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert axe_violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_nothing_goes_by_a_form_that_does_not_say_so(served, page):
     page.goto(served.url + "/keys")
     token = page.locator("[name=form_token]").first.input_value()

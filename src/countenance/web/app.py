@@ -14,6 +14,7 @@ from countenance.http.context import service_of
 from countenance.web import (
     clients,
     compare,
+    doctor,
     duplicates,
     erase,
     guest,
@@ -38,7 +39,7 @@ from countenance.web.render import static_file
 
 PAGES = (
     search, compare, picture, people_history, people, sign_in, sources, log, status, guests, guest, rights, requests,
-    orders, receipts, erase, retention, keys, clients, duplicates,
+    orders, receipts, erase, retention, keys, clients, duplicates, doctor,
 )  # fmt: skip
 
 
