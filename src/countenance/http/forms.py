@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Final
 
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -20,7 +20,21 @@ MAX_FILES: Final = 64
 
 
 class _InMemory(MultiPartParser):
+    """Starlette's parser, whose files stay in memory, and no longer than a form that was cut off or given up."""
+
     spool_max_size = MAX_BODY_BYTES + 1  # Starlette's own is 1 MB; beyond it, a file in /tmp
+
+    async def parse(self) -> FormData:
+        """The form. A file of it that never came to its end is closed, whether the body ended or was refused."""
+        whole: set[int] = set()
+        try:
+            form = await super().parse()
+            whole = {id(each.file) for _, each in form.multi_items() if isinstance(each, UploadFile)}
+            return form
+        finally:  # Starlette closes them for its own errors alone
+            for file in self._files_to_close_on_error:
+                if id(file) not in whole:
+                    file.close()
 
 
 async def read_form(request: Request, *, max_files: int = MAX_FILES) -> FormData:
@@ -48,8 +62,6 @@ async def read_form(request: Request, *, max_files: int = MAX_FILES) -> FormData
 
 async def read_file(form: FormData, name: str, *, max_bytes: int) -> bytes:
     """The bytes of the file in that field, b"" if none was chosen. Raises: BodyRefused: longer than `max_bytes`."""
-    from starlette.datastructures import UploadFile
-
     found = form.get(name)
     if not isinstance(found, UploadFile):
         return b""
