@@ -11,6 +11,7 @@ from countenance.app import answers
 from countenance.app.backup import back_up
 from countenance.app.home import open_home
 from countenance.app.restore import restore
+from countenance.errors import StorageFailed
 from countenance.service.app import Serving, application
 from countenance.testing import toy
 from countenance.testing.disk_home import toy_eyes
@@ -192,6 +193,19 @@ def test_no_request_is_shown_but_by_its_code(home, anybody, said):
         found = anybody.post(f"/rights/{path}", tracking=said)
         assert found.status_code == 404
         assert "No request has this code" in found.text
+
+
+def test_what_fails_here_tells_nobody_of_the_machine(home, anybody, monkeypatch):
+    def fails(*_, **__):
+        raise StorageFailed(f"{home.path}/records.db could not be used: disk I/O error", "run `countenance doctor`")
+
+    monkeypatch.setattr(home.parts.stores.log, "append", fails)
+    for found in (anybody.post("/rights", ONE, kind="opt-out"), anybody.post("/rights/status", tracking="7" * 20)):
+        assert str(home.path) not in found.text
+        assert "records.db" not in found.text
+    found = anybody.post("/rights", ONE, kind="opt-out")
+    assert found.status_code == 503
+    assert "nothing was changed" in found.text
 
 
 def test_another_site_can_not_send_the_form(anybody):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Final, ParamSpec, TypeVar
 from urllib.parse import quote, unquote
 
@@ -14,7 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from countenance.app.home import Home
 from countenance.app.identity import NOBODY, Right, Who, WhoKind
-from countenance.errors import CountenanceError
+from countenance.errors import CountenanceError, StorageFailed
 from countenance.http import asker
 from countenance.http.context import Service, service_of
 from countenance.http.forms import read_file, read_form
@@ -85,12 +86,23 @@ class Ask:
             "form_token": self.home.sign_in.form_token(token) if token and self.who.kind is not WhoKind.NOBODY else "",
             "said": unquote(said) if said else "",
         }
+        if isinstance(error := values.get("error"), CountenanceError):
+            values["error"] = self._told(error)
         answer = HTMLResponse(render(template, self.language, {**frame_values, **values}), status, headers)
         answer.headers["content-language"] = self.language
         answer.headers["vary"] = "Accept-Language, Cookie, HX-Request"
         if said:
             answer.delete_cookie(_SAID, path="/", httponly=True, samesite="lax", secure=self.service.secure)
         return answer
+
+    def _told(self, error: CountenanceError) -> CountenanceError:
+        """The error; whoever is not signed in learns nothing of the machine: a text may name a path or a database."""
+        if self.who.kind is not WhoKind.NOBODY or int(status_of(error)) < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return error
+        return StorageFailed(
+            self.text("this can't be done now, and nothing was changed"),
+            self.text("try again later, or write to whoever runs this service"),
+        )
 
     def go(self, url: str, said: str = "") -> Response:
         """On to another page of ours, which says `said` once. 303: the form is not sent again by going back."""

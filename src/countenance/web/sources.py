@@ -15,7 +15,7 @@ from starlette.routing import Route
 from countenance.app.collectors import UPLOAD
 from countenance.app.identity import Right
 from countenance.app.sources import counted
-from countenance.errors import CountenanceError, WrongUse
+from countenance.errors import CountenanceError, StorageFailed, WrongUse
 from countenance.http.bodies import MAX_BODY_BYTES
 from countenance.http.problems import status_of
 from countenance.types import Basis, HomeKind, Purpose, RejectReason
@@ -124,6 +124,7 @@ async def hand_in(ask: Ask) -> Response:
     """Pictures are handed in, sealed, and taken in."""
     name = ask.field("name") or ""
     taken, refused = 0, []
+    failed: StorageFailed | None = None
     for each in ask.form.getlist("pictures"):
         if isinstance(each, UploadFile) and each.filename:
             try:
@@ -132,8 +133,13 @@ async def hand_in(ask: Ask) -> Response:
                 taken += 1
             except WrongUse as error:  # one bad name or empty file stops no other
                 refused.append(f"{each.filename[:80]}: {error.message}")
-    if taken:
+            except StorageFailed as error:
+                failed = error
+                break
+    if taken:  # what is sealed is taken in, also where the disk was full after it
         await ask.call(ask.home.jobs.start, name)
+    if failed is not None:
+        raise failed
     one, more = ask.text("1 picture was handed in."), ask.text("%(count)s pictures were handed in.")
     said = one if taken == 1 else more % {"count": taken}
     return ask.go(_path(name), " ".join([said, *refused[:5]]))
