@@ -70,7 +70,8 @@ def _says(function: ast.expr) -> bool:
 def _of_tables() -> Iterator[tuple[tuple[str, ...], str]]:
     """What stands in tables, by the names by which programs know it; pages look it up there and say it."""
     tables = {
-        "words.py": (words.BANDS, words.BASES, words.LINKS, words.REJECTIONS, words.REFUSALS), "kinds.py": (KINDS,)
+        "words.py": (words.BANDS, words.BASES, words.LINKS, words.REJECTIONS, words.REFUSALS, words.PAPERS),
+        "kinds.py": (KINDS,),
     }  # fmt: skip
     for place, found in tables.items():
         yield from (((text,), place) for table in found for text in table.values())

@@ -191,6 +191,15 @@ def test_clients_and_keys_are_managed_and_no_key_makes_a_stronger_one(ask, progr
     assert bound.post("/keys", {"name": "x", "rights": ["manage"]}).status_code == 403
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/doctor"), ("GET", "/backups"), ("POST", "/backups"), ("GET", "/users"), ("GET", "/keys"),
+     ("GET", "/clients"), ("DELETE", "/users/x")],
+)  # fmt: skip
+def test_a_key_that_is_bound_to_a_source_manages_nothing_of_the_whole_home(program, method, path):
+    assert program("manage", source="album")(method, path).status_code == 403
+
+
 def test_the_log_is_read_proven_and_checked(ask):
     entries = ask.get("/log/entries", params={"limit": 2}).json()
     assert [entry["position"] for entry in entries["items"]] == [0, 1]

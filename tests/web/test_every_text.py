@@ -5,6 +5,7 @@ import re
 from html.parser import HTMLParser
 
 import httpx
+import pyotp
 import pytest
 from anyio.from_thread import start_blocking_portal
 
@@ -21,7 +22,7 @@ DATA = re.compile(
     | \b(album|gala|May|alice|both|notes|me)(\.jpg|\.pdf)?\b | \bCA-ON\b | \bFR\b | \bCountenance\b | \bC-1\b
     | \bfile://\S* | /\S*/(pictures|album)\S* | \bcountenance\ [a-z][a-z\ -]* | \b[A-Z]{2,4}\b | \btoy[a-z0-9-]*\b
     | \bonnxruntime\b | /home/you/Pictures | \bpx\b
-    | \bsface\S* | \byunet\S* | \bCPUExecutionProvider\b | \bUTC\b | \bsha256\b | \bMB\b
+    | \bsface\S* | \byunet\S* | \bCPUExecutionProvider\b | \bUTC\b | \bsha256\b | \b[kMG]B\b
     """,
     re.VERBOSE,
 )
@@ -101,10 +102,17 @@ def filled(tmp_path_factory):
             may = home.people.new([lead.face_id for lead in leads[:2]], "May")
             opened = home.requests.open(kind="opt-out", tier=1, photo=probe)
             erased = home.erase(face=leads[-1].face_id)
+            demand = root / "order.pdf"
+            demand.write_bytes(b"%PDF-1.7 stop")
+            asked = home.searches.note(session, "question", {"picture": seen.id, "purpose": None, "case": None})
+            drafted = home.orders.draft(
+                document=demand, authority="CNIL", dated="2026-10-01", sources=["album"], stop_collecting=True
+            )
             parts = {part for path in album.root.rglob("*") for part in (path.name, path.stem)} | {str(root)}
             yield home, session, re.compile("|".join(map(re.escape, sorted(parts, key=len, reverse=True)))), {
                 "name:path": "album", "person": may.id, "id": opened["request"], "receipt": erased.receipt,
-                "search": lower, "picture": leads[0].picture.id,
+                "search": lower, "picture": leads[0].picture.id, "probe": asked,
+                "order": drafted.uid,
             }  # fmt: skip
         render.environment.cache_clear()
 
@@ -136,11 +144,55 @@ def test_a_page_says_nothing_that_no_catalogue_has(filled, get, path):
 @pytest.mark.parametrize(
     "path",
     ["/sources/{name:path}", "/people/{person}", "/pictures/{picture}", "/pictures/{picture}/erase", "/requests/{id}",
-     "/receipts/{receipt}", "/searches/{search}", "/searches/{search}?threshold=0.9", "/nowhere", "/requests/none"],
+     "/receipts/{receipt}", "/orders/{order}", "/probes/{probe}", "/searches/{search}",
+     "/searches/{search}?threshold=0.9", "/nowhere", "/requests/none"],
 )  # fmt: skip
 def test_what_has_a_page_of_its_own_too(filled, get, path):
     for name, value in filled[3].items():
         path = path.replace("{" + name + "}", str(value))
     found = get(path)
-    assert found.status_code in {200, 404}
+    assert found.status_code == (404 if path in {"/nowhere", "/requests/none"} else 200)
     assert untranslated(found.text, filled[2]) == []
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory):
+    """(get, address of the link for guests): an organisation's home with a client, a key and an event."""
+    root = tmp_path_factory.mktemp("every text of an office")
+    with pytest.MonkeyPatch.context() as patch, start_blocking_portal() as portal:
+        patch.setenv("COUNTENANCE_KEYFILE", str(root / "home.key"))
+        for module in (render, web_ask):
+            patch.setattr(module, "translations", lambda _: Unspoken())
+        render.environment.cache_clear()
+        with open_home(root / "home", kind="organisation") as home:
+            home.add_source(
+                "gala", None, basis="consent", jurisdiction="FR", purposes=["event-delivery"], evidence=b"x"
+            )
+            link = home.guests.open_link("gala", organiser="May")["token"]
+            home.access_keys.make("gala", rights=["search"], purpose="archive-description", case="C-1")
+            new = home.sign_in.add("May", "a long enough password")
+            session = home.sign_in.enter("May", "a long enough password", pyotp.TOTP(new.totp_secret).now())
+            app = application(home, Serving(str(home.path), ("localhost",), secure=False))
+            client = httpx.AsyncClient(
+                transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://localhost"
+            )
+
+            def get(path, signed_in):
+                cookie = {"cookie": f"countenance-{home.id[:8]}={session}"} if signed_in else {}
+                return portal.call(lambda: client.get(path, headers={"sec-fetch-site": "same-origin", **cookie}))
+
+            yield get, f"/guest/{link}"
+        render.environment.cache_clear()
+
+
+@pytest.mark.parametrize("path", [path for path in PLAIN if path != "/source/progress"])
+def test_the_pages_of_an_office_too(office, path):
+    found = office[0](path, True)
+    if found.headers.get("content-type", "").startswith("text/html"):
+        assert untranslated(found.text, re.compile(r"gala|May")) == []
+
+
+def test_what_a_guest_and_a_stranger_read(office):
+    get, link = office
+    for path in (link, "/sign-in", "/rights", "/guest/none"):
+        assert untranslated(get(path, False).text, re.compile(r"gala|May")) == [], path

@@ -40,7 +40,7 @@ def served(place):
 def test_no_page_grows_wider_for_them(place, page, width):
     page.set_viewport_size({"width": width, "height": 900})
     for path in ("/sources", f"/sources/{quote(SOURCE)}", "/people", f"/pictures/{place[1]}", "/orders/new", "/status",
-                 "/erase", "/log", "/requests", "/receipts"):  # fmt: skip
+                 "/erase", "/log", "/requests", "/receipts", "/duplicates", "/keys", "/retention"):  # fmt: skip
         page.goto(place[0].url + path)
         wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wider == 0, path

@@ -108,6 +108,8 @@ def may(right: Right, *others: Right) -> Any:
         ask = await known(request)
         if not any(map(ask.who.may, others)):
             ask.who.require(right)
+            if right is Right.MANAGE and ask.who.binding.source is not None:
+                raise NotAllowed("this key is bound to a source, and manages nothing of the whole home", "use another")
         return ask
 
     return Depends(allowed)

@@ -14,7 +14,6 @@ from countenance.api.paging import After, Limit, Page, page
 from countenance.api.shapes import Moment, Shape
 from countenance.app import backups
 from countenance.app.identity import Right
-from countenance.errors import NotAllowed
 
 router = operations("backups")
 Managing = Annotated[Ask, may(Right.MANAGE)]
@@ -65,7 +64,5 @@ async def make_backup(ask: Managing, new: Annotated[NewBackup, sent(NewBackup, o
     Its progress tells the bytes that are written; its end the file's name and SHA-256. Restoring stays with the
     command line.
     """
-    if ask.who.binding.source is not None:
-        raise NotAllowed("this key is bound to a source, and begins no work on the whole home", "use another key")
     job = await ask.call(lambda: ask.home.jobs.start(kind="backup", **new.model_dump()))
     return answer(job.as_dict(), 202)

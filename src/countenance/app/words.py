@@ -30,6 +30,13 @@ LINKS: Mapping[DuplicateLink, str] = {
     DuplicateLink.CROP: "cut another way",
 }
 
+PAPERS: Mapping[str, str] = {  # of an order
+    "order": "the order itself",
+    "stay": "a decision to stay it",
+    "resume": "a decision to resume it",
+    "lift": "a decision to lift it",
+}
+
 REJECTIONS: Mapping[RejectReason, str] = {
     RejectReason.NOT_PERMITTED: "not permitted",
     RejectReason.NOT_A_PICTURE: "not a picture, whatever its name says",
