@@ -70,7 +70,11 @@ def test_interrupted_it_ends_with_130_and_goes_on_from_there(begun, options, tol
 
 def test_a_second_ingest_is_refused_and_the_first_goes_on(begun, album):
     desk, process = begun()
-    error = desk.fails(1, "home_busy", "ingest")
+    os.killpg(process.pid, signal.SIGSTOP)  # else it may have ended before the second has started
+    try:
+        error = desk.fails(1, "home_busy", "ingest")
+    finally:
+        os.killpg(process.pid, signal.SIGCONT)
     assert "another ingest" in error["message"]
     assert error["hint"]
     assert desk.does("search", album.probe)["leads"], "a search waits for nobody"
