@@ -11,6 +11,7 @@ from PIL import Image
 
 from countenance.app.demo_pictures import write_album
 from countenance.app.home import open_home
+from countenance.testing.hostile import bad_pictures
 from countenance.testing.served import CHROMIUM, WIDTHS, axe_violations, serving
 
 pytestmark = pytest.mark.program
@@ -190,26 +191,11 @@ def test_without_a_camera_the_page_says_what_to_do(place, page):
     page.get_by_text("The camera can not be used here.").wait_for()
 
 
-@pytest.fixture(scope="module")
-def hostile():
-    """Files that are no picture that can be searched, by name."""
-    whole = io.BytesIO()
-    Image.effect_noise((400, 400), 60).convert("RGB").save(whole, "JPEG")
-    bomb = io.BytesIO()
-    Image.new("1", (30_000, 30_000)).save(bomb, "PNG")
-    return {
-        "text": b"not a picture\n" * 10,
-        "cut": whole.getvalue()[: len(whole.getvalue()) // 2],
-        "bomb": bomb.getvalue(),
-        "nobody": whole.getvalue(),
-    }
-
-
-@pytest.mark.parametrize("kind", ["text", "cut", "bomb", "nobody"])
-def test_a_bad_picture_is_told_on_the_form_and_nothing_of_it_is_kept(place, page, hostile, kind):
+@pytest.mark.parametrize("bad", bad_pictures(), ids=lambda bad: bad.name)
+def test_a_bad_picture_is_told_on_the_form_and_nothing_of_it_is_kept(place, page, bad):
     before = set((place[3] / "tray").glob("*"))
     page.goto(place[0].url + "/")
-    page.set_input_files("#file-picture", {"name": "../../x.jpg", "mimeType": "image/jpeg", "buffer": hostile[kind]})
+    page.set_input_files("#file-picture", {"name": "../../x.jpg", "mimeType": "image/jpeg", "buffer": bad.data})
     page.get_by_role("button", name="Find the faces").click()
     page.get_by_role("alert").wait_for()
     assert page.get_by_role("button", name="Find the faces").is_visible()
