@@ -4,9 +4,11 @@ docs/service.md says the same as a table; its rows are these doors.
 """
 
 import hashlib
+import time
 
 import pytest
 
+from countenance.app.sources import counted
 from countenance.testing.bytescan import Thief
 from countenance.testing.hostile import bad_pictures
 
@@ -77,4 +79,18 @@ def test_nothing_of_them_stays_in_the_home_nor_in_a_backup_of_its_bytes(fresh):
     assert home.parts.stores.records.gallery.counts()["indexed"] == 0
     assert home.uploads.waiting("handed") == 0
     assert not list((home.path / "tray").rglob("*.*"))
+    assert Thief(home.parts.keyfile, home.path).find(needles) == {}
+
+
+def test_handed_in_by_the_page_each_is_refused_with_its_reason_and_no_byte_stays(fresh):
+    home, deadline = fresh.home, time.monotonic() + 120
+    for bad in BAD:
+        assert fresh.hand_in_page(bad.data)[0] == 303
+        while home.uploads.waiting("handed") or any(job.open for job in home.jobs.newest(50)):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        found = counted(home, home.source("handed"))["counts"]
+        assert bad.reason is None or bad.reason in found["rejected"]
+    assert found["pictures"] == 1  # the last one, that shows nobody
+    needles = {bad.name: bad.data[-2_000:] for bad in BAD if bad.reason}  # two JPEGs of one size begin alike
     assert Thief(home.parts.keyfile, home.path).find(needles) == {}
