@@ -1,5 +1,6 @@
 """Fixtures that several rooms share."""
 
+import contextlib
 import shutil
 import signal
 import subprocess
@@ -26,6 +27,23 @@ def faces_dir() -> Path:
     if not (FACES / "people").is_dir():
         pytest.skip("../shared/faces is not here")
     return FACES
+
+
+@pytest.fixture(scope="session")
+def unnoticed_bits():
+    """Lists the bits of `data` that can be changed without `opened(changed)` raising `error`: every bit is tried."""
+
+    def find(data, opened, error):
+        found = []
+        for bit in range(len(data) * 8):
+            changed = bytearray(data)
+            changed[bit // 8] ^= 1 << bit % 8
+            with contextlib.suppress(error):
+                opened(bytes(changed))
+                found.append(bit)
+        return found
+
+    return find
 
 
 @pytest.fixture(scope="session")

@@ -215,6 +215,20 @@ def test_a_changed_checkpoint_does_not_open(change):
         open_checkpoint(change(SIGNER.sign(7, b"r" * 32)), SIGNER.origin, SIGNER.public_key)
 
 
+def test_no_bit_of_a_checkpoint_can_be_changed(unnoticed_bits):
+    body, _, signed = SIGNER.sign(7, b"r" * 32).partition("\n\n")
+    before, encoded = signed.strip().rsplit(" ", 1)
+
+    def opened(raw, body=body):
+        note = f"{body}\n\n{before} {base64.b64encode(raw).decode()}\n"
+        return open_checkpoint(note, SIGNER.origin, SIGNER.public_key)
+
+    signature = base64.b64decode(encoded)
+    assert opened(signature).size == 7
+    assert unnoticed_bits(signature, opened, LogBroken) == []
+    assert unnoticed_bits(body.encode(), lambda text: opened(signature, text.decode("latin-1")), LogBroken) == []
+
+
 def test_another_signature_beside_ours_does_no_harm():
     note = SIGNER.sign(7, b"r" * 32)
     witness = Signer("witness.example", b"w" * 32).sign(7, b"r" * 32).split("\n")[-2]

@@ -94,22 +94,34 @@ def test_consistency_proofs_hold_and_equal_an_independent_verdict(items, data):
     verify_consistency(ours.root(old), ours.root(), theirs.prove_consistency(old, len(items)))
 
 
-@given(entries, st.data())
-@settings(max_examples=60, deadline=None)
-def test_a_changed_proof_proves_nothing(items, data):
-    tree = Tree(items)
-    index = data.draw(st.integers(0, len(items) - 1))
-    proof = merkle.inclusion_proof(index, len(items), tree.node)
-    leaf, root = merkle.leaf_hash(items[index]), tree.root()
-    wrong = bytes(32)
-    assert not merkle.includes(leaf, index, len(items), [*proof, wrong], root)
-    assert not merkle.includes(wrong, index, len(items), proof, root)
-    assert not merkle.includes(leaf, index, len(items), proof, wrong)
-    assert not merkle.includes(leaf, len(items), len(items), proof, root)
-    if proof:
-        at = data.draw(st.integers(0, len(proof) - 1))
-        assert not merkle.includes(leaf, index, len(items), [*proof[:at], wrong, *proof[at + 1 :]], root)
-        assert not merkle.includes(leaf, index, len(items), proof[:-1], root)
+@pytest.mark.parametrize("size", range(1, 34))
+def test_a_changed_proof_proves_nothing(size):
+    tree = Tree([bytes([n]) for n in range(size)])
+    root, wrong = tree.root(), bytes(32)
+    for index in range(size):
+        leaf, proof = merkle.leaf_hash(bytes([index])), merkle.inclusion_proof(index, size, tree.node)
+        assert merkle.includes(leaf, index, size, proof, root)
+        assert not merkle.includes(leaf, index, size, [*proof, wrong], root)
+        assert not merkle.includes(wrong, index, size, proof, root)
+        assert not merkle.includes(leaf, index, size, proof, wrong)
+        for other in {*range(-1, size + 2)} - {index}:
+            assert not merkle.includes(leaf, other, size, proof, root)
+        for at in range(len(proof)):
+            assert not merkle.includes(leaf, index, size, [*proof[:at], wrong, *proof[at + 1 :]], root)
+            assert not merkle.includes(leaf, index, size, proof[:at] + proof[at + 1 :], root)
+
+
+@pytest.mark.parametrize("index", range(7))
+def test_no_bit_of_a_proof_can_be_changed(index, unnoticed_bits):
+    tree = Tree([bytes([n]) for n in range(7)])
+    proof = b"".join(merkle.inclusion_proof(index, 7, tree.node))
+
+    def opened(parts):
+        found = [parts[at : at + 32] for at in range(0, len(parts), 32)]
+        assert merkle.includes(merkle.leaf_hash(bytes([index])), index, 7, found, tree.root())
+
+    opened(proof)
+    assert unnoticed_bits(proof, opened, AssertionError) == []
 
 
 @given(entries, st.binary(min_size=1, max_size=4), st.data())

@@ -278,6 +278,18 @@ def test_a_damaged_snapshot_is_dropped_whole_and_says_why(damaged):
     assert result.dropped
 
 
+def test_no_bit_of_a_segment_can_be_changed(store, unnoticed_bits):
+    store.save(once(5, {1: [3]}))
+    path = a_segment(store)
+
+    def opened(changed):
+        path.write_bytes(changed)
+        assert not store.load().dropped
+
+    opened(path.read_bytes())
+    assert unnoticed_bits(path.read_bytes(), opened, AssertionError) == []
+
+
 def test_a_damaged_snapshot_is_begun_anew_by_the_next_save_that_meets_the_damage(damaged):
     everything = {1: (list(range(30)), VECTORS[:30])}
 

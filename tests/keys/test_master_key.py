@@ -1,5 +1,6 @@
 """The master key file: made once, closed to others, refused with what to do."""
 
+import base64
 import os
 import stat
 
@@ -144,6 +145,18 @@ def test_a_changed_key_does_not_fit_its_key_id(path):
     path.write_text("\n".join([*lines[:-1], theirs[-1]]))
     assert "do not fit" in refused(path).message
     assert other.home_id == HOME
+
+
+def test_no_bit_of_a_key_can_be_changed(path, unnoticed_bits):
+    made = create(HOME, path)
+    before, _, _ = path.read_text().rpartition(" ")
+
+    def opened(secret):
+        path.write_text(f"{before} {base64.b64encode(secret).decode()}\n")
+        return load(HOME, path)
+
+    assert opened(made.secret) == made
+    assert unnoticed_bits(made.secret, opened, KeyMissing) == []
 
 
 def test_a_folder_and_a_fifo_are_no_key_files(tmp_path):

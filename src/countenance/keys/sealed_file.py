@@ -94,6 +94,8 @@ class SealedReader(io.RawIOBase):
     def _next(self) -> bytes:
         length = int.from_bytes(self._file.read(4), "big")
         sealed = self._file.read(length) if 0 < length <= CHUNK + 64 else b""
+        if len(sealed) < length:
+            sealed = b""  # the length was changed, or the file is cut off here: no part opens from less than it says
         following = self._file.read(1)
         if following:
             self._file.seek(-1, io.SEEK_CUR)
