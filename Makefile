@@ -5,19 +5,26 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test bench lint format docs lock calibrate clean
 
-$(VENV)/made-run: requirements/run.txt pyproject.toml
+# A lock names every file by hash, indirect ones included, so nothing is left to resolve: newer releases cannot change what is
+# installed, and nothing is built from source. `pip check` then says whether the pinned releases fit each other.
+PIP := -m pip --disable-pip-version-check
+LOCKED := $(PIP) install --quiet --no-deps --require-hashes --only-binary=:all:
+CHECK := $(PIP) check || { echo "Run 'make clean' and try again: $(VENV) holds packages that requirements/ does not pin."; exit 1; }
+
+$(VENV)/locked-%: requirements/%.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Countenance needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make demo PYTHON=python3.11")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing what requirements/run.txt pins (once, about 630 MB) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "Installing what $< pins (once) ..."
+	@$(BIN)/python $(LOCKED) -r $<
+	@$(BIN)/python $(CHECK)
 	@touch $@
 
-$(VENV)/made-dev: requirements/dev.txt requirements/aws.txt $(VENV)/made-run
-	@echo "Installing what the tests need (requirements/dev.txt) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@test -x $(VENV)/aws/bin/python || $(PYTHON) -m venv $(VENV)/aws
-	@$(VENV)/aws/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/aws.txt
+$(VENV)/made-run: $(VENV)/locked-run pyproject.toml
+	@$(BIN)/python $(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/made-dev: $(VENV)/made-run $(VENV)/locked-dev requirements/aws.txt
+	@$(MAKE) --no-print-directory VENV=$(VENV)/aws $(VENV)/aws/locked-aws
 	@touch $@
 
 # make demo [PICTURES=DIR]
@@ -49,11 +56,12 @@ calibrate: $(VENV)/made-dev
 docs: $(VENV)/made-run
 	@$(BIN)/python tools/docs_cli.py
 
-# The lock files; uv is needed for this alone.
+# The lock files; uv is needed for this alone. Extras stay in them: pip resolves `coverage` and `coverage[toml]` as two.
+COMPILE := uv pip compile --universal --no-strip-extras --python-version 3.11 --generate-hashes --quiet --no-annotate --no-header
 lock:
-	uv pip compile --universal --python-version 3.11 --generate-hashes --quiet --no-annotate --no-header --group pyproject.toml:build --extra heic -o requirements/run.txt pyproject.toml
-	uv pip compile --universal --python-version 3.11 --generate-hashes --quiet --no-annotate --no-header --group pyproject.toml:dev --extra heic -c requirements/run.txt -o requirements/dev.txt pyproject.toml
-	uv pip compile --universal --python-version 3.11 --generate-hashes --quiet --no-annotate --no-header --group pyproject.toml:aws -o requirements/aws.txt
+	$(COMPILE) --group pyproject.toml:build --extra heic -o requirements/run.txt pyproject.toml
+	$(COMPILE) --group pyproject.toml:dev --extra heic -c requirements/run.txt -o requirements/dev.txt pyproject.toml
+	$(COMPILE) --group pyproject.toml:aws -o requirements/aws.txt
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
