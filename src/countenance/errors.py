@@ -19,6 +19,7 @@ class CountenanceError(Exception):
 
     kind: ClassVar[str] = "error"
     exit_code: ClassVar[int] = 1
+    partly: bool = False  # whether something may have been done before it failed
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -35,10 +36,11 @@ class StorageFailed(CountenanceError):
     """A disk, database or file could not be read or written (full, read-only, damaged)."""
 
     kind = "storage_failed"
+    partly = True
 
 
 class LogUnwritable(StorageFailed):
-    """The audit log could not be written, so nothing was done."""
+    """The audit log could not be written, so the step that it was to record was not done."""
 
     kind = "log_unwritable"
 

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from countenance.errors import NotFound
+from countenance.errors import NotFound, StorageFailed
 from countenance.testing import toy
 
 ALICE = toy.picture("alice@10,20,60,80")
@@ -172,6 +172,35 @@ def test_an_order_from_its_draft_to_its_end(ask, made):
     assert ask.get(f"/orders/{order}/papers/9").status_code == 404
     assert ask.get(f"/orders/{order}").json() == ask.get("/orders").json()["items"][0]
     assert ask.get("/orders/5c3c3a54-7b0a-4b8e-9d39-0f4d8d3f3d44").status_code == 404
+
+
+@pytest.mark.parametrize("made", ["organisation"], indirect=True)
+def test_an_order_that_is_in_force_by_then_is_not_said_to_be_unchanged(ask, made, monkeypatch):
+    fields = {"authority": "CNIL", "dated": "2022-10-17", "stop_offering": "true", "jurisdictions": ["FR"]}
+    order = ask.post("/orders", data=fields, files={"document": ("order.pdf", b"an order")}).json()["id"]
+
+    def fails(*_, **__):
+        raise StorageFailed(f"{made.path}/records.db could not be used: disk I/O error", "run `countenance doctor`")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(made.parts.stores.records.orders, "done", fails)
+        failed = ask.post(f"/orders/{order}/apply")
+    assert failed.status_code == 503
+    assert "nothing was changed" not in failed.text
+    assert "part of it may have been done" in failed.json()["detail"]
+    assert failed.json()["hint"] == f"GET /v1/orders/{order} shows where it stands"
+    assert str(made.path) not in failed.text
+    assert ask.get(f"/orders/{order}").json()["state"] == "in_force"
+
+
+def test_what_only_reads_and_fails_says_nothing_of_changes(ask, made, monkeypatch):
+    def fails(*_, **__):
+        raise StorageFailed(f"{made.path}/records.db could not be used: disk I/O error")
+
+    monkeypatch.setattr(made.parts.stores.records.sources, "all", fails)
+    failed = ask.get("/sources")
+    assert (failed.status_code, failed.json()["detail"]) == (503, "it could not be done here")
+    assert str(made.path) not in failed.text
 
 
 @pytest.mark.parametrize("made", ["organisation"], indirect=True)

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -9,8 +10,11 @@ from anyio.from_thread import start_blocking_portal
 
 from countenance.app import answers
 from countenance.app.backup import back_up
+from countenance.app.doctor import examine
 from countenance.app.home import open_home
 from countenance.app.restore import restore
+from countenance.app.retention import retain
+from countenance.app.status import status_of
 from countenance.errors import StorageFailed
 from countenance.service.app import Serving, application
 from countenance.testing import toy
@@ -149,7 +153,48 @@ def test_an_answer_waits_for_whoever_asked_and_goes(home, anybody, monkeypatch):
     assert found.headers["content-disposition"].startswith("attachment")
     monkeypatch.setattr(answers, "FETCH_FOR", timedelta(0))
     assert anybody.post("/rights/answer", tracking=code).status_code == 404
-    home.requests.listed()
+    kept = list((home.path / "answers").iterdir())
+    home.requests.listed(every=True)
+    status_of(home)
+    assert list((home.path / "answers").iterdir()) == kept  # what reads deletes nothing
+    home.requests.sweep_answers()
+    assert list((home.path / "answers").iterdir()) == []
+
+
+@pytest.mark.parametrize("when", ["before the files are listed", "after"])
+def test_an_answer_that_is_decided_while_others_are_swept_stays(home, anybody, monkeypatch, when):
+    code = anybody.ask("access")
+    anybody.post("/rights/proof", TWO, tracking=code)
+    [line] = home.requests.listed()
+    (home.path / "answers").mkdir()
+    glob, decided = Path.glob, []
+
+    def decide(*_):
+        if not decided:
+            decided.append(line)
+            decided.append(home.requests.decide(line["request"], grant=True, to_fetch=True))
+
+    def interleaved(folder, pattern):
+        if when != "after":
+            decide()
+        found = list(glob(folder, pattern))
+        decide()
+        return iter(found)
+
+    with monkeypatch.context() as beside:
+        beside.setattr(Path, "glob", interleaved)
+        home.requests.sweep_answers()
+    assert len(decided) == 2
+    assert anybody.post("/rights/answer", tracking=code).status_code == 200
+
+
+@pytest.mark.parametrize("sweeps", [lambda home: list(examine(home)), lambda home: retain(home, run=True)])
+def test_an_answer_past_its_term_goes_with_doctor_and_retain(home, anybody, monkeypatch, sweeps):
+    code = anybody.ask("access")
+    anybody.post("/rights/proof", TWO, tracking=code)
+    home.requests.decide(home.requests.listed()[0]["request"], grant=True, to_fetch=True)
+    monkeypatch.setattr(answers, "FETCH_FOR", timedelta(0))
+    sweeps(home)
     assert list((home.path / "answers").iterdir()) == []
 
 
@@ -205,7 +250,23 @@ def test_what_fails_here_tells_nobody_of_the_machine(home, anybody, monkeypatch)
         assert "records.db" not in found.text
     found = anybody.post("/rights", ONE, kind="opt-out")
     assert found.status_code == 503
-    assert "nothing was changed" in found.text
+    assert "Part of it may have been done" in found.text
+
+
+def test_a_request_that_is_withdrawn_by_then_is_not_said_to_be_unchanged(home, anybody, monkeypatch):
+    code = anybody.ask()
+
+    def fails(*_, **__):
+        raise StorageFailed(f"{home.path}/answers can't be used: disk I/O error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(answers.Answers, "forget", fails)
+        found = anybody.post("/rights/withdraw", tracking=code, sure="yes")
+    assert found.status_code == 503
+    assert "nothing was changed" not in found.text
+    assert "Part of it may have been done" in found.text
+    assert str(home.path) not in found.text
+    assert "Withdrawn" in anybody.post("/rights/status", tracking=code).text
 
 
 def test_another_site_can_not_send_the_form(anybody):
@@ -234,5 +295,5 @@ def test_an_answer_that_came_back_with_a_backup_goes_where_it_was_withdrawn_sinc
     restore(tmp_path / "backup", tmp_path / "again", log=home.path / "log.db")
     assert list((tmp_path / "again" / "answers").iterdir()) != []
     with open_home(tmp_path / "again") as again:
-        again.requests.listed()
+        again.requests.sweep_answers()
     assert list((tmp_path / "again" / "answers").iterdir()) == []

@@ -16,6 +16,7 @@ from starlette.routing import compile_path
 from countenance.errors import CountenanceError
 from countenance.http.bodies import BodyRefused
 from countenance.http.problems import MEDIA_TYPE, TYPE, bare, headers_of, problem, status_of
+from countenance.http.same_site import SAFE
 
 # What the statuses mean here, for the description.
 MEANINGS: Final[Mapping[int, str]] = {
@@ -30,7 +31,7 @@ MEANINGS: Final[Mapping[int, str]] = {
     422: "The request does not fit its description, a grant can't be recorded so, or the picture can't be used.",
     429: "Asked too often; Retry-After says when again.",
     500: "A bug here; the service's log has it under the request's id.",
-    503: "A disk or the log can't be written, so nothing was done.",
+    503: "A disk, a database or the log can't be used; part of a write may have been done.",
 }
 
 
@@ -62,10 +63,12 @@ def _id(request: Request) -> str:
 async def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, CountenanceError)
     if int(status_of(error)) >= 500:
-        document = bare(
-            status_of(error), instance=_id(request), detail="it could not be done here; nothing was changed"
-        )
-        return told({**document, "type": f"{TYPE}{error.kind}"}, headers_of(error))  # its text may name a path
+        partly = error.partly and request.method not in SAFE
+        detail = "it could not be done here" + ("; part of it may have been done" if partly else "")
+        document = bare(status_of(error), instance=_id(request), detail=detail)
+        where = _shown_by(request) if partly else ""
+        hint = {"hint": f"GET {where} shows where it stands"} if where else {}
+        return told({**document, "type": f"{TYPE}{error.kind}", **hint}, headers_of(error))  # its text may name a path
     return told(problem(error, instance=_id(request)), headers_of(error))
 
 
@@ -86,12 +89,22 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(_methods(request))  # of all operations there, not of the first alone
+        headers["Allow"] = ", ".join(
+            _methods(request, request.scope["path"])
+        )  # of all operations there, not of the first alone
     return told(bare(HTTPStatus(error.status_code), instance=_id(request)), headers)
 
 
-def _methods(request: Request) -> list[str]:
-    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+def _shown_by(request: Request) -> str:
+    """Where to look at what a write changes: the nearest path at or above its own that can be read; "": none."""
+    path: str = request.scope["path"]
+    while path and "GET" not in _methods(request, path):
+        path = path.rpartition("/")[0]
+    return path
+
+
+def _methods(request: Request, path: str) -> list[str]:
+    path = path.removeprefix(request.scope.get("root_path", ""))
     paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
     return sorted(
         method.upper() for written, operations in paths.items()

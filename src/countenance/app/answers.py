@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -45,10 +46,14 @@ class Answers:
         """The answer to that request is gone, if there was one."""
         self._path(uid).unlink(missing_ok=True)
 
-    def sweep(self, requests: dict[str, Request], now: datetime) -> None:
-        """What nobody may fetch any more is gone. requests: by id."""
+    def sweep(self, get: Callable[[str], Request | None], now: datetime) -> None:
+        """Deletes the answers that nobody may fetch any more. get: reads a request by its id.
+
+        Files are listed before their requests are read: an answer is there only once its request is decided, so that
+        a decision meanwhile loses none.
+        """
         for path in sorted(self.folder.glob("*.zip")):
-            request = requests.get(path.stem)
+            request = get(path.stem)
             if request is None or not _stands(request, now):
                 path.unlink(missing_ok=True)
         for path in sorted(self.folder.glob("*.part")):

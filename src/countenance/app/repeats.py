@@ -1,7 +1,7 @@
 """Writes that may be sent again: under the same key a program gets the first answer, and nothing is done twice.
 
 After draft-ietf-httpapi-idempotency-key-header-07. An answer is sealed under a data key of its own and kept for a day;
-an erasure empties it at once. An error is not kept: nothing was done, and the write may be sent again.
+an erasure empties it at once. An error is not kept, so that the write can be sent again.
 """
 
 from __future__ import annotations

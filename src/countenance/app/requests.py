@@ -136,6 +136,7 @@ class Requests:
         if waits is not None:
             self._answers.keep(waits, decided.request)
             del answer["answer"]
+        self.sweep_answers()
         return {**self._described(desk, decided.request), **_done(decided), **answer}
 
     def _write_answer(self, desk: RequestDesk, name: str, faces: Sequence[str] | None, path: Path) -> dict[str, Any]:
@@ -230,13 +231,18 @@ class Requests:
     def _answers(self) -> Answers:
         return Answers(self._home.path / "answers")
 
+    def sweep_answers(self) -> None:
+        """Deletes the answers that nobody may fetch any more. Raises StorageFailed."""
+        if self._answers.folder.is_dir():
+            stores = self._home.parts.stores
+            self._answers.sweep(stores.records.requests.get, stores.clock())
+
     # --- read ----------------------------------------------------------------------------------------------------
     def listed(self, *, every: bool = False) -> list[dict[str, Any]]:
         """Requests in a line each, the first due first; `every`: the decided and withdrawn too."""
         stores = self._home.parts.stores
         now = stores.clock()
         found = stores.records.requests.all(states=() if every else UNDECIDED)
-        self._sweep(now)
         return [_line(request, now) for request in sorted(found, key=lambda each: (each.due_at, each.id))]
 
     def show(self, name: str) -> dict[str, Any]:
@@ -250,11 +256,6 @@ class Requests:
     def photograph(self, name: str) -> bytes | None:
         """The face of the photograph that came with a request that is not decided, as a JPEG; None: none came."""
         return self.desk.thumbnail(name)
-
-    def _sweep(self, now: datetime) -> None:
-        if self._answers.folder.is_dir():
-            decided = self._home.parts.stores.records.requests.all(states=[RequestState.DECIDED])
-            self._answers.sweep({each.uid: each for each in decided}, now)
 
     def _described(self, desk: RequestDesk, request: Request) -> dict[str, Any]:
         receipt = self._home.parts.stores.records.receipts.of(request.uid)
@@ -381,7 +382,8 @@ def _address(text: str) -> str:
 
 
 def finish_decisions(home: Home) -> int:
-    """What a crash left half carried out is done; how many decisions that was."""
+    """Carries out what a crash left half done, and deletes answers past their term; how many decisions that was."""
+    home.requests.sweep_answers()
     if not home.parts.stores.records.requests.all(states=[RequestState.DECIDING]):
         return 0  # no model is looked for in vain
     return len(Requests(home).desk.resume())

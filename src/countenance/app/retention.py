@@ -111,6 +111,7 @@ def retain(home: Home, *, run: bool) -> Retained:
     if not run:
         return Retained(tuple(duties), (), len(probes))
     home.parts.eraser.resume()
+    home.requests.sweep_answers()
     overdue = [duty for duty in duties if duty.overdue]
     home.parts.stores.log.append("retention.run", {"due": len(overdue), "probes": len(probes)})
     erased = [home.erase(source=duty.source, authority=f"retention: {duty.why}") for duty in overdue]

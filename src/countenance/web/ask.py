@@ -100,8 +100,10 @@ class Ask:
         if self.who.kind is not WhoKind.NOBODY or int(status_of(error)) < HTTPStatus.INTERNAL_SERVER_ERROR:
             return error
         return StorageFailed(
-            self.text("this can't be done now, and nothing was changed"),
-            self.text("try again later, or write to whoever runs this service"),
+            self.text("this could not be done now"),
+            self.text("Part of it may have been done. Open the page again to see where it stands, then try again")
+            if error.partly and self.request.method not in SAFE
+            else self.text("try again later, or write to whoever runs this service"),
         )
 
     def go(self, url: str, said: str = "") -> Response:
