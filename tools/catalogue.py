@@ -14,8 +14,8 @@ from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
 
-from countenance.app import words
 from countenance.auditlog.kinds import KINDS
+from countenance.present import labels
 from countenance.records.orders import OrderState
 from countenance.rights.requests import Outcome, Proof, RequestKind, RequestState
 from countenance.types import Basis, ClientClass, GrantState, HomeKind, Purpose, SearchResult
@@ -54,7 +54,7 @@ def _of_templates() -> Iterator[tuple[tuple[str, ...], str]]:
 
 def _of_code() -> Iterator[tuple[tuple[str, ...], str]]:
     """What is said by `.text("...")`, `_("...")` and `later("...")`, as literals."""
-    for path in (*sorted(WEB.glob("*.py")), Path(words.__file__)):
+    for path in (*sorted(WEB.glob("*.py")), Path(labels.__file__)):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and node.args and _says(node.func):
                 first = node.args[0]
@@ -70,13 +70,13 @@ def _says(function: ast.expr) -> bool:
 def _of_tables() -> Iterator[tuple[tuple[str, ...], str]]:
     """What stands in tables, by the names by which programs know it; pages look it up there and say it."""
     tables = {
-        "words.py": (words.BANDS, words.BASES, words.LINKS, words.REJECTIONS, words.REFUSALS, words.PAPERS),
+        "labels.py": (labels.BANDS, labels.BASES, labels.LINKS, labels.REJECTIONS, labels.REFUSALS, labels.PAPERS),
         "kinds.py": (KINDS,),
     }  # fmt: skip
     for place, found in tables.items():
         yield from (((text,), place) for table in found for text in table.values())
     for words_of in ENUMERATIONS:
-        yield from (((words.named(each),), f"{words_of.__name__}") for each in words_of)
+        yield from (((labels.named(each),), f"{words_of.__name__}") for each in words_of)
     [notice] = [field.default for field in fields(SearchResult) if field.name == "notice"]
     yield (str(notice),), "types.py"
 

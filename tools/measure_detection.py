@@ -27,7 +27,7 @@ from PIL import Image
 from countenance.detect import scales
 from countenance.detect.tiles import tiles
 from countenance.detect.yunet_detector import YuNetDetector
-from countenance.pipeline.look import Looker, look
+from countenance.pipeline.analyse import Looker, look
 from countenance.testing.detector import demo_picture, overlap, scaled
 from countenance.types import Box, DetectedFace, Rgb
 from countenance.weights.store import load, model_path

@@ -3,8 +3,8 @@
 python tools/measure_duplicates.py ../shared/faces/people [--sample 120] [--hashes 100000]
 
 Over a folder with a folder a person: variants of a sample of its pictures are made, and each is compared with its
-original by the rules of `pipeline/stack.py`; then every picture with every other. Last, the time that a listing takes
-over made-up hashes, one in ten with a near copy. Prints Markdown.
+original by the rules of `pipeline/search/group_duplicates.py`; then every picture with every other. Last, the time
+that a listing takes over made-up hashes, one in ten with a near copy. Prints Markdown.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from countenance.decode.pdq import ENOUGH_QUALITY, pdq
 from countenance.index.near import Groups, distance, near_pairs
-from countenance.pipeline.look import Looked, look
-from countenance.pipeline.stack import CROP_BITS, NEAR_BITS
+from countenance.pipeline.analyse import Looked, look
+from countenance.pipeline.search.group_duplicates import CROP_BITS, NEAR_BITS
 from countenance.types import Box
 
 Variant = tuple[Image.Image, int]  # and its JPEG quality

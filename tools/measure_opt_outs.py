@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from countenance.pipeline.requests import RequestDesk
+from countenance.pipeline.requests.requests import RequestDesk
 from countenance.rights.requests import Limits, check_asked
 from countenance.testing.disk_home import opened
 from countenance.testing.toy import picture

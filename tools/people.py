@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countenance.app.home import open_home
-from countenance.pipeline.person_leads import fused, opened_templates
-from countenance.pipeline.suggest import clusters
+from countenance.pipeline.people.suggest import clusters
+from countenance.pipeline.search.person_leads import fused, opened_templates
 from countenance.types import Vectors
 
 ENROLLED = 3  # pictures of a person that are fused; another is the probe

@@ -20,7 +20,7 @@ from typing import Any
 from PIL import Image, ImageEnhance, ImageOps
 from playwright.sync_api import sync_playwright
 
-from countenance.app.demo_pictures import DemoAlbum, write_album
+from countenance.app.demo.pictures import DemoAlbum, write_album
 from countenance.app.home import open_home
 from countenance.testing.served import CHROMIUM, WIDTHS, serving
 

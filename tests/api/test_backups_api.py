@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 
-from countenance.app import backups
-from countenance.app.restore import restore
+from countenance.app.upkeep import backups
+from countenance.app.upkeep.restore import restore
 from countenance.client import Refused
 from countenance.errors import StorageFailed
 

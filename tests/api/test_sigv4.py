@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from countenance.api.sigv4 import SKEW, SignatureRefused, SignedRequest, verify
+from countenance.api.rekognition.sigv4 import SKEW, SignatureRefused, SignedRequest, verify
 
 KEY, SECRET = "CKEYABCDEFGHIJKLMNOP", "s" * 40
 AWS = Path(sys.prefix) / "aws" / "bin" / "python"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from countenance.app import reindex
+from countenance.app.upkeep import reindex
 from countenance.auditlog.witness import cosign, load_key, make_key
 from countenance.client import Refused
 from countenance.testing import toy

@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from countenance.app.access_keys import ID_LENGTH, ID_LETTERS, PREFIX
-from countenance.app.identity import Binding, Right, WhoKind
+from countenance.app.access.access_keys import ID_LENGTH, ID_LETTERS, PREFIX
+from countenance.app.access.identity import Binding, Right, WhoKind
 from countenance.errors import KeyDestroyed, NotFound, SignInNeeded, WrongUse
+from countenance.pipeline.garbage_collect import sweep
 from countenance.pipeline.sealing import access_key_binding
-from countenance.pipeline.sweep import sweep
 
 HOUSEHOLD = {"basis": "household", "jurisdiction": "CA-ON"}
 

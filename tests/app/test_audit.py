@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from countenance.app.audit import check_export_file, check_log, check_proof_file, read_text
+from countenance.app.upkeep.audit import check_export_file, check_log, check_proof_file, read_text
 from countenance.auditlog.checkpoint import COSIGNER, Signer, verifier_key
 from countenance.auditlog.cosign import read_request
 from countenance.auditlog.witness import cosign, load_key, make_key

@@ -6,10 +6,10 @@ import threading
 
 import pytest
 
-from countenance.app.backup import back_up
 from countenance.app.home import open_home
-from countenance.app.keyring import rotate
-from countenance.app.restore import restore
+from countenance.app.upkeep.backup import back_up
+from countenance.app.upkeep.keyring import rotate
+from countenance.app.upkeep.restore import restore
 from countenance.errors import (
     BackupBroken,
     KeyMissing,
@@ -117,7 +117,7 @@ def test_an_access_key_that_was_revoked_since_does_not_come_back(home, tmp_path)
 
 
 def test_what_is_erased_while_the_backup_is_made_does_not_come_back(home, tmp_path, monkeypatch):
-    from countenance.app import archive
+    from countenance.app.upkeep import archive
 
     lead = home.search(BOB).leads[0]
     real = archive._files
@@ -245,7 +245,7 @@ def test_a_damaged_or_shortened_backup_leaves_nothing(home, tmp_path):
 
 
 def test_a_backup_that_can_not_be_written_is_told_and_leaves_nothing(home, tmp_path, monkeypatch):
-    from countenance.app import backup
+    from countenance.app.upkeep import backup
 
     def full(*_args, **_more):
         raise OSError(28, "No space left on device")
@@ -257,7 +257,7 @@ def test_a_backup_that_can_not_be_written_is_told_and_leaves_nothing(home, tmp_p
 
 
 def test_a_backup_that_does_not_restore_whole_is_not_kept(home, tmp_path, monkeypatch):
-    from countenance.app import archive
+    from countenance.app.upkeep import archive
 
     monkeypatch.setattr(archive, "_files", lambda path: iter([path / "home.toml"]))  # as if the crops were forgotten
     with pytest.raises(BackupBroken, match="crops and evidence"):

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from countenance.app import reindex
-from countenance.app.evaluation_tables import as_text
-from countenance.app.references import add_references
-from countenance.app.reindex_report import report, table
-from countenance.app.status import status_of
+from countenance.app.upkeep import reindex
+from countenance.app.upkeep.references import add_references
+from countenance.app.upkeep.reindex_report import report, table
+from countenance.app.upkeep.status import status_of
 from countenance.errors import GrantInvalid, NotFound, SpaceMismatch, WrongUse
 from countenance.pipeline.sealing import pack_vector
+from countenance.present.evaluation_tables import as_text
 from countenance.rights.guests import VERSION
 from countenance.testing.bytescan import Thief
 from countenance.testing.toy import TURNED, picture, turned, vector

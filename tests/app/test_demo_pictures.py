@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from countenance.app import demo_pictures
-from countenance.app.demo_pictures import DemoAlbum, picture_bytes, pictures, write_album
+from countenance.app.demo import pictures as demo_pictures
+from countenance.app.demo.pictures import DemoAlbum, picture_bytes, pictures, write_album
 
 DOCS = Path(__file__).parents[2] / "docs" / "demo-photographs.md"
-DATA = Path(demo_pictures.__file__).parent / "demo_data"
+DATA = Path(demo_pictures.__file__).parent / "data"
 MAX_SHIPPED_BYTES = 1_500_000
 
 

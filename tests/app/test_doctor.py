@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from filelock import FileLock
 
-from countenance.app import doctor
-from countenance.app.doctor import examine
+from countenance.app.upkeep import doctor
+from countenance.app.upkeep.doctor import examine
 from countenance.app.wiring import check_databases
 from countenance.errors import StorageFailed
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from countenance.app import evaluation_tables
-from countenance.app.evaluation_page import render_report, write_report
-from countenance.app.plots import det_png, scores_png
-from countenance.app.status import status_of
+from countenance.app.upkeep.status import status_of
 from countenance.calibrate.evaluation import Lost, measure
 from countenance.calibrate.pairs import EveryPair, Labels
 from countenance.errors import NotFound, StorageFailed, WrongUse
-from countenance.pipeline.evaluate import Evaluation, Excluded
+from countenance.pipeline.upkeep.evaluate import Evaluation, Excluded
+from countenance.present import evaluation_tables
+from countenance.present.evaluation_page import render_report, write_report
+from countenance.present.plots import det_png, scores_png
 from countenance.testing import toy
 from countenance.types import EmbeddingSpace
 
@@ -213,7 +213,7 @@ def test_a_report_is_four_files_and_its_json_is_the_answer(tmp_path):
 
 def test_a_report_that_can_not_be_written_says_where(tmp_path, monkeypatch):
     for plot in ("det_png", "scores_png"):
-        monkeypatch.setattr(f"countenance.app.evaluation_page.{plot}", lambda *_: b"\x89PNG\r\n\x1a\n")
+        monkeypatch.setattr(f"countenance.present.evaluation_page.{plot}", lambda *_: b"\x89PNG\r\n\x1a\n")
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageFailed, match="file"):
         write_report(evaluation(), tmp_path / "file")

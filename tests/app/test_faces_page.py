@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from countenance.app.faces_page import PAGE, export_faces, render_faces_page
 from countenance.errors import StorageFailed
-from countenance.pipeline.look import Looked
+from countenance.pipeline.analyse import Looked
+from countenance.present.faces_page import PAGE, export_faces, render_faces_page
 from countenance.types import AlignedFace, DetectedFace, Quality
 
 HOSTILE = '"><script>alert(1)</script>&\n\u202egpj{{ 7*7 }}.jpg'

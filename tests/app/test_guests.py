@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from countenance.app import guests
-from countenance.app.backup import back_up
 from countenance.app.home import open_home
-from countenance.app.restore import restore
+from countenance.app.upkeep.backup import back_up
+from countenance.app.upkeep.restore import restore
 from countenance.errors import NotFound, StorageFailed, WrongUse
-from countenance.pipeline.originals import read_original
+from countenance.pipeline.pictures.originals import read_original
 from countenance.rights.guests import VERSION
 from countenance.testing import toy
 from countenance.testing.bytescan import Thief, face_needles

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import countenance
-from countenance.app.given import read_picture
+from countenance.app.inputs import read_picture
 from countenance.errors import (
     BadPicture,
     GrantInvalid,

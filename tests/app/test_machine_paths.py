@@ -2,7 +2,7 @@
 
 import pytest
 
-from countenance.app.machine_paths import without_paths
+from countenance.app.redact import without_paths
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from countenance.app import page
-from countenance.app.page import CardView, CopyView, IngestView, NextStep, SearchView, render_search_page
+from countenance.present import page
+from countenance.present.page import CardView, CopyView, IngestView, NextStep, SearchView, render_search_page
 from countenance.types import (
     Band,
     Basis,
@@ -352,7 +352,7 @@ def test_every_text_colour_can_be_read_on_its_ground(scheme: str):
 
 
 def test_an_approximate_answer_says_what_it_may_lack_on_the_page_in_the_terminal_and_as_json(capsys):
-    from countenance.cli.search import tell
+    from countenance.cli.search.search import tell
 
     answer = result(lead(1), exact=False, recall=Recall(0.983, 64, 1_000_000))
     said = "Approximate: about 98 of 100 faces that an exact search lists are found (64 tried)."

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from countenance.app import reindex
+from countenance.app.upkeep import reindex
 from countenance.errors import NotFound, PolicyDenied, WrongUse
-from countenance.pipeline import suggest
-from countenance.pipeline.person_leads import FUSED_LIFT
+from countenance.pipeline.people import suggest
+from countenance.pipeline.search.person_leads import FUSED_LIFT
 from countenance.testing import toy
 from countenance.testing.bytescan import Thief
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from countenance.app.receipts import check_file, key_of_home, page
+from countenance.app.erasure.receipts import check_file, key_of_home, page
 from countenance.errors import NotFound, ReceiptRefused, WrongUse
 from countenance.testing import toy
 
@@ -203,7 +203,7 @@ def test_a_request_s_receipt_is_told_as_a_page(home):
 
 def test_a_decision_that_a_crash_ended_has_the_receipt_all_the_same(home, tmp_path, monkeypatch):
     from countenance.errors import LogUnwritable
-    from countenance.pipeline import requests
+    from countenance.pipeline.requests import requests
 
     def full(*_, **__):
         raise LogUnwritable("no room", "make room")

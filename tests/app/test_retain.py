@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from countenance.app.retention import retain
-from countenance.app.status import status_of
+from countenance.app.erasure.retention import retain
+from countenance.app.upkeep.status import status_of
 from countenance.testing import toy
 
 BOB = toy.picture("bob@1,1,50,50")

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from countenance.app.retention import duty_of
-from countenance.app.status import WARN_DAYS, source_status, status_of
+from countenance.app.erasure.retention import duty_of
+from countenance.app.upkeep.status import WARN_DAYS, source_status, status_of
 
 DAY = timedelta(days=1)
 

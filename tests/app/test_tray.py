@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from countenance.app.tray import LASTS_S, MOST, Tray
+from countenance.app.search.session_store import LASTS_S, MOST, Tray
 from countenance.errors import NotFound
 
 

@@ -9,15 +9,15 @@ from urllib.parse import unquote
 
 import pytest
 
-from countenance.app import pictures
 from countenance.app.home import open_home
+from countenance.app.pictures import pictures
 from countenance.collect.handed_in import HandedIn
 from countenance.errors import NotFound, StorageFailed, WrongUse
 from countenance.pipeline.address import address_of
 from countenance.protocols import Found
 from countenance.testing.collector import CollectorContract
 
-DATA = resources.files("countenance.app") / "demo_data"
+DATA = resources.files("countenance.app.demo") / "data"
 HOPPER, BROTHERS, CAT = ((DATA / name).read_bytes() for name in ("grace-hopper.jpg", "two-brothers.jpg", "cat.jpg"))
 
 

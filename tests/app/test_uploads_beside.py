@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from countenance.app.collections import CollectionDesk
-from countenance.app.identity import Binding, Right, Who, WhoKind
+from countenance.app.access.identity import Binding, Right, Who, WhoKind
+from countenance.app.search.rekognition_collections import CollectionDesk
 from countenance.collect.folder import FolderCollector
 from countenance.errors import HomeBusy, LogUnwritable
 from countenance.testing import toy
@@ -97,7 +97,7 @@ def test_a_program_indexes_faces_while_an_ingest_runs(home, desk, held):
 def test_a_program_that_indexes_a_known_picture_waits_for_the_ingest(home, desk, monkeypatch):
     collection = desk.make("staff")
     index(home, desk, collection, ALICE)
-    monkeypatch.setattr("countenance.app.uploads.WAIT_S", 0.05)
+    monkeypatch.setattr("countenance.app.pictures.uploads.WAIT_S", 0.05)
     with home.parts.ingest_lock(), ThreadPoolExecutor(1) as other, pytest.raises(HomeBusy):
         other.submit(index, home, desk, collection, ALICE).result()
 
@@ -106,13 +106,13 @@ def test_a_known_picture_that_needs_another_look_waits_for_the_ingest(home, monk
     home.add_source("unknown", None, basis="household", jurisdiction="unknown")
     taken = home.uploads.index_now("unknown", "a.jpg", ALICE)
     assert [face.state for face in taken.faces] == ["not_permitted"]  # told, though no search may see it
-    monkeypatch.setattr("countenance.app.uploads.WAIT_S", 0.05)
+    monkeypatch.setattr("countenance.app.pictures.uploads.WAIT_S", 0.05)
     with home.parts.ingest_lock(), ThreadPoolExecutor(1) as other, pytest.raises(HomeBusy):
         other.submit(home.uploads.index_now, "inbox", "a.jpg", ALICE).result()
 
 
 def test_nothing_is_handed_in_while_the_home_changes_its_model(home, monkeypatch):
-    monkeypatch.setattr("countenance.app.uploads.WAIT_S", 0.05)
+    monkeypatch.setattr("countenance.app.pictures.uploads.WAIT_S", 0.05)
     with home.parts.reindex_lock(), ThreadPoolExecutor(1) as other, pytest.raises(HomeBusy, match="reindexing"):
         other.submit(home.uploads.index_now, "inbox", "a.jpg", ALICE).result()
 

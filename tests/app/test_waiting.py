@@ -2,8 +2,8 @@
 
 import pytest
 
-from countenance.app.doctor import examine
-from countenance.app.status import status_of
+from countenance.app.upkeep.doctor import examine
+from countenance.app.upkeep.status import status_of
 from countenance.rights.guests import VERSION
 from countenance.testing import toy
 

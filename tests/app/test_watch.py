@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from countenance.app import folder_events, watch
-from countenance.app.folder_events import FolderEvents
+from countenance.app.sources import folder_events, watch
+from countenance.app.sources.folder_events import FolderEvents
 from countenance.errors import LogUnwritable, NotFound, StorageFailed
 from countenance.testing import toy
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from countenance import __version__
-from countenance.app.demo_pictures import write_album
+from countenance.app.demo.pictures import write_album
 
 pytestmark = [pytest.mark.program, pytest.mark.slow]
 
@@ -68,8 +68,9 @@ def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(wheel):
     }
     assert held == files
     for name in ("py.typed", "policy/rules/base.cedar", "data/jurisdictions.toml", "weights/manifest.toml",
-                 "calibrate/data/sface-2021dec.json", "app/templates/search.html.jinja", "app/templates/page.css",
-                 "app/demo_data/manifest.toml", "app/demo_data/grace-hopper.jpg",
+                 "calibrate/data/sface-2021dec.json", "present/templates/search.html.jinja",
+                 "present/templates/page.css",
+                 "app/demo/data/manifest.toml", "app/demo/data/grace-hopper.jpg",
                  "records/migrations/versions/0001_the_first_schema.py"):  # fmt: skip
         assert f"countenance/{name}" in held
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from countenance.app import words
+from countenance.present import labels
 from countenance.types import Band, Basis, FaceRefusal, Odds, Recall, RejectReason
 
 
@@ -26,12 +26,12 @@ from countenance.types import Band, Basis, FaceRefusal, Odds, Recall, RejectReas
     ],
 )
 def test_odds_are_said_in_plain_words(value: float, bound: bool, said: str):
-    assert words.expected_false_leads(Odds(value, bound)) == said
+    assert labels.expected_false_leads(Odds(value, bound)) == said
 
 
 @given(st.floats(1e-12, 1e6))
 def test_rounding_never_flatters(value: float):
-    said = words.expected_false_leads(Odds(value, True)).removeprefix("At most ")
+    said = labels.expected_false_leads(Odds(value, True)).removeprefix("At most ")
     leads, searches = re.fullmatch(
         r"([\d,]+) false leads? expected in (each|[\d,]+) search(?:es)? of this size", said
     ).groups()
@@ -41,32 +41,32 @@ def test_rounding_never_flatters(value: float):
 
 
 def test_a_rate_is_said_as_one_stranger_in_many():
-    assert words.strangers(Odds(3.8e-6, bound=True)) == "At most 1 stranger in 260,000 scores as high"
-    assert words.strangers(Odds(0.001, bound=False)) == "1 stranger in 1,000 scores as high"
+    assert labels.strangers(Odds(3.8e-6, bound=True)) == "At most 1 stranger in 260,000 scores as high"
+    assert labels.strangers(Odds(0.001, bound=False)) == "1 stranger in 1,000 scores as high"
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
 def test_odds_that_nothing_can_show_are_refused(value: float):
     with pytest.raises(ValueError, match="never measured"):
-        words.expected_false_leads(Odds(value, bound=False))
+        labels.expected_false_leads(Odds(value, bound=False))
     with pytest.raises(ValueError, match="no rate"):
-        words.aim(value)
+        labels.aim(value)
 
 
 def test_the_aim_is_a_number_of_searches():
-    assert words.aim(0.01) == "1 false lead in 100 searches"
-    assert words.aim(1.0) == "1 false lead in 1 search"
+    assert labels.aim(0.01) == "1 false lead in 100 searches"
+    assert labels.aim(1.0) == "1 false lead in 1 search"
 
 
 def test_each_closed_list_has_its_words():
-    assert set(words.BANDS) == set(Band)
-    assert set(words.BASES) == set(Basis)
-    assert set(words.REJECTIONS) == set(RejectReason)
-    assert set(words.REFUSALS) == set(FaceRefusal)
+    assert set(labels.BANDS) == set(Band)
+    assert set(labels.BASES) == set(Basis)
+    assert set(labels.REJECTIONS) == set(RejectReason)
+    assert set(labels.REFUSALS) == set(FaceRefusal)
 
 
 def test_a_negative_score_has_a_real_minus_sign():
-    assert words.score(-0.1234) == "−0.123"
+    assert labels.score(-0.1234) == "−0.123"
 
 
 @pytest.mark.parametrize(
@@ -81,22 +81,22 @@ def test_a_negative_score_has_a_real_minus_sign():
     ],
 )
 def test_what_could_hide_is_written_out(text: str, shown: str):
-    assert words.visible(text) == shown
+    assert labels.visible(text) == shown
 
 
 @given(st.text(st.characters(min_codepoint=0, max_codepoint=0x10FFFF)))
 def test_visible_text_is_printable_and_encodes(text: str):
-    shown = words.visible(text)
+    shown = labels.visible(text)
     shown.encode("utf-8")
     assert not (set(shown) - {"\u200c", "\u200d"}) & set("\n\r\x00\u202e\u2028")
 
 
 def test_a_file_keeps_the_name_that_a_person_gave_it():
     uri = "file:///home/a/Summer%20%231/caf%C3%A9%20%FF.jpg"
-    assert words.file_name(uri) == "café \udcff.jpg"
-    assert words.folder_name(uri) == "Summer #1"
-    assert words.file_name("file:///") == "file:///"
-    assert words.folder_name("https://example.org/one.jpg?size=2") == "example.org"
+    assert labels.file_name(uri) == "café \udcff.jpg"
+    assert labels.folder_name(uri) == "Summer #1"
+    assert labels.file_name("file:///") == "file:///"
+    assert labels.folder_name("https://example.org/one.jpg?size=2") == "example.org"
 
 
 @pytest.mark.parametrize(
@@ -114,9 +114,9 @@ def test_a_file_keeps_the_name_that_a_person_gave_it():
     ],
 )
 def test_only_files_and_the_web_are_linked(uri: str, href: str | None):
-    assert words.link(uri) == href
+    assert labels.link(uri) == href
 
 
 def test_a_recall_is_rounded_down():
     said = "approximate: about 98 of 100 faces that an exact search lists are found (64 tried)"
-    assert words.recall(Recall(0.9899, 64, 1_000_000)) == said
+    assert labels.recall(Recall(0.9899, 64, 1_000_000)) == said

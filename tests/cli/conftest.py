@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 import pytest
 
-from countenance.app.demo_pictures import write_album
+from countenance.app.demo.pictures import write_album
 from countenance.cli.main import main
 
 PROGRAM = (sys.executable, "-m", "countenance.cli.main")

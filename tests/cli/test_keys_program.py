@@ -1,7 +1,7 @@
 """`countenance key`, as a user types it."""
 
-from countenance.app.identity import Right
-from countenance.cli.key import RIGHTS
+from countenance.app.access.identity import Right
+from countenance.cli.access.key import RIGHTS
 
 
 def test_the_rights_that_are_offered_are_all_there_are():

@@ -93,7 +93,7 @@ def test_a_calibration_of_another_space_is_refused(desk):
 
 def test_an_embedder_that_sees_a_crop_of_its_own_gets_it(album):
     """Its crops come from the looker's child, aligned to its five points, beside the ArcFace crop."""
-    from countenance.pipeline.look import Looker
+    from countenance.pipeline.analyse import Looker
     from countenance.types import ARCFACE, CropSpec
 
     spec = CropSpec(96, 112, tuple(map(tuple, POINTS)))

@@ -118,7 +118,7 @@ def test_a_backup_without_keys_does_not_bring_the_erased_back(filled, scope):
 @pytest.fixture
 def unlooked(monkeypatch):
     """The erasure's own look for what it left is blind, so that the thief's can be tried."""
-    monkeypatch.setattr("countenance.pipeline.scan._none_of", lambda found: None)
+    monkeypatch.setattr("countenance.pipeline.erasure.scan._none_of", lambda found: None)
 
 
 @SCOPES

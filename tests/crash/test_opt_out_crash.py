@@ -2,7 +2,7 @@
 
 import pytest
 
-from countenance.app.requests import finish_decisions
+from countenance.app.requests.requests import finish_decisions
 from countenance.testing.bytescan import Thief, face_needles
 from countenance.testing.disk_home import held_by, opened
 from countenance.testing.toy import picture

@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from countenance.app import compaction
-from countenance.app.backup import back_up
-from countenance.app.restore import restore
-from countenance.app.retention import retain
-from countenance.app.status import status_of
+from countenance.app.erasure import compaction
+from countenance.app.erasure.retention import retain
+from countenance.app.upkeep.backup import back_up
+from countenance.app.upkeep.restore import restore
+from countenance.app.upkeep.status import status_of
 from countenance.errors import NotFound, WrongUse
-from countenance.pipeline.sweep import sweep
+from countenance.pipeline.garbage_collect import sweep
 from countenance.testing.bytescan import Thief
 from countenance.testing.disk_home import held_by, opened
 from countenance.testing.toy import picture

@@ -2,8 +2,8 @@
 
 import pytest
 
-from countenance.app.backup import back_up
-from countenance.app.restore import restore
+from countenance.app.upkeep.backup import back_up
+from countenance.app.upkeep.restore import restore
 from countenance.errors import CountenanceError
 from countenance.testing.bytescan import Thief, face_needles
 from countenance.testing.disk_home import held_by, opened, toy_eyes

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from countenance.detect.yunet_detector import YuNetDetector
-from countenance.pipeline.look import look
+from countenance.pipeline.analyse import look
 from countenance.testing.detector import overlap, scaled
 from countenance.types import Rejected
 from countenance.weights.store import load

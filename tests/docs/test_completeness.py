@@ -6,15 +6,17 @@ import tomllib
 import pytest
 
 from countenance import errors, permits, types
-from countenance.app import identity, words
+from countenance.app.access import identity
 from countenance.auditlog.kinds import KINDS
-from countenance.cli.client import CLASSES
-from countenance.cli.source import BASES, PURPOSES
+from countenance.cli.access.client import CLASSES
+from countenance.cli.sources.source import BASES, PURPOSES
 from countenance.collect import sidecar
 from countenance.decode.limits import Limits
 from countenance.decode.sandbox import Bounds
-from countenance.pipeline import documents, enrol, ingest
+from countenance.pipeline import documents
+from countenance.pipeline.pictures import enrol, ingest
 from countenance.policy import facts, rules
+from countenance.present import labels
 from countenance.rights import grants, subjects
 from countenance.weights import manifest
 
@@ -57,11 +59,11 @@ def test_every_face_refusal_is_documented(doc):
 
 
 def test_every_reason_and_band_has_words_for_people():
-    assert set(words.REJECTIONS) == set(types.RejectReason)
-    assert set(words.REFUSALS) == set(types.FaceRefusal)
-    assert set(words.LINKS) == set(types.DuplicateLink)
-    assert set(words.BANDS) == set(types.Band)
-    assert set(words.BASES) == set(types.Basis)
+    assert set(labels.REJECTIONS) == set(types.RejectReason)
+    assert set(labels.REFUSALS) == set(types.FaceRefusal)
+    assert set(labels.LINKS) == set(types.DuplicateLink)
+    assert set(labels.BANDS) == set(types.Band)
+    assert set(labels.BASES) == set(types.Basis)
 
 
 def test_every_decoding_limit_is_documented_with_its_value(doc):

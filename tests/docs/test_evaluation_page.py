@@ -6,12 +6,12 @@ import shutil
 
 import pytest
 
-from countenance.app.demo_pictures import write_album
+from countenance.app.demo.pictures import write_album
 from countenance.calibrate.calibration import SHOWN_FROM
 from countenance.calibrate.interval import FEW
 from countenance.calibrate.measure import MIN_IMPOSTORS, MIN_PEOPLE
-from countenance.pipeline.acquire import BATCH
-from countenance.pipeline.labels import MAX_GROUPS, read_groups, read_pairs, read_people
+from countenance.pipeline.upkeep.acquire import BATCH
+from countenance.pipeline.upkeep.labelled_pictures import MAX_GROUPS, read_groups, read_pairs, read_people
 
 
 @pytest.fixture

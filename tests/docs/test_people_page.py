@@ -3,7 +3,8 @@
 import countenance
 from countenance.app.home import open_home
 from countenance.cli.person import command
-from countenance.pipeline import person_leads, suggest
+from countenance.pipeline.people import suggest
+from countenance.pipeline.search import person_leads
 from countenance.testing import toy
 from countenance.testing.disk_home import toy_eyes
 

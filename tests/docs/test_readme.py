@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from countenance.app.demo_pictures import write_album
+from countenance.app.demo.pictures import write_album
 
 # A lead's id, which a reader copies from the search above.
 FACE_ID = (

@@ -8,8 +8,8 @@ import shlex
 from click.testing import CliRunner
 
 from countenance.cli import request as command
-from countenance.pipeline.stack import NEAR_BITS
-from countenance.pipeline.suppress import FALSE_REFUSALS
+from countenance.pipeline.erasure.suppression_list import FALSE_REFUSALS
+from countenance.pipeline.search.group_duplicates import NEAR_BITS
 from countenance.rights import requests
 from countenance.rights.deadlines import OWN, laws
 from countenance.testing.disk_home import opened, toy_eyes

@@ -11,11 +11,11 @@ from starlette.responses import PlainTextResponse
 
 from countenance.errors import TooMany
 from countenance.http import bodies
+from countenance.http.access_log import Journal
 from countenance.http.bodies import BodyLimit
-from countenance.http.guards import OwnHosts, StrictHeaders
-from countenance.http.journal import Journal
+from countenance.http.middleware import OwnHosts, StrictHeaders
 from countenance.http.rates import Rate, Rates
-from countenance.web.ask import own_path
+from countenance.web.context import own_path
 from countenance.web.texts import chosen
 
 SECRET = "Jane Doe, 12 Elm Street"

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from countenance.app.access import bundle, new_passphrase
-from countenance.app.demo_pictures import write_album
-from countenance.pipeline.access import gather
-from countenance.pipeline.look import Veil, iou, look
-from countenance.pipeline.requests import RequestDesk
+from countenance.app.demo.pictures import write_album
+from countenance.app.requests.access_archive import bundle, new_passphrase
+from countenance.pipeline.analyse import Veil, iou, look
+from countenance.pipeline.requests.access import gather
+from countenance.pipeline.requests.requests import RequestDesk
 from countenance.rights.requests import check_asked
 from countenance.testing.toy import picture
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from countenance.pipeline.refresh import LiveIndex, snapshot
+from countenance.pipeline.live_index import LiveIndex, snapshot
 from countenance.protocols import Gone
 from countenance.testing.toy import SPACE, picture
 
@@ -11,7 +11,7 @@ from countenance.testing.toy import SPACE, picture
 def grown(toy, album, monkeypatch):
     """Twelve pictures of a face each, every one with a row in the list; pages of three."""
     monkeypatch.setattr("countenance.records.changes.ROWS_A_READ", 3)
-    monkeypatch.setattr("countenance.pipeline.refresh.PORTION", 3)
+    monkeypatch.setattr("countenance.pipeline.live_index.PORTION", 3)
     for number in range(12):
         (album / f"{number:02}.jpg").write_bytes(picture(f"person{number}@10,20,60,80"))
     toy.add_source(album)
@@ -64,7 +64,7 @@ def test_a_snapshot_that_fell_behind_or_was_killed_half_built_is_built_anew(grow
         with pytest.raises(KeyboardInterrupt):
             snapshot(grown.stores, SPACE)
     with pytest.MonkeyPatch.context() as patched:  # erasing would remove them from the snapshot itself
-        patched.setattr("countenance.pipeline.ingest.snapshot", lambda *_: None)
+        patched.setattr("countenance.pipeline.pictures.ingest.snapshot", lambda *_: None)
         patched.setattr(store, "remove", lambda *_: Gone(physically=True))
         patched.setattr(store, "holds", lambda *_: 0)
         vanish(grown, album, 0, 4, 8)

@@ -5,9 +5,9 @@ import os
 import pytest
 import sqlalchemy as sa
 
-from countenance.pipeline.duplicates import find_duplicates
+from countenance.pipeline.pictures.duplicates import find_duplicates
 from countenance.pipeline.sealing import crop_hash_binding
-from countenance.pipeline.stack import CROP_BITS, NEAR_BITS
+from countenance.pipeline.search.group_duplicates import CROP_BITS, NEAR_BITS
 from countenance.records import schema
 from countenance.testing.toy import picture
 from countenance.types import DuplicateLink, HomeKind
@@ -223,7 +223,7 @@ def test_a_picture_with_too_little_to_see_has_only_exact_copies(toy, album, monk
 
 
 def test_of_a_face_that_may_not_be_indexed_no_crop_hash_is_kept(toy, album, monkeypatch):
-    monkeypatch.setattr("countenance.pipeline.enrol.pdq", lambda crop: (os.urandom(32), 100))
+    monkeypatch.setattr("countenance.pipeline.pictures.enrol.pdq", lambda crop: (os.urandom(32), 100))
     put(album, a=[ALICE, "blurred@100,20,150,80", "#garden"])
     toy.add_source(album)
     toy.ingest()

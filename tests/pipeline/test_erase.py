@@ -143,7 +143,7 @@ def test_unknown_and_malformed_ids(filled, what):
 
 
 def test_nothing_due_is_no_erasure(filled):
-    from countenance.records.support import Due
+    from countenance.records.reachability import Due
 
     assert filled.eraser.due(Due(), "vanished") is None
     assert filled.eraser.resume() == ()
@@ -196,7 +196,7 @@ def test_what_can_still_be_read_is_not_acknowledged_as_erased(filled, monkeypatc
 
 def test_erasing_a_picture_writes_no_snapshot_of_the_whole_index(filled, monkeypatch):
     lead = filled.search(BOB).leads[0]
-    monkeypatch.setattr("countenance.pipeline.erase.snapshot", None)
+    monkeypatch.setattr("countenance.pipeline.erasure.erase.snapshot", None)
     assert filled.eraser.picture(lead.picture.id).placements == 1
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from countenance.errors import LogUnwritable, PolicyDenied, WrongUse
-from countenance.pipeline import acquire as acquire_module
-from countenance.pipeline.evaluate import Evaluator
-from countenance.pipeline.labels import read_groups, read_pairs, read_people
+from countenance.pipeline.upkeep import acquire as acquire_module
+from countenance.pipeline.upkeep.evaluate import Evaluator
+from countenance.pipeline.upkeep.labelled_pictures import read_groups, read_pairs, read_people
 from countenance.testing import toy
 from countenance.types import HomeKind, Purpose
 from countenance.weights.manifest import YUNET

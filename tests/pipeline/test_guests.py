@@ -15,7 +15,7 @@ from countenance.errors import (
     WrongUse,
 )
 from countenance.permits import Act
-from countenance.pipeline.requests import RequestDesk
+from countenance.pipeline.requests.requests import RequestDesk
 from countenance.pipeline.sealing import evidence_binding
 from countenance.rights import guests as rules
 from countenance.rights.guests import VERSION
@@ -320,7 +320,7 @@ def test_who_comes_twice_is_one_subject_and_withdraws_once(event):
 def test_a_face_that_is_tied_stays_tied_though_the_threshold_rises_with_the_subjects(event, monkeypatch):
     token = comes(event, ALICE)
     search_for(event)
-    monkeypatch.setattr("countenance.pipeline.subjects.FALSE_TIES", 1e-300)  # as after thousands of guests
+    monkeypatch.setattr("countenance.pipeline.sources.subjects.FALSE_TIES", 1e-300)  # as after thousands of guests
     comes(event, BOB)
     search_for(event)  # looks at both.jpg again, for bob is tied to nobody
     assert seen(event, token) == ["alice.jpg", "both.jpg"]

@@ -8,9 +8,9 @@ import pytest
 
 from countenance.errors import LogUnwritable, NotFound, PolicyDenied, StorageFailed
 from countenance.permits import Act
-from countenance.pipeline.enrol import Enroller
-from countenance.pipeline.sweep import sweep
-from countenance.records.erasures import Target
+from countenance.pipeline.garbage_collect import sweep
+from countenance.pipeline.pictures.enrol import Enroller
+from countenance.records.erasure.erasures import Target
 from countenance.testing import orders
 from countenance.testing.toy import picture
 from countenance.types import Rejected, RejectReason
@@ -501,7 +501,9 @@ def test_a_picture_that_can_only_not_be_read_or_decoded_now_stays(toy, album, mo
     assert (report.erased, report.vanished, report.rejected) == (0, 0, {"unreadable": 1})
     monkeypatch.setattr(FolderCollector, "read", read)
     with monkeypatch.context() as busy:
-        busy.setattr("countenance.pipeline.ingest.settled", lambda *_: False)  # looked at again, whatever it holds
+        busy.setattr(
+            "countenance.pipeline.pictures.ingest.settled", lambda *_: False
+        )  # looked at again, whatever it holds
         busy.setattr(toy.looker, "look_one", lambda *_, **__: Rejected(RejectReason.TIMED_OUT))
         assert toy.ingest().rejected == {"timed_out": 1}
     assert len(toy.search(ALICE).leads) == 1
@@ -535,7 +537,7 @@ def test_a_file_that_grew_beyond_the_limit_is_no_longer_the_picture_it_was(toy, 
     (album / "a.jpg").write_bytes(picture(ALICE))
     toy.add_source(album)
     toy.ingest()
-    monkeypatch.setattr("countenance.pipeline.ingest.MAX_BYTES", 30)
+    monkeypatch.setattr("countenance.pipeline.pictures.ingest.MAX_BYTES", 30)
     (album / "a.jpg").write_bytes(picture(ALICE, BOB))
     report = toy.ingest()
     assert (report.erased, report.rejected) == (1, {"too_large": 1})
@@ -613,7 +615,7 @@ def test_an_order_given_in_the_middle_of_a_run_stops_it_before_the_next_file(toy
         return look(data, **more)
 
     toy.looker.look_one = order_after_the_second
-    with patch("countenance.pipeline.ingest.READ_AHEAD", 1), pytest.raises(PolicyDenied):
+    with patch("countenance.pipeline.pictures.ingest.READ_AHEAD", 1), pytest.raises(PolicyDenied):
         toy.ingest()
     assert len(looked) == 2
     assert toy.records.gallery.counts()["indexed"] == 0

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from countenance.errors import NotFound, WrongUse
-from countenance.pipeline import labels as labels_module
-from countenance.pipeline.labels import read_groups, read_pairs, read_people
+from countenance.pipeline.upkeep import labelled_pictures as labels_module
+from countenance.pipeline.upkeep.labelled_pictures import read_groups, read_pairs, read_people
 
 
 def people(folder, **held):

@@ -9,8 +9,8 @@ from PIL import Image
 
 from countenance.decode.limits import Limits
 from countenance.detect.yunet_detector import YuNetDetector
-from countenance.pipeline import look as look_module
-from countenance.pipeline.look import Looked, Looker, _told, _understood, look
+from countenance.pipeline import analyse as look_module
+from countenance.pipeline.analyse import Looked, Looker, _told, _understood, look
 from countenance.testing.detector import demo_picture, overlap, scaled
 from countenance.types import DetectedFace, Rejected, RejectReason
 from countenance.weights.store import load

@@ -10,8 +10,8 @@ import pytest
 from countenance.app.orders import OrderDesk
 from countenance.errors import LogUnwritable, NotFound, PolicyDenied, StorageFailed, WrongUse
 from countenance.pipeline.clients import Contracts
-from countenance.pipeline.order_plan import plan_of, under_way
-from countenance.pipeline.orders import Orders
+from countenance.pipeline.orders.orders import Orders
+from countenance.pipeline.orders.plan import plan_of, under_way
 from countenance.testing import orders
 from countenance.testing.toy import picture
 from countenance.types import Purpose

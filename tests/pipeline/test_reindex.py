@@ -11,11 +11,11 @@ from countenance.app.wiring import Crops
 from countenance.collect.folder import FolderCollector
 from countenance.errors import SpaceMismatch, StorageFailed, WrongUse
 from countenance.permits import Act
-from countenance.pipeline import reindex
-from countenance.pipeline.refresh import LiveIndex, space_id_of
-from countenance.pipeline.reindex import Reindexer
-from countenance.pipeline.search import Question, Searcher
-from countenance.records.reindexes import State
+from countenance.pipeline.live_index import LiveIndex, space_id_of
+from countenance.pipeline.search.search import Question, Searcher
+from countenance.pipeline.upkeep import reindex
+from countenance.pipeline.upkeep.reindex import Reindexer
+from countenance.records.upkeep.reindexes import State
 from countenance.testing import forged
 from countenance.testing.toy import SPACE, TURNED, ToyEmbedder, TurnedEmbedder, picture
 

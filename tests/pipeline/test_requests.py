@@ -17,13 +17,13 @@ from countenance.errors import (
 )
 from countenance.permits import Act
 from countenance.pipeline.address import address_of
-from countenance.pipeline.corrections import Correction
-from countenance.pipeline.persons import People
-from countenance.pipeline.request_book import RequestBook
-from countenance.pipeline.requests import RequestDesk
-from countenance.pipeline.subjects import subject_name
-from countenance.pipeline.suppress import KeptOut
-from countenance.records.requests import WrongState
+from countenance.pipeline.erasure.suppression_list import KeptOut
+from countenance.pipeline.people.persons import People
+from countenance.pipeline.requests.book import RequestBook
+from countenance.pipeline.requests.corrections import Correction
+from countenance.pipeline.requests.requests import RequestDesk
+from countenance.pipeline.sources.subjects import subject_name
+from countenance.records.requests.requests import WrongState
 from countenance.rights.requests import Limits, check_asked
 from countenance.testing import forged
 from countenance.testing.toy import SPACE, ToyEmbedder, picture

@@ -6,7 +6,7 @@ import pytest
 
 from countenance.errors import BadPicture, LogUnwritable, NoFace, NotFound, PolicyDenied, SeveralFaces, WrongUse
 from countenance.pipeline.clients import Contracts
-from countenance.pipeline.search import Question
+from countenance.pipeline.search.search import Question
 from countenance.testing import orders
 from countenance.testing.toy import picture
 from countenance.types import Purpose
@@ -317,7 +317,7 @@ def test_an_organisation_compares_for_a_purpose_and_a_case(organisation):
 
 # --- other processes -------------------------------------------------------------------------------------------------
 def test_another_index_sees_new_faces_and_forgets_erased_ones(filled, album):
-    from countenance.pipeline.refresh import LiveIndex
+    from countenance.pipeline.live_index import LiveIndex
     from countenance.testing.toy import SPACE
 
     other = LiveIndex(filled.stores, SPACE)
@@ -330,7 +330,7 @@ def test_another_index_sees_new_faces_and_forgets_erased_ones(filled, album):
 
 
 def test_an_index_from_segments_gives_the_scores_of_the_first(filled):
-    from countenance.pipeline.refresh import LiveIndex
+    from countenance.pipeline.live_index import LiveIndex
     from countenance.testing.toy import SPACE
 
     before = filled.search(ALICE)
@@ -342,7 +342,7 @@ def test_an_index_from_segments_gives_the_scores_of_the_first(filled):
 
 
 def test_only_a_gallery_above_the_number_is_searched_approximately_and_the_answer_says_how_well(filled):
-    from countenance.pipeline.refresh import LiveIndex
+    from countenance.pipeline.live_index import LiveIndex
     from countenance.testing.toy import SPACE
 
     exact = filled.search(ALICE)

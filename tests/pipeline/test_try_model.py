@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 
 from countenance.decode.sandbox import Bounds
 from countenance.errors import WrongUse
-from countenance.pipeline.try_model import try_model
+from countenance.pipeline.upkeep.try_model import try_model
 from countenance.testing.networks import entry_text, tiny
 from countenance.weights.manifest import YUNET
 from countenance.weights.own import parse_entry

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from countenance.pipeline.requests import RequestDesk
+from countenance.pipeline.requests.requests import RequestDesk
 from countenance.rights.guests import VERSION
 from countenance.rights.requests import Limits, check_asked
 from countenance.testing.disk_home import opened

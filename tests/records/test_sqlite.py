@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from countenance.errors import HomeTooNew, StorageFailed
 from countenance.records import migrate, schema
 from countenance.records.database import open_sqlite
-from countenance.records.erasures import Target
-from countenance.records.reindexes import Second
+from countenance.records.erasure.erasures import Target
 from countenance.records.store import open_records
+from countenance.records.upkeep.reindexes import Second
 from countenance.testing.records import RecordStoreContract
 
 

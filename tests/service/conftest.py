@@ -11,7 +11,7 @@ import pyotp
 import pytest
 from anyio.from_thread import start_blocking_portal
 
-from countenance.api.sigv4 import SignedRequest, signature
+from countenance.api.rekognition.sigv4 import SignedRequest, signature
 from countenance.app.home import open_home
 from countenance.http import rates
 from countenance.service.app import Serving, application

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from countenance.app.sources import counted
+from countenance.app.sources.sources import counted
 from countenance.testing.bytescan import Thief
 from countenance.testing.hostile import bad_pictures
 

@@ -10,10 +10,10 @@ import pytest
 import pytest_socket
 
 from countenance.app import jobs
-from countenance.app.demo_pictures import write_album
-from countenance.app.doctor import examine
+from countenance.app.demo.pictures import write_album
 from countenance.app.home import open_home
-from countenance.app.sources import counted
+from countenance.app.sources.sources import counted
+from countenance.app.upkeep.doctor import examine
 from countenance.client import Client, Refused
 from countenance.testing.served import serving, worker_ids
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 import pytest_socket
 
-from countenance.app.demo_pictures import write_album
+from countenance.app.demo.pictures import write_album
 from countenance.app.home import open_home
 from countenance.testing.served import serving, worker_ids
 

@@ -9,10 +9,10 @@ import pyotp
 import pytest
 from anyio.from_thread import start_blocking_portal
 
-from countenance.app.demo_pictures import write_album
+from countenance.app.demo.pictures import write_album
 from countenance.app.home import open_home
 from countenance.service.app import Serving, application
-from countenance.web import ask as web_ask
+from countenance.web import context as web_ask
 from countenance.web import render
 from countenance.web.app import PAGES
 

@@ -5,7 +5,7 @@ import zipfile
 import pyotp
 import pytest
 
-from countenance.app.demo_pictures import write_album
+from countenance.app.demo.pictures import write_album
 from countenance.app.home import open_home
 from countenance.testing.served import axe_violations, serving
 

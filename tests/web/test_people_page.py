@@ -8,7 +8,7 @@ from countenance.app.home import open_home
 from countenance.testing.served import WIDTHS, axe_violations, serving
 
 pytestmark = pytest.mark.program
-DATA = resources.files("countenance.app") / "demo_data"
+DATA = resources.files("countenance.app.demo") / "data"
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,13 @@ import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
 
-from countenance.app import answers
-from countenance.app.backup import back_up
-from countenance.app.doctor import examine
+from countenance.app.erasure.retention import retain
 from countenance.app.home import open_home
-from countenance.app.restore import restore
-from countenance.app.retention import retain
-from countenance.app.status import status_of
+from countenance.app.requests import access_answers
+from countenance.app.upkeep.backup import back_up
+from countenance.app.upkeep.doctor import examine
+from countenance.app.upkeep.restore import restore
+from countenance.app.upkeep.status import status_of
 from countenance.errors import StorageFailed
 from countenance.service.app import Serving, application
 from countenance.testing import toy
@@ -151,7 +151,7 @@ def test_an_answer_waits_for_whoever_asked_and_goes(home, anybody, monkeypatch):
     found = anybody.post("/rights/answer", tracking=code)
     assert found.content.startswith(b"PK")
     assert found.headers["content-disposition"].startswith("attachment")
-    monkeypatch.setattr(answers, "FETCH_FOR", timedelta(0))
+    monkeypatch.setattr(access_answers, "FETCH_FOR", timedelta(0))
     assert anybody.post("/rights/answer", tracking=code).status_code == 404
     kept = list((home.path / "answers").iterdir())
     home.requests.listed(every=True)
@@ -193,7 +193,7 @@ def test_an_answer_past_its_term_goes_with_doctor_and_retain(home, anybody, monk
     code = anybody.ask("access")
     anybody.post("/rights/proof", TWO, tracking=code)
     home.requests.decide(home.requests.listed()[0]["request"], grant=True, to_fetch=True)
-    monkeypatch.setattr(answers, "FETCH_FOR", timedelta(0))
+    monkeypatch.setattr(access_answers, "FETCH_FOR", timedelta(0))
     sweeps(home)
     assert list((home.path / "answers").iterdir()) == []
 
@@ -260,7 +260,7 @@ def test_a_request_that_is_withdrawn_by_then_is_not_said_to_be_unchanged(home, a
         raise StorageFailed(f"{home.path}/answers can't be used: disk I/O error")
 
     with monkeypatch.context() as broken:
-        broken.setattr(answers.Answers, "forget", fails)
+        broken.setattr(access_answers.Answers, "forget", fails)
         found = anybody.post("/rights/withdraw", tracking=code, sure="yes")
     assert found.status_code == 503
     assert "nothing was changed" not in found.text

@@ -2,7 +2,7 @@
 
 import pytest
 
-from countenance.app.demo_pictures import write_album
+from countenance.app.demo.pictures import write_album
 from countenance.app.home import open_home
 from countenance.testing.served import axe_violations, serving
 

@@ -9,7 +9,7 @@ import pyotp
 import pytest
 from PIL import Image
 
-from countenance.app.demo_pictures import write_album
+from countenance.app.demo.pictures import write_album
 from countenance.app.home import open_home
 from countenance.testing.hostile import bad_pictures
 from countenance.testing.served import CHROMIUM, WIDTHS, axe_violations, serving

@@ -4,12 +4,12 @@ from importlib import resources
 
 import pytest
 
-from countenance.app.demo_pictures import write_album
+from countenance.app.demo.pictures import write_album
 from countenance.app.home import open_home
 from countenance.testing.served import WIDTHS, axe_violations, serving
 
 pytestmark = pytest.mark.program
-DATA = resources.files("countenance.app") / "demo_data"
+DATA = resources.files("countenance.app.demo") / "data"
 
 
 @pytest.fixture(scope="module")

@@ -29,13 +29,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import countenance
 from bench.homes import SEED, grown, linked_copy
-from countenance.app.backup import back_up
 from countenance.app.home import Home
-from countenance.app.restore import restore
+from countenance.app.upkeep.backup import back_up
+from countenance.app.upkeep.restore import restore
 from countenance.index.codes import THRESHOLD, code_book
 from countenance.keys import master as masters
 from countenance.keys.sealing import unseal, unwrap
-from countenance.pipeline.refresh import snapshot
+from countenance.pipeline.live_index import snapshot
 from countenance.pipeline.sealing import crop_binding, pack_vector, template_binding
 from countenance.testing.made_up import MadeUpLooker, rows
 

@@ -26,8 +26,8 @@ from bench.machine import ROOT
 from bench.pictures import album
 from countenance.app.home import Home
 from countenance.permits import Act
-from countenance.pipeline.search import Question, Searcher
-from countenance.pipeline.sweep import sweep
+from countenance.pipeline.garbage_collect import sweep
+from countenance.pipeline.search.search import Question, Searcher
 from countenance.testing import forged
 from countenance.testing.made_up import SOURCES, MadeUpEmbedder, MadeUpLooker, grow
 from countenance.types import Purpose

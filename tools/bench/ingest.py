@@ -119,7 +119,7 @@ def _bare(files: list[Path]) -> tuple[float, float, int]:
 
     from countenance.embed.onnx import OnnxEmbedder
     from countenance.permits import Act
-    from countenance.pipeline.look import Looked, look
+    from countenance.pipeline.analyse import Looked, look
     from countenance.testing import forged
 
     spent = 0.0

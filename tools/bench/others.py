@@ -89,7 +89,7 @@ def _templates(files: list[Path]) -> dict[Path, NDArray[np.float32]]:
     """Unit templates, by the road of an ingest: a child looks, the parent embeds."""
     from countenance.embed.onnx import OnnxEmbedder
     from countenance.permits import Act
-    from countenance.pipeline.look import Looked, Looker
+    from countenance.pipeline.analyse import Looked, Looker
     from countenance.testing import forged
 
     embedder, found = OnnxEmbedder(), {}

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from bench.machine import ROOT
-from countenance.app.demo_pictures import write_album
+from countenance.app.demo.pictures import write_album
 
 PEOPLE = ROOT.parent / "shared" / "faces" / "people"
 LARGE = (4000, 3000)  # 12 megapixels

@@ -9,40 +9,24 @@ from pydantic.json_schema import models_json_schema
 from starlette.types import ASGIApp
 
 import countenance
-from countenance.api import (
-    backups,
-    erasing,
-    faces,
-    guests,
-    jobs,
-    log,
-    managing,
-    models,
-    orders,
-    overview,
-    persons,
-    pictures,
-    problems,
-    requests,
-    searching,
-    sources,
-    witnesses,
-)
+from countenance.api import access, erasure, guests, orders, persons, problems, requests, search, sources
 from countenance.api.operation import FORM, bodies
+from countenance.api.pictures import faces, pictures
 from countenance.api.shapes import Problem
+from countenance.api.upkeep import backups, jobs, log, models, overview, witnesses
 
 SUBJECTS: Final = (
-    searching,
+    search,
     faces,
     pictures,
     sources,
     guests,
     jobs,
     persons,
-    erasing,
+    erasure,
     requests,
     orders,
-    managing,
+    access,
     models,
     backups,
     log,

@@ -9,7 +9,7 @@ from fastapi import Path
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
-from countenance.api.ask import Ask
+from countenance.api.context import Ask
 from countenance.api.operation import answer, operation, operations, sent
 from countenance.api.paging import After, Limit, Page, page
 from countenance.api.shapes import Line, Moment, Shape

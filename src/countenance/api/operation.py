@@ -15,12 +15,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from countenance.api.ask import known
-from countenance.api.once import HEADER, UNREPEATED, once
+from countenance.api.context import known
+from countenance.api.idempotency import HEADER, UNREPEATED, once
 from countenance.api.problems import described
 from countenance.http.bodies import BodyRefused
+from countenance.http.csrf import SAFE
 from countenance.http.forms import read_form
-from countenance.http.same_site import SAFE
 from countenance.pipeline.documents import MAX_DOCUMENT_BYTES
 
 M = TypeVar("M", bound=BaseModel)

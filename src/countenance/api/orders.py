@@ -9,13 +9,13 @@ from fastapi import Path
 from pydantic import Field
 from starlette.responses import Response
 
-from countenance.api.ask import Ask, may
+from countenance.api.context import Ask, may
 from countenance.api.operation import answer, operation, operations, sent
 from countenance.api.paging import After, Limit, Page, page
 from countenance.api.shapes import File, Line, Shape
-from countenance.app.identity import Right
+from countenance.app.access.identity import Right
 from countenance.errors import NotFound, WrongUse
-from countenance.pipeline.order_plan import plan_of
+from countenance.pipeline.orders.plan import plan_of
 from countenance.types import ClientClass
 
 router = operations("orders")

@@ -9,11 +9,11 @@ from fastapi import Path, Query
 from pydantic import Field
 from starlette.responses import Response
 
-from countenance.api.ask import Ask, may
+from countenance.api.context import Ask, may
 from countenance.api.operation import answer, operation, operations, sent
 from countenance.api.paging import After, Limit, Page, page
 from countenance.api.shapes import Line, Shape
-from countenance.app.identity import Right
+from countenance.app.access.identity import Right
 from countenance.errors import NotFound
 
 router = operations("persons")

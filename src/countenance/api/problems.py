@@ -15,8 +15,8 @@ from starlette.routing import compile_path
 
 from countenance.errors import CountenanceError
 from countenance.http.bodies import BodyRefused
+from countenance.http.csrf import SAFE
 from countenance.http.problems import MEDIA_TYPE, TYPE, bare, headers_of, problem, status_of
-from countenance.http.same_site import SAFE
 
 # What the statuses mean here, for the description.
 MEANINGS: Final[Mapping[int, str]] = {

@@ -8,13 +8,13 @@ from fastapi import Path
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
-from countenance.api.ask import Ask, may
+from countenance.api.context import Ask, may
 from countenance.api.operation import answer, operation, operations, sent
 from countenance.api.paging import After, Limit, Page, page
 from countenance.api.shapes import File, Line, Shape
-from countenance.app.identity import Right
-from countenance.app.references import add_references
-from countenance.app.sources import counted, described
+from countenance.app.access.identity import Right
+from countenance.app.sources.sources import counted, described
+from countenance.app.upkeep.references import add_references
 from countenance.rights.subjects import MAX_DIGITS, MAX_SUBJECTS, listed
 from countenance.types import Basis, GrantState, Purpose
 

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from countenance.errors import NotFound, WrongUse
 from countenance.pipeline.guests import GuestDesk, GuestPicture, Standing
-from countenance.pipeline.originals import read_original
-from countenance.records.guests import GuestLink
+from countenance.pipeline.pictures.originals import read_original
+from countenance.records.guests.guests import GuestLink
 from countenance.rights.guests import VERSION
 
 if TYPE_CHECKING:
-    from countenance.app.given import PictureLike
     from countenance.app.home import Home
+    from countenance.app.inputs import PictureLike
     from countenance.app.jobs import Job
-    from countenance.pipeline.erase import ErasureReport
+    from countenance.pipeline.erasure.erase import ErasureReport
 
 PREVIEW_PX: Final = 1600  # longest side of a picture on a page
 TRIED_AGAIN: Final = timedelta(minutes=1)  # after a search that failed
@@ -119,7 +119,7 @@ class Guests:
         Args: photograph: of them alone; agreed: the version of the text that they agreed to.
         Raises: NotFound: not in use; WrongUse: another text; TooMany; BadPicture, NoFace, SeveralFaces.
         """
-        from countenance.app.given import read_picture
+        from countenance.app.inputs import read_picture
 
         return self.desk.consent(link, read_picture(photograph), agreed=agreed)
 
@@ -140,7 +140,7 @@ class Guests:
 
     def image(self, token: str, picture_id: str, *, preview_px: int = PREVIEW_PX) -> bytes:
         """A picture of theirs as a JPEG of at most `preview_px` a side, made anew. Raises NotFound."""
-        from countenance.pipeline.look import Looked
+        from countenance.pipeline.analyse import Looked
 
         looked = self._home.parts.looker.look_one(self._original(token, picture_id), preview_px=preview_px)
         if not isinstance(looked, Looked) or looked.preview is None:

@@ -12,11 +12,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from countenance.app import manifest as manifests
-from countenance.app.access_keys import AccessKeys
-from countenance.app.audit import Audit
-from countenance.app.collections import CollectionDesk
-from countenance.app.collectors import UPLOAD, collector_of
-from countenance.app.given import (
+from countenance.app.access.access_keys import AccessKeys
+from countenance.app.access.identity import Who
+from countenance.app.access.sign_in import SignIn
+from countenance.app.erasure.receipts import HomeReceipts
+from countenance.app.guests import Guests
+from countenance.app.idempotency import Repeats
+from countenance.app.inputs import (
     DocumentLike,
     PictureLike,
     document_of,
@@ -25,44 +27,42 @@ from countenance.app.given import (
     source_folder,
     source_name,
 )
-from countenance.app.guests import Guests
-from countenance.app.identity import Who
 from countenance.app.jobs import Jobs
 from countenance.app.orders import OrderDesk
 from countenance.app.paths import path_of
-from countenance.app.pictures import PictureDesk
-from countenance.app.receipts import HomeReceipts
-from countenance.app.repeats import Repeats
-from countenance.app.requests import Requests, finish_decisions
-from countenance.app.searches import SearchDesk
+from countenance.app.pictures.pictures import PictureDesk
+from countenance.app.pictures.uploads import Uploads
+from countenance.app.requests.requests import Requests, finish_decisions
+from countenance.app.search.rekognition_collections import CollectionDesk
+from countenance.app.search.search_sessions import SearchDesk
 from countenance.app.settings import Settings, worker_count
-from countenance.app.sign_in import SignIn
-from countenance.app.uploads import Uploads
+from countenance.app.sources.collectors import UPLOAD, collector_of
+from countenance.app.upkeep.audit import Audit
 from countenance.app.wiring import Parts, make_home, open_parts
-from countenance.app.words import visible
 from countenance.errors import NotFound, PolicyDenied, WrongUse
+from countenance.pipeline.analyse import Looked, Looker
 from countenance.pipeline.clients import Contracts
-from countenance.pipeline.duplicates import Duplicates, find_duplicates
-from countenance.pipeline.erase import Eraser, ErasureReport
-from countenance.pipeline.grant import Registrar
-from countenance.pipeline.inbox import Inbox
-from countenance.pipeline.ingest import Again, Ingest, IngestReport, Progress
-from countenance.pipeline.look import Looked, Looker
-from countenance.pipeline.orders import Orders
-from countenance.pipeline.persons import People
-from countenance.pipeline.search import Question, look_at
-from countenance.pipeline.subjects import open_subjects
-from countenance.pipeline.suggest import Group, suggest
-from countenance.pipeline.sweep import sweep
+from countenance.pipeline.erasure.erase import Eraser, ErasureReport
+from countenance.pipeline.garbage_collect import sweep
+from countenance.pipeline.orders.orders import Orders
+from countenance.pipeline.people.persons import People
+from countenance.pipeline.people.suggest import Group, suggest
+from countenance.pipeline.pictures.duplicates import Duplicates, find_duplicates
+from countenance.pipeline.pictures.inbox import Inbox
+from countenance.pipeline.pictures.ingest import Again, Ingest, IngestReport, Progress
+from countenance.pipeline.search.search import Question, look_at
+from countenance.pipeline.sources.grant import Registrar
+from countenance.pipeline.sources.subjects import open_subjects
+from countenance.present.labels import visible
 from countenance.protocols import Collector
-from countenance.records.sources import Source
+from countenance.records.sources.sources import Source
 from countenance.rights.grants import ERASE_WITHIN_DAYS, check_grant
 from countenance.rights.subjects import SubjectLine, read_subjects
 from countenance.types import SUBJECT_BASES, GrantState, HomeKind, Odds, SearchResult
 
 if TYPE_CHECKING:
     from countenance.calibrate.calibration import Calibration
-    from countenance.pipeline.evaluate import Evaluation
+    from countenance.pipeline.upkeep.evaluate import Evaluation
 
 OPERATOR = "operator"  # the tenant of a home's own sources; clients bring theirs later
 
@@ -338,7 +338,7 @@ class Home:
         rest, by default 1 s.
         Raises: NotFound: no such source, or none yet; LogUnwritable, StorageFailed.
         """
-        from countenance.app.watch import SETTLE_S, Watcher
+        from countenance.app.sources.watch import SETTLE_S, Watcher
 
         for name in names:
             self.source(name)
@@ -537,7 +537,7 @@ class Home:
         purpose and case: for an organisation; progress: called with (pictures done, of how many).
         Raises: NotFound, WrongUse: labels that do not fit, too little data; PolicyDenied, LogUnwritable, StorageFailed.
         """
-        from countenance.app.evaluation import evaluate
+        from countenance.app.upkeep.evaluation import evaluate
 
         return evaluate(
             self.parts, people=people, pairs=pairs, groups=groups, model=model, use=use,
@@ -546,7 +546,7 @@ class Home:
 
     def use_shipped_calibration(self, model: str | None = None) -> Calibration | None:
         """The shipped calibration of the model stands again, if any. Raises NotFound: the home has none of its own."""
-        from countenance.app.evaluation import use_shipped
+        from countenance.app.upkeep.evaluation import use_shipped
 
         return use_shipped(self.parts, model)
 

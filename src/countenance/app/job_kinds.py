@@ -10,7 +10,7 @@ from countenance.errors import WrongUse
 
 if TYPE_CHECKING:
     from countenance.app.home import Home
-    from countenance.pipeline.ingest import Progress
+    from countenance.pipeline.pictures.ingest import Progress
 
 Tell = Callable[[Mapping[str, Any]], None]  # where it stands; raises once somebody wishes the job to end
 Check = Callable[["Home", str | None, Mapping[str, Any]], None]
@@ -56,14 +56,14 @@ def _guests(home: Home, source: str | None, _options: Mapping[str, Any], tell: T
 
 
 def _can_reindex(home: Home, source: str | None, options: Mapping[str, Any]) -> None:
-    from countenance.app import reindex
+    from countenance.app.upkeep import reindex
 
     _of_the_home(source)
     reindex.check(home, options.get("model"))
 
 
 def _reindex(home: Home, _source: str | None, options: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
-    from countenance.app import reindex
+    from countenance.app.upkeep import reindex
 
     told = reindex.begin_or_go_on(
         home, options.get("model"), progress=lambda done, total: tell({"done": done, "total": total})
@@ -74,14 +74,14 @@ def _reindex(home: Home, _source: str | None, options: Mapping[str, Any], tell: 
 
 
 def _can_back_up(home: Home, source: str | None, _options: Mapping[str, Any]) -> None:
-    from countenance.app import backups
+    from countenance.app.upkeep import backups
 
     _of_the_home(source)
     backups.folder(home)
 
 
 def _back_up(home: Home, _source: str | None, options: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
-    from countenance.app import backups
+    from countenance.app.upkeep import backups
 
     return backups.make(home, **options, progress=lambda written: tell({"bytes": written}))
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from countenance.app import job_kinds
 from countenance.errors import CountenanceError, HomeBusy, WrongUse
 from countenance.pipeline.ids import checked_uuid
-from countenance.records.jobs import OPEN, JobRow
+from countenance.records.upkeep.jobs import OPEN, JobRow
 
 if TYPE_CHECKING:
     from countenance.app.home import Home

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from countenance.app.given import DocumentLike, document_of
+from countenance.app.inputs import DocumentLike, document_of
 from countenance.app.paths import path_of
 from countenance.errors import NotFound, WrongUse
-from countenance.pipeline.order_plan import Plan, plan_of
-from countenance.pipeline.orders import Applied, Orders
+from countenance.pipeline.orders.orders import Applied, Orders
+from countenance.pipeline.orders.plan import Plan, plan_of
 from countenance.records.orders import OrderRecord
 from countenance.rights.orders import check_order
 

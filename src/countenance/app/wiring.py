@@ -27,12 +27,12 @@ from countenance.errors import HomeBusy, KeyDestroyed, NotFound, SealBroken, Sto
 from countenance.index.snapshots import Snapshots
 from countenance.keys import master as masters
 from countenance.keys.ring import SqliteKeyRing
-from countenance.pipeline.erase import Eraser
-from countenance.pipeline.look import Looker
-from countenance.pipeline.refresh import LiveIndex
+from countenance.pipeline.analyse import Looker
+from countenance.pipeline.erasure.erase import Eraser
+from countenance.pipeline.erasure.suppression_list import KeptOut
+from countenance.pipeline.live_index import LiveIndex
 from countenance.pipeline.sealing import crop_binding
 from countenance.pipeline.stores import Stores
-from countenance.pipeline.suppress import KeptOut
 from countenance.policy.gate import Policy
 from countenance.policy.rules import RuleFiles
 from countenance.records.store import RecordStore, open_records
@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     from countenance.calibrate.calibration import Calibration
     from countenance.calibrate.kept import KeptCalibrations
     from countenance.embed.onnx import OnnxEmbedder
-    from countenance.pipeline.search import Searcher
+    from countenance.pipeline.search.search import Searcher
     from countenance.protocols import Embedder
-    from countenance.records.gallery import FacePlace
+    from countenance.records.search.gallery import FacePlace
     from countenance.types import KeyId
 
 RECORDS, KEYS, LOG = "records.db", "keys.db", "log.db"
@@ -257,7 +257,7 @@ class Parts:
     @cached_property
     def searcher(self) -> Searcher:
         """Searches."""
-        from countenance.pipeline.search import Searcher
+        from countenance.pipeline.search.search import Searcher
 
         return Searcher(self.stores, self.looker, self.embedder, self.live, self.calibration)
 

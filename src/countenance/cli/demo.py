@@ -36,10 +36,10 @@ def command(
 
     The photographs that come with Countenance show only people who are dead.
     """
-    from countenance.app import demo
-    from countenance.cli import search
-    from countenance.cli.ingest import progress_bar
-    from countenance.cli.ingest import tell as tell_ingest
+    from countenance.app.demo import demo
+    from countenance.cli.search import search
+    from countenance.cli.sources.ingest import progress_bar
+    from countenance.cli.sources.ingest import tell as tell_ingest
 
     started = time.monotonic()
     if serve is None:

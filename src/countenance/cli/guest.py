@@ -84,7 +84,7 @@ def _line(link: dict[str, Any]) -> str:
 
 
 def _shown(text: str) -> str:
-    from countenance.app.words import visible
+    from countenance.present.labels import visible
 
     return visible(text)
 

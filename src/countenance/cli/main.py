@@ -22,34 +22,34 @@ from countenance.errors import CountenanceError, SeveralFaces
 # name -> module under countenance.cli; in the order of a user's way
 COMMANDS: Final = {
     "init": "init",
-    "source": "source",
-    "upload": "upload",
-    "ingest": "ingest",
-    "search": "search",
-    "detect": "detect",
-    "compare": "compare",
-    "evaluate": "evaluate",
-    "duplicates": "duplicates",
-    "client": "client",
+    "source": "sources.source",
+    "upload": "sources.upload",
+    "ingest": "sources.ingest",
+    "search": "search.search",
+    "detect": "search.detect",
+    "compare": "search.compare",
+    "evaluate": "upkeep.evaluate",
+    "duplicates": "search.duplicates",
+    "client": "access.client",
     "guest": "guest",
     "person": "person",
     "order": "order",
-    "erase": "erase",
-    "receipt": "receipt",
-    "retain": "retain",
+    "erase": "erasure.erase",
+    "receipt": "erasure.receipt",
+    "retain": "erasure.retain",
     "request": "request",
-    "model": "model",
-    "reindex": "reindex",
-    "status": "status",
-    "doctor": "doctor",
-    "log": "log",
-    "witness": "witness",
-    "backup": "backup",
-    "restore": "restore",
-    "keyring": "keyring",
+    "model": "upkeep.model",
+    "reindex": "upkeep.reindex",
+    "status": "upkeep.status",
+    "doctor": "upkeep.doctor",
+    "log": "upkeep.log",
+    "witness": "upkeep.witness",
+    "backup": "upkeep.backup",
+    "restore": "upkeep.restore",
+    "keyring": "upkeep.keyring",
     "serve": "serve",
-    "user": "user",
-    "key": "key",
+    "user": "access.user",
+    "key": "access.key",
     "demo": "demo",
     "completion": "completion",
 }
@@ -157,7 +157,7 @@ def _tell(session: Session, error: dict[str, Any], status: int, raised: Countena
             _drop_output()
         else:
             return status
-    from countenance.app.words import visible  # a name in a message may hold what steers a terminal
+    from countenance.present.labels import visible  # a name in a message may hold what steers a terminal
 
     click.echo(f"{click.style('error:', fg='red', bold=True)} {visible(error['message'])}", err=True, color=_color())
     if isinstance(raised, SeveralFaces):

@@ -9,8 +9,8 @@ import click
 from countenance.cli.base import Group, Session, note, pass_session, several
 
 if TYPE_CHECKING:
-    from countenance.pipeline.order_plan import Plan
-    from countenance.pipeline.orders import Applied
+    from countenance.pipeline.orders.orders import Applied
+    from countenance.pipeline.orders.plan import Plan
 
 DOCUMENT = click.option(
     "--document", required=True, type=click.Path(readable=False), metavar="FILE",
@@ -111,7 +111,7 @@ def apply(session: Session, order: str, simulated: str | None, yes: bool) -> Non
 
 
 def _apply(session: Session, home: Any, order: str, simulated: str | None, yes: bool) -> None:
-    from countenance.cli.erase import asks
+    from countenance.cli.erasure.erase import asks
 
     found = home.orders.get(order)
     about = home.orders.describe(found)
@@ -236,7 +236,7 @@ def demands(about: dict[str, Any]) -> str:
 
 
 def _tell_order(about: dict[str, Any], *, err: bool = False) -> None:
-    from countenance.app.words import visible
+    from countenance.present.labels import visible
 
     said, colour = STATES[about["state"]]
     state = click.style(said, fg=colour) + (", not all of it done yet" if about["unfinished"] else "")
@@ -245,7 +245,7 @@ def _tell_order(about: dict[str, Any], *, err: bool = False) -> None:
 
 
 def _tell_plan(plan: Plan, *, err: bool = False) -> None:
-    from countenance.app.words import visible
+    from countenance.present.labels import visible
 
     def line(text: str) -> None:
         click.echo(f"  {visible(text)}", err=err)

@@ -11,8 +11,8 @@ from countenance.errors import NotFound
 
 if TYPE_CHECKING:
     from countenance.app.home import Home
-    from countenance.pipeline.persons import NamedPerson
-    from countenance.pipeline.suggest import Group as Suggested
+    from countenance.pipeline.people.persons import NamedPerson
+    from countenance.pipeline.people.suggest import Group as Suggested
 
 MOST_FACES = 6  # lines of a suggested group on a terminal
 
@@ -216,7 +216,7 @@ def _answer(session: Session, person: NamedPerson) -> None:
 
 
 def _line(person: NamedPerson) -> str:
-    from countenance.app.words import visible
+    from countenance.present.labels import visible
 
     return f"{person.id}  {several(person.faces, 'face'):>9}  {visible(person.name or '(no name)')}"
 
@@ -236,7 +236,7 @@ def _tell_group(group: Suggested, names: dict[str, str]) -> None:
 
 
 def _tell_face(face: str, uri: str) -> None:
-    from countenance.app import words
+    from countenance.present import labels
 
-    click.echo(f"     {words.visible(words.path(uri))}")
+    click.echo(f"     {labels.visible(labels.path(uri))}")
     click.echo(click.style(f"       face {face}", dim=True))

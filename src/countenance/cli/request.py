@@ -233,7 +233,7 @@ def withdraw(session: Session, /, request: str) -> None:
 
 def tell(found: dict[str, Any]) -> None:
     """A request, for people."""
-    from countenance.app.words import visible
+    from countenance.present.labels import visible
 
     click.echo(f"{_kind(found)}{' ' + click.style(found['request'], bold=True) if 'request' in found else ''}")
     click.echo(f"  {found['state']}{f', {o}' if (o := found['outcome']) else ''}; {_when(found)}; {found['law']}")

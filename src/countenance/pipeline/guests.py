@@ -32,22 +32,22 @@ from numpy.typing import NDArray
 from countenance.calibrate.calibration import Calibration
 from countenance.errors import BadPicture, NoFace, NotFound, PolicyDenied, SeveralFaces, TooMany
 from countenance.permits import Act
-from countenance.pipeline.enrol import quality_refusal
-from countenance.pipeline.erase import Eraser, ErasureReport
-from countenance.pipeline.grant import embed_references, references_kept_out, seal_subject
-from countenance.pipeline.ingest import Again, Ingest
-from countenance.pipeline.look import Looker
+from countenance.pipeline.analyse import Looker
+from countenance.pipeline.erasure.erase import Eraser, ErasureReport
+from countenance.pipeline.erasure.suppression_list import KeptOut, Seen
+from countenance.pipeline.live_index import space_id_of
+from countenance.pipeline.pictures.enrol import quality_refusal
+from countenance.pipeline.pictures.ingest import Again, Ingest
 from countenance.pipeline.receipts import rfc3339
-from countenance.pipeline.refresh import space_id_of
-from countenance.pipeline.search import look_at
+from countenance.pipeline.search.search import look_at
+from countenance.pipeline.sources.grant import embed_references, references_kept_out, seal_subject
+from countenance.pipeline.sources.subjects import open_subjects
 from countenance.pipeline.stores import Stores
-from countenance.pipeline.subjects import open_subjects
-from countenance.pipeline.suppress import KeptOut, Seen
 from countenance.protocols import Embedder
-from countenance.records.gallery import VisibleFace
-from countenance.records.guests import TRIES_WITHIN, Guest, GuestLink, NewGuest
-from countenance.records.pictures import UntiedPicture
-from countenance.records.sources import SealedSubject, Source
+from countenance.records.guests.guests import TRIES_WITHIN, Guest, GuestLink, NewGuest
+from countenance.records.pictures.pictures import UntiedPicture
+from countenance.records.search.gallery import VisibleFace
+from countenance.records.sources.sources import SealedSubject, Source
 from countenance.rights.guests import (
     PHOTOGRAPHS_AN_HOUR,
     VERSION,

@@ -16,7 +16,7 @@ from typing import Any
 from countenance.auditlog import receipt as receipts
 from countenance.pipeline.stores import Stores
 from countenance.protocols import LogEntry
-from countenance.records.receipts import Receipt
+from countenance.records.erasure.receipts import Receipt
 
 
 def sign_receipt(stores: Stores, *, kind: str, about: str, account: Mapping[str, Any], entry: LogEntry) -> Receipt:

@@ -1,4 +1,4 @@
-"""Orders of regulators, courts and platforms, with their papers. The order of acts is `pipeline/orders.py`'s.
+"""Orders of regulators, courts and platforms, with their papers. The order of acts is `pipeline/orders/orders.py`'s.
 
 Every write that puts an order in force or out of it moves `policy_version` in the same transaction.
 """
@@ -17,8 +17,8 @@ import sqlalchemy as sa
 from countenance.errors import NotFound, WrongUse
 from countenance.records import schema as t
 from countenance.records.database import Database
-from countenance.records.receipts import Receipt, keep_receipt
-from countenance.records.sources import move_policy_version
+from countenance.records.erasure.receipts import Receipt, keep_receipt
+from countenance.records.sources.sources import move_policy_version
 from countenance.types import Order, OrderTerms
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from countenance.records import schema as t
-from countenance.records.clients import every_client
+from countenance.records.access.clients import every_client
 from countenance.records.database import Database
 from countenance.records.orders import orders_in_force
-from countenance.records.sources import grant_of, policy_version
+from countenance.records.sources.sources import grant_of, policy_version
 from countenance.types import Client, Order, PolicyClass, Purpose
 
 

@@ -595,7 +595,7 @@ access_keys = sa.Table(
     sa.Column("name", sa.String(200), nullable=False),
     sa.Column("secret", sa.LargeBinary, nullable=False),  # sealed under `seal_id`: signatures are made with it
     sa.Column("seal_id", sa.LargeBinary(16), nullable=False),
-    sa.Column("rights", sa.JSON, nullable=False),  # sorted list (app/identity.py)
+    sa.Column("rights", sa.JSON, nullable=False),  # sorted list (app/access/identity.py)
     sa.Column("source_id", sa.ForeignKey("sources.id")),  # whose grant collections that it makes are recorded under
     sa.Column("purpose", sa.String(32)),
     sa.Column("client_id", sa.ForeignKey("clients.id")),

@@ -5,34 +5,34 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from countenance.records.access_keys import AccessKeys
-from countenance.records.accounts import Accounts
-from countenance.records.answers import Answers
-from countenance.records.cases import Cases
+from countenance.records.access.access_keys import AccessKeys
+from countenance.records.access.accounts import Accounts
+from countenance.records.access.clients import Clients
 from countenance.records.changes import ChangeList
-from countenance.records.clients import Clients
-from countenance.records.collections import Collections
-from countenance.records.corrections import Corrections
-from countenance.records.coverage import Coverage
 from countenance.records.database import Database, open_sqlite
-from countenance.records.duplicates import DuplicateReads
-from countenance.records.erasures import Erasures
-from countenance.records.gallery import Gallery
-from countenance.records.guests import Guests
-from countenance.records.jobs import Jobs
+from countenance.records.erasure.erasures import Erasures
+from countenance.records.erasure.receipts import Receipts
+from countenance.records.erasure.suppressions import Suppressions
+from countenance.records.guests.guests import Guests
+from countenance.records.idempotency import Answers
 from countenance.records.orders import Orders
-from countenance.records.persons import Persons
-from countenance.records.picture_reads import PictureReads
-from countenance.records.pictures import Pictures
+from countenance.records.people.persons import Persons
+from countenance.records.people.rekognition_collections import Collections
+from countenance.records.pictures.duplicates import DuplicateReads
+from countenance.records.pictures.picture_reads import PictureReads
+from countenance.records.pictures.pictures import Pictures
+from countenance.records.pictures.uploads import Uploads
 from countenance.records.policy_state import PolicyState
-from countenance.records.probes import Probes
-from countenance.records.receipts import Receipts
-from countenance.records.reindexes import Reindexes
-from countenance.records.replays import Replays
-from countenance.records.requests import Requests
-from countenance.records.sources import Sources
-from countenance.records.suppressions import Suppressions
-from countenance.records.uploads import Uploads
+from countenance.records.requests.corrections import Corrections
+from countenance.records.requests.requests import Requests
+from countenance.records.search.cases import Cases
+from countenance.records.search.gallery import Gallery
+from countenance.records.search.probes import Probes
+from countenance.records.sources.coverage import Coverage
+from countenance.records.sources.sources import Sources
+from countenance.records.upkeep.jobs import Jobs
+from countenance.records.upkeep.redo import Replays
+from countenance.records.upkeep.reindexes import Reindexes
 
 
 @dataclass(frozen=True, slots=True)

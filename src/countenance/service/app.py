@@ -19,12 +19,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from countenance.api.app import rest
 from countenance.api.rekognition.app import RekognitionDoor
 from countenance.app.home import Home, open_home
-from countenance.app.unfinished import finish
+from countenance.app.upkeep.recovery import finish
 from countenance.errors import CountenanceError
+from countenance.http.access_log import Journal, configure
 from countenance.http.bodies import BodyLimit
 from countenance.http.context import Service
-from countenance.http.guards import OwnHosts, StrictHeaders
-from countenance.http.journal import Journal, configure
+from countenance.http.middleware import OwnHosts, StrictHeaders
 from countenance.http.problems import MEDIA_TYPE, bare
 from countenance.http.rates import Rates
 from countenance.service import health

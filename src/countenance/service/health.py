@@ -11,8 +11,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from countenance.errors import CountenanceError
+from countenance.http.access_log import REGISTRY
 from countenance.http.context import Service, service_of
-from countenance.http.journal import REGISTRY
 
 
 async def health(_: Request) -> Response:

@@ -124,7 +124,7 @@ def serve(home: Home, address: Address, *, workers: int = 1, started: Callable[[
     """
     from uvicorn.supervisors import Multiprocess
 
-    from countenance.http.journal import configure
+    from countenance.http.access_log import configure
     from countenance.service.app import Serving, application
 
     address = checked(address, home.kind)

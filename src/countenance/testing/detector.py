@@ -16,7 +16,7 @@ from countenance.types import Box, DetectedFace, Rgb
 
 def demo_picture(name: str) -> Rgb:
     """(H, W, 3) uint8 RGB of a photograph of the demo: people who are dead, or nobody."""
-    with as_file(files("countenance.app") / "demo_data" / name) as path, Image.open(path) as image:
+    with as_file(files("countenance.app.demo") / "data" / name) as path, Image.open(path) as image:
         return np.asarray(image.convert("RGB"))
 
 

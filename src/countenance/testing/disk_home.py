@@ -21,12 +21,13 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
-from countenance.app import compaction, reindex
-from countenance.app.backup import back_up as write_backup
+from countenance.app.erasure import compaction
 from countenance.app.home import Home, open_home
-from countenance.app.keyring import rotate as rotate_keys
-from countenance.app.references import add_references
-from countenance.app.restore import restore as restore_backup
+from countenance.app.upkeep import reindex
+from countenance.app.upkeep.backup import back_up as write_backup
+from countenance.app.upkeep.keyring import rotate as rotate_keys
+from countenance.app.upkeep.references import add_references
+from countenance.app.upkeep.restore import restore as restore_backup
 from countenance.calibrate.calibration import Calibration
 from countenance.keys.master import KEYFILE_VARIABLE
 from countenance.permits import Act
@@ -88,18 +89,19 @@ def toy_eyes() -> Iterator[None]:
             "countenance.embed.onnx.OnnxEmbedder": _embedder,
             "countenance.app.home.Looker": Eyes,
             "countenance.app.wiring.Looker": Eyes,
-            "countenance.app.evaluation.Looker": Eyes,
-            "countenance.app.reindex.Looker": Eyes,
-            "countenance.app.reindex_report.Looker": Eyes,
-            "countenance.app.references.Looker": Eyes,
+            "countenance.app.upkeep.evaluation.Looker": Eyes,
+            "countenance.app.upkeep.reindex.Looker": Eyes,
+            "countenance.app.upkeep.reindex_report.Looker": Eyes,
+            "countenance.app.upkeep.references.Looker": Eyes,
             "countenance.app.wiring.entries": lambda: {*entries(), *EMBEDDERS},
             "countenance.app.wiring.shipped": _shipped,
             "countenance.calibrate.calibration.load": _calibration,
-            "countenance.pipeline.ingest.BATCH_FACES": BATCH_FACES,
-            "countenance.pipeline.ingest.MOST_FACES": BATCH_FACES,  # none grows while another is slow to be recorded
-            "countenance.pipeline.ingest.BATCH_S": 3600.0,
-            "countenance.pipeline.reindex.PICTURES": BATCH_FACES,
-            "countenance.records.reindexes.FACES_A_STEP": BATCH_FACES,
+            "countenance.pipeline.pictures.ingest.BATCH_FACES": BATCH_FACES,
+            # none grows while another is slow to be recorded
+            "countenance.pipeline.pictures.ingest.MOST_FACES": BATCH_FACES,
+            "countenance.pipeline.pictures.ingest.BATCH_S": 3600.0,
+            "countenance.pipeline.upkeep.reindex.PICTURES": BATCH_FACES,
+            "countenance.records.upkeep.reindexes.FACES_A_STEP": BATCH_FACES,
             "countenance.index.segments.SEGMENT_ROWS": SEGMENT_ROWS,
             "countenance.blobs.files._folder_of": _one_folder,
         }.items():
@@ -265,7 +267,7 @@ def consent(tell: Tell, path: str, link: str, photograph: str) -> None:
 
 def search_for_guests(tell: Tell, path: str, name: str) -> None:
     """`countenance guest search`, recorded by one thread: whether a second is needed depends on the clock."""
-    with opened(path) as home, patch("countenance.pipeline.ingest.RECORDINGS", 1):
+    with opened(path) as home, patch("countenance.pipeline.pictures.ingest.RECORDINGS", 1):
         tell(home.search_for_guests(name).pictures)
 
 

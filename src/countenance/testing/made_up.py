@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from countenance import permits
 from countenance.app.home import Home
 from countenance.permits import EMBEDDING_ACTS, Act, Permit
-from countenance.pipeline.ingest import Ingest, IngestReport
-from countenance.pipeline.look import Looked
+from countenance.pipeline.analyse import Looked
+from countenance.pipeline.pictures.ingest import Ingest, IngestReport
 from countenance.protocols import Found
 from countenance.types import ARCFACE, AlignedFace, CropSpec, DetectedFace, EmbeddingSpace, Quality, Rejected, Vectors
 

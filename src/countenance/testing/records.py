@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from countenance.errors import NotFound, WrongUse
-from countenance.records.batch import (
+from countenance.records.erasure.erasures import Erasure, HiddenFace, Suppression, Target
+from countenance.records.pictures.batch import (
     Batch,
     Enrolment,
     FaceRow,
@@ -18,8 +19,7 @@ from countenance.records.batch import (
     PolicyMoved,
     RejectionRow,
 )
-from countenance.records.erasures import Erasure, HiddenFace, Suppression, Target
-from countenance.records.sources import NewGrant, Source
+from countenance.records.sources.sources import NewGrant, Source
 from countenance.records.store import RecordStore
 from countenance.testing import orders
 from countenance.types import Basis, ClassId, ClientClass, FaceRefusal, Purpose, Quality, RejectReason

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from countenance import permits
 from countenance.permits import EMBEDDING_ACTS, Permit
-from countenance.pipeline.look import Looked, Veil
+from countenance.pipeline.analyse import Looked, Veil
 from countenance.types import (
     ARCFACE,
     AlignedFace,

@@ -13,19 +13,19 @@ from typing import Any
 from countenance.calibrate.calibration import Calibration
 from countenance.collect.folder import FolderCollector
 from countenance.index.snapshots import Snapshots
-from countenance.pipeline.erase import Eraser
-from countenance.pipeline.grant import Registrar
+from countenance.pipeline.erasure.erase import Eraser
+from countenance.pipeline.erasure.suppression_list import KeptOut
+from countenance.pipeline.garbage_collect import sweep
 from countenance.pipeline.guests import GuestDesk
-from countenance.pipeline.ingest import Ingest, IngestReport
-from countenance.pipeline.refresh import LiveIndex
-from countenance.pipeline.search import Question, Searcher
+from countenance.pipeline.live_index import LiveIndex
+from countenance.pipeline.pictures.ingest import Ingest, IngestReport
+from countenance.pipeline.search.search import Question, Searcher
+from countenance.pipeline.sources.grant import Registrar
+from countenance.pipeline.sources.subjects import open_subjects
 from countenance.pipeline.stores import Stores
-from countenance.pipeline.subjects import open_subjects
-from countenance.pipeline.suppress import KeptOut
-from countenance.pipeline.sweep import sweep
 from countenance.policy.gate import Policy
 from countenance.policy.rules import RuleFiles
-from countenance.records.sources import Source
+from countenance.records.sources.sources import Source
 from countenance.records.store import open_records
 from countenance.rights.grants import check_grant
 from countenance.rights.subjects import read_subjects

@@ -9,36 +9,22 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from countenance.http import asker
+from countenance.http import authentication
 from countenance.http.context import service_of
-from countenance.web import (
-    clients,
-    compare,
-    doctor,
-    duplicates,
-    erase,
-    guest,
-    guests,
-    keys,
-    log,
-    orders,
-    people,
-    people_history,
-    picture,
-    receipts,
-    requests,
-    retention,
-    rights,
-    search,
-    sign_in,
-    sources,
-    status,
-)
-from countenance.web.ask import Ask
+from countenance.web import orders, sources
+from countenance.web.access import clients, keys, sign_in
+from countenance.web.context import Ask
+from countenance.web.erasure import erase, receipts, retention
+from countenance.web.guests import guest, guests
+from countenance.web.people import history, people
+from countenance.web.pictures import duplicates, picture
 from countenance.web.render import static_file
+from countenance.web.requests import requests, rights
+from countenance.web.search import compare, search
+from countenance.web.upkeep import doctor, log, status
 
 PAGES = (
-    search, compare, picture, people_history, people, sign_in, sources, log, status, guests, guest, rights, requests,
+    search, compare, picture, history, people, sign_in, sources, log, status, guests, guest, rights, requests,
     orders, receipts, erase, retention, keys, clients, duplicates, doctor,
 )  # fmt: skip
 
@@ -61,7 +47,7 @@ async def missing(request: Request, error: Exception) -> Response:
     status_code = error.status_code if isinstance(error, HTTPException) else 404
     if status_code != 404:
         return PlainTextResponse("This can't be asked like that.\n", status_code, getattr(error, "headers", None))
-    ask = Ask(request, service_of(request), await asker.signed_in(request))
+    ask = Ask(request, service_of(request), await authentication.signed_in(request))
     return ask.page("missing.html.jinja", status=404)
 
 

@@ -11,14 +11,14 @@ import structlog
 from starlette.responses import Response
 from starlette.routing import Route
 
-from countenance.app.identity import Right
+from countenance.app.access.identity import Right
 from countenance.errors import CountenanceError, WrongUse
 from countenance.http.problems import headers_of, status_of
 from countenance.pipeline.documents import MAX_DOCUMENT_BYTES
-from countenance.pipeline.order_plan import TOTALS, Plan
-from countenance.pipeline.orders import Applied
+from countenance.pipeline.orders.orders import Applied
+from countenance.pipeline.orders.plan import TOTALS, Plan
 from countenance.types import ClientClass
-from countenance.web.ask import Ask, page
+from countenance.web.context import Ask, page
 
 PATIENCE_S: Final = 5.0  # after which the page says how far it is, while the order goes on
 _DEMANDS: Final = ("stop_collecting", "stop_offering", "delete", "delete_unknown", "end_contracts")

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from countenance import __version__
-from countenance.app import page as exported
-from countenance.app import words
+from countenance.present import labels
+from countenance.present import page as exported
 from countenance.web.texts import translations
 
 _STATIC = resources.files("countenance.web") / "static"
@@ -31,10 +31,10 @@ def environment(language: str) -> Any:
     from markupsafe import Markup
 
     def finalize(value: object) -> object:
-        return words.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+        return labels.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
     made = Environment(
-        loader=ChoiceLoader([PackageLoader(f"countenance.{room}", "templates") for room in ("web", "app")]),
+        loader=ChoiceLoader([PackageLoader(f"countenance.{room}", "templates") for room in ("web", "present")]),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=finalize,
@@ -44,14 +44,14 @@ def environment(language: str) -> Any:
     )
     made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]  # by the extension
     made.globals.update(
-        words=_in_words(translations(language).gettext), static=static_url, version=__version__, frame=exported.frame
+        labels=_in_words(translations(language).gettext), static=static_url, version=__version__, frame=exported.frame
     )
     return made
 
 
-def _in_words(say: words.Say) -> SimpleNamespace:
-    """What `app.words` offers, its sentences in the reader's language."""
-    offered = {name: found for name, found in vars(words).items() if not name.startswith("_")}
+def _in_words(say: labels.Say) -> SimpleNamespace:
+    """What `present.labels` offers, its sentences in the reader's language."""
+    offered = {name: found for name, found in vars(labels).items() if not name.startswith("_")}
     said = {name: partial(offered[name], _=say) for name in ("expected_false_leads", "strangers", "recall", "named")}
     return SimpleNamespace(**offered | said)
 

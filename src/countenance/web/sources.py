@@ -12,14 +12,14 @@ from starlette.datastructures import UploadFile
 from starlette.responses import Response
 from starlette.routing import Route
 
-from countenance.app.collectors import UPLOAD
-from countenance.app.identity import Right
-from countenance.app.sources import counted
+from countenance.app.access.identity import Right
+from countenance.app.sources.collectors import UPLOAD
+from countenance.app.sources.sources import counted
 from countenance.errors import CountenanceError, StorageFailed, WrongUse
 from countenance.http.bodies import MAX_BODY_BYTES
 from countenance.http.problems import status_of
 from countenance.types import Basis, HomeKind, Purpose, RejectReason
-from countenance.web.ask import Ask, page
+from countenance.web.context import Ask, page
 from countenance.web.texts import later
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def _changes(what: str, english: str) -> Callable[[Any], Any]:
 
 def _rejected(home: Home, source_id: int, wanted: str | None, first: int) -> list[tuple[str, str, str]]:
     """Files that were not taken, for that reason or any, from the one with that number on: a page, and one more."""
-    from countenance.app.words import visible
+    from countenance.present.labels import visible
 
     found = home.parts.stores.records.gallery.rejected(source_id)
     mine = (each for each in found if wanted is None or each[1] == wanted)

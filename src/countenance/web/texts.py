@@ -1,7 +1,7 @@
 """The pages' texts, in the reader's language. English is what the templates say; other languages are catalogues.
 
-Texts stand in templates and code as `_("...")` or `later("...")`, or in tables that programs use too (`app/words.py`).
-`tools/catalogue.py` gathers them into `catalogue/countenance.pot`, and a compiled
+Texts stand in templates and code as `_("...")` or `later("...")`, or in tables that programs use too
+(`present/labels.py`). `tools/catalogue.py` gathers them into `catalogue/countenance.pot`, and a compiled
 `catalogue/LANGUAGE/LC_MESSAGES/countenance.mo` (GNU gettext) is found here by its folder.
 """
 

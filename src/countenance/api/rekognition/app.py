@@ -1,7 +1,8 @@
 """The Rekognition door: Amazon Rekognition's wire protocol at the service's own address, for programs written for it.
 
-`POST /` with `X-Amz-Target: RekognitionService.Operation` and a JSON body, signed with an access key (api/sigv4.py). A
-request that changes something is taken once: its signature is remembered, for all worker processes, until it expires.
+`POST /` with `X-Amz-Target: RekognitionService.Operation` and a JSON body, signed with an access key
+(api/rekognition/sigv4.py). A request that changes something is taken once: its signature is remembered, for all worker
+processes, until it expires.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from countenance.api.rekognition.operations import OPERATIONS, Asked, Operation
+from countenance.api.rekognition.sigv4 import SKEW, SignatureRefused, SignedRequest, Verified, verify
 from countenance.api.rekognition.wire import MAX_BODY_BYTES, Params, Refused, refusal_of
-from countenance.api.sigv4 import SKEW, SignatureRefused, SignedRequest, Verified, verify
+from countenance.app.access.identity import Who
 from countenance.app.home import Home
-from countenance.app.identity import Who
 from countenance.errors import CountenanceError, NotAllowed, SignInNeeded, TooMany
-from countenance.http.asker import address
+from countenance.http.authentication import address
 from countenance.http.bodies import BodyRefused
 from countenance.http.context import Service, service_of
 from countenance.http.rates import Rate

@@ -20,12 +20,12 @@ from countenance.api.rekognition.wire import (
     Refused,
     invalid,
 )
-from countenance.app.collections import Associated, CollectionDesk, NamedUser, Taken
+from countenance.app.access.identity import Right, Who
 from countenance.app.home import Home
-from countenance.app.identity import Right, Who
+from countenance.app.search.rekognition_collections import Associated, CollectionDesk, NamedUser, Taken
 from countenance.errors import NotFound
-from countenance.pipeline.search import TOP_LIMIT, Question
-from countenance.records.collections import Collection, CollectionFace
+from countenance.pipeline.search.search import TOP_LIMIT, Question
+from countenance.records.people.rekognition_collections import Collection, CollectionFace
 from countenance.types import PersonLead, SearchResult
 
 MOST_INDEXED: Final = 100  # faces of one picture

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from countenance.app.collections import external_id
-from countenance.records.collections import CollectionFace
+from countenance.app.search.rekognition_collections import external_id
+from countenance.records.people.rekognition_collections import CollectionFace
 from countenance.types import AlignedFace, Box, FaceRefusal, Landmarks, Quality
 
 POLICY: Final = "LOW_CONFIDENCE"  # the one reason for every face that policy keeps out, whatever the rule

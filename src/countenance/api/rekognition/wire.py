@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from countenance.app.collections import Taken
+from countenance.app.search.rekognition_collections import Taken
 from countenance.errors import (
     BadPicture,
     CountenanceError,

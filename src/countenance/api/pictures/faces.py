@@ -1,0 +1,50 @@
+"""Faces of the gallery, as far as this asker's search could show them now."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Path
+from pydantic import Field
+from starlette.responses import Response
+
+from countenance.api.context import Ask, may
+from countenance.api.operation import answer, operation, operations
+from countenance.api.shapes import Box, Shape
+from countenance.app.access.identity import Right
+from countenance.app.search.face_visibility import shown_face
+
+router = operations("faces")
+Searching = Annotated[Ask, may(Right.SEARCH)]
+FaceId = Annotated[UUID, Path(description="The face's id, as leads have it.")]
+JPEG: dict[str, dict[str, Any]] = {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}
+
+
+class Face(Shape):
+    """A face, where its picture stands, and under which right."""
+
+    face_id: str
+    picture_id: str
+    uri: str
+    box: Box
+    quality: float | None
+    width: int = Field(description="Of the picture as displayed, pixels.")
+    height: int
+    taken_at: str | None
+    source: str
+    basis: str
+    jurisdictions: list[str]
+
+
+@operation(router, "GET", "/faces/{face_id}", answer=Face)
+async def show_face(ask: Searching, face_id: FaceId) -> Response:
+    """A face, where its picture stands, and under which right. 404 for one that may not be shown now."""
+    return answer(await ask.call(shown_face, ask.home, str(face_id), ask.who.binding))
+
+
+@operation(router, "GET", "/faces/{face_id}/crop", media=JPEG)
+async def face_crop(ask: Searching, face_id: FaceId) -> Response:
+    """The face alone, a JPEG of at most 256 pixels a side."""
+    await ask.call(shown_face, ask.home, str(face_id), ask.who.binding)
+    return Response(await ask.call(ask.home.crop, str(face_id)), media_type="image/jpeg")

@@ -1,0 +1,144 @@
+"""Work that outlasts a request: an ingest, a look for guests, a reindex. It can be followed as it goes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+import anyio
+from fastapi import Path
+from pydantic import ConfigDict, Field
+from starlette.responses import Response
+
+from countenance.api.context import Ask, may
+from countenance.api.operation import answer, operation, operations, sent
+from countenance.api.paging import Limit
+from countenance.api.shapes import Line, Shape
+from countenance.app.access.identity import Right
+from countenance.app.jobs import TOLD_EVERY_S, Job
+from countenance.errors import NotAllowed, NotFound
+
+router = operations("jobs")
+Following = Annotated[Ask, may(Right.COLLECT, Right.MANAGE)]
+RIGHTS: Final[dict[str, Right]] = {
+    "ingest": Right.COLLECT,
+    "guests": Right.COLLECT,
+    "reindex": Right.MANAGE,
+    "backup": Right.MANAGE,
+}
+JobId = Annotated[UUID, Path(description="The job's id.")]
+EVENTS: Final[dict[str, dict[str, Any]]] = {"text/event-stream": {"schema": {"type": "string"}}}
+EXAMPLE: Final[Any] = {
+    "id": "0b6f3e5c-8a55-4f0b-9d1e-0c7d3f8f5d11", "kind": "ingest", "source": "album", "state": "running",
+    "progress": {"done": 512, "total": 4096, "indexed": 803, "rejected": 2}, "error": None,
+    "made_at": "2026-11-23T17:00:00+00:00", "done_at": None,
+}  # fmt: skip
+
+
+class NewJob(Shape):
+    """What is to be done: an `ingest` or a look for `guests`, of a source; or a `reindex`, of the home."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"source": "album"}, {"kind": "reindex", "model": "arcface-r50"}]}
+    )
+
+    kind: Literal["ingest", "guests", "reindex"] = Field(
+        default="ingest", description="`ingest` and `guests` need the right collect, `reindex` the right manage."
+    )
+    source: Line | None = Field(None, description="Of an ingest, or for guests.")
+    prune: bool = Field(default=False, description="Erase what has vanished from it; needs the right erase.")
+    model: Line | None = Field(
+        None, description="Of a reindex: every face gets a template of it too. None: go on with what was interrupted."
+    )
+
+
+class JobShown(Shape):
+    """Where a job stands. `progress` holds counts; of one that is done, its report. A job of the home has no source."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    id: str
+    kind: str
+    source: str | None
+    state: Literal["queued", "running", "done", "failed", "stopped"]
+    progress: dict[str, Any]
+    error: dict[str, Any] | None
+    made_at: str
+    done_at: str | None
+
+
+class Jobs(Shape):
+    """The newest jobs, newest first."""
+
+    items: list[JobShown]
+
+
+@operation(router, "GET", "/jobs", answer=Jobs)
+async def list_jobs(ask: Following, limit: Limit = 20) -> Response:
+    """The newest jobs, newest first; those of the last 30 days are kept."""
+    found = await ask.call(lambda: ask.home.jobs.newest(limit, source=ask.who.binding.source))
+    return answer({"items": [job.as_dict() for job in found if ask.who.may(RIGHTS[job.kind])]})
+
+
+@operation(router, "POST", "/jobs", answer=JobShown, status=202, body=NewJob)
+async def start_job(ask: Following, new: Annotated[NewJob, sent(NewJob)]) -> Response:
+    """Begins when its turn comes. One of this kind that waits for that source already is the answer instead.
+
+    A reindex leaves searches as they are: switching to the new model, finishing and rolling back stay with the command
+    line. One that was stopped goes on with another job.
+    """
+    ask.who.require(RIGHTS[new.kind])
+    if new.prune:
+        ask.who.require(Right.ERASE)
+    if new.source is not None:
+        await ask.call(ask.source, new.source)
+    elif ask.who.binding.source is not None:
+        raise NotAllowed("this key is bound to a source, and begins no work on the whole home", "use another key")
+    options = {"prune": new.prune} if new.kind == "ingest" else {"model": new.model} if new.kind == "reindex" else {}
+    job = await ask.call(lambda: ask.home.jobs.start(new.source, kind=new.kind, **options))
+    return answer(job.as_dict(), 202)
+
+
+@operation(router, "GET", "/jobs/{job_id}", answer=JobShown)
+async def show_job(ask: Following, job_id: JobId) -> Response:
+    """Where a job stands."""
+    return answer((await ask.call(_mine, ask, job_id)).as_dict())
+
+
+@operation(router, "POST", "/jobs/{job_id}/stop", answer=JobShown)
+async def stop_job(ask: Following, job_id: JobId) -> Response:
+    """It ends at its next step, whichever process runs it. What was recorded stays."""
+    await ask.call(_mine, ask, job_id)
+    return answer((await ask.call(lambda: ask.home.jobs.stop(str(job_id)))).as_dict())
+
+
+@operation(router, "GET", "/jobs/{job_id}/events", media=EVENTS)
+async def follow_job(ask: Following, job_id: JobId) -> Response:
+    """Where it stands, each time that it has moved, as server-sent events; the last one, `end`, has its outcome."""
+    from sse_starlette import EventSourceResponse
+
+    first = await ask.call(_mine, ask, job_id)
+    return EventSourceResponse(_events(ask, first), ping=15)
+
+
+async def _events(ask: Ask, job: Job) -> AsyncIterator[dict[str, str]]:
+    told: Job | None = None
+    uid = job.id
+    while True:
+        if job != told:
+            yield {"event": "progress" if job.open else "end", "data": json.dumps(job.as_dict())}
+            told = job
+        if not job.open:
+            return
+        await anyio.sleep(TOLD_EVERY_S)
+        job = await ask.call(ask.home.jobs.get, uid)
+
+
+def _mine(ask: Ask, job_id: UUID) -> Job:
+    """Raises NotFound, also for a job of a source or a kind that is none of this key's."""
+    job = ask.home.jobs.get(str(job_id))
+    if ask.who.binding.source not in {None, job.source} or not ask.who.may(RIGHTS[job.kind]):
+        raise NotFound(f"there is no job {job_id}", "list the jobs there are")
+    return job

@@ -1,0 +1,141 @@
+"""Receipts for those who ask: given out as JSON or as a page, checked offline, and what clients were told."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from countenance.app.paths import path_of
+from countenance.auditlog import receipt as receipts
+from countenance.errors import NotFound, ReceiptRefused, WrongUse
+from countenance.pipeline.ids import checked_uuid
+from countenance.records.erasure.receipts import Receipt, Recipient
+
+if TYPE_CHECKING:
+    from countenance.app.home import Home
+
+MAX_ANSWER: Final = 2**20  # bytes of a client's own receipt
+
+
+@dataclass(frozen=True, slots=True)
+class HomeReceipts:
+    """The receipts of one home."""
+
+    home: Home
+
+    def all(self) -> tuple[Receipt, ...]:
+        """Every receipt, oldest first."""
+        return self.home.parts.stores.records.receipts.all()
+
+    def get(self, text: str) -> Receipt:
+        """By its id, or that of the erasure, order or request that it is of. Raises NotFound, WrongUse."""
+        uid, records = checked_uuid(text, "receipt"), self.home.parts.stores.records.receipts
+        found = records.get(uid) or records.of(uid)
+        if found is None:
+            raise NotFound(f"there is no receipt {uid}", "`countenance receipt list` names them")
+        return found
+
+    def verifier_key(self) -> str:
+        """The public key that checks them."""
+        return self.home.parts.log.signer.verifier_key()
+
+    def recipients(self, text: str) -> tuple[Recipient, ...]:
+        """Clients who were shown what was erased, by name. Raises NotFound."""
+        return self.home.parts.stores.records.receipts.recipients(self.get(text).about)
+
+    def tell(self, text: str, client: str) -> dict[str, Any]:
+        """What to send to a client who was shown what is erased; that it was told is recorded. Raises NotFound."""
+        receipt, recipient = self._recipient(text, client)
+        at = self.home.parts.stores.clock()
+        self._log(receipt, recipient, "told")
+        self.home.parts.stores.records.receipts.note(receipt.about, recipient.client_id, told_at=at)
+        return {
+            "to": recipient.client,
+            "at": at.isoformat(timespec="seconds"),
+            "searches": recipient.searches,
+            "last_shown": recipient.last_at.isoformat(timespec="seconds"),
+            "asked": "Erase what these searches showed you of it, and answer with your own receipt.",
+            "receipt": json.loads(receipt.document),
+        }
+
+    def answered(self, text: str, client: str, answer: bytes) -> None:
+        """The client's own receipt is kept as it came. Raises: NotFound; WrongUse: empty, too large or no text."""
+        receipt, recipient = self._recipient(text, client)
+        try:
+            said = answer.decode()
+        except UnicodeDecodeError as error:
+            raise WrongUse("the client's receipt is no text", "JSON or plain text in UTF-8") from error
+        if not said.strip() or len(answer) > MAX_ANSWER:
+            raise WrongUse(f"the client's receipt has {len(answer):,} bytes", "1 byte to 1 MB of text")
+        self._log(receipt, recipient, "answered")
+        self.home.parts.stores.records.receipts.note(receipt.about, recipient.client_id, answer=said)
+
+    def _recipient(self, text: str, client: str) -> tuple[Receipt, Recipient]:
+        receipt = self.get(text)
+        for recipient in self.home.parts.stores.records.receipts.recipients(receipt.about):
+            if recipient.client == client:
+                return receipt, recipient
+        raise NotFound(f"{client!r} was shown nothing of it", "`countenance receipt recipients` lists who was")
+
+    def _log(self, receipt: Receipt, recipient: Recipient, what: str) -> None:
+        self.home.parts.stores.log.append(
+            "recipient.told", {"erasure": receipt.about, "client": recipient.client_uid, "what": what}
+        )
+
+
+def key_of_home(path: str | None) -> str:
+    """The public key of the home at `path`, by default the user's. Makes none. Raises: WrongUse: there is no home."""
+    from countenance.app import manifest as manifests
+    from countenance.app.home import open_home
+    from countenance.app.settings import Settings
+
+    where = Settings.read(path).home
+    if manifests.read(where) is None:
+        raise WrongUse(
+            f"there is no home at {where} whose key could check the receipt",
+            "--key KEY: the public key, from somebody you trust (`countenance receipt export` prints it)",
+        )
+    with open_home(where) as home:
+        return home.receipts.verifier_key()
+
+
+def check_file(file: str | os.PathLike[str], key: str, *, about: str | None = None) -> receipts.Checked:
+    """The receipt in a file, checked with the public key alone. Raises: ReceiptRefused, NotFound, LogBroken."""
+    path = path_of(file)
+    try:
+        if path.stat().st_size > receipts.MAX_BYTES:
+            raise ReceiptRefused("this is no receipt: it has more than 16 MB")
+        text = path.read_bytes()
+    except OSError as error:
+        raise NotFound(f"{path} can't be read: {error.strerror}", "name the file of a receipt") from error
+    return receipts.check(text, key, about=about)
+
+
+def page(document: str) -> str:
+    """A receipt as a page for people: whole in one file, no script, no request; the signed text is at its end."""
+    from markupsafe import escape
+
+    from countenance.present.page import environment, style
+
+    css, css_hash = style("page.css", "receipt.css")
+    told = json.loads(document)
+    receipt: Mapping[str, Any] = told["receipt"]
+    rendered: str = (
+        environment()
+        .get_template("receipt.html.jinja")
+        .render(
+            receipt=receipt,
+            log=told["log"],
+            entry=json.loads(told["log"]["record"]),
+            signed_by=told["signed_by"],
+            document=escape(document),  # line by line as it was signed, so that a copy of it verifies
+            at=datetime.fromisoformat(receipt["at"]).strftime("%d %B %Y, %H:%M UTC").lstrip("0"),
+            css=css,
+            css_hash=css_hash,
+        )
+    )
+    return rendered

@@ -1,0 +1,124 @@
+"""What is due to be erased, and erasing it: ended grants, terms of retention, probes kept with cases."""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from countenance.app.erasure import compaction
+from countenance.app.settings import probe_days
+from countenance.errors import HomeBusy
+from countenance.pipeline.erasure.erase import ErasureReport
+from countenance.records.sources.sources import Source
+from countenance.rights.retention import retention_ends
+from countenance.types import GrantState
+
+if TYPE_CHECKING:
+    from countenance.app.home import Home
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """A source that is to be erased by a day."""
+
+    source: str
+    why: str
+    deadline: datetime
+    now: datetime
+
+    @property
+    def overdue(self) -> bool:
+        """The day is over."""
+        return self.now > self.deadline
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json and `status`."""
+        return {
+            "source": self.source,
+            "why": self.why,
+            "deadline": self.deadline.isoformat(timespec="seconds"),
+            "days_left": math.ceil((self.deadline - self.now) / timedelta(days=1)),
+            "overdue": self.overdue,
+            "do": f"countenance erase --source {self.source}",
+        }
+
+
+def duty_of(source: Source, now: datetime) -> Duty | None:
+    """When everything of a source must be erased, the earliest of its reasons; None while it may stay.
+
+    A term that is still running is a duty only once it has run out: nobody need do anything before.
+    """
+    found = [duty for duty in (_ended(source, now), _kept_long_enough(source, now)) if duty is not None]
+    return min(found, key=lambda duty: duty.deadline, default=None)
+
+
+def _ended(source: Source, now: datetime) -> Duty | None:
+    grant = source.grant
+    state = grant.state(now)
+    if state not in {GrantState.WITHDRAWN, GrantState.EXPIRED}:
+        return None
+    # The earlier of the two, so that withdrawing what has expired puts nothing off.
+    ended = min(moment for moment in (grant.withdrawn_at, grant.expires_at) if moment is not None)
+    return Duty(source.name, f"its grant is {state}", ended + timedelta(days=grant.erase_within_days), now)
+
+
+def _kept_long_enough(source: Source, now: datetime) -> Duty | None:
+    ends = retention_ends(
+        source.retention, added_at=source.added_at, interaction_at=source.interaction_at,
+        purpose_met_at=source.purpose_met_at,
+    )  # fmt: skip
+    return None if ends is None or ends[0] > now else Duty(source.name, ends[1], ends[0], now)
+
+
+@dataclass(frozen=True, slots=True)
+class Retained:
+    """What `retain` found and did."""
+
+    duties: tuple[Duty, ...]  # of all, the most urgent first
+    erased: tuple[ErasureReport, ...]  # each with its receipt
+    probes: int = 0  # kept with cases, and past their term when it was looked
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json."""
+        return {
+            "due": [duty.as_dict() for duty in self.duties],
+            "erased": [report.as_dict() for report in self.erased],
+            "probes": self.probes,
+        }
+
+
+def overdue_probes(home: Home) -> list[int]:
+    """Probes that were kept with a case for their whole term (docs/erasure.md), by the ids of their searches."""
+    days = probe_days()
+    stores = home.parts.stores
+    return stores.records.probes.since_before(stores.clock() - timedelta(days=days))
+
+
+def retain(home: Home, *, run: bool) -> Retained:
+    """Everything that is due; with `run` what is overdue is erased, a receipt each. Safe to repeat after a crash.
+
+    Then the database is written anew if anything was erased since it last was, unless an ingest runs.
+    Raises: LogUnwritable, StorageFailed, HomeBusy.
+    """
+    now = home.parts.stores.clock()
+    duties = sorted(
+        (duty for source in home.sources() if (duty := duty_of(source, now)) is not None), key=lambda d: d.deadline
+    )
+    probes = overdue_probes(home)
+    if not run:
+        return Retained(tuple(duties), (), len(probes))
+    home.parts.eraser.resume()
+    home.requests.sweep_answers()
+    overdue = [duty for duty in duties if duty.overdue]
+    home.parts.stores.log.append("retention.run", {"due": len(overdue), "probes": len(probes)})
+    erased = [home.erase(source=duty.source, authority=f"retention: {duty.why}") for duty in overdue]
+    if probes:
+        term = f"retention: probes are kept for {probe_days()} days"
+        erased.append(home.parts.eraser.probes(probes, about=None, authority=term))
+    if compaction.due(home):
+        with suppress(HomeBusy):  # the next run does it; `status` says that it waits
+            compaction.compact(home)
+    return Retained(tuple(duties), tuple(erased), len(probes))

@@ -1,0 +1,106 @@
+"""Pictures that are handed in: to a source that has no folder, one by one, through whatever door."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from countenance.app.pictures.pictures import PictureDesk, PictureFace
+from countenance.app.sources.collectors import UPLOAD, collector_of
+from countenance.errors import WrongUse
+from countenance.pipeline.pictures.inbox import Inbox
+from countenance.pipeline.pictures.ingest import settled
+from countenance.records.pictures.uploads import Upload
+from countenance.records.sources.sources import Source
+from countenance.types import RejectReason
+
+if TYPE_CHECKING:
+    from countenance.app.home import Home
+
+WAIT_S: Final = 30.0  # for an ingest that is running to let one picture in between
+
+
+@dataclass(frozen=True, slots=True)
+class HandedPicture:
+    """What became of one picture: a picture with its faces, or the reason why it was not taken."""
+
+    place: str
+    picture_id: str | None
+    width: int
+    height: int
+    faces: tuple[PictureFace, ...]
+    rejected: RejectReason | None = None
+    detail: str = ""
+
+
+class Uploads:
+    """What is handed in to a home."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    def put(self, source: str, place: str, data: bytes) -> None:
+        """The picture waits, sealed, for the next ingest of that source.
+
+        Args: place: its name, "/" between parts. Data: it never becomes a path.
+        Raises: NotFound, WrongUse: a source with a folder, no name for a picture; PolicyDenied, LogUnwritable,
+        StorageFailed.
+        """
+        self._inbox(source).put(place, data)
+
+    def waiting(self, source: str) -> int:
+        """How many pictures no ingest has taken or refused yet."""
+        return self._home.parts.stores.records.uploads.waiting(self._inbox(source).source.id)
+
+    def index_now(self, source: str, place: str, data: bytes, *, keep: bool = True) -> HandedPicture:
+        """One picture is taken at once, through every gate that an ingest passes.
+
+        Args: keep: False: its bytes are not kept, once its faces are taken: nobody can see the whole picture again.
+        An ingest may run meanwhile; only what is known and must be looked at again waits for it.
+        Raises: as `put`; HomeBusy: half a minute was not enough for that, or for a reindex.
+        """
+        home, inbox = self._home, self._inbox(source)
+        parts = home.parts.followed()
+        with parts.reindex_lock(WAIT_S), alone_if_known(home, inbox.source, data):
+            upload = inbox.put(place, data)
+            home.ingest_run(inbox.source, parts.looker, collector_of(parts.stores, inbox.source, only=upload)).take()
+            told = self._told(inbox.source, upload, place)
+            inbox.settle()
+            if not keep and told.rejected is None:
+                kept = parts.stores.records.uploads.get(inbox.source.id, upload.place)
+                inbox.let_go(kept or upload)
+        return told
+
+    def _told(self, source: Source, upload: Upload, place: str) -> HandedPicture:
+        records = self._home.parts.stores.records
+        known = records.pictures.known_places(source.id, [upload.place]).get(upload.place)
+        if known is None or known.reason is not None:
+            reason = RejectReason.NOT_PERMITTED if known is None else known.reason
+            return HandedPicture(place, None, 0, 0, (), reason)
+        picture = records.pictures.known_pictures(source.tenant_id, [upload.sha256])[upload.sha256]
+        found = PictureDesk(self._home).handed_in(str(picture.uid), source)
+        return HandedPicture(place, found.picture_id, found.width, found.height, found.faces)
+
+    def _inbox(self, name: str) -> Inbox:
+        source = self._home.source(name)
+        if source.kind != UPLOAD:
+            raise WrongUse(
+                f"the pictures of {name!r} stand in a folder", "put the picture there; or add a source for uploads"
+            )
+        return Inbox(self._home.parts.stores, source)
+
+
+def alone_if_known(home: Home, source: Source, data: bytes, *, anew: bool = False) -> AbstractContextManager[None]:
+    """A known picture that gets another look is no ingest's meanwhile: both would make templates of its faces.
+
+    anew: it gets one even where all of its faces are settled.
+    """
+    parts = home.parts
+    sha256 = hashlib.sha256(data).digest()
+    known = parts.stores.records.pictures.known_pictures(source.tenant_id, [sha256]).get(sha256)
+    classes = parts.stores.records.sources.classes_of(source.grant)
+    if known is None or (not anew and any(settled(known, class_id) for class_id in classes)):
+        return nullcontext()
+    return parts.ingest_lock(WAIT_S)

@@ -1,0 +1,215 @@
+"""The audit log for those who oversee a home: proofs, exports, and what outside witnesses have cosigned."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from countenance.app.paths import path_of
+from countenance.app.upkeep.witnesses import Witnesses, as_time
+from countenance.app.wiring import LOG
+from countenance.auditlog.checkpoint import COSIGNER, Signer, open_checkpoint, parse_verifier_key
+from countenance.auditlog.cosign import Request
+from countenance.auditlog.export import check_export, check_proof, write_export, write_proof
+from countenance.auditlog.verify import verify_log
+from countenance.errors import LogBroken, NotFound, StorageFailed, WrongUse
+
+if TYPE_CHECKING:
+    from countenance.app.home import Home
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """The log of one home."""
+
+    home: Home
+
+    def verify(self, checkpoint: str | None = None) -> dict[str, Any]:
+        """{"entries", "root", "verifier_key", "cosigned"} of a log that is whole and continues every known checkpoint.
+
+        Args: checkpoint: one that was kept outside. Raises: LogBroken: names the first bad entry, or the fork.
+        """
+        return check_log(self.home.path, self.home.parts.log.signer.verifier_key(), checkpoint)
+
+    def prove(self, entry_id: str) -> str:
+        """The proof that an entry is in the log, as JSON for others; under a cosigned checkpoint, if one covers it.
+
+        Raises NotFound.
+        """
+        position = self.home.parts.log.position_of(entry_id)
+        if position is None:
+            raise NotFound(f"there is no log entry {entry_id}", "`countenance log show` names entries")
+        return write_proof(self.home.parts.log.prove_entry(position, under=self._witnesses.note_over(position)))
+
+    def export(self, file: str | os.PathLike[str]) -> int:
+        """Every entry in a file for others; how many. Raises: WrongUse: the file is there; StorageFailed."""
+        log = self.home.parts.log
+        size = len(log)
+        with _new_file(path_of(file)) as out:
+            out.writelines(write_export(log.signer.origin, log.raw_entries(), size, log.checkpoint_of(size)))
+        return size
+
+    def lines(self) -> Iterator[str]:
+        """What `export` writes, line by line."""
+        log = self.home.parts.log
+        size = len(log)
+        return write_export(log.signer.origin, log.raw_entries(), size, log.checkpoint_of(size))
+
+    # --- witnesses -----------------------------------------------------------------------------------------------
+    def trust(self, key: str) -> str:
+        """The cosignatures of that witness count; its name. Raises: LogBroken: no verifier key of a witness."""
+        name, _ = parse_verifier_key(key, COSIGNER)
+        if not name or not name.isprintable() or " " in name:  # as the signed note has names; one stands on a line
+            raise LogBroken("a witness's name is one printable word", "it looks like witness.example.org")
+        self.home.parts.stores.log.append("witness.trusted", {"witness": name, "key": key.strip()})
+        self._witnesses.trust(name, key.strip())
+        return name
+
+    def distrust(self, name: str) -> None:
+        """The cosignatures of that witness count no more; the log keeps that they did. Raises NotFound."""
+        key = self.trusted().get(name)
+        if key is None:
+            raise NotFound(f"no witness called {name!r} is trusted", "`countenance log verify` names those who are")
+        self.home.parts.stores.log.append("witness.distrusted", {"witness": name, "key": key})
+        self._witnesses.distrust(name)
+
+    def trusted(self) -> dict[str, str]:
+        """Name -> verifier key, of each witness whose cosignatures count."""
+        return self._witnesses.trusted()
+
+    def request(self, old: int | None = None) -> str:
+        """What to give to a witness. `old`: how many entries it has cosigned; by default as is known here.
+
+        Raises: WrongUse: the log has no so many entries, or `old` is to be said, as witnesses have cosigned different
+        numbers.
+        """
+        log = self.home.parts.log
+        size = self._cosigned_so_far() if old is None else old
+        if not 0 <= size <= len(log):
+            raise WrongUse(f"the log has {len(log)} entries, not {size}", "--old N: what the witness says")
+        if not size:
+            return Request(0, (), log.checkpoint()).text()
+        proof, checkpoint = log.prove_growth(size)
+        return Request(size, tuple(proof), checkpoint).text()
+
+    def accept(self, checkpoint: str, line: str) -> dict[str, dict[str, Any]]:
+        """A witness's cosignature of that checkpoint is kept, if it is the newest of its: as `cosigned` has it.
+
+        Raises: LogBroken: nobody who is trusted signed it, or it is not of this log.
+        """
+        log = self.home.parts.log
+        signed = open_checkpoint(checkpoint, log.signer.origin, log.signer.public_key)
+        if signed.size > len(log) or (signed.size and _root(log.checkpoint_of(signed.size), log.signer) != signed.root):
+            raise LogBroken("the checkpoint is not of this log as it is now: it was cut, put back or rewritten", _TELL)
+        before = self.cosigned()
+        found = self._witnesses.keep(f"{checkpoint}{line.strip()}\n")
+        if not found:
+            raise LogBroken(
+                "no trusted witness has cosigned this checkpoint",
+                "trust its key first: `countenance log trust-witness KEY`",
+            )
+        now = self.cosigned()
+        for name in found:
+            if now[name] != before.get(name):
+                self.home.parts.stores.log.append("witness.cosigned", {"witness": name, "entries": signed.size})
+        return now
+
+    def cosigned(self) -> dict[str, dict[str, Any]]:
+        """Name -> {"entries", "at"}: the newest checkpoint that each trusted witness cosigned, by its clock."""
+        return {each.witness: each.as_dict() for each in self._witnesses.cosigned()}
+
+    # --- inside --------------------------------------------------------------------------------------------------
+    @property
+    def _witnesses(self) -> Witnesses:
+        signer = self.home.parts.log.signer
+        return Witnesses(self.home.path, signer.origin, signer.public_key)
+
+    def _cosigned_so_far(self) -> int:
+        known = self.cosigned()
+        sizes = {name: known[name]["entries"] if name in known else 0 for name in self._witnesses.trusted()}
+        if len({*sizes.values()}) > 1:
+            told = ", ".join(f"{name} {size}" for name, size in sizes.items())
+            raise WrongUse(
+                f"the witnesses have cosigned different numbers of entries: {told}", "--old N says for which"
+            )
+        return next(iter(sizes.values()), 0)
+
+
+def check_log(home: Path, key: str, checkpoint: str | None = None) -> dict[str, Any]:
+    """What `log verify --json` answers of a log that is whole and continues that checkpoint and each cosigned one.
+
+    Needs the public key alone and writes nothing. Raises: LogBroken: names the first bad entry; StorageFailed.
+    """
+    origin, public_key = parse_verifier_key(key)
+    cosigned = list(Witnesses(home, origin, public_key).cosigned())
+    kept = [each.checkpoint for each in cosigned]
+    if checkpoint is not None:
+        kept.append(open_checkpoint(checkpoint, origin, public_key))
+    found = verify_log(home / LOG, origin, public_key, kept=kept)
+    return {
+        "entries": found.entries,
+        "root": found.root.hex(),
+        "verifier_key": key,
+        "cosigned": {each.witness: each.as_dict() for each in cosigned},
+    }
+
+
+def check_proof_file(file: Path, key: str, witnesses: Sequence[str] = ()) -> dict[str, Any]:
+    """What a proof of one entry shows, with public keys alone. Raises: LogBroken, NotFound.
+
+    Args: witnesses: the public keys of those who must have cosigned it.
+    """
+    proven = check_proof(read_text(file), key, witnesses)
+    return {
+        "position": proven.position,
+        "record": proven.record,
+        "entries": proven.checkpoint.size,
+        "root": proven.checkpoint.root.hex(),
+        "cosigned": {name: as_time(at) for name, at in proven.cosigned.items()},
+    }
+
+
+def check_export_file(file: Path, key: str, checkpoint: str | None = None) -> dict[str, Any]:
+    """What an export shows, with the public key alone. Raises: LogBroken, NotFound."""
+    at_least = None if checkpoint is None else open_checkpoint(checkpoint, *parse_verifier_key(key))
+    try:
+        with file.open(encoding="utf-8", newline="\n") as lines:
+            found = check_export(lines, key, at_least=at_least)
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotFound(f"{file} can't be read: {error}", "name the file that you were given") from error
+    return {"entries": found.size, "root": found.root.hex()}
+
+
+def read_text(path: Path) -> str:
+    """A file that somebody gave us; `-` is standard input. Raises NotFound."""
+    try:
+        if str(path) == "-":
+            return sys.stdin.read()
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise LogBroken(f"{path} is no text, and so nothing of a log", "name the file that you were given") from error
+    except OSError as error:
+        raise NotFound(f"{path} can't be read: {error.strerror}", "name the file that you were given") from error
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[IO[str]]:
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            yield file
+    except FileExistsError as error:
+        raise WrongUse(f"{path} is there already", "name a file that is not there") from error
+    except OSError as error:
+        raise StorageFailed(f"{path} can't be written: {error.strerror}", "is there room?") from error
+
+
+def _root(note: str, signer: Signer) -> bytes:
+    return open_checkpoint(note, signer.origin, signer.public_key).root
+
+
+_TELL: Final = "keep both, and tell whoever oversees this home"

@@ -1,0 +1,62 @@
+"""What waits in sources that may still be used: uploads for an ingest, guests for their pictures. Reads only.
+
+Both end by themselves where `countenance serve` runs undisturbed; what stays here was begun and never ended.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from countenance.app.sources.collectors import UPLOAD
+from countenance.types import GrantState
+
+if TYPE_CHECKING:
+    from countenance.app.home import Home
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One source in which something waits."""
+
+    source: str
+    uploads: int  # handed in, neither taken nor refused by an ingest
+    guests: int  # came in by a link, and not every picture was looked at for them
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json and the page."""
+        return {"source": self.source, "uploads": self.uploads, "guests": self.guests, "do": self.do}
+
+    @property
+    def do(self) -> list[str]:
+        """The commands that end the waiting."""
+        name = shlex.quote(self.source)
+        taken = [f"countenance ingest {name}"] if self.uploads else []
+        return [*taken, *([f"countenance guest search {name}"] if self.guests else [])]
+
+    def __str__(self) -> str:
+        said = [_many(self.uploads, "upload to be taken in", "uploads to be taken in")] if self.uploads else []
+        said += [_many(self.guests, "guest for their pictures", "guests for their pictures")] if self.guests else []
+        return ", ".join(said)
+
+
+def waiting(home: Home) -> list[Waiting]:
+    """Every source in which something waits, by name. One whose grant is not in force is left out: nothing may be done
+    there but to resume or erase it, and `duties` names that.
+    """
+    parts = home.parts
+    now, records = parts.stores.clock(), parts.stores.records
+    found = []
+    for source in home.sources():
+        if source.grant.state(now) is not GrantState.IN_FORCE:
+            continue
+        uploads = records.uploads.waiting(source.id) if source.kind == UPLOAD else 0
+        each = Waiting(source.name, uploads, len(records.guests.waiting(source.id)))
+        if each.uploads or each.guests:
+            found.append(each)
+    return found
+
+
+def _many(count: int, one: str, more: str) -> str:
+    return f"{count:,} {one if count == 1 else more}"

@@ -1,0 +1,88 @@
+"""What a home holds and what is due in it. Reads only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from countenance.app.erasure import compaction
+from countenance.app.erasure.retention import duty_of, overdue_probes
+from countenance.app.requests.requests import duties
+from countenance.app.upkeep.backlog import waiting
+from countenance.app.upkeep.reindex import status as reindex_status
+from countenance.embed.runtimes import providers
+from countenance.records.sources.sources import Source
+
+if TYPE_CHECKING:
+    from countenance.app.home import Home
+
+OPEN_ORDERS = frozenset({"draft", "in_force", "stayed"})
+WARN_DAYS = 30  # a grant that ends within so many days is named
+
+
+def status_of(home: Home) -> dict[str, Any]:
+    """The answer of `countenance status --json`."""
+    parts = home.parts
+    records = parts.stores.records
+    now = parts.stores.clock()
+    sources = records.sources.all()
+    disk_bytes, exact = parts.counts.told("disk", lambda: _disk(home))
+    return {
+        "home": str(home.path),
+        "kind": str(home.kind),
+        "keyfile": str(parts.keyfile),
+        **parts.counts.all(),
+        "sources": [source_status(source, now) for source in sources],
+        "due": [duty.as_dict() for source in sources if (duty := duty_of(source, now)) is not None],
+        "requests": duties(home),
+        "waiting": parts.counts.told("waiting", lambda: [each.as_dict() for each in waiting(home)]),
+        "probes": {"kept": records.probes.count(), "due": len(overdue_probes(home))},
+        "uncompacted_erasures": compaction.due(home),
+        "unfinished_erasures": len(records.erasures.unfinished()),
+        "orders": [about for about in map(home.orders.describe, home.orders.all()) if about["state"] in OPEN_ORDERS],
+        "log_entries": len(parts.stores.log),
+        "model": parts.followed().embedder.space.model,
+        "space": parts.embedder.space.weights_sha256,
+        "detector": parts.detector().name,
+        "reindex": reindex_status(home),
+        "calibration": parts.calibration.id,
+        "calibration_own": parts.calibrations.has(parts.embedder.space),
+        "runtime": parts.embedder.runtime,
+        "providers": providers(),  # of ONNX Runtime on this machine
+        "disk_bytes": disk_bytes,
+        "disk_bytes_exact": exact,  # False: of very many crops only some were asked for their size
+    }
+
+
+def _disk(home: Home) -> tuple[int, bool]:
+    """(bytes, whether they are exact)."""
+    blob_bytes, exact = home.parts.blobs.size()
+    return blob_bytes + sum(_sizes(str(home.path), leaving_out="blobs")), exact
+
+
+def _sizes(folder: str, leaving_out: str = "") -> Iterator[int]:
+    """Bytes of each file; of one that another process removes meanwhile, none."""
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name != leaving_out:
+                    yield from _sizes(entry.path)
+            elif entry.is_file(follow_symlinks=False):
+                with suppress(FileNotFoundError):
+                    yield entry.stat(follow_symlinks=False).st_size
+
+
+def source_status(source: Source, now: datetime) -> dict[str, Any]:
+    """One source in a line: basis, state, days left."""
+    grant = source.grant
+    left = None if grant.expires_at is None else (grant.expires_at - now).days
+    return {
+        "name": source.name,
+        "basis": str(grant.basis),
+        "state": str(grant.state(now)),
+        "days_left": left,
+        "ends_soon": left is not None and 0 <= left <= WARN_DAYS,
+    }

@@ -1,0 +1,91 @@
+"""`countenance user`: who may sign in to an organisation's service."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from countenance.cli.base import Group, Session, pass_session
+
+if TYPE_CHECKING:
+    from countenance.app.access.sign_in import NewAccount
+
+_password = click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input, one line, instead of asking."
+)
+
+
+@click.group(cls=Group, short_help="Who may sign in to an organisation's service.")
+def command() -> None:
+    """Accounts of an organisation's service: a password, and a code from an authenticator app."""
+
+
+@command.command()
+@click.argument("name")
+@_password
+@pass_session
+def add(session: Session, name: str, password_stdin: bool) -> None:
+    """Make an account. Its second factor is shown this once, to be scanned."""
+    with session.open() as home:
+        _show(session, home.sign_in.add(name, _asked(password_stdin)))
+
+
+@command.command()
+@click.argument("name")
+@_password
+@pass_session
+def renew(session: Session, name: str, password_stdin: bool) -> None:
+    """Another password and second factor, for one who lost either."""
+    with session.open() as home:
+        home.sign_in.get(name)
+        _show(session, home.sign_in.renew(name, _asked(password_stdin)))
+
+
+@command.command()
+@click.argument("name")
+@pass_session
+def remove(session: Session, name: str) -> None:
+    """Remove an account: its sessions are over, in every process."""
+    with session.open() as home:
+        home.sign_in.remove(name)
+        session.answer({"removed": name}, lambda: click.echo(f"{name} can't sign in any more."))
+
+
+@command.command("list")
+@pass_session
+def list_(session: Session) -> None:
+    """List the accounts."""
+    with session.open() as home:
+        accounts = home.sign_in.accounts()
+
+        def text() -> None:
+            for account in accounts:
+                click.echo(f"{account.name}  since {account.made_at:%Y-%m-%d}")
+            if not accounts:
+                click.echo("No account yet.")
+
+        found = [{"id": one.uid, "name": one.name, "made_at": one.made_at.isoformat()} for one in accounts]
+        session.answer({"accounts": found}, text)
+
+
+def _asked(from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+
+
+def _show(session: Session, new: NewAccount) -> None:
+    import segno
+
+    document = {
+        "id": new.account.uid, "name": new.account.name, "totp_secret": new.totp_secret, "totp_uri": new.totp_uri,
+    }  # fmt: skip
+
+    def text() -> None:
+        click.echo(f"{new.account.name} can sign in. Scan this with an authenticator app; it is not shown again:")
+        segno.make(new.totp_uri, micro=False).terminal(compact=True)
+        click.echo(f"Or type it there: {new.totp_secret}")
+
+    session.answer(document, text)

@@ -1,0 +1,55 @@
+"""`countenance detect`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from countenance.cli.base import Command, Session, note, pass_session, several
+
+if TYPE_CHECKING:
+    from countenance.pipeline.analyse import Looked
+
+
+@click.command(cls=Command)
+@click.argument("picture", type=click.Path(readable=False))
+@click.option(
+    "--export",
+    type=click.Path(readable=False),
+    metavar="DIR",
+    help="Also write the faces there: a page that shows each with its number, its JSON, the faces alone.",
+)
+@pass_session
+def command(session: Session, picture: str, export: str | None) -> None:
+    """Find the faces in PICTURE: boxes, landmarks, quality. Stores nothing, and needs no home.
+
+    Faces are numbered from the surest on, from 0; the numbers are those of `--face`.
+    """
+    from countenance.app.inputs import read_picture
+    from countenance.app.upkeep.models import detector_of
+    from countenance.pipeline.analyse import Looker
+    from countenance.pipeline.search.search import look_at
+    from countenance.present.faces_page import PREVIEW_PX, export_faces
+
+    with Looker(workers=1, detector=detector_of(session.home)) as looker:
+        looked = look_at(looker, read_picture(picture), preview_px=0 if export is None else PREVIEW_PX)
+    if export is not None:
+        note(f"written: {export_faces(looked, Path(export), picture_name=Path(picture).name)}")
+    session.answer(looked.as_dict(), lambda: tell(looked))
+
+
+def tell(looked: Looked) -> None:
+    """A line a face, for a terminal of 80 columns."""
+    faces = several(len(looked.faces), "face")
+    click.echo(f"{faces} in {looked.width} x {looked.height} px {looked.format}")
+    if looked.faces:
+        click.echo("face   width x height at x, y    quality  sharpness  pose  exposure  detector")
+    for number, aligned in enumerate(looked.faces):
+        x1, y1, x2, y2 = (round(v) for v in aligned.face.box)
+        q = aligned.quality
+        click.echo(
+            f"{number:4}   {f'{x2 - x1} x {y2 - y1} at {x1}, {y1}':25} {q.overall:7.2f}  {q.sharpness:9.2f}"
+            f"  {q.pose:4.2f}  {q.exposure:8.2f}  {q.detector:8.2f}"
+        )

@@ -1,0 +1,37 @@
+"""`countenance upload`: pictures are handed in to a source that has no folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from countenance.cli.base import Command, Session, pass_session, several
+
+
+@click.command(cls=Command, short_help="Hand in pictures to a source without a folder, and take them.")
+@click.argument("source")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@pass_session
+def command(session: Session, source: str, files: tuple[Path, ...]) -> None:
+    """Hand in FILES to SOURCE, and take them.
+
+    They are sealed into the home, each under its own key; the files themselves are left alone.
+
+    \b
+    countenance source add event --upload --basis household --jurisdiction CA-ON
+    countenance upload event ~/Downloads/*.jpg
+    """
+    from countenance.app.inputs import read_picture
+    from countenance.cli.sources.ingest import tell
+
+    with session.open() as home:
+        for file in files:
+            home.uploads.put(source, file.name, read_picture(file))
+        done = home.ingest(source)
+
+        def text() -> None:
+            click.echo(f"{several(len(files), 'picture')} handed in to {source}")
+            tell(done)
+
+        session.answer({"handed_in": len(files), **done.as_dict()}, text)

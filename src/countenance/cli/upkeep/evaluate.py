@@ -1,0 +1,128 @@
+"""`countenance evaluate`."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from countenance.cli.base import Command, Session, note, pass_session
+from countenance.errors import WrongUse
+
+if TYPE_CHECKING:
+    from countenance.pipeline.upkeep.evaluate import Evaluation
+    from countenance.present.evaluation_tables import Table
+
+PATH = click.Path(readable=False)
+
+
+@click.command(cls=Command, short_help="Measure a model on your own labelled pictures.")
+@click.option("--people", type=PATH, metavar="DIR", help="The pictures: a folder a person, DIR/person/picture.")
+@click.option(
+    "--pairs", type=PATH, metavar="FILE", help="Or pairs of pictures: a CSV with the columns a, b, same (1 or 0)."
+)
+@click.option("--groups", type=PATH, metavar="FILE",
+              help="Also by group: a CSV with the column person or picture, then your own labels.")  # fmt: skip
+@click.option("--model", metavar="NAME", help="Which embedder; by default the one that this home uses.")
+@click.option("--out", type=PATH, metavar="DIR", help="Write a page, its JSON and two plots there.")
+@click.option("--use", is_flag=True, help="Make what is measured this home's calibration of the model.")
+@click.option("--use-shipped", is_flag=True, help="Go back to the shipped calibration; measures nothing.")
+@click.option("--purpose", metavar="PURPOSE", help="What for. Organisations only.")
+@click.option("--case", metavar="REF", help="The reason. Organisations only.")
+@pass_session
+def command(session: Session, /, use_shipped: bool, out: str | None, **asked: Any) -> None:
+    """Measure a model on labelled pictures of your own: error rates 1:1 and 1:N with their uncertainty, by group.
+
+    \b
+    countenance evaluate --people ~/labelled --out report
+    countenance evaluate --people ~/labelled --use
+
+    Templates stay in memory and are dropped; the log says that it was done. What the pictures are too few to show is
+    called not demonstrated.
+    """
+    if use_shipped:
+        if any(asked[name] for name in ("people", "pairs", "groups", "use")) or out is not None:
+            raise WrongUse("--use-shipped measures nothing", "give it alone, or with --model NAME")
+        _go_back(session, asked["model"])
+        return
+    with session.open() as home:
+        with progress_bar(quiet=session.json) as progress:
+            found = home.evaluate(progress=progress, **asked)
+        if out is not None:
+            from countenance.present.evaluation_page import write_report
+
+            note(f"written: {write_report(found, Path(out))}")
+        session.answer(found.as_dict() if session.json else {}, lambda: tell(found))
+
+
+def _go_back(session: Session, model: str | None) -> None:
+    with session.open() as home:
+        left = home.use_shipped_calibration(model)
+        document = {"calibration": None if left is None else left.id}
+
+        def text() -> None:
+            if left is None:
+                click.echo(
+                    "This home's own calibration is gone, and none is shipped: the model can't be searched with."
+                )
+            else:
+                click.echo(f"The shipped calibration {left.id} is in use.")
+
+        session.answer(document, text)
+
+
+@contextmanager
+def progress_bar(*, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar with time left on a terminal; nothing where nobody looks."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("pictures"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
+        task = bar.add_task("pictures", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def tell(found: Evaluation) -> None:
+    """The measures, for people."""
+    from countenance.present import evaluation_tables
+    from countenance.present.labels import number, visible
+
+    click.echo(click.style(visible(evaluation_tables.title(found)), bold=True))
+    click.echo(evaluation_tables.summary(found))
+    for table in evaluation_tables.tables(found):
+        click.echo()
+        tell_table(table)
+    for why, count, names, more in evaluation_tables.excluded(found):
+        click.echo()
+        click.echo(f"Left out, {number(count)}: {visible(why)}")
+        for name in names:
+            click.echo(f"  {visible(name)}")
+        if more:
+            click.echo(f"  and {number(more)} more: --json and report.json name every one")
+    click.echo()
+    if found.calibration is not None:
+        click.echo(
+            f"Calibration {found.calibration.id} is in use in this home from now on; beyond what it shows, thresholds"
+        )
+        click.echo("are extrapolated and say so. `countenance evaluate --use-shipped` goes back.")
+    click.echo(f"log entry {found.log_entry}")
+
+
+def tell_table(table: Table) -> None:
+    """A table, as wide as the terminal."""
+    from countenance.present.evaluation_tables import as_text
+    from countenance.present.labels import visible
+
+    click.echo(click.style(visible(table.title), bold=True))
+    for line in as_text(table, min(shutil.get_terminal_size((120, 24)).columns, 120)):
+        click.echo(visible(line))

@@ -1,0 +1,54 @@
+"""`countenance witness`: for somebody else, on another machine. Needs no home."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from countenance.cli.base import Group, Session, pass_session
+
+
+@click.group("witness", cls=Group, short_help="Cosign other people's logs, on another machine.")
+def command() -> None:
+    """A witness says that a log has only grown since it last looked, and remembers what it saw.
+
+    \b
+    countenance witness init witness.key --name witness.example.org
+    countenance witness cosign request.txt --key witness.key \\
+      --log-key KEY --state seen.json
+    """
+
+
+@command.command("init", short_help="Make a witness's key.")
+@click.argument("keyfile", type=click.Path(path_type=Path))
+@click.option("--name", required=True, metavar="NAME", help="How the witness is called, such as witness.example.org.")
+@pass_session
+def init(session: Session, keyfile: Path, name: str) -> None:
+    """Make a key in KEYFILE and print the public one, which the log's owner is to trust."""
+    from countenance.auditlog.witness import make_key
+
+    made = make_key(keyfile, name)
+    session.answer({"name": name, "key": made.verifier_key()}, lambda: click.echo(made.verifier_key()))
+
+
+@command.command("cosign", short_help="Cosign a log's newest checkpoint.")
+@click.argument("request", type=click.Path(path_type=Path))
+@click.option("--key", "keyfile", required=True, type=click.Path(path_type=Path), help="The witness's key.")
+@click.option("--log-key", required=True, metavar="KEY", help="The log's public key: `countenance log key`.")
+@click.option("--state", required=True, type=click.Path(path_type=Path), help="What was seen of this log; kept here.")
+@pass_session
+def cosign(session: Session, request: Path, keyfile: Path, log_key: str, state: Path) -> None:
+    """Print the cosignature for REQUEST (`-`: standard input), if the log only grew since what is in the state file.
+
+    What is cosigned is in the state file before the signature is printed. Keep that file: without it this witness can't
+    tell a rewritten log.
+    """
+    import time
+
+    from countenance.app.upkeep.audit import read_text
+    from countenance.auditlog.witness import cosign as sign
+    from countenance.auditlog.witness import load_key
+
+    line = sign(load_key(keyfile), log_key, state, read_text(request), int(time.time()))
+    session.answer({"cosignature": line}, lambda: click.echo(line, nl=False))

@@ -1,0 +1,147 @@
+"""Deciding that several faces are one person. Each decision is in the log first, by ids alone, and can be undone."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from countenance.errors import WrongUse
+from countenance.permits import Act
+from countenance.pipeline.ids import checked_uuid
+from countenance.pipeline.sealing import person_name_binding
+from countenance.pipeline.search.person_leads import names_of
+from countenance.pipeline.search.search import uri_of
+from countenance.pipeline.stores import Stores
+from countenance.records.people.persons import Decision, Person
+from countenance.types import HomeKind, KeyId, Purpose
+
+MAX_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPerson:
+    """A person with its name opened."""
+
+    id: str  # uuid
+    name: str | None
+    faces: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json."""
+        return {"person_id": self.id, "name": self.name, "faces": self.faces}
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """The persons of one home."""
+
+    stores: Stores
+    tenant: str
+
+    def all(self) -> tuple[NamedPerson, ...]:
+        """Every person, the one with most faces first."""
+        persons = self.stores.records.persons.all()
+        names = names_of(self.stores, persons)
+        return tuple(NamedPerson(person.uid, names.get(person.uid), person.faces) for person in persons)
+
+    def get(self, uid: str) -> NamedPerson:
+        """Raises: NotFound; WrongUse: no uuid."""
+        return self._named(self.stores.records.persons.get(checked_uuid(uid, "person")))
+
+    def shown(self, uid: str) -> tuple[tuple[str, str], ...]:
+        """(face id, address of its picture) of those faces of a person that some search could show now."""
+        faces = self.stores.records.persons.faces_of(checked_uuid(uid, "person"))
+        permitted: set[int] = set()
+        for purpose in Purpose if self.stores.kind is HomeKind.ORGANISATION else (None,):
+            ask = self.stores.ask(Act.SEARCH, purpose=purpose, has_case=self.stores.kind is HomeKind.ORGANISATION)
+            decision = self.stores.policy.consider(ask)
+            permitted.update(decision.allowed)
+        visible = self.stores.records.gallery.visible([face.id for face in faces], permitted, decision.version) or {}
+        return tuple((face.uid, uri_of(visible[face.id])) for face in faces if face.id in visible)
+
+    def new(self, faces: Sequence[str], name: str | None = None) -> NamedPerson:
+        """These faces, by their ids, are one person.
+
+        Its key is made first; then one transaction that writes to the log once all is checked, and commits last. A
+        crash leaves at worst a key that the next sweep takes, and a log entry for a decision that never stood.
+        Raises: NotFound; WrongUse: a face belongs to another person, or no name can be that.
+        """
+        uid, faces = uuid.uuid4(), _checked(faces)
+        self.stores.records.persons.known_faces(faces)
+        with self.stores.naming_keys():
+            [key] = self.stores.keys.create()
+            sealed = None if name is None else self._sealed(key, str(uid), name)
+            made = self.stores.records.persons.new(
+                uid=uid, tenant_id=self.stores.records.sources.ensure_tenant(self.tenant), key_id=key, name=sealed,
+                faces=faces, at=self.stores.clock(), log=lambda: self._log("new", str(uid), faces),
+            )  # fmt: skip
+            self.stores.keys.made([key])
+        return self._named(made)
+
+    def name(self, uid: str, name: str | None) -> NamedPerson:
+        """The person is called so; None: nothing. Raises: NotFound; WrongUse: no name can be that."""
+        persons = self.stores.records.persons
+        person = persons.get(checked_uuid(uid, "person"))
+        sealed = None if name is None else self._sealed(person.key_id, person.uid, name)
+        return self._named(persons.name(person.uid, sealed, self.stores.clock(), lambda: self._log("name", person.uid)))
+
+    def add(self, uid: str, faces: Sequence[str]) -> NamedPerson:
+        """These faces are the person's too. Raises: NotFound; WrongUse: one belongs to another person."""
+        uid, faces = checked_uuid(uid, "person"), _checked(faces)
+        add = self.stores.records.persons.add
+        return self._named(add(uid, faces, self.stores.clock(), lambda: self._log("add", uid, faces)))
+
+    def remove(self, uid: str, faces: Sequence[str]) -> NamedPerson:
+        """Not this person: these faces are not its, and are not suggested for it again. Raises NotFound."""
+        uid, faces = checked_uuid(uid, "person"), _checked(faces)
+        remove = self.stores.records.persons.remove
+        return self._named(remove(uid, faces, self.stores.clock(), lambda: self._log("remove", uid, faces)))
+
+    def merge(self, uid: str, other: str) -> NamedPerson:
+        """Two are one: the first keeps its name. Raises: NotFound; WrongUse: they are the same."""
+        uid, other = checked_uuid(uid, "person"), checked_uuid(other, "person")
+        merge = self.stores.records.persons.merge
+        return self._named(merge(uid, other, self.stores.clock(), lambda: self._log("merge", uid, other=other)))
+
+    def split(self, uid: str, faces: Sequence[str]) -> NamedPerson:
+        """These faces become a person of their own, which is returned. Raises: NotFound; WrongUse: not its, or all."""
+        uid, faces, new_uid = checked_uuid(uid, "person"), _checked(faces), uuid.uuid4()
+        self.stores.records.persons.get(uid)
+        with self.stores.naming_keys():
+            [key] = self.stores.keys.create()
+            made = self.stores.records.persons.split(
+                uid, faces, new_uid=new_uid, key_id=key, at=self.stores.clock(),
+                log=lambda: self._log("split", uid, faces, other=str(new_uid)),
+            )  # fmt: skip
+            self.stores.keys.made([key])
+        return self._named(made)
+
+    def undo(self) -> Decision:
+        """The newest decision that stands is taken back. Raises NotFound: none stands."""
+        return self.stores.records.persons.undo(self.stores.clock(), lambda newest: self._log("undo", newest.person))
+
+    def history(self, limit: int = 20) -> tuple[Decision, ...]:
+        """The newest decisions, newest first."""
+        return self.stores.records.persons.history(limit)
+
+    def _log(self, change: str, person: str, faces: Sequence[str] = (), *, other: str | None = None) -> None:
+        record: dict[str, Any] = {"person": person, "change": change, "faces": list(faces)}
+        self.stores.log.append("person.changed", {**record, **({"other": other} if other else {})})
+
+    def _sealed(self, key: KeyId, uid: str, name: str) -> bytes:
+        name = name.strip()
+        if not name or len(name) > MAX_NAME or not name.isprintable():
+            raise WrongUse(f"a person's name is one printable line of 1 to {MAX_NAME} characters", "Aunt May, say")
+        return self.stores.keys.seal(key, person_name_binding(uid), name.encode())
+
+    def _named(self, person: Person) -> NamedPerson:
+        return NamedPerson(person.uid, names_of(self.stores, [person]).get(person.uid), person.faces)
+
+
+def _checked(faces: Sequence[str]) -> list[str]:
+    """Ids of faces in their usual form. Raises WrongUse: none is named, or one is no id."""
+    if not faces:
+        raise WrongUse("no face is named", "name at least one, by its face_id")
+    return [checked_uuid(face, "face") for face in faces]

@@ -1,0 +1,63 @@
+"""What the receipt of a decided request tells: what was asked, on which kind of proof, what came of it, what is kept.
+
+It names no person, no face and no picture, holds nothing of the proof and no word of what was said, so that it may be
+shown to anybody who is to believe that the request was dealt with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from countenance.pipeline.receipts import rfc3339
+from countenance.records.requests.requests import Request
+from countenance.rights.requests import TIERS, Outcome, RequestKind
+
+_ERASED: Final = (
+    "A keyed code of the bytes of each picture in which a face was erased, so that it is not taken from the same file "
+    "again. Nothing of a face."
+)
+_KEPT: Final[Mapping[str, str]] = {  # of a request that was granted, by its kind; of an opt-out its tier says it
+    RequestKind.ACCESS: "What was held before: the answer lists it. To ask for access takes nothing away.",
+    RequestKind.CORRECTION: "What was held before, put right.",
+    RequestKind.ERASURE: _ERASED,
+    RequestKind.OBJECTION: _ERASED,
+    RequestKind.RESTRICTION: "What was held before, hidden from every search, because it was asked that it be kept and "
+    "not used. It ends when the request is withdrawn.",
+}
+_REFUSED: Final = "What was held before. The reasons were given to whoever asked."
+_RECORD: Final = "The request as it was sealed, and when and how it was decided, to show that the law was kept to."
+_BARE_RECORD: Final = "When and how the request was decided, to show that the law was kept to. Nothing of what it said."
+
+
+def account_of(
+    request: Request, *, erased: int, hidden: int, kept_out: int, pending: Sequence[str], erasure_receipt: str | None
+) -> dict[str, Any]:
+    """The account of a decision that was carried out.
+
+    Args: erased, hidden: faces; kept_out: codes of pictures and addresses that are not taken again; pending: where
+    bytes may still lie, sealed under a key that is destroyed, and until when; erasure_receipt: id of the receipt of
+    what was erased.
+    """
+    return {
+        "asked": request.kind,
+        "tier": request.tier,
+        "law": request.law,
+        "asked_at": rfc3339(request.opened_at),
+        "due_at": rfc3339(request.due_at),
+        "verified_by": request.verified_by.split("+") if request.verified_by else [],
+        "outcome": request.outcome,
+        "did": {"erased_faces": erased, "hidden_faces": hidden, "codes_that_keep_out": kept_out},
+        "erasure_receipt": erasure_receipt,
+        "kept": list(_kept(request)),
+        "pending": list(pending),
+    }
+
+
+def _kept(request: Request) -> tuple[str, str]:
+    if request.outcome != Outcome.GRANTED:
+        return _REFUSED, _RECORD
+    if request.kind == RequestKind.OPT_OUT:
+        assert request.tier is not None  # `check_asked` sees to it
+        return TIERS[request.tier], _RECORD if request.tier else _BARE_RECORD
+    return _KEPT[request.kind], _RECORD

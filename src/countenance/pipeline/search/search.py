@@ -1,0 +1,539 @@
+"""A probe to leads: look, decide, log, embed, scan the permitted classes, confirm each face, log, show."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from countenance.calibrate.calibration import Calibration, round_up_searched
+from countenance.cases.reference import check_reference
+from countenance.errors import BadPicture, NoFace, NotFound, SeveralFaces, WrongUse
+from countenance.permits import Act, Permit
+from countenance.pipeline.address import address_of
+from countenance.pipeline.analyse import Looked, Looker
+from countenance.pipeline.ids import checked_uuid
+from countenance.pipeline.live_index import LiveIndex, space_id_of
+from countenance.pipeline.sealing import probe_binding
+from countenance.pipeline.search.group_duplicates import Stack, stacked
+from countenance.pipeline.search.person_leads import FUSED_LIFT, fused, opened_templates, person_leads
+from countenance.pipeline.stores import Stores, probe_digest
+from countenance.policy.facts import BROUGHT, UNKNOWN, Ask
+from countenance.policy.gate import Decision
+from countenance.protocols import Embedder, VectorIndex
+from countenance.records.search.cases import Case, SearchId
+from countenance.records.search.gallery import VisibleFace
+from countenance.types import (
+    AlignedFace,
+    ClassId,
+    Client,
+    Duplicate,
+    DuplicateLink,
+    FaceId,
+    HomeKind,
+    Lead,
+    Odds,
+    PersonLead,
+    PictureRef,
+    ProbeFace,
+    Purpose,
+    Rejected,
+    RejectReason,
+    SearchResult,
+    Vectors,
+)
+
+TOP_LIMIT: Final = 1000  # leads of one search; more is an export, not a search
+DEFAULT_FPIR: Final = 0.01  # 1 false lead in 100 searches for strangers
+_FORMATS: Final = "JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF, and HEIC where `pip install countenance[heic]` put its reader"
+_WAYS_OUT: Final = {  # of a picture that can't be used; for the others see `look_at`
+    RejectReason.NOT_A_PICTURE: _FORMATS,
+    RejectReason.NO_READER: _FORMATS,
+    RejectReason.TOO_LARGE: "save it as JPEG, scale it down, or cut it into parts",
+    RejectReason.TOO_MANY_PIXELS: "scale it down, or cut it into parts",
+    RejectReason.TOO_MANY_FRAMES: "name a single frame of it",
+    RejectReason.TOO_SMALL: "name a larger one: a face is found from about 16 pixels on",
+    RejectReason.TIMED_OUT: "scale it down, or cut it into parts",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is searched for, besides the probe."""
+
+    top: int = 10  # leads, each with its stack of duplicates
+    threshold: float | None = None  # a cosine; None: from `fpir`
+    fpir: float | None = None
+    face: int | None = None
+    purpose: Purpose | None = None
+    case: str | None = None
+    client: str | None = None  # the name of the client that asks; None: the operator
+    source: str | None = None  # the name of the only source that is searched; None: all that is permitted
+    largest: bool = False  # of several faces the largest is meant, where `face` does not say
+
+    def __post_init__(self) -> None:
+        """Raises WrongUse."""
+        if not 1 <= self.top <= TOP_LIMIT:
+            raise WrongUse(f"--top {self.top} is not from 1 to {TOP_LIMIT}")
+        if self.threshold is not None and not (math.isfinite(self.threshold) and -1 <= self.threshold <= 1):
+            raise WrongUse(
+                f"--threshold {self.threshold} is not a cosine", "from -1 to 1; a threshold of 0 is a threshold"
+            )
+        if self.fpir is not None and not 0 < self.fpir < 1:
+            raise WrongUse(
+                f"--fpir {self.fpir} is not a rate", "above 0 and below 1: 0.01 is 1 false lead in 100 searches"
+            )
+        if self.threshold is not None and self.fpir is not None:
+            raise WrongUse("--threshold and --fpir are two ways to say one thing", "give one of them")
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What a search shows, logged."""
+
+    leads: tuple[Lead, ...]
+    people: tuple[PersonLead, ...]
+    counted: int  # exact; answers round it up
+    threshold: float
+    extrapolated: bool
+    log_entry: str
+    at: float  # of time.perf_counter, before it was logged
+
+
+@dataclass(frozen=True, slots=True)
+class Searcher:
+    """Searches one home."""
+
+    stores: Stores
+    looker: Looker
+    embedder: Embedder
+    live: LiveIndex
+    calibration: Calibration
+
+    def search(self, probe: bytes, question: Question, *, preview_px: int = 0) -> tuple[SearchResult, Looked]:
+        """Leads for one face of `probe`, and what was seen in it; its preview has at most so many pixels a side.
+
+        Raises: BadPicture, NoFace, SeveralFaces, WrongUse, PolicyDenied, LogUnwritable, StorageFailed.
+        """
+        self._check_organisation(question)
+        started = time.perf_counter()
+        looked = look_at(self.looker, probe, preview_px=preview_px)
+        chosen = largest_face(looked) if question.largest else choose_face(looked, question.face)
+        seen = time.perf_counter()
+        sha256 = hashlib.sha256(probe).digest()
+        client = self._client(question)
+        ask = self.stores.ask(
+            Act.SEARCH, purpose=question.purpose, has_case=question.case is not None, client=_asker(client)
+        )
+        record = {
+            "probe": probe_digest(self.stores, sha256).hex(),
+            "case": self.stores.pseudonym("case", question.case.encode()) if question.case else None,
+            "client": ask.client,
+        }
+        permit, decision = self.stores.policy.decide(ask, classes=self._classes(question), record=record)
+        kept = None
+        if question.case is not None and self.stores.kind is HomeKind.ORGANISATION:
+            kept = self._keep_probe(question, probe, permit, client)
+        template = self.embedder.embed(chosen.crop_for(self.embedder.crop)[None], permit)
+        embedded = time.perf_counter()
+        found = self._shown(question, ask, record, (permit, decision), kept, lambda *_: (template, frozenset()))
+        result = self._result(
+            found, ProbeFace(looked.faces.index(chosen), chosen.face.box, chosen.quality.overall), len(looked.faces),
+            probe_sha256=sha256.hex(),
+            timings_ms={
+                "look": (seen - started) * 1e3,
+                "decide_and_embed": (embedded - seen) * 1e3,
+                "scan_and_confirm": (found.at - embedded) * 1e3,
+                "log": (time.perf_counter() - found.at) * 1e3,
+            },
+        )  # fmt: skip
+        return result, looked
+
+    def search_face(self, face_id: str, question: Question, *, also: Sequence[str] = ()) -> SearchResult:
+        """Leads for a face of the gallery that this search may itself show; it is not among its own leads.
+
+        also: other faces of the same person, by somebody's decision: searched for is what all of them have in common.
+
+        Nothing is kept of it but its id, in the log and with the case: whoever has it erased must find no copy.
+        Raises: NotFound: no such face, or none that this search may show; WrongUse, PolicyDenied, LogUnwritable.
+        """
+        self._check_organisation(question)
+        uid = checked_uuid(face_id, "face")
+        if question.face is not None:
+            raise WrongUse("a face of the gallery is one face", "leave --face out")
+        # A face that is not there is told after the decision, as one not to be shown is.
+        known = [face for each in (uid, *also) if (face := self.stores.records.gallery.face(each)) is not None]
+        client = self._client(question)
+        ask = self.stores.ask(
+            Act.SEARCH, purpose=question.purpose, has_case=question.case is not None, client=_asker(client)
+        )
+        record = {
+            "face": known[0].uid if known else None,
+            "case": self.stores.pseudonym("case", question.case.encode()) if question.case else None,
+            "client": ask.client,
+        }
+        probes: list[VisibleFace] = []
+
+        def template_of(permit: Permit, decision: Decision) -> tuple[Vectors, frozenset[FaceId]] | None:
+            wanted = [face.id for face in known]
+            visible = self.stores.records.gallery.visible(wanted, permit.classes, decision.version)
+            if visible is None:
+                return None
+            space = self.embedder.space
+            sealed = self.stores.records.persons.templates(list(visible), space_id_of(self.stores, space))
+            living, templates = opened_templates(self.stores, sealed, space)
+            if not living:
+                raise NotFound(f"there is no face {uid}", "leads name the faces there are")
+            probes[:] = visible.values()
+            return fused(templates)[None], frozenset(each.face for each in living)
+
+        permit, decision = self.stores.policy.decide(ask, classes=self._classes(question), record=record)
+        kept = None
+        if question.case is not None and self.stores.kind is HomeKind.ORGANISATION:
+            kept = self._keep_search(question, permit, client)
+        found = self._shown(question, ask, record, (permit, decision), kept, template_of)
+        return self._result(found, ProbeFace(0, probes[0].box, probes[0].quality or 0.0), 1, probe_face=uid)
+
+    def search_person(self, person: str, question: Question) -> SearchResult:
+        """Leads for a person of this home, by all their faces that this search may show; those are not among them.
+
+        Raises: NotFound: no such person, or none of their faces may be shown; WrongUse: no uuid, or a client asks; as
+        `search_face`.
+        """
+        if question.client is not None:
+            raise WrongUse("a client's search starts from a picture or a face", "whom you named is yours alone to know")
+        uid = checked_uuid(person, "person")
+        faces = [face.uid for face in self.stores.records.persons.faces_of(uid)]
+        if not faces:
+            raise NotFound(
+                f"no face is person {uid}'s any more", "`countenance person list` names the persons there are"
+            )
+        return self.search_face(faces[0], question, also=faces[1:])
+
+    def _shown(
+        self, question: Question, ask: Ask, record: dict[str, Any], decided: tuple[Permit, Decision],
+        kept: SearchId | None, template_of: Callable[[Permit, Decision], tuple[Vectors, frozenset[FaceId]] | None],
+    ) -> _Shown:  # fmt: skip
+        """What this search may show, logged and recorded; decided anew as often as the policy moves meanwhile.
+
+        template_of: (1, D) the probe's template and the faces to leave out; None: the policy moved.
+        """
+        permit, decision = decided
+        while True:
+            probe = template_of(permit, decision)
+            answer = people = None
+            if probe is not None:
+                index = self.live.refreshed()
+                answer = self._leads(index, *probe, question, permit, decision)
+                if answer is not None:
+                    people = self._people(index, probe[0], question, permit, decision, answer[2])
+            if answer is not None and people is not None:
+                leads, counted, threshold, extrapolated = answer
+                at = time.perf_counter()
+                faces = [shown for lead in leads for shown in (lead.face_id, *(d.face_id for d in lead.duplicates))]
+                faces += [person.face_id for person in people if person.face_id not in faces]
+                self.stores.log.append(  # the answer names the decision's entry, which this one names too
+                    "search.shown",
+                    {
+                        "search": permit.log_entry,
+                        "searched": counted,  # exact; answers round it up
+                        "threshold": f"{threshold:.6f}",
+                        "faces": faces,
+                    },
+                )
+                # A crash before this leaves a logged search that nobody got an answer to.
+                if kept is None or self.stores.records.cases.keep_shown(kept, faces, decision.version):
+                    return _Shown(leads, people, counted, threshold, extrapolated, permit.log_entry, at)
+            # The policy moved while we searched: an order or erasure in force now binds this search too.
+            again = {**record, "again": permit.log_entry}  # which decision this one replaces
+            permit, decision = self.stores.policy.decide(ask, classes=self._classes(question), record=again)
+
+    def _result(self, shown: _Shown, face: ProbeFace, faces: int, **more: Any) -> SearchResult:
+        return SearchResult(
+            face=face,
+            faces=faces,
+            searched=round_up_searched(shown.counted),
+            exact=self.live.exact,
+            recall=self.live.recall,
+            threshold=round(shown.threshold, 3),
+            extrapolated=shown.extrapolated,
+            model=self.embedder.space.model,
+            calibration=self.calibration.id,
+            log_entry=shown.log_entry,
+            leads=shown.leads,
+            people=shown.people,
+            **{"probe_sha256": None, **more},
+        )
+
+    def compare(
+        self, a: bytes, b: bytes, question: Question, *, face_a: int | None = None, face_b: int | None = None
+    ) -> tuple[float, Odds, str]:
+        """(cosine, false-match rate at that cosine, log entry) of one face of each picture. Neither is kept."""
+        self._check_organisation(question)
+        faces = [
+            choose_face(look_at(self.looker, data), face, what=f"picture {name}", option=f"--face-{name.lower()}")
+            for name, data, face in (("A", a, face_a), ("B", b, face_b))
+        ]
+        permit = self._compared(a, b, question)
+        templates = self.embedder.embed(np.stack([face.crop_for(self.embedder.crop) for face in faces]), permit)
+        score = float(np.clip(templates[0] @ templates[1], -1.0, 1.0))
+        self.stores.log.append("compare.shown", {"search": permit.log_entry})
+        return round(score, 3), self.calibration.fmr(score), permit.log_entry
+
+    def compare_each(
+        self, a: bytes, b: bytes, question: Question
+    ) -> tuple[tuple[Looked, AlignedFace], Looked, tuple[float, ...]]:
+        """(picture A and its largest face, picture B, the cosine of each of B's faces with it). Nothing is kept.
+
+        Raises: as `compare`; NoFace: one of them holds none.
+        """
+        self._check_organisation(question)
+        looked_a, looked_b = look_at(self.looker, a), look_at(self.looker, b)
+        chosen = largest_face(looked_a, what="picture A")
+        largest_face(looked_b, what="picture B")
+        faces = [chosen, *looked_b.faces]
+        permit = self._compared(a, b, question)
+        templates = self.embedder.embed(np.stack([face.crop_for(self.embedder.crop) for face in faces]), permit)
+        self.stores.log.append("compare.shown", {"search": permit.log_entry})
+        scores = np.clip(templates[1:] @ templates[0], -1.0, 1.0)
+        return (looked_a, chosen), looked_b, tuple(round(float(score), 3) for score in scores)
+
+    def default_threshold(self, question: Question) -> float:
+        """The lowest cosine that this search shows by default, in the gallery as it is now. Raises: as `search`."""
+        ask = self.stores.ask(
+            Act.SEARCH, purpose=question.purpose, has_case=question.case is not None,
+            client=_asker(self._client(question)),
+        )  # fmt: skip
+        classes, allowed = self._classes(question), self.stores.policy.consider(ask).allowed.keys()
+        counted = self.live.refreshed().count(frozenset(allowed if classes is None else classes & allowed))
+        return self.calibration.threshold(round_up_searched(counted), DEFAULT_FPIR)[0]
+
+    def _classes(self, question: Question) -> frozenset[ClassId] | None:
+        """The classes that are asked for; None: all. Raises NotFound: no such source."""
+        if question.source is None:
+            return None
+        sources = self.stores.records.sources
+        return sources.classes_of(sources.get(question.source).grant)
+
+    def _compared(self, a: bytes, b: bytes, question: Question) -> Permit:
+        ask = self.stores.ask(
+            Act.SEARCH, purpose=question.purpose, has_case=question.case is not None, brought=True,
+            client=_asker(self._client(question)),
+        )  # fmt: skip
+        record = {
+            "compare": [self.stores.pseudonym("probe", hashlib.sha256(data).digest()) for data in (a, b)],
+            "client": ask.client,
+        }
+        return self.stores.policy.decide(ask, classes=frozenset({BROUGHT}), record=record)[0]
+
+    def _check_organisation(self, question: Question) -> None:
+        if question.case is not None:
+            check_reference(question.case)
+        if self.stores.kind is HomeKind.ORGANISATION and question.purpose is None:
+            raise WrongUse(
+                "an organisation's search names its purpose",
+                "--purpose, one of: " + ", ".join(p for p in Purpose if p is not Purpose.HOUSEHOLD),
+            )
+
+    def _client(self, question: Question) -> Client | str | None:
+        """The client that asks; its name alone, where there is none of that name; None: the operator asks."""
+        if question.client is None:
+            return None
+        if self.stores.kind is not HomeKind.ORGANISATION:
+            raise WrongUse("a household's home has no clients", "leave --client out")
+        return self.stores.records.clients.find(question.client) or question.client
+
+    def _keep_search(self, question: Question, permit: Permit, client: Client | str | None) -> SearchId:
+        """A search by a face of the gallery is recorded with its case, without a picture."""
+        return self.stores.records.cases.keep_search(
+            self._case(check_reference(question.case or "")), log_entry=permit.log_entry,
+            purpose=str(question.purpose), at=self.stores.clock(),
+            client_id=client.id if isinstance(client, Client) else None,
+        )  # fmt: skip
+
+    def _keep_probe(self, question: Question, probe: bytes, permit: Permit, client: Client | str | None) -> SearchId:
+        """The probe is sealed with the case. A crash leaves at most a key and a blob that no row names; swept."""
+        case = self._case(check_reference(question.case or ""))
+        name = f"probe-{permit.log_entry}"
+        with self.stores.naming_keys():
+            [key] = self.stores.keys.create(1, blobs=[name])  # its own, so that it can be erased alone
+            sealed = self.stores.keys.seal(key, probe_binding(permit.log_entry), probe)
+            self.stores.blobs.put_many({name: sealed})
+            kept = self.stores.records.cases.keep_search(
+                case, log_entry=permit.log_entry, purpose=str(question.purpose), probe_blob=name, key_id=key,
+                digest=probe_digest(self.stores, hashlib.sha256(probe).digest()), at=self.stores.clock(),
+                client_id=client.id if isinstance(client, Client) else None,
+            )  # fmt: skip
+            self.stores.keys.made([key], blobs=[name])
+        return kept
+
+    def _case(self, reference: str) -> Case:
+        found = self.stores.records.cases.find(reference)
+        return self.stores.records.cases.open(reference, self.stores.clock()) if found is None else found
+
+    def _leads(
+        self, index: VectorIndex, template: Vectors, itself: frozenset[FaceId], question: Question, permit: Permit,
+        decision: Decision,
+    ) -> tuple[tuple[Lead, ...], int, float, bool] | None:  # fmt: skip
+        """(leads, exact number searched, threshold, extrapolated), or None: the policy moved, decide again.
+
+        itself: the faces that the template is of, where they are the gallery's. Of several it is the mean: its odds
+        are those of a score that is FUSED_LIFT lower, as a bound (pipeline/search/person_leads.py).
+        """
+        lift = FUSED_LIFT if len(itself) > 1 else 0.0
+        counted = index.count(permit.classes)
+        searched = round_up_searched(counted)
+        if question.threshold is not None:
+            threshold, extrapolated = question.threshold, False
+        else:
+            threshold, extrapolated = self.calibration.threshold(searched, question.fpir or DEFAULT_FPIR)
+            threshold += lift
+        wanted = question.top + 16  # a few to spare for faces that are in two classes, or gone
+        while True:
+            hits = index.search(template, wanted, permit)[0]
+            best: dict[int, float] = {}
+            for hit in hits:
+                score = round(hit.score, 3)  # as shown, so that what is shown and the threshold can't disagree
+                if score >= round(threshold, 3) and hit.face not in itself:
+                    best.setdefault(hit.face, score)
+            visible = self.stores.records.gallery.visible(list(best), permit.classes, decision.version)
+            if visible is None:
+                return None
+            shown = [(visible[face], score) for face, score in best.items() if face in visible]
+            stacks = stacked(self.stores, shown, question.top)
+            exhausted = len(hits) < wanted or round(hits[-1].score, 3) < round(threshold, 3)
+            if exhausted or len(stacks) >= question.top:
+                break
+            wanted *= 4
+        return self._as_leads(stacks, searched, lift), counted, threshold, extrapolated
+
+    def _people(
+        self, index: VectorIndex, template: Vectors, question: Question, permit: Permit, decision: Decision,
+        threshold: float,
+    ) -> tuple[PersonLead, ...] | None:  # fmt: skip
+        """Persons like the probe, by the same threshold; None: the policy moved, decide again.
+
+        Whom the operator named is the operator's: a client gets leads alone, but in a source of its own.
+        """
+        if question.client is not None and question.source is None:
+            return ()
+        return person_leads(
+            self.stores, index, self.embedder.space, self.calibration, template, permit=permit,
+            version=decision.version, threshold=threshold, top=question.top,
+        )  # fmt: skip
+
+    def _as_leads(self, stacks: Sequence[Stack], searched: int, lift: float) -> tuple[Lead, ...]:
+        def told(odds: Odds) -> Odds:
+            return Odds(odds.value, bound=True) if lift else odds
+
+        return tuple(
+            Lead(
+                rank=rank,
+                face_id=face.uid,
+                picture=_picture_ref(face),
+                box=face.box,
+                score=score,
+                band=self.calibration.band(score - lift, searched),
+                fmr=told(self.calibration.fmr(score - lift)),
+                expected_false=told(self.calibration.expected_false(score - lift, searched)),
+                source=face.source,
+                jurisdictions=face.jurisdictions,
+                basis=face.basis,
+                quality=face.quality,
+                duplicates=tuple(self._as_duplicate(*other, searched, lift) for other in stack.others),
+            )
+            for rank, stack in enumerate(stacks, start=1)
+            for face, score in (stack.best,)
+        )
+
+    def _as_duplicate(
+        self,
+        face: VisibleFace,
+        score: float,
+        link: DuplicateLink,
+        distance: int,
+        searched: int,
+        lift: float,
+    ) -> Duplicate:
+        return Duplicate(
+            face_id=face.uid,
+            picture=_picture_ref(face),
+            box=face.box,
+            score=score,
+            band=self.calibration.band(score - lift, searched),
+            source=face.source,
+            jurisdictions=face.jurisdictions,
+            basis=face.basis,
+            link=link,
+            distance=distance,
+        )
+
+
+def _asker(client: Client | str | None) -> str | None:
+    """How an ask names the client: by its uuid. What was typed for one that there is not stays out of the log."""
+    if client is None:
+        return None
+    return client.uid if isinstance(client, Client) else UNKNOWN
+
+
+def _picture_ref(face: VisibleFace) -> PictureRef:
+    return PictureRef(face.picture_uid, uri_of(face), face.width, face.height, face.taken_at)
+
+
+def look_at(looker: Looker, data: bytes, *, preview_px: int = 0) -> Looked:
+    """What is in a picture that somebody named by hand. Raises BadPicture."""
+    looked = looker.look_one(data, preview_px=preview_px)
+    if isinstance(looked, Rejected):
+        raise BadPicture(
+            f"the picture can't be used: {looked.reason.replace('_', ' ')}{looked.detail and f' ({looked.detail})'}",
+            _WAYS_OUT.get(looked.reason, "save it anew with another program, as JPEG or PNG"),
+            reason=str(looked.reason),
+        )
+    return looked
+
+
+def choose_face(looked: Looked, face: int | None, *, what: str = "the picture", option: str = "--face") -> AlignedFace:
+    """The face that is meant; `what` and `option` are its picture's and number's names for people.
+
+    Raises: NoFace, SeveralFaces, WrongUse.
+    """
+    if not looked.faces:
+        raise NoFace(
+            f"no face was found in {what}",
+            "crop it closer, turn it upright, or try a sharper one; `countenance detect` shows what is found",
+        )
+    if face is None:
+        if len(looked.faces) > 1:
+            raise SeveralFaces(
+                f"{what} holds {len(looked.faces)} faces",
+                f"say which with {option} N: 0 is the first of these boxes; "
+                "`countenance detect PICTURE --export DIR` shows each face with its number",
+                boxes=tuple(aligned.face.box for aligned in looked.faces),
+                option=option,
+            )
+        return looked.faces[0]
+    if not 0 <= face < len(looked.faces):
+        raise WrongUse(
+            f"there is no face {face}: {what} holds {len(looked.faces)}",
+            "faces count from 0; see `countenance detect`",
+        )
+    return looked.faces[face]
+
+
+def largest_face(looked: Looked, *, what: str = "the picture") -> AlignedFace:
+    """The face with the largest box. Raises NoFace."""
+    if not looked.faces:
+        return choose_face(looked, None, what=what)
+    return max(
+        looked.faces, key=lambda face: (face.face.box[2] - face.face.box[0]) * (face.face.box[3] - face.face.box[1])
+    )
+
+
+def uri_of(face: VisibleFace) -> str:
+    """The address of the place where a face's picture stands."""
+    return address_of(face.location, face.place)

@@ -1,0 +1,88 @@
+"""Clients: organisations that may search while their contract lasts. Seats and contracts join with the clients issue.
+
+Every write here moves `policy_version` in the same transaction, as in `sources.py`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from countenance.errors import NotFound, WrongUse
+from countenance.records import schema as t
+from countenance.records.database import Database
+from countenance.records.sources.sources import move_policy_version
+from countenance.types import Client, ClientClass
+
+
+class Clients:
+    """Reads and writes of clients. None is ever deleted: searches and orders name them."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def all(self) -> tuple[Client, ...]:
+        """Every client, by name."""
+        with self._db.read() as connection:
+            return every_client(connection)
+
+    def find(self, name: str) -> Client | None:
+        """The client of that name."""
+        with self._db.read() as connection:
+            row = connection.execute(t.clients.select().where(t.clients.c.name == name)).one_or_none()
+        return None if row is None else _client(row)
+
+    def get(self, name: str) -> Client:
+        """Raises NotFound."""
+        found = self.find(name)
+        if found is None:
+            raise NotFound(f"there is no client called {name!r}", "`countenance client list` names them")
+        return found
+
+    def add(self, *, uid: uuid.UUID, name: str, client_class: ClientClass, jurisdiction: str, at: datetime) -> Client:
+        """The client may search from this commit on. Raises WrongUse: the name is taken."""
+        with self._db.write() as connection:
+            if connection.scalar(sa.select(t.clients.c.id).where(t.clients.c.name == name)) is not None:
+                raise _taken(name)
+            connection.execute(
+                t.clients.insert().values(
+                    uid=uid.bytes, name=name, client_class=str(client_class), jurisdiction=jurisdiction, added_at=at
+                )
+            )
+            move_policy_version(connection)
+        return self.get(name)
+
+    def end(self, client: Client, at: datetime, *, by: str | None = None) -> Client:
+        """The contract is over in every process with this commit; one that is over stays as it ended.
+
+        by: the uuid of the order that ends it; None: the operator.
+        """
+        with self._db.write() as connection:
+            ended = connection.execute(
+                t.clients.update()
+                .where(t.clients.c.id == client.id, t.clients.c.ended_at.is_(None))
+                .values(ended_at=at, ended_by=uuid.UUID(by).bytes if by else None)
+            )
+            if ended.rowcount:
+                move_policy_version(connection)
+        return self.get(client.name)
+
+
+def every_client(connection: sa.Connection) -> tuple[Client, ...]:
+    """Every client, by name."""
+    return tuple(_client(row) for row in connection.execute(t.clients.select().order_by(t.clients.c.name)))
+
+
+def _client(row: Any) -> Client:
+    return Client(
+        id=row.id, uid=str(uuid.UUID(bytes=row.uid)), name=row.name, client_class=ClientClass(row.client_class),
+        jurisdiction=row.jurisdiction, added_at=row.added_at, ended_at=row.ended_at,
+        ended_by=str(uuid.UUID(bytes=row.ended_by)) if row.ended_by else None,
+    )  # fmt: skip
+
+
+def _taken(name: str) -> WrongUse:
+    return WrongUse(f"a client called {name!r} exists", "choose another name, or see `countenance client show`")

@@ -1,0 +1,126 @@
+"""What keeps pictures, addresses and persons out: keyed digests, sealed hashes and, on explicit request, templates.
+
+Whatever is written here moves the policy version too, so that a batch that was permitted before is decided anew; and
+the counter `kept_out`, so that who holds an opened copy knows when it is old.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import sqlalchemy as sa
+
+from countenance.records import schema as t
+from countenance.records.database import Database
+from countenance.records.queries import chunks
+from countenance.records.sources.sources import move_policy_version
+from countenance.types import Box
+
+_STAMP: Final = "kept_out"
+
+
+@dataclass(frozen=True, slots=True)
+class KeepOut:
+    """One row that an opt-out leaves. `box`: in pixels; of a `pdq` in parts of the picture's width and height."""
+
+    kind: str  # bytes, address, pdq
+    digest: bytes
+    box: Box | None = None
+    sealed: bytes | None = None  # of a pdq, under the request's key
+
+
+@dataclass(frozen=True, slots=True)
+class SealedPerson:
+    """A person who asked to be kept out of new pictures: a template in a space, sealed under a key of its own."""
+
+    request_uid: str
+    space_id: int
+    key_id: bytes
+    template: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SealedHash:
+    """The perceptual hash of a picture that a request keeps out, with one face's box in parts of width and height."""
+
+    request_id: int
+    key_id: bytes
+    digest: bytes
+    sealed: bytes
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class KeptOutRows:
+    """All of it but the digests of bytes, which may be as many as there were erasures and are asked for by batch."""
+
+    stamp: int
+    addresses: tuple[tuple[bytes, int], ...]  # (digest, request id)
+    hashes: tuple[SealedHash, ...]
+    persons: tuple[SealedPerson, ...]
+
+
+class Suppressions:
+    """Reads; the writes are inside the transactions of `records/requests/requests.py`."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def stamp(self) -> int:
+        """Grows with every change of what `rows` gives; 0 where nobody was ever kept out."""
+        with self._db.read() as connection:
+            return int(connection.scalar(_READ_STAMP) or 0)
+
+    def rows(self) -> KeptOutRows:
+        """In one snapshot."""
+        with self._db.snapshot() as connection:
+            stamp = int(connection.scalar(_READ_STAMP) or 0)
+            addresses = connection.execute(
+                sa.select(t.suppressions.c.digest, t.suppressions.c.request_id).where(
+                    t.suppressions.c.request_id.is_not(None), t.suppressions.c.kind == "address"
+                )
+            ).all()
+            hashes = connection.execute(
+                sa.select(t.suppressions, t.requests.c.key_id)
+                .join(t.requests)
+                .where(t.suppressions.c.kind == "pdq", t.requests.c.key_id.is_not(None))
+                .order_by(t.suppressions.c.id)
+            ).all()
+            persons = connection.execute(
+                sa.select(t.suppressed_persons, t.requests.c.uid).join(t.requests).order_by(t.requests.c.id)
+            ).all()
+        return KeptOutRows(
+            stamp,
+            tuple((row.digest, row.request_id) for row in addresses),
+            tuple(SealedHash(row.request_id, row.key_id, row.digest, row.sealed, tuple(row.box)) for row in hashes),
+            tuple(SealedPerson(row.uid.hex(), row.space_id, row.key_id, row.template) for row in persons),
+        )
+
+    def of_pictures(self, digests: Sequence[bytes]) -> dict[bytes, list[tuple[Box | None, int | None]]]:
+        """For each keyed digest of a picture's bytes what is kept out of it: (box, or None for all; request id)."""
+        found: dict[bytes, list[tuple[Box | None, int | None]]] = {}
+        with self._db.read() as connection:
+            for part in chunks(digests):
+                for row in connection.execute(_OF_PICTURES, {"digests": part}):
+                    box = tuple(row.box) if row.box else None
+                    found.setdefault(row.digest, []).append((box, row.request_id))
+        return found
+
+
+def note_kept_out(connection: sa.Connection) -> None:
+    """Every opened copy, and every earlier decision, is old from this commit on."""
+    changed = connection.execute(
+        t.counters.update().where(t.counters.c.name == _STAMP).values(value=t.counters.c.value + 1)
+    )
+    if not changed.rowcount:
+        connection.execute(t.counters.insert().values(name=_STAMP, value=1))
+    move_policy_version(connection)
+
+
+_READ_STAMP: Final = sa.select(t.counters.c.value).where(t.counters.c.name == _STAMP)
+# Asked for every batch of an ingest: built once, since building a statement costs more than running it.
+_OF_PICTURES: Final = sa.select(t.suppressions.c.digest, t.suppressions.c.box, t.suppressions.c.request_id).where(
+    t.suppressions.c.kind == "bytes", t.suppressions.c.digest.in_(sa.bindparam("digests", expanding=True))
+)

@@ -1,0 +1,256 @@
+"""Guest links of sources, and the guests who came by them. What hides one who withdraws is in `guest_erasures.py`."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from countenance.records import schema as t
+from countenance.records.database import Database
+from countenance.records.guests.erasures import leaving_guests
+from countenance.records.queries import chunks
+from countenance.records.sources.sources import WITHDRAWN, SealedSubject, move_policy_version, put_subject
+from countenance.types import FaceId
+
+TRIES_WITHIN: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class GuestLink:
+    """A link that an organiser shares."""
+
+    id: int
+    uid: str  # uuid; the name by which the log knows it
+    source: str  # its name
+    source_id: int
+    organiser: str  # who is responsible, and how to reach them
+    made_at: datetime
+    expires_at: datetime
+    closed_at: datetime | None
+    guests: int  # who consented by it, also those who withdrew since
+    withdrawn: int
+
+    def open_at(self, now: datetime) -> bool:
+        """Whether somebody may still come in by it, as far as the link itself goes."""
+        return self.closed_at is None and self.made_at <= now < self.expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Somebody who consented by a link."""
+
+    id: int
+    uid: str  # uuid; the name by which the log knows them
+    source: str  # its name
+    source_id: int
+    organiser: str  # as on the link that they came by
+    subject_id: int | None  # None: withdrawn, or somebody who is kept out
+    consented_at: datetime
+    withdrawn_at: datetime | None
+    checked_to: int  # pictures up to this id were looked at for them
+    checked_at: datetime | None  # None: not all of them yet
+
+
+@dataclass(frozen=True, slots=True)
+class NewGuest:
+    """A guest as they are to be recorded, with the subject that they become, or are already."""
+
+    uid: uuid.UUID
+    digest: bytes
+    link: GuestLink
+    at: datetime
+    grant_id: int
+    subject: SealedSubject | None = None
+    subject_id: int | None = None
+
+
+class Guests:
+    """Reads and writes. A token is known by its keyed digest alone."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    # --- links ---------------------------------------------------------------------------------------------------
+    def add_link(
+        self, *, uid: uuid.UUID, digest: bytes, source_id: int, organiser: str, made_at: datetime, expires_at: datetime
+    ) -> None:
+        """The link stands."""
+        with self._db.write() as connection:
+            connection.execute(
+                t.guest_links.insert().values(
+                    uid=uid.bytes, digest=digest, source_id=source_id, organiser=organiser, made_at=made_at,
+                    expires_at=expires_at,
+                )
+            )  # fmt: skip
+
+    def links(self, source_id: int) -> tuple[GuestLink, ...]:
+        """The links of a source, the newest first."""
+        with self._db.read() as connection:
+            rows = connection.execute(
+                _LINKS.where(t.guest_links.c.source_id == source_id).order_by(t.guest_links.c.id.desc())
+            )
+            return tuple(_link(row) for row in rows)
+
+    def link(self, digest: bytes) -> GuestLink | None:
+        """The link whose token has this digest."""
+        return self._one_link(t.guest_links.c.digest == digest)
+
+    def link_named(self, uid: str) -> GuestLink | None:
+        """The link of that uid."""
+        return self._one_link(t.guest_links.c.uid == uuid.UUID(uid).bytes)
+
+    def _one_link(self, which: sa.ColumnElement[bool]) -> GuestLink | None:
+        with self._db.read() as connection:
+            row = connection.execute(_LINKS.where(which)).one_or_none()
+        return None if row is None else _link(row)
+
+    def close(self, uid: str, at: datetime) -> None:
+        """Nobody comes in by this link from now on; the first time is the one that stands."""
+        with self._db.write() as connection:
+            connection.execute(
+                t.guest_links.update()
+                .where(t.guest_links.c.uid == uuid.UUID(uid).bytes, t.guest_links.c.closed_at.is_(None))
+                .values(closed_at=at)
+            )
+
+    def take_try(self, link: GuestLink, now: datetime, limit: int) -> bool:
+        """One more photograph is counted. False: as many as may be were offered within the hour."""
+        here = t.guest_links.c.id == link.id
+        with self._db.write() as connection:
+            row = connection.execute(sa.select(t.guest_links.c.tries, t.guest_links.c.tries_from).where(here)).one()
+            fresh = row.tries_from is None or not row.tries_from <= now < row.tries_from + TRIES_WITHIN
+            tries = 0 if fresh else row.tries
+            if tries >= limit:
+                return False
+            connection.execute(
+                t.guest_links.update().where(here).values(tries=tries + 1, tries_from=now if fresh else row.tries_from)
+            )
+        return True
+
+    # --- guests --------------------------------------------------------------------------------------------------
+    def add(self, new: NewGuest) -> bool:
+        """Guest and subject stand together. False: the link was closed, or the subject left, since they were read."""
+        with self._db.write() as connection:
+            closed = connection.scalar(sa.select(t.guest_links.c.closed_at).where(t.guest_links.c.id == new.link.id))
+            stands = new.subject_id is None or connection.scalar(
+                sa.select(t.subjects.c.id).where(t.subjects.c.id == new.subject_id, ~WITHDRAWN)
+            )
+            if closed is not None or not stands:
+                return False
+            subject_id = new.subject_id
+            if new.subject is not None:
+                subject_id = put_subject(connection, new.grant_id, new.subject)
+            connection.execute(
+                t.guests.insert().values(
+                    uid=new.uid.bytes, digest=new.digest, link_id=new.link.id, subject_id=subject_id,
+                    consented_at=new.at,
+                )
+            )  # fmt: skip
+            move_policy_version(connection)
+        return True
+
+    def of_token(self, digest: bytes) -> Guest | None:
+        """The guest whose token has this digest."""
+        return self._one(t.guests.c.digest == digest)
+
+    def get(self, uid: str) -> Guest | None:
+        """The guest of that uid."""
+        return self._one(t.guests.c.uid == uuid.UUID(uid).bytes)
+
+    def _one(self, which: sa.ColumnElement[bool]) -> Guest | None:
+        with self._db.read() as connection:
+            row = connection.execute(_GUESTS.where(which)).one_or_none()
+        return None if row is None else _guest(row)
+
+    def faces(self, guest: Guest) -> list[FaceId]:
+        """The faces that are tied to the guest's subject, by picture."""
+        if guest.subject_id is None:
+            return []
+        query = (
+            sa.select(t.faces.c.id)
+            .join(t.enrolments)
+            .where(t.enrolments.c.subject_id == guest.subject_id, t.enrolments.c.refusal.is_(None))
+            .where(t.faces.c.erasure_id.is_(None))
+            .order_by(t.faces.c.picture_id, t.faces.c.id)
+        )
+        with self._db.read() as connection:
+            return list(dict.fromkeys(connection.scalars(query)))
+
+    # --- looking for them ----------------------------------------------------------------------------------------
+    def waiting(self, source_id: int) -> tuple[Guest, ...]:
+        """The guests of a source for whom not every picture was looked at, without those who withdrew."""
+        query = _GUESTS.where(
+            t.guest_links.c.source_id == source_id, t.guests.c.checked_at.is_(None), t.guests.c.withdrawn_at.is_(None)
+        )
+        with self._db.read() as connection:
+            return tuple(_guest(row) for row in connection.execute(query.order_by(t.guests.c.id)))
+
+    def checked(self, guests: Sequence[Guest], to: int, at: datetime | None = None) -> None:
+        """Pictures up to the id `to` were looked at for these guests; with `at`, all of them."""
+        with self._db.write() as connection:
+            for part in chunks([guest.id for guest in guests]):
+                here = t.guests.update().where(t.guests.c.id.in_(part))
+                connection.execute(here.where(t.guests.c.checked_to < to).values(checked_to=to))
+                if at is not None:
+                    connection.execute(here.values(checked_at=at))
+
+    # --- their leaving -------------------------------------------------------------------------------------------
+    def of_faces(self, faces: Sequence[FaceId]) -> list[int]:
+        """The ids of the guests to whose subjects these faces are tied."""
+        found: set[int] = set()
+        with self._db.read() as connection:
+            for part in chunks(faces):
+                query = sa.select(t.guests.c.id).join(t.enrolments, t.enrolments.c.subject_id == t.guests.c.subject_id)
+                found.update(connection.scalars(query.where(t.enrolments.c.face_id.in_(part))))
+        return sorted(found)
+
+    def leaving(self) -> tuple[list[str], list[bytes]] | None:
+        """(blobs, keys) of the subjects of guests who withdrew; None: there is none whose subject is still there."""
+        with self._db.read() as connection:
+            subjects = set(leaving_guests(connection).values())
+            query = sa.select(t.subjects.c.evidence_blob, t.subjects.c.key_id)
+            rows = connection.execute(query.where(t.subjects.c.id.in_(subjects))).all() if subjects else ()
+        return ([row.evidence_blob for row in rows], [row.key_id for row in rows if row.key_id]) if rows else None
+
+    def forget(self) -> None:
+        """Of guests who withdrew the subjects are gone from the records; that they came and withdrew stays."""
+        with self._db.write() as connection:
+            subjects = sorted(set(leaving_guests(connection).values()))
+            connection.execute(t.guests.update().where(t.guests.c.subject_id.in_(subjects)).values(subject_id=None))
+            connection.execute(t.subject_templates.delete().where(t.subject_templates.c.subject_id.in_(subjects)))
+            connection.execute(t.subjects.delete().where(t.subjects.c.id.in_(subjects)))
+            move_policy_version(connection)
+
+
+_IN: Final = sa.select(sa.func.count()).where(t.guests.c.link_id == t.guest_links.c.id)
+_LINKS: Final = sa.select(
+    t.guest_links,
+    t.sources.c.name,
+    _IN.scalar_subquery().label("guests"),
+    _IN.where(t.guests.c.withdrawn_at.is_not(None)).scalar_subquery().label("withdrawn"),
+).join(t.sources)
+_GUESTS: Final = sa.select(
+    t.guests, t.guest_links.c.organiser, t.sources.c.name, t.sources.c.id.label("source_id")
+).select_from(t.guests.join(t.guest_links).join(t.sources))
+
+
+def _link(row: Any) -> GuestLink:
+    return GuestLink(
+        id=row.id, uid=str(uuid.UUID(bytes=row.uid)), source=row.name, source_id=row.source_id,
+        organiser=row.organiser, made_at=row.made_at, expires_at=row.expires_at, closed_at=row.closed_at,
+        guests=row.guests, withdrawn=row.withdrawn,
+    )  # fmt: skip
+
+
+def _guest(row: Any) -> Guest:
+    return Guest(
+        id=row.id, uid=str(uuid.UUID(bytes=row.uid)), source=row.name, source_id=row.source_id,
+        organiser=row.organiser, subject_id=row.subject_id, consented_at=row.consented_at,
+        withdrawn_at=row.withdrawn_at,
+        checked_to=row.checked_to, checked_at=row.checked_at,
+    )  # fmt: skip

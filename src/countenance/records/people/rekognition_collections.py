@@ -1,0 +1,323 @@
+"""Collections and their users, as programs know them by the Rekognition door: a source each, and persons.
+
+Whose a collection is, is the pair (source that its key is bound to, client); to anybody else it is not there.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection as Group
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from countenance.records import schema as t
+from countenance.records.changes import note_changes
+from countenance.records.database import Database
+from countenance.records.packing import unpack_landmarks, unpack_quality
+from countenance.records.queries import chunks
+from countenance.records.reachability import USABLE, Due, due_of
+from countenance.types import Box, ClassId, FaceId, FaceRefusal, Landmarks, Quality
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose collections are meant: rows of `sources` and `clients`."""
+
+    bound_id: int
+    client_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """One collection; `source` is the name of the source that it is."""
+
+    id: int  # of the source
+    name: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionFace:
+    """A face of a picture that was handed in."""
+
+    id: FaceId
+    uid: str
+    box: Box  # pixels of the picture as displayed
+    picture_uid: str
+    width: int
+    height: int
+    place: bytes
+    landmarks: Landmarks | None
+    quality: Quality | None
+    refusal: FaceRefusal | None  # None: searchable
+    person: str | None  # uid
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Whom a program calls a user; `name` is sealed under `key_id`."""
+
+    id: int
+    name: bytes
+    key_id: bytes
+    person: str | None  # uid; None: no face is associated
+
+
+class Collections:
+    """Reads and writes of collections."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    # --- collections ---------------------------------------------------------------------------------------------
+    def all(self, owner: Owner) -> tuple[Collection, ...]:
+        """The owner's, by name."""
+        with self._db.read() as connection:
+            rows = connection.execute(_COLLECTIONS.where(*_owned(owner)).order_by(t.collections.c.name)).all()
+        return tuple(Collection(row.source_id, row.name, row.source) for row in rows)
+
+    def find(self, owner: Owner, name: str) -> Collection | None:
+        """The owner's collection of that name."""
+        with self._db.read() as connection:
+            row = connection.execute(_COLLECTIONS.where(*_owned(owner), t.collections.c.name == name)).one_or_none()
+        return None if row is None else Collection(row.source_id, row.name, row.source)
+
+    def add(self, owner: Owner, source_id: int, name: str) -> bool:
+        """The source is the owner's collection of that name from this commit on. False: there is one already."""
+        with self._db.write() as connection:
+            if connection.execute(_COLLECTIONS.where(*_owned(owner), t.collections.c.name == name)).first() is not None:
+                return False
+            connection.execute(
+                t.collections.insert().values(
+                    source_id=source_id, name=name, bound_id=owner.bound_id, client_id=owner.client_id
+                )
+            )
+            return True
+
+    def of_source(self, source_id: int) -> tuple[str, ...]:
+        """The names of the sources that stand under a copy of this source's grant."""
+        query = sa.select(t.sources.c.name).join(t.collections, t.collections.c.source_id == t.sources.c.id)
+        with self._db.read() as connection:
+            return tuple(connection.scalars(query.where(t.collections.c.bound_id == source_id)))
+
+    # --- faces ---------------------------------------------------------------------------------------------------
+    def faces(
+        self, source_id: int, classes: Group[ClassId], *, after: FaceId = 0, limit: int,
+        only: Sequence[str] | None = None, person: str | None = None,
+    ) -> tuple[CollectionFace, ...]:  # fmt: skip
+        """Searchable faces of a collection in these classes, by id, from the one after `after` on.
+
+        Args: only: of these uids; person: of this one.
+        """
+        query = _FACES.where(
+            t.placements.c.source_id == source_id, t.enrolments.c.class_id.in_(list(classes)),
+            t.enrolments.c.refusal.is_(None), t.faces.c.template.is_not(None), t.faces.c.id > after,
+        )  # fmt: skip
+        if only is not None:
+            query = query.where(t.faces.c.uid.in_([uuid.UUID(uid).bytes for uid in only]))
+        if person is not None:
+            query = query.where(t.persons.c.uid == uuid.UUID(person).bytes)
+        with self._db.read() as connection:
+            rows = connection.execute(query.order_by(t.faces.c.id).limit(limit)).all()
+        return tuple(map(_face, rows))
+
+    def faces_of_picture(self, source_id: int, sha256: bytes) -> tuple[CollectionFace, ...]:
+        """Every face of a picture of a collection, also those that are not searchable there."""
+        query = _FACES.where(t.placements.c.source_id == source_id, t.pictures.c.sha256 == sha256)
+        with self._db.read() as connection:
+            return tuple(map(_face, connection.execute(query.order_by(t.faces.c.id)).all()))
+
+    def count(self, source_id: int, classes: Group[ClassId]) -> tuple[int, int]:
+        """(searchable faces in these classes, users) of a collection."""
+        faces = (
+            sa.select(sa.func.count(sa.distinct(t.faces.c.id)))
+            .select_from(_JOINED)
+            .where(
+                t.placements.c.source_id == source_id, t.enrolments.c.class_id.in_(list(classes)),
+                t.enrolments.c.refusal.is_(None), t.faces.c.erasure_id.is_(None),
+            )
+        )  # fmt: skip
+        users = sa.select(sa.func.count()).where(t.collection_users.c.source_id == source_id)
+        with self._db.read() as connection:
+            return int(connection.scalar(faces) or 0), int(connection.scalar(users) or 0)
+
+    def leave(self, source_id: int, faces: Sequence[FaceId]) -> Due:
+        """These faces are in no class of the collection's source any more; returns what lost its last support."""
+        with self._db.write() as connection:
+            return leave_source(connection, source_id, faces)
+
+    def only_here(self, source_id: int, faces: Sequence[FaceId]) -> tuple[FaceId, ...]:
+        """Those of these faces that no class of another source may use."""
+        elsewhere = sa.exists().where(
+            t.enrolments.c.face_id == t.faces.c.id, t.enrolments.c.class_id.not_in(_classes_of(source_id)), USABLE
+        )
+        with self._db.read() as connection:
+            return tuple(
+                face for part in chunks(list(faces))
+                for face in connection.scalars(sa.select(t.faces.c.id).where(t.faces.c.id.in_(part), ~elsewhere))
+            )  # fmt: skip
+
+    # --- users ---------------------------------------------------------------------------------------------------
+    def add_user(self, source_id: int, digest: bytes, name: bytes, key_id: bytes) -> bool:
+        """The collection has such a user from this commit on. False: it has one already."""
+        mine = sa.and_(t.collection_users.c.source_id == source_id, t.collection_users.c.digest == digest)
+        with self._db.write() as connection:
+            if connection.execute(sa.select(t.collection_users.c.id).where(mine)).first() is not None:
+                return False
+            connection.execute(
+                t.collection_users.insert().values(source_id=source_id, digest=digest, name=name, key_id=key_id)
+            )
+            return True
+
+    def user(self, source_id: int, digest: bytes) -> User | None:
+        """The user of that name."""
+        mine = sa.and_(t.collection_users.c.source_id == source_id, t.collection_users.c.digest == digest)
+        with self._db.read() as connection:
+            row = connection.execute(t.collection_users.select().where(mine)).one_or_none()
+        return None if row is None else _user(row)
+
+    def users(self, source_id: int, *, after: int = 0, limit: int) -> tuple[User, ...]:
+        """Users of a collection, oldest first, from the one after `after` on."""
+        query = t.collection_users.select().where(
+            t.collection_users.c.source_id == source_id, t.collection_users.c.id > after
+        )
+        with self._db.read() as connection:
+            return tuple(map(_user, connection.execute(query.order_by(t.collection_users.c.id).limit(limit)).all()))
+
+    def users_who_are(self, source_id: int, persons: Sequence[str]) -> tuple[User, ...]:
+        """Users of a collection who are these persons."""
+        found: list[User] = []
+        with self._db.read() as connection:
+            for part in chunks([uuid.UUID(person).bytes for person in persons]):
+                mine = sa.and_(t.collection_users.c.source_id == source_id, t.collection_users.c.person.in_(part))
+                found += map(_user, connection.execute(t.collection_users.select().where(mine)))
+        return tuple(found)
+
+    def with_faces(self, source_id: int, classes: Group[ClassId], persons: Sequence[str]) -> set[str]:
+        """Those of these persons of whom a face is searchable in the collection."""
+        found: set[str] = set()
+        with self._db.read() as connection:
+            for part in chunks([uuid.UUID(person).bytes for person in persons]):
+                rows = connection.scalars(
+                    sa.select(t.persons.c.uid)
+                    .distinct()
+                    .select_from(_JOINED)
+                    .where(
+                        t.persons.c.uid.in_(part), t.placements.c.source_id == source_id,
+                        t.enrolments.c.class_id.in_(list(classes)), t.enrolments.c.refusal.is_(None),
+                        t.faces.c.erasure_id.is_(None),
+                    )
+                )  # fmt: skip
+                found.update(str(uuid.UUID(bytes=uid)) for uid in rows)
+        return found
+
+    def is_person(self, user: User, person: str) -> None:
+        """The user is that person from this commit on."""
+        with self._db.write() as connection:
+            connection.execute(
+                t.collection_users.update()
+                .where(t.collection_users.c.id == user.id)
+                .values(person=uuid.UUID(person).bytes)
+            )
+
+    def remove_user(self, user: User) -> None:
+        """The collection has no such user from this commit on; its faces stay."""
+        with self._db.write() as connection:
+            connection.execute(t.collection_users.delete().where(t.collection_users.c.id == user.id))
+
+    # --- signatures ----------------------------------------------------------------------------------------------
+    def take_signature(self, digest: bytes, now: datetime, expires_at: datetime) -> bool:
+        """False: that signature was taken already, by whichever process. What has expired is forgotten."""
+        with self._db.write() as connection:
+            connection.execute(t.signatures.delete().where(t.signatures.c.expires_at < now))
+            query = sa.select(t.signatures.c.digest).where(t.signatures.c.digest == digest)
+            if connection.execute(query).first() is not None:
+                return False
+            connection.execute(t.signatures.insert().values(digest=digest, expires_at=expires_at))
+            return True
+
+
+def forget_collection(connection: sa.Connection, source_id: int) -> None:
+    """No row of collections names the source any more; those under a copy of its grant are nobody's."""
+    connection.execute(t.collection_users.delete().where(t.collection_users.c.source_id == source_id))
+    connection.execute(t.collections.delete().where(t.collections.c.source_id == source_id))
+    connection.execute(t.collections.update().where(t.collections.c.bound_id == source_id).values(bound_id=None))
+
+
+_COLLECTIONS: Final = sa.select(
+    t.collections.c.source_id, t.collections.c.name, t.sources.c.name.label("source")
+).join(t.sources, t.sources.c.id == t.collections.c.source_id)  # fmt: skip
+_JOINED: Final = (
+    t.faces.join(t.pictures, t.pictures.c.id == t.faces.c.picture_id)
+    .join(t.enrolments, t.enrolments.c.face_id == t.faces.c.id)
+    .join(
+        t.placements,
+        sa.and_(t.placements.c.picture_id == t.pictures.c.id, t.placements.c.class_id == t.enrolments.c.class_id),
+    )
+    .outerjoin(t.person_faces, t.person_faces.c.face_id == t.faces.c.id)
+    .outerjoin(t.persons, t.persons.c.id == t.person_faces.c.person_id)
+)
+_OTHER: Final = t.placements.alias("other")
+_FIRST_PLACE: Final = (  # a picture may stand in a collection twice
+    sa.select(sa.func.min(_OTHER.c.id))
+    .where(
+        _OTHER.c.picture_id == t.placements.c.picture_id, _OTHER.c.source_id == t.placements.c.source_id,
+        _OTHER.c.class_id == t.placements.c.class_id,
+    )
+    .scalar_subquery()
+    .correlate(t.placements)
+)  # fmt: skip
+_FACES: Final = (
+    sa.select(
+        t.faces.c.id, t.faces.c.uid, t.faces.c.x1, t.faces.c.y1, t.faces.c.x2, t.faces.c.y2, t.faces.c.landmarks,
+        t.faces.c.quality, t.pictures.c.uid.label("picture_uid"), t.pictures.c.width, t.pictures.c.height,
+        t.placements.c.place, t.enrolments.c.refusal, t.persons.c.uid.label("person"),
+    )
+    .select_from(_JOINED)
+    .where(t.faces.c.erasure_id.is_(None), t.pictures.c.erasure_id.is_(None))
+    .where(t.placements.c.id == _FIRST_PLACE)
+)  # fmt: skip
+
+
+def _owned(owner: Owner) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    return t.collections.c.bound_id == owner.bound_id, t.collections.c.client_id.is_not_distinct_from(owner.client_id)
+
+
+def _face(row: Any) -> CollectionFace:
+    return CollectionFace(
+        id=row.id, uid=str(uuid.UUID(bytes=row.uid)), box=(row.x1, row.y1, row.x2, row.y2),
+        picture_uid=str(uuid.UUID(bytes=row.picture_uid)), width=row.width, height=row.height, place=row.place,
+        landmarks=None if row.landmarks is None else unpack_landmarks(row.landmarks),
+        quality=None if row.quality is None else unpack_quality(row.quality),
+        refusal=None if row.refusal is None else FaceRefusal(row.refusal),
+        person=None if row.person is None else str(uuid.UUID(bytes=row.person)),
+    )  # fmt: skip
+
+
+def _user(row: Any) -> User:
+    return User(row.id, row.name, row.key_id, None if row.person is None else str(uuid.UUID(bytes=row.person)))
+
+
+def leave_source(connection: sa.Connection, source_id: int, faces: Sequence[FaceId]) -> Due:
+    """These faces are in no class of the source any more; returns those of them that lost their last support."""
+    pictures: list[int] = []
+    for part in chunks(list(faces)):
+        mine = sa.and_(t.enrolments.c.face_id.in_(part), t.enrolments.c.class_id.in_(_classes_of(source_id)))
+        rows = connection.execute(sa.select(t.enrolments).where(mine, t.enrolments.c.refusal.is_(None))).all()
+        connection.execute(t.enrolments.delete().where(mine))
+        note_changes(connection, [(row.face_id, row.class_id) for row in rows], added=False)
+        pictures += connection.scalars(sa.select(t.faces.c.picture_id).where(t.faces.c.id.in_(part)))
+    due = due_of(connection, pictures)
+    return Due(faces=tuple(face for face in due.faces if face in set(faces)))
+
+
+def _classes_of(source_id: int) -> sa.Select[tuple[int]]:
+    return (
+        sa.select(t.policy_classes.c.id)
+        .join(t.grants, t.grants.c.id == t.policy_classes.c.grant_id)
+        .where(t.grants.c.source_id == source_id)
+    )

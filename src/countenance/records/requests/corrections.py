@@ -1,0 +1,95 @@
+"""What is recorded and was wrong, put right: where the law of a picture is of, what a subject is called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import sqlalchemy as sa
+
+from countenance.records import schema as t
+from countenance.records.changes import note_changes
+from countenance.records.database import Database
+from countenance.records.queries import chunks
+from countenance.records.sources.sources import move_policy_version
+from countenance.types import ClassId, FaceId
+
+
+class Corrections:
+    """Reads what a correction is about, and writes what is right."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def pictures_of(self, faces: Sequence[FaceId]) -> tuple[tuple[int, ClassId, int], ...]:
+        """(picture, a class in which it is placed, its grant) of these faces' pictures."""
+        found: set[tuple[int, ClassId, int]] = set()
+        with self._db.read() as connection:
+            for part in chunks(list(faces)):
+                rows = connection.execute(
+                    sa.select(t.placements.c.picture_id, t.placements.c.class_id, t.policy_classes.c.grant_id)
+                    .select_from(t.placements.join(t.policy_classes))
+                    .where(t.placements.c.picture_id.in_(sa.select(t.faces.c.picture_id).where(t.faces.c.id.in_(part))))
+                )
+                found.update((row.picture_id, row.class_id, row.grant_id) for row in rows)
+        return tuple(sorted(found))
+
+    def correct(self, jurisdictions: Iterable[str], moves: Sequence[tuple[int, ClassId, ClassId]]) -> None:
+        """Pictures stand in these jurisdictions, and their faces in the classes that go with them. Safe to repeat.
+
+        Args: moves: (picture, the class it was placed in, the one it belongs in).
+        """
+        with self._db.write() as connection:
+            for picture, before, after in moves:
+                connection.execute(
+                    t.pictures.update().where(t.pictures.c.id == picture).values(jurisdictions=sorted(jurisdictions))
+                )
+                if before != after:
+                    _move(connection, picture, before, after)
+            move_policy_version(connection)
+
+    def subjects_of(self, faces: Sequence[FaceId]) -> tuple[int, ...]:
+        """The subjects of grants to whom these faces are tied."""
+        found: set[int] = set()
+        with self._db.read() as connection:
+            for part in chunks(list(faces)):
+                found.update(
+                    connection.scalars(
+                        sa.select(t.enrolments.c.subject_id).where(
+                            t.enrolments.c.face_id.in_(part), t.enrolments.c.subject_id.is_not(None)
+                        )
+                    )
+                )
+        return tuple(sorted(found))
+
+    def rename_subjects(self, names: Mapping[int, bytes]) -> None:
+        """Subjects, by id, have these sealed names."""
+        with self._db.write() as connection:
+            for subject, name in names.items():
+                connection.execute(t.subjects.update().where(t.subjects.c.id == subject).values(name=name))
+
+
+def _move(connection: sa.Connection, picture: int, before: ClassId, after: ClassId) -> None:
+    """The picture's placements and its faces' enrolments leave one class for another; every index hears of it."""
+    mine = t.faces.c.picture_id == picture
+    connection.execute(
+        t.placements.update()
+        .where(t.placements.c.picture_id == picture, t.placements.c.class_id == before)
+        .values(class_id=after)
+    )
+    query = sa.select(t.enrolments).join(t.faces).where(mine)
+    there = set(connection.scalars(query.with_only_columns(t.enrolments.c.face_id).where(
+        t.enrolments.c.class_id == after)))  # fmt: skip
+    rows = connection.execute(query.where(t.enrolments.c.class_id == before)).all()
+    for row in rows:
+        connection.execute(
+            t.enrolments.delete().where(t.enrolments.c.face_id == row.face_id, t.enrolments.c.class_id == before)
+        )
+        if row.face_id not in there:
+            connection.execute(
+                t.enrolments.insert().values(
+                    face_id=row.face_id, class_id=after, refusal=row.refusal, subject_id=row.subject_id
+                )
+            )
+    searchable = [row.face_id for row in rows if row.refusal is None]
+    note_changes(connection, [(face, before) for face in searchable], added=False)
+    note_changes(connection, [(face, after) for face in searchable if face not in there], added=True)

@@ -1,0 +1,599 @@
+"""Requests of pictured people, as records: opened, verified, decided, withdrawn. Each step is one transaction.
+
+A step is taken from the state that it needs and no other, so that of two who take it at once one is refused.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from countenance.records import schema as t
+from countenance.records.database import Database
+from countenance.records.erasure.receipts import Receipt, keep_receipt
+from countenance.records.erasure.suppressions import KeepOut, note_kept_out
+from countenance.records.queries import chunks, living_ids
+from countenance.records.requests.faces import FOUND, FoundFace, found_face
+from countenance.records.requests.restrictions import is_held, restrict, show_again
+from countenance.records.requests.states import DECIDED, DECIDING, OPEN, VERIFIED, WITHDRAWN
+from countenance.types import Box, FaceId, FaceRefusal
+
+PHOTOGRAPH: Final = "photograph"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request. Times are aware, UTC."""
+
+    id: int
+    uid: str
+    kind: str
+    tier: int | None
+    state: str
+    law: str
+    opened_at: datetime
+    due_at: datetime
+    extended_at: datetime | None
+    verified_at: datetime | None
+    verified_by: str | None
+    decided_at: datetime | None
+    outcome: str | None
+    key_id: bytes | None
+    details: bytes | None  # sealed
+    proof_key_id: bytes | None
+    code: bytes | None
+    code_at: datetime | None
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewRequest:
+    """A request as it is to be recorded."""
+
+    uid: uuid.UUID
+    tracking: bytes
+    kind: str
+    tier: int | None
+    law: str
+    opened_at: datetime
+    due_at: datetime
+    key_id: bytes
+    details: bytes
+    proof_key_id: bytes
+    contact: bytes | None
+    files: tuple[tuple[str, str], ...]  # (kind, blob)
+
+
+@dataclass(frozen=True, slots=True)
+class NewPerson:
+    """A template that keeps somebody out of new pictures."""
+
+    space_id: int
+    key_id: bytes
+    template: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """A request as the log has it, for a home that was restored from before it."""
+
+    uid: uuid.UUID
+    tracking: bytes
+    kind: str
+    tier: int | None
+    law: str
+    opened_at: datetime
+    due_at: datetime
+    state: str  # verified or decided
+    outcome: str | None
+    at: datetime  # when that was
+    key_id: bytes
+    keep_out: tuple[KeepOut, ...]
+    hides: tuple[str, ...]  # public ids of faces
+
+
+@dataclass(frozen=True, slots=True)
+class SealedFace:
+    """A face's template in a space, sealed."""
+
+    id: FaceId
+    uid: str
+    key_id: bytes
+    template: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A search that showed one of some faces."""
+
+    face_uid: str
+    at: datetime
+    purpose: str
+    client: str | None  # None: the operator's own
+    client_class: str | None
+
+
+class WrongState(Exception):
+    """The request is not where the step needs it: nothing was written."""
+
+
+class Requests:
+    """Reads and writes of requests."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    # --- reads ---------------------------------------------------------------------------------------------------
+    def get(self, uid: str) -> Request | None:
+        """By its public id."""
+        return self._one(t.requests.c.uid == uuid.UUID(uid).bytes)
+
+    def tracked(self, digest: bytes) -> Request | None:
+        """By the keyed digest of its tracking code."""
+        return self._one(t.requests.c.tracking == digest)
+
+    def all(self, *, states: Iterable[str] = ()) -> tuple[Request, ...]:
+        """In the order in which they were opened; with `states`, those alone."""
+        wanted = list(states)
+        query = t.requests.select().order_by(t.requests.c.id)
+        with self._db.read() as connection:
+            rows = connection.execute(query.where(t.requests.c.state.in_(wanted)) if wanted else query).all()
+        return tuple(_request(row) for row in rows)
+
+    def overdue(self, now: datetime) -> int:
+        """Requests that nobody has decided and whose term is over."""
+        late = sa.and_(t.requests.c.state.in_((OPEN, VERIFIED, DECIDING)), t.requests.c.due_at < now)
+        with self._db.read() as connection:
+            return int(connection.scalar(sa.select(sa.func.count()).select_from(t.requests).where(late)) or 0)
+
+    def files(self, request: Request) -> Mapping[str, str]:
+        """Kind -> blob."""
+        with self._db.read() as connection:
+            rows = connection.execute(
+                t.request_files.select()
+                .where(t.request_files.c.request_id == request.id)
+                .order_by(t.request_files.c.id)
+            )
+            return {row.kind: row.blob for row in rows}
+
+    def faces(self, request: Request) -> tuple[FaceId, ...]:
+        """The faces that it is about and that are not being erased."""
+        with self._db.read() as connection:
+            return tuple(
+                connection.scalars(
+                    sa.select(t.request_faces.c.face_id)
+                    .join(t.faces)
+                    .where(t.request_faces.c.request_id == request.id, t.faces.c.erasure_id.is_(None))
+                    .order_by(t.request_faces.c.face_id)
+                )
+            )
+
+    def found(self, request: Request) -> tuple[FoundFace, ...]:
+        """The same, each with every place where its picture stands."""
+        with self._db.read() as connection:
+            rows = connection.execute(FOUND, {"request": request.id}).all()
+        return tuple(found_face(row) for row in rows)
+
+    def faces_at(self, *, face: str | None = None, address: tuple[bytes, bytes] | None = None) -> tuple[FaceId, ...]:
+        """The faces with a template that a public face id, or (a source's location, a place in it), names."""
+        query = sa.select(t.faces.c.id).where(t.faces.c.key_id.is_not(None), t.faces.c.erasure_id.is_(None))
+        if face is not None:
+            query = query.where(t.faces.c.uid == uuid.UUID(face).bytes)
+        if address is not None:
+            location, place = address
+            query = (
+                query.join(t.pictures, t.pictures.c.id == t.faces.c.picture_id)
+                .join(t.placements, t.placements.c.picture_id == t.pictures.c.id)
+                .join(t.sources, t.sources.c.id == t.placements.c.source_id)
+                .where(t.sources.c.location == location, t.placements.c.place == place)
+                .where(t.pictures.c.erasure_id.is_(None))
+            )
+        with self._db.read() as connection:
+            return tuple(connection.scalars(query.distinct().order_by(t.faces.c.id)))
+
+    def named(self, uids: Sequence[str]) -> dict[str, FaceId]:
+        """The faces of these public ids that are not being erased."""
+        found: dict[str, FaceId] = {}
+        with self._db.read() as connection:
+            for part in chunks([uuid.UUID(uid).bytes for uid in uids]):
+                rows = connection.execute(
+                    sa.select(t.faces.c.uid, t.faces.c.id).where(
+                        t.faces.c.uid.in_(part), t.faces.c.erasure_id.is_(None)
+                    )
+                )
+                found |= {str(uuid.UUID(bytes=row.uid)): row.id for row in rows}
+        return found
+
+    def tracking_of(self, request: Request) -> bytes:
+        """The keyed digest of its tracking code."""
+        with self._db.read() as connection:
+            return bytes(
+                connection.execute(sa.select(t.requests.c.tracking).where(t.requests.c.id == request.id)).scalar_one()
+            )
+
+    def uids(self, faces: Iterable[FaceId]) -> tuple[str, ...]:
+        """The public ids of these faces, as far as they are not being erased."""
+        found: list[str] = []
+        with self._db.read() as connection:
+            for part in chunks(sorted(faces)):
+                rows = connection.scalars(
+                    sa.select(t.faces.c.uid).where(t.faces.c.id.in_(part), t.faces.c.erasure_id.is_(None))
+                )
+                found += [str(uuid.UUID(bytes=uid)) for uid in rows]
+        return tuple(found)
+
+    def templates(self, space_id: int, *, faces: Sequence[FaceId] | None = None) -> tuple[SealedFace, ...]:
+        """The sealed templates in a space of these faces; None: of those that are restricted, which no index holds."""
+        query = (
+            sa.select(
+                t.faces.c.id, t.faces.c.uid, t.faces.c.key_id, t.faces.c.template, t.faces.c.space_id,
+                t.face_templates.c.key_id.label("second_key"), t.face_templates.c.template.label("second"),
+                t.face_templates.c.space_id.label("second_space"),
+            )
+            .select_from(t.faces.outerjoin(t.face_templates))
+            .where(t.faces.c.erasure_id.is_(None), t.faces.c.template.is_not(None))
+        )  # fmt: skip
+        if faces is None:
+            query = query.where(_restricted())
+        rows: list[Any] = []
+        with self._db.read() as connection:
+            for part in [None] if faces is None else chunks(list(faces)):
+                rows += connection.execute(query if part is None else query.where(t.faces.c.id.in_(part))).all()
+        found = []
+        for row in rows:
+            uid = str(uuid.UUID(bytes=row.uid))
+            if row.space_id == space_id:
+                found.append(SealedFace(row.id, uid, row.key_id, row.template))
+            elif row.second_space == space_id:
+                found.append(SealedFace(row.id, uid, row.second_key, row.second))
+        return tuple(found)
+
+    def boxes_beside(self, picture_id: int, faces: Sequence[FaceId]) -> tuple[Box, ...]:
+        """The boxes of a picture's other faces, in pixels."""
+        with self._db.read() as connection:
+            rows = connection.execute(
+                sa.select(t.faces.c.x1, t.faces.c.y1, t.faces.c.x2, t.faces.c.y2).where(
+                    t.faces.c.picture_id == picture_id, t.faces.c.id.not_in(list(faces))
+                )
+            )
+            return tuple((row.x1, row.y1, row.x2, row.y2) for row in rows)
+
+    def shown(self, faces: Sequence[FaceId]) -> tuple[Shown, ...]:
+        """Every kept search that showed one of these faces, oldest first."""
+        found: list[Shown] = []
+        with self._db.read() as connection:
+            for part in chunks(list(faces)):
+                rows = connection.execute(
+                    sa.select(
+                        t.faces.c.uid, t.searches.c.at, t.searches.c.purpose, t.clients.c.name, t.clients.c.client_class
+                    )
+                    .select_from(t.shown.join(t.searches).join(t.faces).outerjoin(t.clients))
+                    .where(t.shown.c.face_id.in_(part))
+                )
+                found += [
+                    Shown(str(uuid.UUID(bytes=row.uid)), row.at, row.purpose, row.name, row.client_class)
+                    for row in rows
+                ]
+        return tuple(sorted(found, key=lambda each: (each.at, each.face_uid)))
+
+    def _one(self, which: sa.ColumnElement[bool]) -> Request | None:
+        with self._db.read() as connection:
+            row = connection.execute(t.requests.select().where(which)).one_or_none()
+        return None if row is None else _request(row)
+
+    def limit_met(self, contact: bytes | None, *, since: datetime, limits: Mapping[str, int]) -> str | None:
+        """Which limit one more request would meet, as `add` has them; None: none."""
+        with self._db.read() as connection:
+            return _limit_met(connection, contact, since, limits)
+
+    def kept_out(self, request: Request) -> int:
+        """Rows that keep something out for this request."""
+        query = sa.select(sa.func.count()).select_from(t.suppressions).where(t.suppressions.c.request_id == request.id)
+        with self._db.read() as connection:
+            return int(connection.scalar(query) or 0)
+
+    def faces_of_subjects(self, subjects: Sequence[int]) -> tuple[FaceId, ...]:
+        """The faces that are tied to one of these subjects of a grant."""
+        found: set[FaceId] = set()
+        with self._db.read() as connection:
+            for part in chunks(list(subjects)):
+                found.update(
+                    connection.scalars(
+                        sa.select(t.enrolments.c.face_id)
+                        .join(t.faces)
+                        .where(t.enrolments.c.subject_id.in_(part), t.faces.c.erasure_id.is_(None))
+                    )
+                )
+        return tuple(sorted(found))
+
+    # --- the steps -----------------------------------------------------------------------------------------------
+    def add(self, new: NewRequest, *, since: datetime, limits: Mapping[str, int]) -> str | None:
+        """The request stands, or the limit that it met is returned and nothing is written.
+
+        Args: since: what was opened from then on counts for `a_day`, also where a clock that was set back says that it
+        is yet to come; limits: `a_day`, `waiting`, `a_contact`.
+        """
+        with self._db.write() as connection:
+            met = _limit_met(connection, new.contact, since, limits)
+            if met is not None:
+                return met
+            made = connection.execute(
+                t.requests.insert().values(
+                    uid=new.uid.bytes, tracking=new.tracking, kind=new.kind, tier=new.tier, state=OPEN, law=new.law,
+                    opened_at=new.opened_at, due_at=new.due_at, key_id=new.key_id, details=new.details,
+                    proof_key_id=new.proof_key_id, contact=new.contact,
+                )
+            )  # fmt: skip
+            request_id = int(made.inserted_primary_key[0])  # type: ignore[index]  # an insert of one row has one
+            _add_files(connection, request_id, new.files)
+        return None
+
+    def take_try(self, request: Request, most: int) -> bool:
+        """One more proof is offered; False: there were as many as may be, and nothing changed."""
+        with self._db.write() as connection:
+            return bool(
+                connection.execute(
+                    t.requests.update()
+                    .where(t.requests.c.id == request.id, t.requests.c.tries < most)
+                    .values(tries=t.requests.c.tries + 1)
+                ).rowcount
+            )
+
+    def send_code(self, request: Request, digest: bytes, at: datetime, most: int) -> bool:
+        """From now on this code counts and no earlier one; False: there were as many as may be.
+
+        Raises WrongState.
+        """
+        with self._db.write() as connection:
+            _require(connection, request, OPEN)
+            return bool(
+                connection.execute(
+                    t.requests.update()
+                    .where(t.requests.c.id == request.id, t.requests.c.codes < most)
+                    .values(code=digest, code_at=at, codes=t.requests.c.codes + 1)
+                ).rowcount
+            )
+
+    def verified(
+        self, request: Request, by: str, at: datetime, faces: Mapping[FaceId, float | None], *, hide: bool
+    ) -> None:
+        """It is known who asks, and these are the faces found. `hide`: out of every search from this commit on.
+
+        Raises WrongState: it was not open any more.
+        """
+        with self._db.write() as connection:
+            _require(connection, request, OPEN)
+            _update(connection, request, state=VERIFIED, verified_at=at, verified_by=by, code=None, code_at=None)
+            living = _living(connection, list(faces))
+            if living:
+                connection.execute(
+                    t.request_faces.insert(),
+                    [{"request_id": request.id, "face_id": face, "score": faces[face]} for face in living],
+                )
+            if hide:
+                restrict(connection, living)
+
+    def extend(self, request: Request, due_at: datetime, at: datetime, details: bytes) -> None:
+        """The term is longer. Raises WrongState: it is decided, or was extended before."""
+        with self._db.write() as connection:
+            _require(connection, request, OPEN, VERIFIED)
+            if connection.scalar(sa.select(t.requests.c.extended_at).where(t.requests.c.id == request.id)):
+                raise WrongState
+            _update(connection, request, due_at=due_at, extended_at=at, details=details)
+
+    def begin_deciding(
+        self,
+        request: Request,
+        *,
+        outcome: str,
+        details: bytes,
+        faces: Sequence[FaceId] | None,
+        keep_out: Sequence[KeepOut] = (),
+        person: NewPerson | None = None,
+        hide: bool = False,
+    ) -> None:
+        """It is decided; what it keeps out is kept out of every ingest from this commit on.
+
+        Args: faces: it is about these and no others; None: about those found; hide: they are out of every search.
+        Raises WrongState: it was not verified (or, refused, not open), or is decided.
+        """
+        with self._db.write() as connection:
+            _require(connection, request, VERIFIED, *((OPEN,) if outcome == "refused" else ()))
+            _update(connection, request, state=DECIDING, outcome=outcome, details=details)
+            if faces is not None:
+                _choose(connection, request, faces)
+            _add_keep_out(connection, request, keep_out)
+            if person is not None:
+                connection.execute(
+                    t.suppressed_persons.insert().values(
+                        request_id=request.id, space_id=person.space_id, key_id=person.key_id, template=person.template
+                    )
+                )
+            if keep_out or person is not None:
+                note_kept_out(connection)
+            if hide:
+                restrict(connection, _faces_of(connection, request))
+
+    def lift(self, request: Request) -> int:
+        """The faces that this request alone hides are in searches again; how many."""
+        with self._db.write() as connection:
+            return _lift(connection, request)
+
+    def decided(self, request: Request, at: datetime, receipt: Receipt, *, forget: bool) -> None:
+        """It is carried out, and its receipt kept; its files and its proof key, destroyed by now, are forgotten.
+
+        Args: forget: so are its details and their key.
+        """
+        gone = {"details": None, "key_id": None} if forget else {}
+        with self._db.write() as connection:
+            _require(connection, request, DECIDING)
+            connection.execute(t.request_files.delete().where(t.request_files.c.request_id == request.id))
+            if (request.kind, request.outcome) != ("restriction", "granted"):  # whose faces it was is nobody's to keep
+                connection.execute(t.request_faces.delete().where(t.request_faces.c.request_id == request.id))
+            _update(connection, request, state=DECIDED, decided_at=at, proof_key_id=None, contact=None, **gone)
+            keep_receipt(connection, receipt)
+
+    def withdraw(self, request: Request) -> tuple[bytes, ...]:
+        """What it keeps out, it keeps out no more, and what it hides is shown; returns the keys to destroy.
+
+        Faces that it kept out are looked at again by the next ingest. Raises WrongState: it is withdrawn already, or
+        is being carried out.
+        """
+        with self._db.write() as connection:
+            _require(connection, request, OPEN, VERIFIED, DECIDED)
+            keys = list(
+                connection.scalars(
+                    sa.select(t.suppressed_persons.c.key_id).where(t.suppressed_persons.c.request_id == request.id)
+                )
+            )
+            _lift(connection, request)
+            kept = connection.execute(t.suppressions.delete().where(t.suppressions.c.request_id == request.id)).rowcount
+            connection.execute(t.suppressed_persons.delete().where(t.suppressed_persons.c.request_id == request.id))
+            if kept or keys:
+                connection.execute(
+                    t.enrolments.update()
+                    .where(t.enrolments.c.refusal == str(FaceRefusal.OPTED_OUT))
+                    .values(refusal=str(FaceRefusal.NOT_PERMITTED))
+                )
+                note_kept_out(connection)
+            connection.execute(t.request_faces.delete().where(t.request_faces.c.request_id == request.id))
+            connection.execute(t.request_files.delete().where(t.request_files.c.request_id == request.id))
+            row = connection.execute(t.requests.select().where(t.requests.c.id == request.id)).one()
+            _update(
+                connection, request, state=WITHDRAWN, key_id=None, proof_key_id=None, details=None, contact=None,
+                code=None,
+            )  # fmt: skip
+        return tuple(key for key in (*keys, row.key_id, row.proof_key_id) if key)
+
+    def put_back(self, back: PutBack) -> tuple[bytes, ...]:
+        """The request stands as it did; returns the keys that it had in an older state, to destroy. Safe to repeat."""
+        when = {"verified_at" if back.state == VERIFIED else "decided_at": back.at}
+        values = {
+            "tracking": back.tracking, "kind": back.kind, "tier": back.tier, "law": back.law, "state": back.state,
+            "opened_at": back.opened_at, "due_at": back.due_at, "outcome": back.outcome, "key_id": back.key_id,
+            "details": None, "proof_key_id": None, "contact": None, "code": None, **when,
+        }  # fmt: skip
+        with self._db.write() as connection:
+            before = connection.execute(t.requests.select().where(t.requests.c.uid == back.uid.bytes)).one_or_none()
+            if before is None:
+                connection.execute(t.requests.insert().values(uid=back.uid.bytes, **values))
+            else:
+                connection.execute(t.requests.update().where(t.requests.c.id == before.id).values(**values))
+            request = _request(connection.execute(t.requests.select().where(t.requests.c.uid == back.uid.bytes)).one())
+            connection.execute(t.request_files.delete().where(t.request_files.c.request_id == request.id))
+            connection.execute(t.suppressions.delete().where(t.suppressions.c.request_id == request.id))
+            _add_keep_out(connection, request, back.keep_out)
+            _lift(connection, request)
+            faces = living_ids(connection, t.faces, back.hides)
+            if faces:
+                connection.execute(
+                    t.request_faces.insert(), [{"request_id": request.id, "face_id": face} for face in faces]
+                )
+                restrict(connection, faces)
+            note_kept_out(connection)
+        return () if before is None else tuple(key for key in (before.key_id, before.proof_key_id) if key)
+
+
+# --- inside a transaction --------------------------------------------------------------------------------------------
+def _limit_met(
+    connection: sa.Connection, contact: bytes | None, since: datetime, limits: Mapping[str, int]
+) -> str | None:
+    count = sa.select(sa.func.count()).select_from(t.requests)
+    waiting = count.where(t.requests.c.state.in_((OPEN, VERIFIED, DECIDING)))
+    if int(connection.scalar(count.where(t.requests.c.opened_at >= since)) or 0) >= limits["a_day"]:
+        return "a_day"
+    if int(connection.scalar(waiting) or 0) >= limits["waiting"]:
+        return "waiting"
+    if contact is not None:
+        same = int(connection.scalar(waiting.where(t.requests.c.contact == contact)) or 0)
+        if same >= limits["a_contact"]:
+            return "a_contact"
+    return None
+
+
+def _require(connection: sa.Connection, request: Request, *states: str) -> None:
+    found = connection.scalar(sa.select(t.requests.c.state).where(t.requests.c.id == request.id))
+    if found not in states:
+        raise WrongState
+
+
+def _update(connection: sa.Connection, request: Request, **values: Any) -> None:
+    connection.execute(t.requests.update().where(t.requests.c.id == request.id).values(**values))
+
+
+def _add_keep_out(connection: sa.Connection, request: Request, keep_out: Sequence[KeepOut]) -> None:
+    if keep_out:
+        connection.execute(
+            t.suppressions.insert(),
+            [
+                {
+                    "kind": each.kind, "digest": each.digest, "box": list(each.box) if each.box else None,
+                    "sealed": each.sealed, "request_id": request.id,
+                }
+                for each in keep_out
+            ],
+        )  # fmt: skip
+
+
+def _add_files(connection: sa.Connection, request_id: int, files: Sequence[tuple[str, str]]) -> None:
+    if files:
+        connection.execute(
+            t.request_files.insert(),
+            [{"request_id": request_id, "kind": kind, "blob": blob} for kind, blob in files],
+        )
+
+
+def _living(connection: sa.Connection, faces: Sequence[FaceId]) -> list[FaceId]:
+    found: list[FaceId] = []
+    for part in chunks(list(faces)):
+        found += connection.scalars(
+            sa.select(t.faces.c.id).where(t.faces.c.id.in_(part), t.faces.c.erasure_id.is_(None)).order_by(t.faces.c.id)
+        )
+    return found
+
+
+def _faces_of(connection: sa.Connection, request: Request) -> list[FaceId]:
+    return list(
+        connection.scalars(sa.select(t.request_faces.c.face_id).where(t.request_faces.c.request_id == request.id))
+    )
+
+
+def _choose(connection: sa.Connection, request: Request, faces: Sequence[FaceId]) -> None:
+    before = set(_faces_of(connection, request))
+    others = sorted(before - set(faces))
+    for part in chunks(others):
+        connection.execute(
+            t.request_faces.delete().where(
+                t.request_faces.c.request_id == request.id, t.request_faces.c.face_id.in_(part)
+            )
+        )
+    show_again(connection, [face for face in others if not is_held(connection, face)])
+    new = [face for face in _living(connection, faces) if face not in before]
+    if new:
+        connection.execute(t.request_faces.insert(), [{"request_id": request.id, "face_id": face} for face in new])
+
+
+def _lift(connection: sa.Connection, request: Request) -> int:
+    faces = _faces_of(connection, request)
+    connection.execute(t.request_faces.delete().where(t.request_faces.c.request_id == request.id))
+    return show_again(connection, [face for face in faces if not is_held(connection, face)])
+
+
+def _restricted() -> sa.ColumnElement[bool]:
+    return sa.exists().where(
+        t.enrolments.c.face_id == t.faces.c.id, t.enrolments.c.refusal == str(FaceRefusal.RESTRICTED)
+    )
+
+
+def _request(row: Any) -> Request:
+    return Request(
+        id=row.id, uid=str(uuid.UUID(bytes=row.uid)), kind=row.kind, tier=row.tier, state=row.state, law=row.law,
+        opened_at=row.opened_at, due_at=row.due_at, extended_at=row.extended_at, verified_at=row.verified_at,
+        verified_by=row.verified_by, decided_at=row.decided_at, outcome=row.outcome, key_id=row.key_id,
+        details=row.details, proof_key_id=row.proof_key_id, code=row.code, code_at=row.code_at, tries=row.tries,
+    )  # fmt: skip

@@ -1,0 +1,88 @@
+"""Cases and the searches kept with them: who asked, the probe, what was shown. The life of a case joins later."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+import sqlalchemy as sa
+
+from countenance.records import schema as t
+from countenance.records.database import Database
+from countenance.records.queries import chunks
+from countenance.records.sources.sources import policy_version
+
+SearchId: TypeAlias = int
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The reason for a search, by somebody's reference."""
+
+    id: int
+    uid: str
+    reference: str
+
+
+class Cases:
+    """Cases of an organisation's home."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def find(self, reference: str) -> Case | None:
+        """The case of that reference."""
+        with self._db.read() as connection:
+            row = connection.execute(t.cases.select().where(t.cases.c.reference == reference)).one_or_none()
+        return None if row is None else Case(row.id, str(uuid.UUID(bytes=row.uid)), row.reference)
+
+    def open(self, reference: str, at: datetime) -> Case:
+        """A new case, or the one that another process just opened under that reference."""
+        with self._db.write() as connection:
+            if connection.scalar(sa.select(t.cases.c.id).where(t.cases.c.reference == reference)) is None:
+                connection.execute(
+                    t.cases.insert().values(uid=uuid.uuid4().bytes, reference=reference, key_id=b"", opened_at=at)
+                )
+        found = self.find(reference)
+        assert found is not None
+        return found
+
+    def keep_search(
+        self, case: Case, *, log_entry: str, purpose: str, at: datetime, client_id: int | None = None,
+        probe_blob: str = "", key_id: bytes | None = None, digest: bytes | None = None,
+    ) -> SearchId:  # fmt: skip
+        """The search is recorded with its case.
+
+        Args: client_id: who asked; None: the operator; probe_blob, key_id, digest: of a probe that is kept: its blob,
+        the key that it is sealed under, the keyed digest of its file.
+        """
+        with self._db.write() as connection:
+            made = connection.execute(
+                t.searches.insert().values(
+                    log_entry=log_entry, case_id=case.id, purpose=purpose, probe_blob=probe_blob, at=at,
+                    client_id=client_id, key_id=key_id, digest=digest,
+                )
+            )  # fmt: skip
+        return int(made.inserted_primary_key[0])  # type: ignore[index]  # an insert of one row has one
+
+    def keep_shown(self, search: SearchId, faces: Sequence[str], policy: int) -> bool:
+        """It is recorded that the search shows the faces with these public ids, of which each may still be shown.
+
+        False: nothing is, since the policy has moved on from version `policy`; an erasure moves it too.
+        """
+        with self._db.write() as connection:
+            if policy_version(connection) != policy:
+                return False
+            for part in chunks(faces):
+                connection.execute(
+                    t.shown.insert().from_select(
+                        ["search_id", "face_id"],
+                        sa.select(sa.literal(search), t.faces.c.id).where(
+                            t.faces.c.uid.in_([uuid.UUID(face).bytes for face in part])
+                        ),
+                    )
+                )
+        return True

@@ -1,0 +1,293 @@
+"""What a search reads: whether a face is still visible, and where it stands; and what a home holds."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from countenance.records import schema as t
+from countenance.records.changes import ROWS_A_READ
+from countenance.records.database import Database
+from countenance.records.packing import unpack_quality
+from countenance.records.pictures.uploads import upload_blob
+from countenance.records.queries import chunks
+from countenance.records.sources.sources import policy_version
+from countenance.types import Basis, Box, ClassId, FaceId, FaceRefusal
+
+
+@dataclass(frozen=True, slots=True)
+class VisibleFace:
+    """A face that may be shown now, with one place where its picture stands."""
+
+    face: FaceId
+    class_id: ClassId
+    uid: str
+    box: Box
+    quality: float | None
+    picture_uid: str
+    width: int
+    height: int
+    taken_at: str | None
+    place: bytes
+    source: str
+    source_kind: str
+    location: bytes
+    basis: Basis
+    jurisdictions: tuple[str, ...]
+    key_id: bytes
+    pdq: bytes | None  # perceptual hash of the picture; empty: too little to see; None: it has none yet
+    crop_hash: bytes | None  # of the face's crop, sealed under `key_id`
+    sha256: bytes  # of the picture's file
+
+
+@dataclass(frozen=True, slots=True)
+class FacePlace:
+    """A face by its public id, as `erase` and the pages need it."""
+
+    id: FaceId
+    uid: str
+    picture_id: int
+    key_id: bytes | None
+    second_key: bytes | None = None  # of its template in a second space; seals its crop where a reindex was cut short
+
+
+class Gallery:
+    """Reads only."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def visible(
+        self, faces: Sequence[FaceId], classes: Iterable[ClassId], policy: int
+    ) -> dict[FaceId, VisibleFace] | None:
+        """Those of `faces` that may be shown under `classes`, in one snapshot.
+
+        Returns: None where the policy has moved on from version `policy`: decide again.
+        """
+        allowed = frozenset(classes)
+        found: dict[FaceId, VisibleFace] = {}
+        with self._db.snapshot() as connection:
+            if policy_version(connection) != policy:
+                return None
+            for part in chunks(list(faces)):
+                for row in connection.execute(_VISIBLE, {"faces": part}):
+                    if row.class_id in allowed:
+                        found.setdefault(row.face_id, _visible_face(row))
+        return found
+
+    def face(self, uid: str) -> FacePlace | None:
+        """A face that is not being erased, by its public id."""
+        with self._db.read() as connection:
+            row = connection.execute(
+                sa.select(
+                    t.faces.c.id, t.faces.c.picture_id, t.faces.c.key_id, t.face_templates.c.key_id.label("second")
+                )
+                .select_from(t.faces.outerjoin(t.face_templates))
+                .where(t.faces.c.uid == uuid.UUID(uid).bytes, t.faces.c.erasure_id.is_(None))
+            ).one_or_none()
+        return None if row is None else FacePlace(row.id, uid, row.picture_id, row.key_id, row.second)
+
+    def restricted(self, face: FaceId) -> bool:
+        """Whether the face is kept and shown to nobody, as the person pictured asked."""
+        query = sa.select(sa.func.count()).where(
+            t.enrolments.c.face_id == face, t.enrolments.c.refusal == str(FaceRefusal.RESTRICTED)
+        )
+        with self._db.read() as connection:
+            return bool(connection.scalar(query))
+
+    def picture(self, uid: str) -> int | None:
+        """The id of a picture that is not being erased, by its public id."""
+        with self._db.read() as connection:
+            found = connection.scalar(
+                sa.select(t.pictures.c.id).where(
+                    t.pictures.c.uid == uuid.UUID(uid).bytes, t.pictures.c.erasure_id.is_(None)
+                )
+            )
+        return None if found is None else int(found)
+
+    def blob_names(self) -> Iterator[str]:
+        """The names of every blob that a row in the records needs: crops, evidence, probes, documents, proofs."""
+        with self._db.read() as connection:
+            for column in (
+                t.grants.c.evidence_blob, t.subjects.c.evidence_blob, t.searches.c.probe_blob, t.request_files.c.blob,
+                t.order_papers.c.blob,
+            ):  # fmt: skip
+                yield from connection.scalars(sa.select(column).where(column.is_not(None), column != "")).all()
+            handed_in = sa.select(t.uploads.c.uid).where(t.uploads.c.key_id.is_not(None))
+            yield from (upload_blob(uid) for uid in connection.scalars(handed_in).all())
+        yield from (str(uuid.UUID(bytes=uid)) for uid in self._of_indexed_faces(t.faces.c.uid))
+
+    def key_ids(self) -> Iterator[bytes]:
+        """Every data key that a row in the records still needs."""
+        with self._db.read() as connection:
+            for column in (
+                t.grants.c.key_id, t.searches.c.key_id, t.orders.c.key_id, t.persons.c.key_id, t.requests.c.key_id,
+                t.requests.c.proof_key_id, t.suppressed_persons.c.key_id, t.accounts.c.key_id,
+                t.answers.c.key_id, t.uploads.c.key_id, t.subjects.c.key_id, t.collection_users.c.key_id,
+            ):  # fmt: skip
+                yield from connection.scalars(sa.select(column).where(column.is_not(None))).all()
+            shared = sa.and_(t.searches.c.key_id.is_(None), t.searches.c.probe_blob != "")  # as before schema 0007
+            yield from connection.scalars(sa.select(t.cases.c.key_id).join(t.searches).where(shared).distinct()).all()
+            in_force = t.access_keys.c.revoked_at.is_(None)
+            yield from connection.scalars(sa.select(t.access_keys.c.seal_id).where(in_force)).all()
+        yield from self._of_indexed_faces(t.faces.c.key_id)
+        last = 0
+        while rows := self._second_keys(last):
+            yield from (row.key_id for row in rows)
+            last = rows[-1].face_id
+
+    def _second_keys(self, after: FaceId) -> Sequence[Any]:
+        columns = (t.face_templates.c.face_id, t.face_templates.c.key_id)
+        query = sa.select(*columns).where(t.face_templates.c.face_id > after).order_by(t.face_templates.c.face_id)
+        with self._db.read() as connection:
+            return connection.execute(query.limit(ROWS_A_READ)).all()
+
+    def _of_indexed_faces(self, column: sa.Column[bytes]) -> Iterator[bytes]:
+        """One column of every face that has a key, a page at a time: no reader holds a snapshot for long."""
+        last = 0
+        while True:
+            with self._db.read() as connection:
+                rows = connection.execute(
+                    sa.select(t.faces.c.id, column)
+                    .where(t.faces.c.id > last, t.faces.c.key_id.is_not(None))
+                    .order_by(t.faces.c.id)
+                    .limit(ROWS_A_READ)
+                ).all()
+            if not rows:
+                return
+            yield from (row[1] for row in rows)
+            last = rows[-1].id
+
+    def enrolled_rows(self) -> int:
+        """How many rows an index that is in step holds."""
+        with self._db.read() as connection:
+            return int(
+                connection.scalar(
+                    sa.select(sa.func.count())
+                    .select_from(t.enrolments.join(t.faces))
+                    .where(t.enrolments.c.refusal.is_(None), t.faces.c.erasure_id.is_(None))
+                )
+                or 0
+            )
+
+    def counts(self) -> dict[str, int]:
+        """Pictures, faces, indexed faces, rejections in the home, without what is being erased."""
+        with self._db.read() as connection:
+
+            def count(query: sa.Select[Any]) -> int:
+                return int(connection.scalar(query) or 0)
+
+            return {
+                "pictures": count(
+                    sa.select(sa.func.count()).select_from(t.pictures).where(t.pictures.c.erasure_id.is_(None))
+                ),
+                "faces": count(sa.select(sa.func.count()).select_from(t.faces).where(t.faces.c.erasure_id.is_(None))),
+                "indexed": count(
+                    sa.select(sa.func.count(sa.distinct(t.enrolments.c.face_id)))
+                    .select_from(t.enrolments.join(t.faces))
+                    .where(t.enrolments.c.refusal.is_(None), t.faces.c.erasure_id.is_(None))
+                ),
+                "rejected": count(sa.select(sa.func.count()).select_from(t.rejections)),
+            }
+
+    def source_counts(self, source_id: int) -> dict[str, object]:
+        """Of one source: pictures, places, indexed faces, faces refused by reason, places rejected by reason."""
+        mine = t.placements.c.source_id == source_id
+        with self._db.read() as connection:
+            places, pictures = connection.execute(
+                sa.select(sa.func.count(), sa.func.count(sa.distinct(t.placements.c.picture_id))).where(mine)
+            ).one()
+            enrolled = connection.execute(
+                sa.select(t.enrolments.c.refusal, sa.func.count())
+                .select_from(t.enrolments.join(t.policy_classes).join(t.grants).join(t.faces))
+                .where(t.grants.c.source_id == source_id, t.faces.c.erasure_id.is_(None))
+                .group_by(t.enrolments.c.refusal)
+            ).all()
+            rejected = connection.execute(
+                sa.select(t.rejections.c.reason, sa.func.count())
+                .where(t.rejections.c.source_id == source_id)
+                .group_by(t.rejections.c.reason)
+            ).all()
+        return {
+            "places": int(places),
+            "pictures": int(pictures),
+            "indexed": sum(n for refusal, n in enrolled if refusal is None),
+            "refused": _as_told({refusal: n for refusal, n in enrolled if refusal is not None}),
+            "rejected": dict(sorted((reason, n) for reason, n in rejected)),
+        }
+
+    def rejected(self, source_id: int) -> Iterator[tuple[bytes, str, str]]:
+        """(place, reason, detail) of every place of a source that is no picture, by place."""
+        after = b""
+        while True:
+            with self._db.read() as connection:
+                rows = connection.execute(
+                    sa.select(t.rejections.c.place, t.rejections.c.reason, t.rejections.c.detail)
+                    .where(t.rejections.c.source_id == source_id, t.rejections.c.place > after)
+                    .order_by(t.rejections.c.place)
+                    .limit(ROWS_A_READ)
+                ).all()
+            if not rows:
+                return
+            yield from ((row.place, row.reason, row.detail) for row in rows)
+            after = rows[-1].place
+
+
+def _as_told(refused: dict[str, int]) -> dict[str, int]:
+    """Counts by reason as whoever enrols may know them: an erasure is one policy reason among others."""
+    told: Counter[str] = Counter()
+    for reason, count in refused.items():
+        told[str(FaceRefusal(reason).told)] += count
+    return dict(sorted(told.items()))
+
+
+# Asked by every search: built once, since building a statement costs more than running it.
+_VISIBLE: Final = (
+    sa.select(
+        t.faces.c.id.label("face_id"),
+        t.policy_classes.c.id.label("class_id"),
+        t.faces.c.uid.label("face_uid"),
+        t.faces.c.x1, t.faces.c.y1, t.faces.c.x2, t.faces.c.y2,
+        t.faces.c.quality, t.faces.c.key_id, t.faces.c.crop_hash,
+        t.pictures.c.uid.label("picture_uid"), t.pictures.c.width, t.pictures.c.height, t.pictures.c.taken_at,
+        t.pictures.c.pdq, t.pictures.c.sha256,
+        t.placements.c.place,
+        t.sources.c.name, t.sources.c.kind, t.sources.c.location,
+        t.grants.c.basis,
+        t.policy_classes.c.jurisdictions,
+    )
+    .select_from(
+        t.faces.join(t.pictures, t.pictures.c.id == t.faces.c.picture_id)
+        .join(t.enrolments, t.enrolments.c.face_id == t.faces.c.id)
+        .join(
+            t.placements,
+            sa.and_(
+                t.placements.c.picture_id == t.faces.c.picture_id, t.placements.c.class_id == t.enrolments.c.class_id
+            ),
+        )
+        .join(t.sources, t.sources.c.id == t.placements.c.source_id)
+        .join(t.policy_classes, t.policy_classes.c.id == t.placements.c.class_id)
+        .join(t.grants, t.grants.c.id == t.policy_classes.c.grant_id)
+    )
+    .where(t.faces.c.id.in_(sa.bindparam("faces", expanding=True)))
+    .where(t.faces.c.erasure_id.is_(None), t.pictures.c.erasure_id.is_(None))
+    .where(t.enrolments.c.refusal.is_(None), t.faces.c.template.is_not(None))
+    .order_by(t.placements.c.id)
+)  # fmt: skip
+
+
+def _visible_face(row: Any) -> VisibleFace:
+    quality = None if row.quality is None else unpack_quality(row.quality).overall
+    return VisibleFace(
+        face=row.face_id, class_id=row.class_id, uid=str(uuid.UUID(bytes=row.face_uid)),
+        box=(row.x1, row.y1, row.x2, row.y2), quality=quality, picture_uid=str(uuid.UUID(bytes=row.picture_uid)),
+        width=row.width, height=row.height, taken_at=row.taken_at, place=row.place, source=row.name,
+        source_kind=row.kind, location=row.location, basis=Basis(row.basis),
+        jurisdictions=tuple(row.jurisdictions), key_id=row.key_id, pdq=row.pdq,
+        crop_hash=row.crop_hash, sha256=row.sha256,
+    )  # fmt: skip

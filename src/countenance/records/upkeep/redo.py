@@ -1,0 +1,100 @@
+"""What an act of the log needs of the records to be done again, and where a restored home is behind it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from countenance.records import schema as t
+from countenance.records.database import Database
+from countenance.records.erasure.erasures import Erasure
+from countenance.records.guests.erasures import leaving_guests
+from countenance.records.queries import living_ids
+from countenance.records.sources.sources import move_policy_version
+
+
+class Replays:
+    """Reads of what is hidden for an erasure, by uid; and writes that bring older records up to a later state."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def of_erasure(self, erasure: Erasure) -> dict[str, Any] | None:
+        """What it takes to do an erasure again, before any of its rows are gone; None: that is in the log already.
+
+        {"faces": uids of single faces, "pictures": uids, "source": uid or None, "suppressions": rows, "guests":
+        uids, "probes": log entries of the searches whose probe goes}, as JSON.
+        """
+        mine = t.pictures.c.erasure_id == erasure.id
+        with self._db.snapshot() as connection:
+            if connection.scalar(sa.select(t.erasures.c.noted_at).where(t.erasures.c.id == erasure.id)) is not None:
+                return None
+            whole = sa.select(t.pictures.c.id).where(mine)
+            faces = connection.scalars(
+                sa.select(t.faces.c.uid).where(t.faces.c.erasure_id == erasure.id, t.faces.c.picture_id.not_in(whole))
+            ).all()
+            pictures = connection.scalars(sa.select(t.pictures.c.uid).where(mine)).all()
+            source = connection.scalar(sa.select(t.sources.c.uid).where(t.sources.c.id == erasure.source_id))
+            guests = sorted(leaving_guests(connection))
+            probes = connection.scalars(
+                sa.select(t.searches.c.log_entry).where(t.searches.c.erasure_id == erasure.id)
+            ).all()
+            kept_out = connection.execute(
+                t.suppressions.select().where(t.suppressions.c.erasure_uid == uuid.UUID(erasure.uid).bytes)
+            ).all()
+        return {
+            "faces": sorted(str(uuid.UUID(bytes=uid)) for uid in faces),
+            "pictures": sorted(str(uuid.UUID(bytes=uid)) for uid in pictures),
+            "source": None if source is None else str(uuid.UUID(bytes=source)),
+            "suppressions": [suppression_row(row) for row in kept_out],
+            "guests": guests,
+            "probes": sorted(probes),
+        }
+
+    def noted(self, erasure: Erasure, at: datetime) -> None:
+        """The log says what it takes to do the erasure again."""
+        with self._db.write() as connection:
+            connection.execute(t.erasures.update().where(t.erasures.c.id == erasure.id).values(noted_at=at))
+
+    def ids_of(self, faces: Iterable[str], pictures: Iterable[str]) -> tuple[list[int], list[int]]:
+        """The ids of those of these uids that are here and not being erased."""
+        with self._db.read() as connection:
+            return living_ids(connection, t.faces, faces), living_ids(connection, t.pictures, pictures)
+
+    def add_suppressions(self, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Those of these rows that are not here yet are; how many that was."""
+        added = 0
+        with self._db.write() as connection:
+            for row in rows:
+                values = {
+                    "kind": row["kind"],
+                    "digest": bytes.fromhex(row["digest"]),
+                    "box": row["box"],
+                    "sealed": None if row["sealed"] is None else bytes.fromhex(row["sealed"]),
+                    "erasure_uid": None if row["erasure"] is None else uuid.UUID(row["erasure"]).bytes,
+                }
+                there = connection.execute(
+                    sa.select(t.suppressions.c.box).where(
+                        t.suppressions.c.kind == values["kind"], t.suppressions.c.digest == values["digest"]
+                    )
+                ).all()
+                if all(found.box != row["box"] for found in there):
+                    connection.execute(t.suppressions.insert().values(**values))
+                    added += 1
+            move_policy_version(connection)
+        return added
+
+
+def suppression_row(row: Any) -> dict[str, Any]:
+    """A row of `suppressions` as JSON, as `Replays.add_suppressions` takes it."""
+    return {
+        "kind": row.kind,
+        "digest": row.digest.hex(),
+        "box": row.box,
+        "sealed": None if row.sealed is None else row.sealed.hex(),
+        "erasure": None if row.erasure_uid is None else str(uuid.UUID(bytes=row.erasure_uid)),
+    }

@@ -1,0 +1,54 @@
+"""Clients of an organisation: who may have it search for them, and ending a contract."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from countenance.app.access.clients import described
+from countenance.app.access.identity import Right
+from countenance.errors import CountenanceError
+from countenance.http.problems import status_of
+from countenance.types import ClientClass, HomeKind
+from countenance.web.context import Ask, page
+
+
+@page(Right.MANAGE)
+async def show(ask: Ask) -> Response:
+    """The clients, those with a contract first, and a form for another."""
+    return await _page(ask)
+
+
+@page(Right.MANAGE)
+async def add(ask: Ask) -> Response:
+    """The client may search from now on."""
+    said = {name: ask.field(name) or "" for name in ("name", "client_class", "jurisdiction")}
+    try:
+        await ask.call(ask.home.clients.add, **said)
+    except CountenanceError as error:
+        return await _page(ask, error)
+    return ask.go("/clients", ask.text("The client may search from now on."))
+
+
+@page(Right.MANAGE)
+async def end(ask: Ask) -> Response:
+    """The client's very next search is refused."""
+    await ask.call(ask.home.clients.end, ask.field("name") or "")
+    return ask.go("/clients", ask.text("The contract is over: nothing is searched for this client any more."))
+
+
+async def _page(ask: Ask, error: CountenanceError | None = None) -> Response:
+    found = [described(client) for client in await ask.call(ask.home.clients.all)]
+    return ask.page(
+        "clients.html.jinja", status=200 if error is None else int(status_of(error)), error=error,
+        clients=sorted(found, key=lambda each: (each["contract"] != "active", each["name"])),
+        organisation=ask.home.kind is HomeKind.ORGANISATION, classes=list(ClientClass),
+        given={name: ask.field(name) or "" for name in ("name", "client_class", "jurisdiction")},
+    )  # fmt: skip
+
+
+routes = [
+    Route("/clients", show, methods=["GET"]),
+    Route("/clients", add, methods=["POST"]),
+    Route("/clients/end", end, methods=["POST"]),
+]

@@ -1,0 +1,173 @@
+"""One request for a page: who asks, what they sent, and how they are answered. Every page's handler gets an `Ask`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Final, ParamSpec, TypeVar
+from urllib.parse import quote, unquote
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from countenance.app.access.identity import NOBODY, Right, Who, WhoKind
+from countenance.app.home import Home
+from countenance.errors import CountenanceError, StorageFailed
+from countenance.http import authentication
+from countenance.http.context import Service, service_of
+from countenance.http.csrf import SAFE, check_form_token, refuse_other_sites
+from countenance.http.forms import read_file, read_form
+from countenance.http.problems import headers_of, status_of
+from countenance.http.rates import Rate
+from countenance.web.render import render
+from countenance.web.texts import chosen, translations
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_SAID: Final = "countenance-said"
+
+
+@dataclass(slots=True)
+class Ask:
+    """A request, read."""
+
+    request: Request
+    service: Service
+    who: Who
+    form: FormData = field(default_factory=FormData)
+
+    @property
+    def home(self) -> Home:
+        """The home that is served."""
+        return self.service.home
+
+    @property
+    def partial(self) -> bool:
+        """Whether htmx asks for a part of a page, to put it in place."""
+        return self.request.headers.get("hx-request") == "true"
+
+    @property
+    def language(self) -> str:
+        """As the browser prefers, of those that there are."""
+        return chosen(self.request.headers.get("accept-language", ""))
+
+    def text(self, english: str) -> str:
+        """A text of the code's, in the reader's language."""
+        return translations(self.language).gettext(english)
+
+    async def call(self, act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """An act of the home's, in a thread."""
+        return await self.service.call(act, *args, **kwargs)
+
+    def field(self, name: str) -> str | None:
+        """A field of the form, trimmed; None: empty or absent."""
+        found = self.form.get(name)
+        return (found.strip() or None) if isinstance(found, str) else None
+
+    async def file(self, name: str, *, max_bytes: int) -> bytes:
+        """The bytes of a file of the form; b"" if none was chosen. Raises BodyRefused."""
+        return await read_file(self.form, name, max_bytes=max_bytes)
+
+    def page(
+        self, template: str, /, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
+    ) -> Response:
+        """The template, in the frame that all pages share."""
+        token = authentication.session_token(self.request)
+        said = self.request.cookies.get(_SAID)
+        frame_values = {
+            "ask": self,
+            "who": self.who,
+            "home": self.home,
+            "path": self.request.url.path,
+            "may": lambda right: self.who.may(Right(right)),
+            "form_token": self.home.sign_in.form_token(token) if token and self.who.kind is not WhoKind.NOBODY else "",
+            "said": unquote(said) if said else "",
+        }
+        if isinstance(error := values.get("error"), CountenanceError):
+            values["error"] = self._told(error)
+        answer = HTMLResponse(render(template, self.language, {**frame_values, **values}), status, headers)
+        answer.headers["content-language"] = self.language
+        answer.headers["vary"] = "Accept-Language, Cookie, HX-Request"
+        if said:
+            answer.delete_cookie(_SAID, path="/", httponly=True, samesite="lax", secure=self.service.secure)
+        return answer
+
+    def _told(self, error: CountenanceError) -> CountenanceError:
+        """The error; whoever is not signed in learns nothing of the machine: a text may name a path or a database."""
+        if self.who.kind is not WhoKind.NOBODY or int(status_of(error)) < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return error
+        return StorageFailed(
+            self.text("this could not be done now"),
+            self.text("Part of it may have been done. Open the page again to see where it stands, then try again")
+            if error.partly and self.request.method not in SAFE
+            else self.text("try again later, or write to whoever runs this service"),
+        )
+
+    def go(self, url: str, said: str = "") -> Response:
+        """On to another page of ours, which says `said` once. 303: the form is not sent again by going back."""
+        answer = RedirectResponse(url, 303)
+        if said:
+            answer.set_cookie(_SAID, quote(said), max_age=60, path="/", httponly=True, samesite="lax",
+                              secure=self.service.secure)  # fmt: skip
+        return answer
+
+
+Handler = Callable[[Ask], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def page(right: Right | None, *, rate: Rate = Rate.PAGES, max_files: int = 16) -> Callable[[Handler], Endpoint]:
+    """A handler of pages, behind: the rate; who asks; their right (None: anybody); our own forms alone."""
+
+    def wrap(handler: Handler) -> Endpoint:
+        @functools.wraps(handler)
+        async def answer(request: Request) -> Response:
+            service = service_of(request)
+            ask = Ask(request, service, NOBODY)
+            try:
+                service.rates.take(Rate.PAGES, authentication.address(request))
+                if rate is not Rate.PAGES and request.method not in SAFE:
+                    service.rates.take(rate, authentication.address(request))
+                ask.who = await authentication.signed_in(request)
+                request.state.who = str(ask.who.kind)
+                if right is not None and ask.who.kind is WhoKind.NOBODY and request.method in SAFE:
+                    return _sign_in_first(request)
+                if right is not None:
+                    ask.who.require(right)
+                if request.method not in SAFE:
+                    refuse_other_sites(request)
+                    ask.form = await read_form(request, max_files=max_files)
+                    if ask.who.kind is not WhoKind.NOBODY:
+                        token = ask.form.get(authentication.FORM_FIELD)
+                        said = token if isinstance(token, str) else request.headers.get(authentication.FORM_HEADER, "")
+                        check_form_token(request, said)
+                return await handler(ask)
+            except CountenanceError as error:
+                return told(ask, error)
+            finally:
+                await ask.form.close()  # its files
+
+        return answer
+
+    return wrap
+
+
+def told(ask: Ask, error: CountenanceError) -> Response:
+    """The error, as a page or as the part of one that htmx puts in place: what happened, and the way out."""
+    template = "part_error.html.jinja" if ask.partial else "error.html.jinja"
+    return ask.page(template, status=int(status_of(error)), headers=headers_of(error), error=error)
+
+
+def _sign_in_first(request: Request) -> Response:
+    path = request.url.path
+    return RedirectResponse("/sign-in" if path == "/" else f"/sign-in?next={quote(path)}", 303)
+
+
+def own_path(said: str | None) -> str:
+    """A path of ours to go on to; "/" for whatever else is said, so that no link leads elsewhere through us."""
+    if not said or not said.startswith("/") or said.startswith("//") or "\\" in said or not said.isprintable():
+        return "/"
+    return said

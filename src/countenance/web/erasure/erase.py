@@ -1,0 +1,48 @@
+"""Erasing by hand: one thing is named, what would go is counted, and then it goes, with a receipt."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from countenance.app.access.identity import Right
+from countenance.errors import CountenanceError, WrongUse
+from countenance.http.problems import status_of
+from countenance.pipeline.erasure.erase import ErasureReport
+from countenance.web.context import Ask, page
+
+SCOPES: Final = ("source", "jurisdiction", "person", "picture", "face", "probe", "case")
+
+
+@page(Right.ERASE)
+async def form(ask: Ask) -> Response:
+    """What to erase."""
+    return await _form(ask)
+
+
+@page(Right.ERASE)
+async def erase(ask: Ask) -> Response:
+    """Counted first; with `sure` it goes."""
+    scope, value, authority = ask.field("scope") or "", ask.field("value") or "", ask.field("authority")
+    sure = ask.field("sure") is not None
+    try:
+        if scope not in SCOPES or not value:
+            raise WrongUse(ask.text("say what to erase"), ask.text("its kind, and its name, code or id"))
+        report = await ask.call(ask.home.erase, authority=authority, dry_run=not sure, **{scope: value})
+    except CountenanceError as error:
+        return await _form(ask, error)
+    return await _form(ask, report=report)
+
+
+async def _form(ask: Ask, error: CountenanceError | None = None, *, report: ErasureReport | None = None) -> Response:
+    given = {name: ask.field(name) or "" for name in ("scope", "value", "authority")}
+    return ask.page(
+        "erase.html.jinja", status=200 if error is None else int(status_of(error)), error=error, report=report,
+        given={**given, "scope": given["scope"] or "source"},
+        sources=[source.name for source in await ask.call(ask.home.sources)],
+    )  # fmt: skip
+
+
+routes = [Route("/erase", form, methods=["GET"]), Route("/erase", erase, methods=["POST"])]

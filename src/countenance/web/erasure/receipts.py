@@ -1,0 +1,130 @@
+"""Receipts: listed, shown, checked in the page, taken away; and the clients who are to be told of an erasure."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from countenance.app.access.identity import Right
+from countenance.app.erasure import receipts as pages
+from countenance.auditlog import receipt as signed
+from countenance.errors import CountenanceError, LogBroken, ReceiptRefused
+from countenance.http.problems import status_of
+from countenance.web.context import Ask, page
+
+ANSWER_BYTES: Final = 2**20
+
+
+@page(Right.OVERSEE)
+async def listed(ask: Ask) -> Response:
+    """Every receipt, the newest first, and a form to check one that somebody brings."""
+    return await _list(ask)
+
+
+@page(Right.OVERSEE, max_files=1)
+async def check_file(ask: Ask) -> Response:
+    """A receipt that somebody brings, checked with this home's key or the one given."""
+    try:
+        data = await ask.file("receipt", max_bytes=signed.MAX_BYTES)
+        said = ask.field("key")
+        key = said if said is not None else await ask.call(ask.home.receipts.verifier_key)
+        checked = await ask.call(signed.check, data, key)
+    except (ReceiptRefused, LogBroken) as error:
+        return await _list(ask, error=error)
+    return await _list(ask, checked=checked)
+
+
+@page(Right.OVERSEE)
+async def show(ask: Ask) -> Response:
+    """One receipt."""
+    return await _show(ask)
+
+
+@page(Right.OVERSEE)
+async def verify(ask: Ask) -> Response:
+    """Its signature and its proof of inclusion, checked now."""
+    receipts = ask.home.receipts
+    receipt = await ask.call(receipts.get, _id(ask))
+    key = await ask.call(receipts.verifier_key)
+    try:
+        checked: signed.Checked | None = await ask.call(signed.check, receipt.document, key)
+    except (ReceiptRefused, LogBroken) as error:
+        return await _show(ask, error)
+    if ask.partial:
+        return ask.page("receipt_checked.html.jinja", checked=checked, error=None)
+    return await _show(ask, checked=checked)
+
+
+@page(Right.OVERSEE)
+async def document(ask: Ask) -> Response:
+    """As it was signed."""
+    found = await ask.call(ask.home.receipts.get, _id(ask))
+    return _download(found.document, "application/json", "receipt.json")
+
+
+@page(Right.OVERSEE)
+async def as_page(ask: Ask) -> Response:
+    """As a page for people, whole in one file."""
+    found = await ask.call(ask.home.receipts.get, _id(ask))
+    return _download(await ask.call(pages.page, found.document), "text/html", "receipt.html")
+
+
+@page(Right.ERASE)
+async def tell(ask: Ask) -> Response:
+    """What to send to a client who was shown what is erased; that it was told is recorded."""
+    try:
+        notice = await ask.call(ask.home.receipts.tell, _id(ask), ask.field("client") or "")
+    except CountenanceError as error:
+        return await _show(ask, error)
+    return _download(json.dumps(notice, indent=2, ensure_ascii=False) + "\n", "application/json", "notice.json")
+
+
+@page(Right.ERASE, max_files=1)
+async def answered(ask: Ask) -> Response:
+    """The client's own receipt is kept."""
+    try:
+        data = await ask.file("answer", max_bytes=ANSWER_BYTES)
+        await ask.call(ask.home.receipts.answered, _id(ask), ask.field("client") or "", data)
+    except CountenanceError as error:
+        return await _show(ask, error)
+    return ask.go(f"/receipts/{_id(ask)}", ask.text("Their answer is kept."))
+
+
+async def _list(ask: Ask, *, checked: signed.Checked | None = None, error: CountenanceError | None = None) -> Response:
+    found = await ask.call(ask.home.receipts.all)
+    status = 200 if error is None else int(status_of(error))
+    return ask.page("receipts.html.jinja", status=status, receipts=found[::-1], checked=checked, error=error)
+
+
+async def _show(ask: Ask, error: CountenanceError | None = None, *, checked: signed.Checked | None = None) -> Response:
+    found = await ask.call(ask.home.receipts.get, _id(ask))
+    told: dict[str, Any] = json.loads(found.document)
+    recipients = await ask.call(ask.home.receipts.recipients, found.uid) if found.kind == "erasure" else ()
+    return ask.page(
+        "receipt.html.jinja", status=200 if error is None else int(status_of(error)), uid=found.uid,
+        receipt=told["receipt"], log=told["log"], entry=json.loads(told["log"]["record"]),
+        signed_by=told["signed_by"], document=found.document, recipients=recipients, checked=checked, error=error,
+    )  # fmt: skip
+
+
+def _id(ask: Ask) -> str:
+    return str(ask.request.path_params["id"])
+
+
+def _download(text: str, kind: str, name: str) -> Response:
+    return Response(text, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
+
+
+routes = [
+    Route("/receipts", listed, methods=["GET"]),
+    Route("/receipts/check", check_file, methods=["POST"]),
+    Route("/receipts/{id:uuid}", show, methods=["GET"]),
+    Route("/receipts/{id:uuid}/verify", verify, methods=["POST"]),
+    Route("/receipts/{id:uuid}/receipt.json", document, methods=["GET"]),
+    Route("/receipts/{id:uuid}/receipt.html", as_page, methods=["GET"]),
+    Route("/receipts/{id:uuid}/tell", tell, methods=["POST"]),
+    Route("/receipts/{id:uuid}/answer", answered, methods=["POST"]),
+]

@@ -1,0 +1,49 @@
+"""Terms of retention: what is due to be erased, and erasing what is overdue, with a receipt each."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from countenance.app.access.identity import Right
+from countenance.app.erasure import compaction
+from countenance.app.erasure.retention import Retained, retain
+from countenance.app.settings import probe_days
+from countenance.errors import CountenanceError, WrongUse
+from countenance.http.problems import status_of
+from countenance.types import HomeKind
+from countenance.web.context import Ask, page
+
+
+@page(Right.ERASE)
+async def show(ask: Ask) -> Response:
+    """What is due, the most urgent first."""
+    return await _page(ask)
+
+
+@page(Right.ERASE)
+async def run(ask: Ask) -> Response:
+    """What is overdue goes; what is left is shown with the receipts."""
+    try:
+        if ask.field("sure") is None:
+            raise WrongUse(ask.text("say that it is to go"), ask.text("there is no undo"))
+        ran = await ask.call(retain, ask.home, run=True)
+    except CountenanceError as error:
+        return await _page(ask, error)
+    return await _page(ask, ran=ran)
+
+
+async def _page(ask: Ask, error: CountenanceError | None = None, *, ran: Retained | None = None) -> Response:
+    found = await ask.call(retain, ask.home, run=False)
+    return ask.page(
+        "retention.html.jinja", status=200 if error is None else int(status_of(error)), error=error, ran=ran,
+        due=[duty.as_dict() for duty in found.duties], probes=found.probes, probe_days=probe_days(),
+        keeps_probes=ask.home.kind is HomeKind.ORGANISATION,
+        compaction=await ask.call(compaction.due, ask.home),
+    )  # fmt: skip
+
+
+routes = [
+    Route("/retention", show, methods=["GET"]),
+    Route("/retention/run", run, methods=["POST"]),
+]

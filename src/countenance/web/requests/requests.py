@@ -1,0 +1,178 @@
+"""Requests, for whoever answers them: what waits and until when, who asks, what granting would do, what it did."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from countenance.app.access.identity import Right
+from countenance.errors import CountenanceError, NotFound
+from countenance.http.problems import headers_of, status_of
+from countenance.web.context import Ask, page
+
+PHOTO_BYTES: Final = 64 * 2**20
+ERASING: Final = frozenset({"opt-out", "erasure", "objection"})
+_UNSEEN: Final = (  # in place of a face that may not be shown
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><rect width="8" height="8" fill="#8a9693"/>'
+    '<path d="M2 2l4 4M6 2L2 6" stroke="#fff" stroke-width=".5"/></svg>'
+)
+
+
+@page(Right.REQUESTS)
+async def queue(ask: Ask) -> Response:
+    """What waits, the first due first; `?all=1` the decided and withdrawn too."""
+    every = ask.request.query_params.get("all") == "1"
+    found = await ask.call(ask.home.requests.listed, every=every)
+    return ask.page("requests.html.jinja", requests=found, every=every)
+
+
+@page(Right.REQUESTS)
+async def show(ask: Ask) -> Response:
+    """One request."""
+    return await _shown(ask)
+
+
+@page(Right.REQUESTS)
+async def photograph(ask: Ask) -> Response:
+    """The face of the photograph that came with it."""
+    data = await ask.call(ask.home.requests.photograph, _id(ask))
+    if data is None:
+        raise NotFound("no photograph came with this request, or it is destroyed", "it is, once a request is decided")
+    return Response(data, media_type="image/jpeg")
+
+
+@page(Right.REQUESTS)
+async def face(ask: Ask) -> Response:
+    """One of the faces that were found for it, and no other."""
+    wanted = str(ask.request.path_params["face"])
+    found = await ask.call(ask.home.requests.show, _id(ask))
+    if wanted not in {each["face_id"] for each in found["faces"]}:
+        raise NotFound(f"there is no face {wanted} in this request", "reload its page")
+    try:
+        return Response(await ask.call(ask.home.crop, wanted), media_type="image/jpeg")
+    except NotFound:
+        return Response(_UNSEEN, media_type="image/svg+xml")
+
+
+@page(Right.REQUESTS)
+async def send_code(ask: Ask) -> Response:
+    """A one-time code, shown this once to whoever sends it on."""
+    try:
+        sent = await ask.call(ask.home.requests.send_code, _id(ask))
+    except CountenanceError as error:
+        return await _shown(ask, error, at="verify")
+    return await _shown(ask, sent=sent)
+
+
+@page(Right.REQUESTS, max_files=1)
+async def verify(ask: Ask) -> Response:
+    """It is known who asks."""
+    try:
+        photo = await ask.file("photograph", max_bytes=PHOTO_BYTES) or None
+        await ask.call(
+            ask.home.requests.verify, _id(ask), code=ask.field("code"), photo=photo, document=ask.field("document")
+        )
+    except CountenanceError as error:
+        return await _shown(ask, error, at="verify")
+    return ask.go(_url(ask), ask.text("It is known who asks, and their faces are found."))
+
+
+@page(Right.REQUESTS)
+async def extend(ask: Ask) -> Response:
+    """The longer term, with reasons."""
+    try:
+        await ask.call(ask.home.requests.extend, _id(ask), ask.field("reasons") or "")
+    except CountenanceError as error:
+        return await _shown(ask, error, at="extend")
+    return ask.go(_url(ask), ask.text("The term is longer. The person sees why on the page of their request."))
+
+
+@page(Right.REQUESTS)
+async def plan(ask: Ask) -> Response:
+    """What granting it would do, for the faces that are ticked; nothing is changed."""
+    found = await ask.call(ask.home.requests.show, _id(ask))
+    return ask.page("request_plan.html.jinja", plan=planned(found, _ticked(ask)), request=found, url=_url(ask),
+                    rename=ask.field("rename") or "", jurisdiction=ask.field("jurisdiction") or "")  # fmt: skip
+
+
+@page(Right.REQUESTS)
+async def decide(ask: Ask) -> Response:
+    """Granted or refused, and carried out."""
+    grant = ask.field("decision") == "grant"
+    try:
+        if grant:
+            found = await ask.call(ask.home.requests.show, _id(ask))
+            decided = await ask.call(
+                ask.home.requests.decide, _id(ask), grant=True, to_fetch=found["kind"] == "access",
+                faces=_ticked(ask) if found["faces"] else None, rename=ask.field("rename") or "",
+                jurisdiction=ask.field("jurisdiction") or "",
+            )  # fmt: skip
+        else:
+            decided = await ask.call(ask.home.requests.decide, _id(ask), grant=False, reason=ask.field("reason") or "")
+    except CountenanceError as error:
+        return await _shown(ask, error, at="decide")
+    return ask.page("request_decided.html.jinja", decided=decided, url=_url(ask))
+
+
+def planned(request: dict[str, Any], ticked: list[str]) -> dict[str, Any]:
+    """What granting does to the faces of these ids: counts, and what becomes of each source's."""
+    chosen = [each for each in request["faces"] if each["face_id"] in ticked]
+    faces = {each["face_id"] for each in chosen}
+    sources: dict[str, set[str]] = {}
+    for each in chosen:
+        sources.setdefault(each["source"], set()).add(each["picture_id"])
+    return {
+        "faces": sorted(faces),
+        "left": len({each["face_id"] for each in request["faces"]} - faces),
+        "pictures": len({each["picture_id"] for each in chosen}),
+        "places": len({each["uri"] for each in chosen}),
+        "sources": [(name, len(pictures)) for name, pictures in sorted(sources.items())],
+        "erases": request["kind"] in ERASING,
+    }
+
+
+def _ticked(ask: Ask) -> list[str]:
+    return [each for each in ask.form.getlist("face") if isinstance(each, str)]
+
+
+def _id(ask: Ask) -> str:
+    return str(ask.request.path_params["id"])
+
+
+def _url(ask: Ask) -> str:
+    return f"/requests/{_id(ask)}"
+
+
+async def _shown(
+    ask: Ask, error: CountenanceError | None = None, *, at: str = "", sent: dict[str, Any] | None = None
+) -> Response:
+    """The request's page; with an error, beside the form `at` which it came."""
+    found = await ask.call(ask.home.requests.show, _id(ask))
+    faces: dict[str, dict[str, Any]] = {}
+    for each in found["faces"]:
+        faces.setdefault(each["face_id"], {**each, "places": []})["places"].append(each["uri"])
+    photographed = found["state"] in {"open", "verified"} and await ask.call(_has_photograph, ask, _id(ask))
+    return ask.page(
+        "request.html.jinja", status=200 if error is None else int(status_of(error)),
+        headers=None if error is None else headers_of(error), request=found, faces=list(faces.values()), error=error,
+        at=at, sent=sent, photographed=photographed, url=_url(ask), erases=found["kind"] in ERASING,
+    )  # fmt: skip
+
+
+def _has_photograph(ask: Ask, name: str) -> bool:
+    return ask.home.requests.photograph(name) is not None
+
+
+routes = [
+    Route("/requests", queue, methods=["GET"]),
+    Route("/requests/{id:uuid}", show, methods=["GET"]),
+    Route("/requests/{id:uuid}/photograph.jpg", photograph, methods=["GET"]),
+    Route("/requests/{id:uuid}/faces/{face:uuid}", face, methods=["GET"]),
+    Route("/requests/{id:uuid}/code", send_code, methods=["POST"]),
+    Route("/requests/{id:uuid}/verify", verify, methods=["POST"]),
+    Route("/requests/{id:uuid}/extend", extend, methods=["POST"]),
+    Route("/requests/{id:uuid}/plan", plan, methods=["POST"]),
+    Route("/requests/{id:uuid}/decide", decide, methods=["POST"]),
+]

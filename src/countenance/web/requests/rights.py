@@ -1,0 +1,209 @@
+"""My rights: what a pictured person asks for, without an account and without a script.
+
+A request is known by its tracking code alone, which stands in a form's body and never in an address. Whoever asks is
+told the same, whoever is in the gallery (docs/requests.md, "What nobody learns").
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Final
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from countenance.errors import BadPicture, CountenanceError, NoFace, NotFound, PolicyDenied, SeveralFaces, WrongUse
+from countenance.http.problems import headers_of, status_of
+from countenance.http.rates import Rate
+from countenance.rights.requests import DEFAULT_TIER, TIERS, RequestKind
+from countenance.web.context import Ask, page
+
+PHOTO_BYTES: Final = 64 * 2**20
+# Where somebody lives: the jurisdiction whose law counts. Empty: nobody knows, and the first deadline to end counts.
+PLACES: Final = frozenset({"", "EEA", "GB", "CA", "US-CA", "US-IL", "elsewhere"})
+_FIELDS: Final = ("kind", "tier", "which", "name", "contact", "place", "text")
+
+
+@page(None)
+async def form(ask: Ask) -> Response:
+    """What one may ask for, and the form to ask it."""
+    return _form(ask)
+
+
+@page(None, rate=Rate.PUBLIC, max_files=1)
+async def send(ask: Ask) -> Response:
+    """The request stands, and its receipt is shown this once; or the form again, with what was wrong."""
+    try:
+        asked = _asked(ask)
+        photo = await ask.file("photograph", max_bytes=PHOTO_BYTES) or None
+        if not (photo or asked["address"] or asked["face"] or asked["name"]):
+            raise WrongUse(
+                ask.text("say whom it is about"),
+                ask.text("a photograph, the address or id of a picture, or a name: one of them, or more"),
+            )
+        if asked["tier"] == 2 and photo is None:
+            raise WrongUse(
+                ask.text("to be kept out of new pictures too, a photograph of you is needed"),
+                ask.text("add one, or choose the same pictures alone, which keeps nothing of your face"),
+            )
+        opened = await ask.call(ask.home.requests.open, photo=photo, **asked)
+    except CountenanceError as error:
+        return _form(ask, in_plain_words(ask, error))
+    return ask.page("rights_receipt.html.jinja", opened=opened, with_photograph=photo is not None)
+
+
+@page(None)
+async def status_form(ask: Ask) -> Response:
+    """Where to type the code."""
+    return ask.page("rights_code.html.jinja", error=None)
+
+
+@page(None, rate=Rate.PUBLIC)
+async def status(ask: Ask) -> Response:
+    """Where a request stands, and what can be done with it."""
+    try:
+        told = await ask.call(ask.home.requests.told, _code(ask))
+    except CountenanceError as error:
+        return _no_such(ask, error)
+    return _standing(ask, told)
+
+
+@page(None, rate=Rate.PUBLIC, max_files=1)
+async def prove(ask: Ask) -> Response:
+    """By a code that came to an address on file, or a second photograph, it is known who asks."""
+    tracking, requests = _code(ask), ask.home.requests
+    try:
+        told = await ask.call(requests.told, tracking)
+    except CountenanceError as error:
+        return _no_such(ask, error)
+    try:
+        photo = await ask.file("photograph", max_bytes=PHOTO_BYTES) or None
+        code = ask.field("code")
+        if photo is None and code is None:
+            raise WrongUse(ask.text("nothing was sent"), ask.text("type the code, or take a photograph"))
+        told = await ask.call(requests.prove, tracking, code=code, photo=photo)
+    except CountenanceError as error:
+        return _standing(ask, told, in_plain_words(ask, error))
+    return _standing(ask, told, done=ask.text("Thank you. It is known now that it is you who asks."))
+
+
+@page(None, rate=Rate.PUBLIC)
+async def withdraw(ask: Ask) -> Response:
+    """The request is over, and what is kept for it is destroyed."""
+    tracking, requests = _code(ask), ask.home.requests
+    try:
+        told = await ask.call(requests.told, tracking)
+    except CountenanceError as error:
+        return _no_such(ask, error)
+    if ask.field("sure") is None:
+        unsure = WrongUse(ask.text("nothing was withdrawn"), ask.text("tick the box to say that you are sure"))
+        return _standing(ask, told, unsure)
+    try:
+        told = await ask.call(requests.end, tracking)
+    except CountenanceError as error:
+        return _standing(ask, told, in_plain_words(ask, error))
+    return _standing(ask, told, done=ask.text("Your request is withdrawn, and what it said is destroyed."))
+
+
+@page(None, rate=Rate.PUBLIC)
+async def answer(ask: Ask) -> Response:
+    """The sealed answer to an access request."""
+    try:
+        data = await ask.call(ask.home.requests.answer, _code(ask))
+    except CountenanceError as error:
+        return _no_such(ask, error)
+    return Response(
+        data, media_type="application/zip", headers={"content-disposition": 'attachment; filename="my-pictures.zip"'}
+    )
+
+
+def in_plain_words(ask: Ask, error: CountenanceError) -> CountenanceError:
+    """The error with a way out that somebody on a page can go; what the command line would say helps them nothing."""
+    match error:
+        case SeveralFaces():
+            return WrongUse(
+                ask.text("there are several faces in this photograph"), ask.text("send one with you alone in it")
+            )
+        case NoFace():
+            return WrongUse(
+                ask.text("no face can be seen in this photograph"),
+                ask.text("send one from near, in good light, looking at the camera"),
+            )
+        case BadPicture():
+            return WrongUse(ask.text("this photograph can't be read"), ask.text("send a JPEG, PNG or WebP picture"))
+        case PolicyDenied():
+            return PolicyDenied(error.message, ask.text("try again another day, or write to whoever runs this service"))
+        case WrongUse() if "--" in error.hint or "`" in error.hint or "countenance " in error.hint:
+            return WrongUse(error.message.replace("--", ""))
+    return error
+
+
+def _asked(ask: Ask) -> dict[str, Any]:
+    """The form's fields as the home takes them. Raises WrongUse."""
+    kind, place, which = ask.field("kind") or "", ask.field("place") or "", ask.field("which") or ""
+    if kind not in set(RequestKind):
+        raise WrongUse(ask.text("say what you ask for"), ask.text("choose one of the six"))
+    if place not in PLACES:
+        raise WrongUse(ask.text("that place is not on the list"), ask.text("choose one, or leave it out"))
+    tier = None
+    if kind == RequestKind.OPT_OUT:
+        said = ask.field("tier") or str(DEFAULT_TIER)
+        if said not in {str(each) for each in TIERS}:
+            raise WrongUse(ask.text("say how much may be kept to keep you out"), ask.text("choose one of the three"))
+        tier = int(said)
+    face, address = "", ""
+    if which:
+        try:
+            face = str(uuid.UUID(which))
+        except ValueError:
+            address = which
+    if address and "://" not in address:
+        raise WrongUse(
+            ask.text("this is neither an address nor an id"),
+            ask.text("an address begins with https:// or file://; an id has 32 letters and digits"),
+        )
+    return {
+        "kind": kind, "tier": tier, "face": face, "address": address, "name": ask.field("name") or "",
+        "contact": ask.field("contact") or "", "text": ask.field("text") or "",
+        "law": "own" if place == "elsewhere" else None,
+        "jurisdiction": None if place in {"", "elsewhere"} else place,
+    }  # fmt: skip
+
+
+def _code(ask: Ask) -> str:
+    return ask.field("tracking") or ""
+
+
+def _form(ask: Ask, error: CountenanceError | None = None) -> Response:
+    given = {name: ask.field(name) or "" for name in _FIELDS}
+    return ask.page(
+        "rights.html.jinja", status=_status(error), headers=None if error is None else headers_of(error),
+        given={**given, "kind": given["kind"] or "opt-out", "tier": given["tier"] or str(DEFAULT_TIER)}, error=error,
+    )  # fmt: skip
+
+
+def _standing(ask: Ask, told: dict[str, Any], error: CountenanceError | None = None, done: str = "") -> Response:
+    return ask.page(
+        "rights_status.html.jinja", status=_status(error), told=told, tracking=_code(ask), error=error, done=done
+    )
+
+
+def _no_such(ask: Ask, error: CountenanceError) -> Response:
+    if not isinstance(error, NotFound):
+        raise error
+    return ask.page("rights_code.html.jinja", status=404, error=error)
+
+
+def _status(error: CountenanceError | None) -> int:
+    return 200 if error is None else int(status_of(error))
+
+
+routes = [
+    Route("/rights", form, methods=["GET"]),
+    Route("/rights", send, methods=["POST"]),
+    Route("/rights/status", status_form, methods=["GET"]),
+    Route("/rights/status", status, methods=["POST"]),
+    Route("/rights/proof", prove, methods=["POST"]),
+    Route("/rights/withdraw", withdraw, methods=["POST"]),
+    Route("/rights/answer", answer, methods=["POST"]),
+]

@@ -1,0 +1,238 @@
+"""Search and leads: a picture is brought, a face of it chosen, its leads are read.
+
+What a step needs of the one before is held sealed for the session (app/search/session_store.py); a page that is
+reloaded asks nothing new of the gallery.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from countenance.app.access.identity import Right
+from countenance.app.search.search_sessions import PURPOSES, Filters, Searched, one_face
+from countenance.errors import BadPicture, CountenanceError, NoFace, PolicyDenied, WrongUse
+from countenance.http.authentication import session_token
+from countenance.http.bodies import BodyRefused
+from countenance.http.problems import status_of
+from countenance.present import labels
+from countenance.types import Band, HomeKind
+from countenance.web.context import Ask, page
+
+MAX_BYTES: Final = 64 * 2**20
+A_PAGE: Final = 12  # leads
+STEP: Final = 0.005  # of the threshold
+
+
+def session_of(ask: Ask) -> str:
+    """The token of whoever asks; they are signed in."""
+    return session_token(ask.request) or ""
+
+
+async def brought(ask: Ask, name: str) -> bytes:
+    """A picture of the form. Raises BadPicture: none, or too large."""
+    try:
+        data = await ask.file(name, max_bytes=MAX_BYTES)
+    except BodyRefused as refused:
+        raise BadPicture(refused.detail, "save it as JPEG, or scale it down", reason="too_large") from refused
+    if not data:
+        raise BadPicture("no picture was chosen", "choose a file, drop one or take one", reason="not_a_picture")
+    return data
+
+
+def asking(ask: Ask) -> dict[str, Any]:
+    """What a page needs to ask for purpose and reason, with what was said so far."""
+    return {
+        "organisation": ask.home.kind is HomeKind.ORGANISATION,
+        "purposes": PURPOSES,
+        "purpose": ask.field("purpose"),
+        "case": ask.field("case"),
+    }
+
+
+@page(Right.SEARCH)
+async def start(ask: Ask) -> Response:
+    """Where a picture is brought, or how to begin where there is nothing to search yet."""
+    return await _start(ask)
+
+
+async def _start(ask: Ask, error: CountenanceError | None = None) -> Response:
+    sources = await ask.call(ask.home.sources)
+    status = 200 if error is None else int(status_of(error))
+    return ask.page("search.html.jinja", status=status, sources=sources, error=error, **asking(ask))
+
+
+@page(Right.SEARCH, max_files=1)
+async def bring(ask: Ask) -> Response:
+    """One face: its leads. Several: one is to be chosen."""
+    desk, session = ask.home.searches, session_of(ask)
+    try:
+        await ask.call(desk.check_reason, ask.field("purpose"), ask.field("case"))
+        seen = await ask.call(desk.bring, session, await brought(ask, "picture"))
+        if len(seen.faces) > 1:
+            # The reason goes along in the session's tray, never in an address.
+            said = {"picture": seen.id, "purpose": ask.field("purpose"), "case": ask.field("case")}
+            return ask.go(f"/probes/{await ask.call(desk.note, session, 'question', said)}")
+        found = await ask.call(
+            desk.search, session, seen.id, one_face(seen), purpose=ask.field("purpose"), case=ask.field("case")
+        )
+    except (BadPicture, NoFace, PolicyDenied, WrongUse) as error:
+        return await _start(ask, error)
+    return ask.go(f"/searches/{found}")
+
+
+@page(Right.SEARCH)
+async def choose(ask: Ask) -> Response:
+    """Every face of the picture, to choose one."""
+    session, name = session_of(ask), ask.request.path_params["name"]
+    said = await ask.call(ask.home.searches.noted, session, "question", name)
+    seen = await ask.call(ask.home.searches.seen, session, said["picture"])
+    return ask.page("search_faces.html.jinja", seen=seen, name=name)
+
+
+@page(Right.SEARCH)
+async def chosen(ask: Ask) -> Response:
+    """The leads of the face that was chosen."""
+    session, name, desk = session_of(ask), ask.request.path_params["name"], ask.home.searches
+    said = await ask.call(desk.noted, session, "question", name)
+    face = ask.field("face") or ""
+    if not (face.isascii() and face.isdecimal() and len(face) < 6):
+        raise WrongUse("no face was chosen", "choose one of those in the picture")
+    found = await ask.call(desk.search, session, said["picture"], int(face), purpose=said["purpose"], case=said["case"])
+    return ask.go(f"/searches/{found}")
+
+
+@page(Right.SEARCH)
+async def held_picture(ask: Ask) -> Response:
+    """A picture that this session brought, or a face of it."""
+    face = ask.request.path_params.get("face")
+    data = await ask.call(ask.home.searches.image, session_of(ask), ask.request.path_params["name"], face)
+    return jpeg(data)
+
+
+@page(Right.SEARCH)
+async def leads(ask: Ask) -> Response:
+    """The leads of a search, of those the ones that the filters keep."""
+    session, name = session_of(ask), ask.request.path_params["name"]
+    held = await ask.call(ask.home.searches.searched, session, name)
+    return await ask.call(_leads_page, ask, held)
+
+
+def _leads_page(ask: Ask, held: Searched) -> Response:
+    query = ask.request.query_params
+    result, filters = held.result, _filters(ask)
+    wanted = result.threshold if filters.threshold is None else filters.threshold
+    kept = [lead for lead in result.leads if filters.keeps(lead)]
+    said = query.get("page", "1")
+    last = max(1, -(-len(kept) // A_PAGE))
+    number = min(max(int(said), 1), last) if said.isascii() and said.isdecimal() and len(said) < 6 else 1
+    kept_query = {k: v for k, v in query.items() if k in _FIELDS and v}
+    template = "leads_list.html.jinja" if ask.partial else "leads.html.jinja"
+    return ask.page(
+        template,
+        held=held,
+        result=result,
+        filters=filters,
+        wanted=wanted,
+        kept=len(kept),
+        leads=kept[(number - 1) * A_PAGE : number * A_PAGE],
+        number=number,
+        last=last,
+        asked=urlencode(kept_query),
+        bands=tuple(Band),
+        all_sources=sorted({lead.source for lead in result.leads}),
+        places=sorted({place for lead in result.leads for place in lead.jurisdictions}),
+        scores=[lead.score for lead in result.leads],
+        curves=[_outline(each) for each in ask.home.searches.curves()],
+        steps=_steps(ask, held),
+        step=STEP,
+    )
+
+
+@page(Right.SEARCH)
+async def lower(ask: Ask) -> Response:
+    """A new search with a lower threshold."""
+    threshold = _threshold(ask.field("threshold"))
+    if threshold is None:
+        raise WrongUse("no threshold was named", "name one")
+    name = ask.request.path_params["name"]
+    found = await ask.call(ask.home.searches.lower, session_of(ask), name, threshold)
+    return ask.go(f"/searches/{found}", ask.text("Searched again, logged as a search of its own."))
+
+
+@page(Right.SEARCH)
+async def crop(ask: Ask) -> Response:
+    """A face that a search shows."""
+    path = ask.request.path_params
+    return jpeg(await ask.call(ask.home.searches.crop, session_of(ask), path["name"], str(path["face"])))
+
+
+@page(Right.SEARCH)
+async def export(ask: Ask) -> Response:
+    """The leads to take away, as a ZIP: page, JSON, crops."""
+    data = await ask.call(ask.home.searches.archive, session_of(ask), ask.request.path_params["name"], _filters(ask))
+    return Response(
+        data, media_type="application/zip", headers={"content-disposition": 'attachment; filename="leads.zip"'}
+    )
+
+
+def jpeg(data: bytes) -> Response:
+    """A picture; no cache keeps it."""
+    return Response(data, media_type="image/jpeg")
+
+
+_FIELDS: Final = ("threshold", "band", "source", "jurisdiction", "since", "until")
+
+
+def _filters(ask: Ask) -> Filters:
+    query = ask.request.query_params
+    said = {name: query.get(name) or None for name in _FIELDS[1:]}
+    return Filters(threshold=_threshold(query.get("threshold")), **said)
+
+
+def _threshold(said: str | None) -> float | None:
+    """Raises WrongUse: no cosine."""
+    if not said:
+        return None
+    try:
+        value = float(said)
+    except ValueError:
+        value = float("nan")
+    if not -1 <= value <= 1:
+        raise WrongUse(f"{said[:20]!r} is no threshold", "a number from -1 to 1, such as 0.45")
+    return value
+
+
+def _steps(ask: Ask, held: Searched) -> list[tuple[float, str]]:
+    """(threshold, what to expect there) from the floor to 1, for the slider's live text."""
+    searched = held.result.searched
+    first = round(held.floor / STEP)
+    found = []
+    for each in range(first, round(1 / STEP) + 1):
+        threshold = max(round(each * STEP, 3), held.floor)
+        found.append((threshold, labels.expected_false_leads(ask.home.searches.odds(searched, threshold), ask.text)))
+    return found
+
+
+def _outline(heights: list[float]) -> str:
+    """An SVG path over 400 x 80 units of a distribution."""
+    width = 400 / len(heights)
+    points = " ".join(f"L{(i + 0.5) * width:.1f} {80 - 76 * height:.1f}" for i, height in enumerate(heights))
+    return f"M0 80 {points} L400 80Z"
+
+
+routes = [
+    Route("/", start, methods=["GET"]),
+    Route("/search", bring, methods=["POST"]),
+    Route("/probes/{name}", choose, methods=["GET"]),
+    Route("/probes/{name}", chosen, methods=["POST"]),
+    Route("/held/{name}", held_picture, methods=["GET"]),
+    Route("/held/{name}/faces/{face:int}", held_picture, methods=["GET"]),
+    Route("/searches/{name}", leads, methods=["GET"]),
+    Route("/searches/{name}/lower", lower, methods=["POST"]),
+    Route("/searches/{name}/export", export, methods=["GET"]),
+    Route("/searches/{name}/faces/{face:uuid}", crop, methods=["GET"]),
+]

@@ -1,0 +1,33 @@
+"""Looking the home over: what fits, what does not, and what to do; without where anything lies on the machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from countenance.app.access.identity import Right
+from countenance.app.upkeep.doctor import told
+from countenance.web.context import Ask, page
+
+
+@page(Right.MANAGE)
+async def form(ask: Ask) -> Response:
+    """What it does. It takes a while in a large home, and finishes what was interrupted, so no mere link does it."""
+    return _page(ask)
+
+
+@page(Right.MANAGE)
+async def examine(ask: Ask) -> Response:
+    """What was found, problems first."""
+    return _page(ask, await ask.call(told, ask.home))
+
+
+def _page(ask: Ask, found: dict[str, Any] | None = None) -> Response:
+    order = ("problem", "warning", "ok")
+    findings = sorted(found["findings"], key=lambda each: order.index(each["state"])) if found else None
+    return ask.page("doctor.html.jinja", findings=findings)
+
+
+routes = [Route("/doctor", form, methods=["GET"]), Route("/doctor", examine, methods=["POST"])]

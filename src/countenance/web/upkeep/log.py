@@ -1,0 +1,101 @@
+"""The audit log: its newest entries, a check of all of it, and proofs to take away."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from countenance.app.access.identity import Right
+from countenance.app.home import Home
+from countenance.auditlog.kinds import KINDS
+from countenance.errors import LogBroken, WrongUse
+from countenance.web.context import Ask, page
+
+A_PAGE: Final = 50  # entries
+
+
+@page(Right.OVERSEE)
+async def log(ask: Ask) -> Response:
+    """The newest entries, or those before `?before=POSITION`."""
+    said = ask.request.query_params.get("before")
+    if said is not None and not (said.isascii() and said.isdecimal() and len(said) < 16):
+        raise WrongUse(f"{said!r} is no position in the log", "follow the links of the page")
+    entries, size, before = await ask.call(_page, ask.home, None if said is None else int(said))
+    return ask.page(
+        "log.html.jinja", entries=entries, size=size, before=before, a_page=A_PAGE, kinds=KINDS, checked=None
+    )
+
+
+@page(Right.OVERSEE)
+async def verify(ask: Ask) -> Response:
+    """Every entry, the tree and its signatures, checked now."""
+    try:
+        checked: dict[str, Any] = {"whole": True, **await ask.call(ask.home.audit.verify)}
+    except LogBroken as broken:
+        checked = {"whole": False, "error": broken}
+    if ask.partial:
+        return ask.page("log_checked.html.jinja", checked=checked)
+    entries, size, before = await ask.call(_page, ask.home, None)
+    return ask.page(
+        "log.html.jinja", entries=entries, size=size, before=before, a_page=A_PAGE, kinds=KINDS, checked=checked
+    )
+
+
+@page(Right.OVERSEE)
+async def proof(ask: Ask) -> Response:
+    """The proof that an entry is in the log, to take away."""
+    entry = ask.request.path_params["entry_id"]
+    text = await ask.call(ask.home.audit.prove, entry)
+    return _download(text, "application/json", "proof.json")
+
+
+@page(Right.OVERSEE)
+async def checkpoint(ask: Ask) -> Response:
+    """The newest signed checkpoint: kept elsewhere, it shows any later rewriting."""
+    return _download(await ask.call(ask.home.parts.stores.log.checkpoint), "text/plain", "checkpoint.txt")
+
+
+@page(Right.OVERSEE)
+async def key(ask: Ask) -> Response:
+    """The public key that proofs, exports and receipts are checked with."""
+    return PlainTextResponse(ask.home.parts.log.signer.verifier_key() + "\n")
+
+
+@page(Right.OVERSEE)
+async def export(ask: Ask) -> Response:
+    """Every entry, with what it takes to check them."""
+    return StreamingResponse(
+        ask.home.audit.lines(), media_type="application/x-ndjson",
+        headers={"content-disposition": 'attachment; filename="log.jsonl"'},
+    )  # fmt: skip
+
+
+def _page(home: Home, before: int | None) -> tuple[list[dict[str, Any]], int, int]:
+    """(newest first, entries in all, the position that they stand before)."""
+    found = home.parts.stores.log
+    size = len(found)
+    end = size if before is None else min(before, size)
+    entries = []
+    for entry in found.entries(max(0, end - A_PAGE)):
+        if entry.position >= end:
+            break
+        about = json.dumps(dict(entry.record), ensure_ascii=False, indent=2)
+        entries.append({"position": entry.position, "id": entry.id, "at": entry.at, "kind": entry.kind, "about": about})
+    return entries[::-1], size, end
+
+
+def _download(text: str, kind: str, name: str) -> Response:
+    return Response(text, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
+
+
+routes = [
+    Route("/log", log, methods=["GET"]),
+    Route("/log/verify", verify, methods=["POST"]),
+    Route("/log/checkpoint", checkpoint, methods=["GET"]),
+    Route("/log/key", key, methods=["GET"]),
+    Route("/log/export", export, methods=["GET"]),
+    Route("/log/{entry_id}/proof", proof, methods=["GET"]),
+]
