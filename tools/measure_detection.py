@@ -27,7 +27,7 @@ from PIL import Image
 from countenance.detect import scales
 from countenance.detect.tiles import tiles
 from countenance.detect.yunet_detector import YuNetDetector
-from countenance.pipeline.analyse import Looker, look
+from countenance.pipeline.analyse import FaceAnalyser, look
 from countenance.testing.detector import demo_picture, overlap, scaled
 from countenance.types import Box, DetectedFace, Rgb
 from countenance.weights.store import load, model_path
@@ -147,7 +147,7 @@ def as_jpeg(picture: Rgb) -> bytes:
 
 def in_child(data: bytes, times: int) -> tuple[float, float]:
     """(CPU seconds in the child for one picture, the most MB that it ever held). Linux."""
-    with Looker() as looker:
+    with FaceAnalyser() as looker:
         looker.look_one(as_jpeg(demo_picture(ALONE[0])))
         [child] = looker._sandbox._children  # noqa: SLF001  # whose process is to be measured
         before = _spent_s(child._process.pid)  # noqa: SLF001  # likewise

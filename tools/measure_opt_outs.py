@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from countenance.pipeline.requests.requests import RequestDesk
-from countenance.rights.requests import Limits, check_asked
+from countenance.pipeline.requests.requests import RequestWorkflow
+from countenance.rights.requests import RequestLimits, check_asked
 from countenance.testing.disk_home import opened
 from countenance.testing.toy import picture
 
@@ -36,16 +36,16 @@ TOLD_APART = 0.01 / 4  # Bonferroni: two clocks, two tests
 MOST = 10**6
 
 
-def desk_of(home: Any) -> RequestDesk:
+def desk_of(home: Any) -> RequestWorkflow:
     """A desk that takes up as many as come."""
     parts = home.parts
-    limits = Limits(a_day=MOST, waiting=MOST)
-    return RequestDesk(
+    limits = RequestLimits(a_day=MOST, waiting=MOST)
+    return RequestWorkflow(
         parts.stores, parts.looker, parts.embedder, parts.live, parts.calibration, parts.eraser, "operator", limits
     )
 
 
-def opt_out(desk: RequestDesk, name: str) -> float:
+def opt_out(desk: RequestWorkflow, name: str) -> float:
     """Seconds from the decision to its acknowledgement."""
     asked = check_asked(
         kind="opt-out", tier=1, name="", contact="", text="", address="", face="", has_photo=True

@@ -60,7 +60,7 @@ class Embedder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class RemovalResult:
     """What a removal can promise about the bytes.
 
     `pending` names each place where they may still lie, and until when; empty where they are physically gone.
@@ -90,7 +90,7 @@ class VectorIndex(Protocol):
         Raises: SpaceMismatch: vectors are not (N, D) of this space; ValueError: rows not of unit length or not finite.
         """
 
-    def remove(self, faces: Iterable[FaceId], class_id: ClassId | None = None) -> Gone:
+    def remove(self, faces: Iterable[FaceId], class_id: ClassId | None = None) -> RemovalResult:
         """The faces are in no search that starts after this returns, in one class or in all.
 
         Unknown ids are ignored.
@@ -123,7 +123,7 @@ class BlobStore(Protocol):
     def get(self, name: str) -> bytes:
         """Raises: NotFound."""
 
-    def delete_many(self, names: Iterable[str]) -> Gone:
+    def delete_many(self, names: Iterable[str]) -> RemovalResult:
         """None of them can be read again, durably. Unknown names are ignored."""
 
     def names(self) -> Iterator[str]:
@@ -161,7 +161,7 @@ class KeyRing(Protocol):
     def open_many(self, items: Sequence[tuple[KeyId, str, bytes]]) -> list[bytes | None]:
         """Like `open` in one pass; None where the key is destroyed. Raises: SealBroken."""
 
-    def destroy(self, keys: Iterable[KeyId]) -> Gone:
+    def destroy(self, keys: Iterable[KeyId]) -> RemovalResult:
         """The keys are gone from the store's pages and write-ahead log, or `pending` says what may still hold them."""
 
     def ids(self) -> Iterator[KeyId]:
@@ -169,7 +169,7 @@ class KeyRing(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundFile:
     """A place in a source where a picture may stand, as its collector found it. Not opened yet."""
 
     place: str  # relative to the source, "/" between parts, undecodable bytes as surrogateescape
@@ -182,13 +182,13 @@ class Found:
 class Collector(Protocol):
     """Walks one source inside what its grant names."""
 
-    def walk(self, permit: Permit) -> Iterator[Found | tuple[str, Rejected]]:
+    def walk(self, permit: Permit) -> Iterator[FoundFile | tuple[str, Rejected]]:
         """Every place once, sorted within a folder, holding one folder in memory; (place, Rejected) for what cannot be.
 
         Raises: PermitRefused: no live permit to COLLECT when the walk starts; NotFound: the source's root is not there.
         """
 
-    def read(self, found: Found, permit: Permit, *, max_bytes: int) -> bytes | Rejected:
+    def read(self, found: FoundFile, permit: Permit, *, max_bytes: int) -> bytes | Rejected:
         """The bytes at that place. Never follows a link, never blocks on a FIFO.
 
         Raises: PermitRefused: no live permit to COLLECT.

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from countenance.errors import StorageFailed
-from countenance.pipeline.analyse import Looked
+from countenance.pipeline.analyse import FaceAnalysis
 from countenance.present.faces_page import PAGE, export_faces, render_faces_page
 from countenance.types import AlignedFace, DetectedFace, Quality
 
@@ -35,7 +35,7 @@ def looked(count, width=6000, height=4000):
         )
         for x, y in corners[:count]
     )  # fmt: skip
-    return Looked(width, height, "JPEG", None, faces, jpeg())
+    return FaceAnalysis(width, height, "JPEG", None, faces, jpeg())
 
 
 @pytest.mark.parametrize("count", [0, 1, 204])
@@ -89,4 +89,4 @@ def test_a_folder_that_can_not_be_written_is_named(tmp_path):
 
 def test_a_picture_looked_at_without_preview_has_no_page():
     with pytest.raises(ValueError, match="preview"):
-        render_faces_page(Looked(9, 9, "JPEG", None, (), None), "x")
+        render_faces_page(FaceAnalysis(9, 9, "JPEG", None, (), None), "x")

@@ -5,12 +5,12 @@ import time
 
 import pytest
 
-from countenance.app.search.session_store import LASTS_S, MOST, Tray
+from countenance.app.search.session_store import LASTS_S, MOST, SessionStore
 from countenance.errors import NotFound
 
 
 def test_it_gives_back_what_was_put_to_that_session_alone(tmp_path):
-    tray = Tray(tmp_path / "tray")
+    tray = SessionStore(tmp_path / "tray")
     name = tray.put("mine", {"a": 1}, [b"one", b""])
     assert tray.take("mine", name) == ({"a": 1}, [b"one", b""])
     with pytest.raises(NotFound):
@@ -19,7 +19,7 @@ def test_it_gives_back_what_was_put_to_that_session_alone(tmp_path):
 
 
 def test_nothing_of_it_lies_open(tmp_path):
-    tray = Tray(tmp_path / "tray")
+    tray = SessionStore(tmp_path / "tray")
     tray.put("mine", "a secret word", [b"a secret picture"])
     [file] = (tmp_path / "tray").iterdir()
     assert b"secret" not in file.read_bytes()
@@ -30,20 +30,20 @@ def test_nothing_of_it_lies_open(tmp_path):
 
 
 def test_what_is_over_is_not_given_and_is_swept_by_the_next_tray(tmp_path):
-    tray = Tray(tmp_path / "tray")
+    tray = SessionStore(tmp_path / "tray")
     name = tray.put("mine", 1)
     [file] = (tmp_path / "tray").iterdir()
     over = time.time() - LASTS_S - 1
     os.utime(file, (over, over))
     with pytest.raises(NotFound):
         tray.take("mine", name)
-    Tray(tmp_path / "tray")
+    SessionStore(tmp_path / "tray")
     assert not file.exists()
     tray.close()
 
 
 def test_a_session_holds_no_more_than_so_much(tmp_path):
-    tray = Tray(tmp_path / "tray")
+    tray = SessionStore(tmp_path / "tray")
     other = tray.put("theirs", 0)
     for number in range(MOST + 3):
         last = tray.put("mine", number)
@@ -56,4 +56,4 @@ def test_a_session_holds_no_more_than_so_much(tmp_path):
 @pytest.mark.parametrize("name", ["", "../key", "0" * 32, "0" * 31 + "/"])
 def test_a_name_that_is_none_finds_nothing(tmp_path, name):
     with pytest.raises(NotFound):
-        Tray(tmp_path / "tray").take("mine", name)
+        SessionStore(tmp_path / "tray").take("mine", name)

@@ -14,7 +14,7 @@ from countenance.app.pictures import pictures
 from countenance.collect.handed_in import HandedIn
 from countenance.errors import NotFound, StorageFailed, WrongUse
 from countenance.pipeline.address import address_of
-from countenance.protocols import Found
+from countenance.protocols import FoundFile
 from countenance.testing.collector import CollectorContract
 
 DATA = resources.files("countenance.app.demo") / "data"
@@ -25,7 +25,7 @@ class TestHandedIn(CollectorContract):
     def make(self, files, scratch):
         self.files = dict(files)
         return HandedIn(
-            lambda: (Found(place, len(data), 1) for place, data in sorted(self.files.items())),
+            lambda: (FoundFile(place, len(data), 1) for place, data in sorted(self.files.items())),
             self.files.get,
             lambda place: address_of(b"upload://x", place.encode()),
         )

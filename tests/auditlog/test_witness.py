@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from countenance.auditlog import merkle, witness
 from countenance.auditlog.checkpoint import COSIGNER, Signer, parse_verifier_key
-from countenance.auditlog.cosign import Cosigner, Request, cosigned_at, read_request
+from countenance.auditlog.cosign import Cosigner, CosignRequest, cosigned_at, read_request
 from countenance.auditlog.witness import cosign, load_key, make_key
 from countenance.errors import KeyMissing, LogBroken, StorageFailed, WrongUse
 
@@ -33,7 +33,7 @@ def tree(leaves):
 
 def ask(leaves, old):
     note, proof = tree(leaves)
-    return Request(old, proof(old), note).text()
+    return CosignRequest(old, proof(old), note).text()
 
 
 def sign(state, request, at=7):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, t
 
-from countenance.calibrate.interval import Rate, clustered, difference, dyadic, student, wilson
-from countenance.calibrate.pairs import Block, EveryPair, Labels
+from countenance.calibrate.interval import MeasuredRate, clustered, difference, dyadic, student, wilson
+from countenance.calibrate.pairs import EveryPair, Labels, PairBlock
 from countenance.calibrate.tally import tally
 
 
@@ -63,11 +63,11 @@ def test_a_person_who_is_in_every_false_match_widens_the_interval():
 
 
 def test_a_difference_holds_zero_unless_it_is_clear():
-    low, high = difference(Rate(1, 100, 100, 50), Rate(2, 100, 100, 50))
+    low, high = difference(MeasuredRate(1, 100, 100, 50), MeasuredRate(2, 100, 100, 50))
     assert low < 0 < high
-    low, high = difference(Rate(60, 100, 100, 50), Rate(2, 100, 100, 50))
+    low, high = difference(MeasuredRate(60, 100, 100, 50), MeasuredRate(2, 100, 100, 50))
     assert 0.45 < low < 0.58 < high < 0.7
-    assert difference(Rate(0, 0, 0, 0), Rate(2, 100, 100, 50)) == (-1, 1)
+    assert difference(MeasuredRate(0, 0, 0, 0), MeasuredRate(2, 100, 100, 50)) == (-1, 1)
 
 
 class Drawn:
@@ -82,7 +82,7 @@ class Drawn:
 
     def tiles(self):
         first, second = np.triu_indices(len(self.people), 1)
-        yield iter([Block(first, second, self._scores[first, second].astype(np.float32))])
+        yield iter([PairBlock(first, second, self._scores[first, second].astype(np.float32))])
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import pytest
 from countenance.collect.folder import FolderCollector
 from countenance.errors import NotFound, PermitRefused, StorageFailed
 from countenance.permits import Act
-from countenance.protocols import Found
+from countenance.protocols import FoundFile
 from countenance.testing import forged
 from countenance.testing.collector import LIMIT, CollectorContract, found_in, rejected_in, to_collect
 from countenance.types import Rejected, RejectReason
@@ -51,7 +51,7 @@ def reason(answer):
 
 
 def read(collector, place="a.jpg", max_bytes=LIMIT):
-    return collector.read(Found(place, 1, 0), to_collect(), max_bytes=max_bytes)
+    return collector.read(FoundFile(place, 1, 0), to_collect(), max_bytes=max_bytes)
 
 
 # --- what stands in the folder ---------------------------------------------------------------------------------------
@@ -269,7 +269,7 @@ def test_a_walk_outlives_its_permit_and_a_read_does_not(collector, monkeypatch):
     monkeypatch.setattr("countenance.permits.time.monotonic", lambda: permit.expires_s)
     assert len(list(walk)) == 2
     with pytest.raises(PermitRefused, match="expired"):
-        collector.read(Found("a.jpg", 1, 0), permit, max_bytes=LIMIT)
+        collector.read(FoundFile("a.jpg", 1, 0), permit, max_bytes=LIMIT)
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are counted in /proc, which is not here")
@@ -293,7 +293,7 @@ def test_reading_from_several_threads_mixes_nothing_up(collector, source):
     permit, wrong = forged.live(Act.COLLECT), []
 
     def check(places):
-        answers = {place: collector.read(Found(place, 1, 0), permit, max_bytes=LIMIT) for place in places}
+        answers = {place: collector.read(FoundFile(place, 1, 0), permit, max_bytes=LIMIT) for place in places}
         wrong.extend(place for place in places if answers[place] != files[place])
 
     threads = [threading.Thread(target=check, args=(list(files)[start::4],)) for start in range(4)]

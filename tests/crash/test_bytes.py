@@ -9,7 +9,7 @@ import pytest
 from countenance.blobs.files import FileBlobStore
 from countenance.errors import StorageFailed
 from countenance.keys.ring import SqliteKeyRing
-from countenance.protocols import Gone
+from countenance.protocols import RemovalResult
 from countenance.testing.bytescan import Thief, face_needles, picture_needles
 from countenance.testing.disk_home import opened
 from countenance.testing.toy import picture
@@ -123,7 +123,7 @@ def unlooked(monkeypatch):
 
 @SCOPES
 def test_an_erasure_that_destroys_no_key_notices_it_itself(filled, scope, monkeypatch):
-    monkeypatch.setattr(SqliteKeyRing, "destroy", lambda ring, keys: Gone(physically=True))
+    monkeypatch.setattr(SqliteKeyRing, "destroy", lambda ring, keys: RemovalResult(physically=True))
     with opened(filled) as home, pytest.raises(StorageFailed, match="can still be read"):
         erase(home, scope)
 
@@ -131,7 +131,7 @@ def test_an_erasure_that_destroys_no_key_notices_it_itself(filled, scope, monkey
 @SCOPES
 @pytest.mark.usefixtures("unlooked")
 def test_the_scan_finds_the_erased_where_keys_are_not_destroyed(filled, scope, monkeypatch):
-    monkeypatch.setattr(SqliteKeyRing, "destroy", lambda ring, keys: Gone(physically=True))
+    monkeypatch.setattr(SqliteKeyRing, "destroy", lambda ring, keys: RemovalResult(physically=True))
     with opened(filled) as home:
         back_up(home)
         erase(home, scope)
@@ -141,8 +141,8 @@ def test_the_scan_finds_the_erased_where_keys_are_not_destroyed(filled, scope, m
 
 @pytest.mark.usefixtures("unlooked")
 def test_the_scan_finds_a_crop_that_was_not_deleted_though_its_row_is_gone(filled, monkeypatch):
-    monkeypatch.setattr(SqliteKeyRing, "destroy", lambda ring, keys: Gone(physically=True))
-    monkeypatch.setattr(FileBlobStore, "delete_many", lambda store, names: Gone(physically=True))
+    monkeypatch.setattr(SqliteKeyRing, "destroy", lambda ring, keys: RemovalResult(physically=True))
+    monkeypatch.setattr(FileBlobStore, "delete_many", lambda store, names: RemovalResult(physically=True))
     with opened(filled) as home:
         erase(home, "picture")
         found = thief(home).find(face_needles(ERASED))
@@ -153,7 +153,7 @@ def test_the_scan_finds_a_crop_that_was_not_deleted_though_its_row_is_gone(fille
 @pytest.mark.parametrize("left_in", ["log", "free page"])
 def test_the_scan_finds_a_key_that_was_deleted_but_not_destroyed(filled, monkeypatch, left_in):
     """The row is gone for every query; its bytes lie in the write-ahead log, or in the page it stood on."""
-    monkeypatch.setattr(SqliteKeyRing, "tidy", lambda ring: Gone(physically=True))
+    monkeypatch.setattr(SqliteKeyRing, "tidy", lambda ring: RemovalResult(physically=True))
     with opened(filled) as home:
         back_up(home)
         if left_in == "free page":

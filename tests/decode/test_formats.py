@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 
 from countenance.decode import formats
 from countenance.decode.formats import decode
-from countenance.decode.limits import Limits
+from countenance.decode.limits import DecodeLimits
 from countenance.types import Picture, Rejected, RejectReason
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "HEIF")
@@ -257,10 +257,10 @@ def test_an_animated_webp_of_10_000_frames_is_refused():
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "TIFF", "PNG", "AVIF"])
 def test_of_an_animation_the_first_frame_is_taken_up_to_the_limit(kind):
     data = many_frames(kind, 6)
-    picture = decoded(data, limits=Limits(max_frames=6))
+    picture = decoded(data, limits=DecodeLimits(max_frames=6))
     assert picture.frames == 6
     assert picture.rgb[5, 5, 0] <= 3
-    assert reason(data, limits=Limits(max_frames=5)) is RejectReason.TOO_MANY_FRAMES
+    assert reason(data, limits=DecodeLimits(max_frames=5)) is RejectReason.TOO_MANY_FRAMES
 
 
 def test_a_picture_smaller_than_any_face_is_refused():
@@ -269,7 +269,7 @@ def test_a_picture_smaller_than_any_face_is_refused():
 
 
 def test_more_bytes_than_the_limit_are_refused_unread():
-    assert reason(b"\xff\xd8\xff" + bytes(2000), limits=Limits(max_bytes=2000)) is RejectReason.TOO_LARGE
+    assert reason(b"\xff\xd8\xff" + bytes(2000), limits=DecodeLimits(max_bytes=2000)) is RejectReason.TOO_LARGE
 
 
 @pytest.mark.parametrize("brand", [b"heic", b"mif1", b"hevc"])
@@ -306,7 +306,7 @@ def test_no_bytes_make_it_raise_or_warn(kind, changes):
         data[int(place * (len(data) - 1))] = value
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert isinstance(decode(bytes(data), limits=Limits(max_pixels=10**6)), Picture | Rejected)
+        assert isinstance(decode(bytes(data), limits=DecodeLimits(max_pixels=10**6)), Picture | Rejected)
 
 
 def test_nothing_of_a_bad_picture_is_printed(capfd):

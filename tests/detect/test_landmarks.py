@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from countenance.detect.landmarks import MIRRORED, steadied
-from countenance.detect.yunet import Found, YuNet, _voted
+from countenance.detect.yunet import RawFaces, YuNet, _voted
 from countenance.detect.yunet_detector import YuNetDetector
 from countenance.testing.detector import demo_picture
 from countenance.weights.store import load
@@ -14,7 +14,7 @@ def detector():
 
 
 def found(boxes, landmarks, scores):
-    return Found(np.array(boxes, np.float32), np.array(landmarks, np.float32), np.array(scores, np.float32))
+    return RawFaces(np.array(boxes, np.float32), np.array(landmarks, np.float32), np.array(scores, np.float32))
 
 
 def test_cells_that_see_a_face_vote_by_their_scores():
@@ -24,7 +24,7 @@ def test_cells_that_see_a_face_vote_by_their_scores():
         [here, there, 9 * there, 9 * there],
         [0.9, 0.3, 0.9, 0.8],
     )
-    faces = Found(*(column[:1] for column in cells))
+    faces = RawFaces(*(column[:1] for column in cells))
     np.testing.assert_allclose(_voted(cells, faces)[0], (0.9 * here + 0.3 * there) / 1.2, rtol=1e-6)
 
 

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from countenance.detect.again import CLOSE_AROUND, CLOSE_PX, STEADY_AROUND, SURE, confirmed
-from countenance.detect.yunet import Found, YuNet
+from countenance.detect.yunet import RawFaces, YuNet
 from countenance.detect.yunet_detector import YuNetDetector
 from countenance.testing.detector import DetectorContract, demo_picture, scaled
 from countenance.weights.store import load, model_path
@@ -54,7 +54,7 @@ class Scripted:
         half = np.array([15, 20]) * scale
         middle = np.array([width, height]) / 2
         box = np.concatenate([middle - half, middle + half])[None].astype(np.float32)
-        return Found(box, np.zeros((1, 5, 2), np.float32), np.array([score], np.float32))
+        return RawFaces(box, np.zeros((1, 5, 2), np.float32), np.array([score], np.float32))
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ class Scripted:
 )
 def test_what_is_found_with_little_confidence_is_looked_at_again(first, score_at, stays):
     box = np.array([[185, 180, 215, 220]], np.float32)
-    found = Found(box, np.zeros((1, 5, 2), np.float32), np.array([first], np.float32))
+    found = RawFaces(box, np.zeros((1, 5, 2), np.float32), np.array([first], np.float32))
     network = Scripted(score_at)
     assert len(confirmed(network, np.zeros((400, 400, 3), np.uint8), found, 1.0).scores) == stays
     assert (network.widths == []) == (first >= SURE)
@@ -78,7 +78,7 @@ def test_what_is_found_with_little_confidence_is_looked_at_again(first, score_at
 
 def test_a_doubtful_find_at_the_border_is_looked_at_within_the_picture():
     for box in ([-60, -60, -20, -20], [395, 395, 500, 500], [-1e6, -1e6, 1e6, 1e6], [10, 10, 10.5, 390]):
-        found = Found(np.array([box], np.float32), np.zeros((1, 5, 2), np.float32), np.array([0.6], np.float32))
+        found = RawFaces(np.array([box], np.float32), np.zeros((1, 5, 2), np.float32), np.array([0.6], np.float32))
         confirmed(Scripted(lambda width: 0.0), np.zeros((400, 400, 3), np.uint8), found, 1.0)
 
 

@@ -11,7 +11,7 @@ from countenance.auditlog.kinds import KINDS
 from countenance.cli.access.client import CLASSES
 from countenance.cli.sources.source import BASES, PURPOSES
 from countenance.collect import sidecar
-from countenance.decode.limits import Limits
+from countenance.decode.limits import DecodeLimits
 from countenance.decode.sandbox import Bounds
 from countenance.pipeline import documents
 from countenance.pipeline.pictures import enrol, ingest
@@ -68,7 +68,7 @@ def test_every_reason_and_band_has_words_for_people():
 
 def test_every_decoding_limit_is_documented_with_its_value(doc):
     table = doc("ingest.md").table("limit")
-    limits = {name: getattr(Limits(), name) for name in Limits.__slots__}
+    limits = {name: getattr(DecodeLimits(), name) for name in DecodeLimits.__slots__}
     bounds = {name: getattr(Bounds(), name) for name in ("time_s", "memory_bytes")}
     assert set(table) == {*limits, *bounds}
     for name, value in (limits | bounds).items():
@@ -78,7 +78,7 @@ def test_every_decoding_limit_is_documented_with_its_value(doc):
 # --- policy ----------------------------------------------------------------------------------------------------------
 def fact_names():
     """The Cedar context's attributes, those of records within it as `outer.inner`, with their types."""
-    context = facts.brought_facts().context(facts.Ask(permits.Act.SEARCH, types.HomeKind.HOUSEHOLD))
+    context = facts.brought_facts().context(facts.PolicyQuery(permits.Act.SEARCH, types.HomeKind.HOUSEHOLD))
     flat = {}
     for name, value in context.items():
         flat |= {f"{name}.{inner}": v for inner, v in value.items()} if isinstance(value, dict) else {name: value}
@@ -103,7 +103,7 @@ def test_the_example_of_a_homes_own_rules_is_taken(doc, tmp_path):
     [text] = doc("policy.md").blocks("cedar", section="A home's own rules")
     (tmp_path / "mine.cedar").write_text(text)
     own = rules.RuleFiles(tmp_path).current()
-    ask = facts.Ask(permits.Act.SEARCH, types.HomeKind.HOUSEHOLD, brought=True)
+    ask = facts.PolicyQuery(permits.Act.SEARCH, types.HomeKind.HOUSEHOLD, brought=True)
     [verdict] = own.judge(ask, [facts.brought_facts()])
     assert verdict == rules.Verdict(allowed=True, rules=("compare.own-pictures",))
 

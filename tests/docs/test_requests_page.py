@@ -41,7 +41,7 @@ def test_the_deadlines_are_those_of_the_data(doc):
 
 def test_the_numbers_of_the_page_are_those_of_the_code(doc):
     text = " ".join(doc("requests.md").text.split())
-    limits = requests.Limits()
+    limits = requests.RequestLimits()
     for words in (
         f"at most {limits.a_day} requests a day, {limits.waiting:,} that wait, {limits.a_contact} of these with one",
         f"{limits.proofs} proofs and {limits.codes} codes", f"good for {requests.CODE_TERM.days} days",

@@ -14,7 +14,7 @@ from countenance.http import bodies
 from countenance.http.access_log import Journal
 from countenance.http.bodies import BodyLimit
 from countenance.http.middleware import OwnHosts, StrictHeaders
-from countenance.http.rates import Rate, Rates
+from countenance.http.rates import RateLimit, Rates
 from countenance.web.context import own_path
 from countenance.web.texts import chosen
 
@@ -121,12 +121,12 @@ def test_a_bug_is_told_to_the_journal_by_its_lines_and_to_the_client_not_at_all(
 def test_too_often_is_refused_for_each_address_apart_and_says_when_again():
     rates = Rates()
     for _ in range(10):
-        rates.take(Rate.SIGN_IN, "192.0.2.1")
+        rates.take(RateLimit.SIGN_IN, "192.0.2.1")
     with pytest.raises(TooMany) as refused:
-        rates.take(Rate.SIGN_IN, "192.0.2.1")
+        rates.take(RateLimit.SIGN_IN, "192.0.2.1")
     assert 0 < refused.value.after_s <= 61
-    rates.take(Rate.SIGN_IN, "192.0.2.2")
-    rates.take(Rate.PAGES, "192.0.2.1")
+    rates.take(RateLimit.SIGN_IN, "192.0.2.2")
+    rates.take(RateLimit.PAGES, "192.0.2.1")
 
 
 @pytest.mark.parametrize(("said", "path"), [

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from countenance.errors import HomeBusy, SealBroken, SpaceMismatch, StorageFailed
 from countenance.index import segments
 from countenance.index.segments import Changes, SegmentStore
-from countenance.protocols import Gone
+from countenance.protocols import RemovalResult
 from countenance.testing.vectorindex import SPACE, unit_rows
 from countenance.types import EmbeddingSpace
 
@@ -61,7 +61,7 @@ class MemoryKeys:
     def destroy(self, keys):
         for key in keys:
             self.living.pop(key, None)
-        return Gone(physically=not self.pending, pending=self.pending)
+        return RemovalResult(physically=not self.pending, pending=self.pending)
 
     def ids(self):
         return iter(list(self.living))
@@ -122,7 +122,7 @@ def test_what_was_saved_is_loaded(store):
 def test_nothing_saved_is_nothing_loaded_and_nothing_written(store):
     assert (store.load().seq, store.load().dropped, len(store.load().index)) == (0, "", 0)
     assert store.save(Changes) == 0
-    assert store.remove({1: [1]}) == store.destroy_class(1) == store.destroy() == Gone(physically=True)
+    assert store.remove({1: [1]}) == store.destroy_class(1) == store.destroy() == RemovalResult(physically=True)
 
 
 def test_an_unused_store_makes_no_folder(store):
@@ -220,7 +220,7 @@ def test_destroying_a_class_leaves_the_others_untouched(store):
 def test_what_a_destroyed_key_leaves_pending_is_passed_on(store, keys):
     store.save(once(1, {1: range(10)}))
     keys.pending = ("keys.db-wal until the next checkpoint",)
-    assert store.remove({1: [1]}) == Gone(physically=False, pending=keys.pending)
+    assert store.remove({1: [1]}) == RemovalResult(physically=False, pending=keys.pending)
 
 
 def test_while_the_snapshot_rests_nobody_writes_and_its_keys_are_known(store, keys):
@@ -424,7 +424,7 @@ def test_no_byte_of_a_removed_vector_can_be_opened_by_any_living_key(store, keys
 def test_the_scan_would_notice_a_key_that_was_not_destroyed(store, keys, small_segments, monkeypatch):
     store.save(once(1, {1: range(45)}))
     kept = {each.name: each.read_bytes() for each in store._folder.glob("*.segment")}
-    monkeypatch.setattr(keys, "destroy", lambda doomed: Gone(physically=True))
+    monkeypatch.setattr(keys, "destroy", lambda doomed: RemovalResult(physically=True))
     store.remove({1: [17]})
     for name, content in kept.items():
         (store._folder / name).write_bytes(content)

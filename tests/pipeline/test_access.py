@@ -12,7 +12,7 @@ from countenance.app.demo.pictures import write_album
 from countenance.app.requests.access_archive import bundle, new_passphrase
 from countenance.pipeline.analyse import Veil, iou, look
 from countenance.pipeline.requests.access import gather
-from countenance.pipeline.requests.requests import RequestDesk
+from countenance.pipeline.requests.requests import RequestWorkflow
 from countenance.rights.requests import check_asked
 from countenance.testing.toy import picture
 
@@ -20,7 +20,7 @@ ALICE, BOB = "alice@10,20,60,80", "bob@200,20,250,80"
 
 
 def found_for(home, name):
-    desk = RequestDesk(
+    desk = RequestWorkflow(
         home.stores, home.looker, home.embedder, home.live, home.calibration, home.eraser, "operator"
     )  # fmt: skip
     asked = check_asked(kind="access", tier=None, name="", contact="", text="", address="", face="", has_photo=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from countenance.pipeline.live_index import LiveIndex, snapshot
-from countenance.protocols import Gone
+from countenance.protocols import RemovalResult
 from countenance.testing.toy import SPACE, picture
 
 
@@ -65,7 +65,7 @@ def test_a_snapshot_that_fell_behind_or_was_killed_half_built_is_built_anew(grow
             snapshot(grown.stores, SPACE)
     with pytest.MonkeyPatch.context() as patched:  # erasing would remove them from the snapshot itself
         patched.setattr("countenance.pipeline.pictures.ingest.snapshot", lambda *_: None)
-        patched.setattr(store, "remove", lambda *_: Gone(physically=True))
+        patched.setattr(store, "remove", lambda *_: RemovalResult(physically=True))
         patched.setattr(store, "holds", lambda *_: 0)
         vanish(grown, album, 0, 4, 8)
     grown.records.changes.compact_if_due(kept=1)

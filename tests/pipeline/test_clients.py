@@ -3,14 +3,14 @@
 import pytest
 
 from countenance.errors import LogUnwritable, NotFound, WrongUse
-from countenance.pipeline.clients import Contracts
+from countenance.pipeline.clients import ClientWorkflow
 
 GAZETTE = {"client_class": "newsroom", "jurisdiction": "ca-on"}
 
 
 @pytest.fixture
 def contracts(organisation):
-    return Contracts(organisation.stores)
+    return ClientWorkflow(organisation.stores)
 
 
 def test_a_client_is_added_once_and_ended_for_good(contracts, organisation):

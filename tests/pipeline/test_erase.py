@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from countenance.errors import LogUnwritable, NotFound, PolicyDenied, StorageFailed, WrongUse
-from countenance.protocols import Gone
+from countenance.protocols import RemovalResult
 from countenance.testing.toy import picture
 
 ALICE, BOB = "alice@10,20,60,80", "bob@100,20,150,80"
@@ -184,7 +184,7 @@ def test_a_log_that_breaks_on_the_way_leaves_it_hidden_and_unacknowledged(filled
 def test_what_can_still_be_read_is_not_acknowledged_as_erased(filled, monkeypatch, store, act, left):
     [bob] = faces_of(filled, BOB)
     with monkeypatch.context() as patched:
-        patched.setattr(getattr(filled, store), act, lambda which: Gone(physically=True))
+        patched.setattr(getattr(filled, store), act, lambda which: RemovalResult(physically=True))
         with pytest.raises(StorageFailed, match=f"can still be read: 1 {left}"):
             filled.eraser.face(bob)
     assert "erase.done" not in filled.log.kinds

@@ -15,7 +15,7 @@ from countenance.errors import (
     WrongUse,
 )
 from countenance.permits import Act
-from countenance.pipeline.requests.requests import RequestDesk
+from countenance.pipeline.requests.requests import RequestWorkflow
 from countenance.pipeline.sealing import evidence_binding
 from countenance.rights import guests as rules
 from countenance.rights.guests import VERSION
@@ -419,7 +419,7 @@ def test_a_guest_who_lost_their_link_is_erased_by_a_request(event):
     search_for(event)
     source = event.records.sources.get("party")
     hers = event.records.sources.subjects(source.grant.id)[0]
-    desk = RequestDesk(
+    desk = RequestWorkflow(
         event.stores, event.looker, event.embedder, event.live, event.calibration, event.eraser, "operator"
     )
     asked = check_asked(

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from countenance.decode.limits import Limits
+from countenance.decode.limits import DecodeLimits
 from countenance.detect.yunet_detector import YuNetDetector
 from countenance.pipeline import analyse as look_module
-from countenance.pipeline.analyse import Looked, Looker, _told, _understood, look
+from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis, _told, _understood, look
 from countenance.testing.detector import demo_picture, overlap, scaled
 from countenance.types import DetectedFace, Rejected, RejectReason
 from countenance.weights.store import load
@@ -18,7 +18,7 @@ from countenance.weights.store import load
 
 @pytest.fixture(scope="module")
 def looker():
-    with Looker(workers=2) as looker:
+    with FaceAnalyser(workers=2) as looker:
         yield looker
 
 
@@ -42,7 +42,7 @@ def exif(orientation):
 
 
 def same(one, other):
-    assert isinstance(one, Looked)
+    assert isinstance(one, FaceAnalysis)
     assert (one.width, one.height, one.format, one.taken_at) == (
         other.width,
         other.height,
@@ -170,7 +170,7 @@ def test_a_large_picture_is_decoded_once(monkeypatch):
 
 def test_a_rejected_picture_is_not_looked_for_faces_in():
     assert look(b"hello").reason is RejectReason.NOT_A_PICTURE
-    assert Limits().max_bytes <= 2**29
+    assert DecodeLimits().max_bytes <= 2**29
 
 
 # --- what a child that lies can say ----------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ def truth():
 
 
 def test_what_is_told_is_understood():
-    assert isinstance(_understood(truth()), Looked)
+    assert isinstance(_understood(truth()), FaceAnalysis)
 
 
 @pytest.mark.parametrize(

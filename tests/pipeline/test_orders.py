@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from countenance.app.orders import OrderDesk
+from countenance.app.orders import OrderService
 from countenance.errors import LogUnwritable, NotFound, PolicyDenied, StorageFailed, WrongUse
-from countenance.pipeline.clients import Contracts
-from countenance.pipeline.orders.orders import Orders
+from countenance.pipeline.clients import ClientWorkflow
+from countenance.pipeline.orders.orders import OrderWorkflow
 from countenance.pipeline.orders.plan import plan_of, under_way
 from countenance.testing import orders
 from countenance.testing.toy import picture
@@ -29,8 +29,8 @@ class World:
         self.home, self.folder = home, folder
         self.document = folder / "order.pdf"
         self.document.write_bytes(b"%PDF-1.4 an order")
-        self.desk = OrderDesk(Orders(home.stores, home.eraser))
-        self.clients = Contracts(home.stores)
+        self.desk = OrderService(OrderWorkflow(home.stores, home.eraser))
+        self.clients = ClientWorkflow(home.stores)
         self.source("ontario", "CA-ON", {"a.jpg": picture(ALICE, "ann@90,1,150,50")})
         self.source("paris", "FR", {"b.jpg": picture(BOB), "both.jpg": picture(DAVE)})
         self.source("somewhere", "CA-QC", {"c.jpg": picture(CAROL), "both.jpg": picture(DAVE)}, within="CA, unknown")

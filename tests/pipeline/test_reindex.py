@@ -12,7 +12,7 @@ from countenance.collect.folder import FolderCollector
 from countenance.errors import SpaceMismatch, StorageFailed, WrongUse
 from countenance.permits import Act
 from countenance.pipeline.live_index import LiveIndex, space_id_of
-from countenance.pipeline.search.search import Question, Searcher
+from countenance.pipeline.search.search import Searcher, SearchQuery
 from countenance.pipeline.upkeep import reindex
 from countenance.pipeline.upkeep.reindex import Reindexer
 from countenance.records.upkeep.reindexes import State
@@ -43,7 +43,7 @@ class Change:
     def search(self, *faces, **question):
         live = LiveIndex(self.toy.stores, TURNED)
         searcher = Searcher(self.toy.stores, self.toy.looker, self.embedder, live, self.toy.calibration)
-        return searcher.search(picture(*faces), Question(**question))[0]
+        return searcher.search(picture(*faces), SearchQuery(**question))[0]
 
     def rows(self, space):
         return len(LiveIndex(self.toy.stores, space).refreshed())

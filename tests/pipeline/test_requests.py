@@ -17,14 +17,14 @@ from countenance.errors import (
 )
 from countenance.permits import Act
 from countenance.pipeline.address import address_of
-from countenance.pipeline.erasure.suppression_list import KeptOut
-from countenance.pipeline.people.persons import People
+from countenance.pipeline.erasure.suppression_list import SuppressionList
+from countenance.pipeline.people.persons import PersonWorkflow
 from countenance.pipeline.requests.book import RequestBook
 from countenance.pipeline.requests.corrections import Correction
-from countenance.pipeline.requests.requests import RequestDesk
+from countenance.pipeline.requests.requests import RequestWorkflow
 from countenance.pipeline.sources.subjects import subject_name
 from countenance.records.requests.requests import WrongState
-from countenance.rights.requests import Limits, check_asked
+from countenance.rights.requests import RequestLimits, check_asked
 from countenance.testing import forged
 from countenance.testing.toy import SPACE, ToyEmbedder, picture
 from countenance.types import ARCFACE, CropSpec
@@ -45,8 +45,15 @@ def filled(toy, album):
 
 
 def desk_of(home, **limits):
-    return RequestDesk(
-        home.stores, home.looker, home.embedder, home.live, home.calibration, home.eraser, "operator", Limits(**limits)
+    return RequestWorkflow(
+        home.stores,
+        home.looker,
+        home.embedder,
+        home.live,
+        home.calibration,
+        home.eraser,
+        "operator",
+        RequestLimits(**limits),
     )
 
 
@@ -484,7 +491,7 @@ def test_a_subject_is_found_by_name(filled, desk, tmp_path):
 def test_a_person_kept_out_by_a_model_that_is_gone_stops_embedding(filled, desk, album):
     desk.decide(verified(desk, tier=2).uid, grant=True)
     (album / "new.jpg").write_bytes(picture("dora@10,20,60,80", "#new"))
-    gone = KeptOut(filled.stores, _no_model, lambda _: filled.calibration)
+    gone = SuppressionList(filled.stores, _no_model, lambda _: filled.calibration)
     assert gone.crops == ()
     with pytest.raises(SpaceMismatch, match="not at hand"):
         filled.ingest(kept_out=gone)
@@ -538,7 +545,7 @@ def test_a_corrected_name_is_the_subjects(filled, desk, tmp_path):
 
 def test_a_person_is_found_by_name_and_renamed(filled, desk):
     faces = [lead.face_id for lead in filled.search("alice@1,1,50,50").leads]
-    people = People(filled.stores, "operator")
+    people = PersonWorkflow(filled.stores, "operator")
     person = people.new(faces, "Alise")
     opened = desk.open(ask("correction", photo=False, name="alise"))
     desk.verify(opened.uid, document="letter")
@@ -617,7 +624,9 @@ def test_what_keeps_out_by_another_version_of_a_model_is_not_compared(filled, de
     assert kept.persons([face], permit) == [True]
     for embedder in (Other(), Larger()):
         with pytest.raises(SpaceMismatch, match="not at hand"):
-            KeptOut(filled.stores, lambda _, it=embedder: it, lambda _: filled.calibration).persons([face], permit)
+            SuppressionList(filled.stores, lambda _, it=embedder: it, lambda _: filled.calibration).persons(
+                [face], permit
+            )
 
 
 def test_an_address_is_that_of_one_source_alone(filled, desk, tmp_path):

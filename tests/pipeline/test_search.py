@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from countenance.errors import BadPicture, LogUnwritable, NoFace, NotFound, PolicyDenied, SeveralFaces, WrongUse
-from countenance.pipeline.clients import Contracts
-from countenance.pipeline.search.search import Question
+from countenance.pipeline.clients import ClientWorkflow
+from countenance.pipeline.search.search import SearchQuery
 from countenance.testing import orders
 from countenance.testing.toy import picture
 from countenance.types import Purpose
@@ -64,7 +64,7 @@ def test_a_rarer_false_lead_asks_for_more(filled):
 )  # fmt: skip
 def test_a_question_that_makes_no_sense_is_refused(question):
     with pytest.raises(WrongUse):
-        Question(**question)
+        SearchQuery(**question)
 
 
 def test_a_probe_with_several_faces_asks_which(filled):
@@ -81,7 +81,7 @@ def test_a_probe_without_a_face_or_that_is_no_picture(filled):
     with pytest.raises(NoFace):
         filled.search()
     with pytest.raises(BadPicture) as bad:
-        filled.searcher.search(b"text", Question())
+        filled.searcher.search(b"text", SearchQuery())
     assert bad.value.reason == "not_a_picture"
     assert "search.decided" not in filled.log.kinds
 
@@ -208,7 +208,7 @@ FOR_ARCHIVE = {"purpose": Purpose.ARCHIVE_DESCRIPTION, "case": "2026-1"}
 
 @pytest.fixture
 def served(archive):
-    contracts = Contracts(archive.stores)
+    contracts = ClientWorkflow(archive.stores)
     contracts.add("Gazette", client_class="newsroom", jurisdiction="FR")
     return archive, contracts
 
@@ -237,7 +237,7 @@ def test_a_client_whose_contract_is_over_or_that_nobody_knows_is_refused_and_log
     home, contracts = served
     contracts.end("Gazette")
     for name in ("Gazette", "Nobody & Sons"):
-        question = Question(client=name, **FOR_ARCHIVE)
+        question = SearchQuery(client=name, **FOR_ARCHIVE)
         with pytest.raises(PolicyDenied):
             home.searcher.search(picture(ALICE), question)
         with pytest.raises(PolicyDenied):
@@ -252,7 +252,7 @@ def test_a_household_has_no_clients(filled):
     with pytest.raises(WrongUse, match="no clients"):
         filled.search(ALICE, client="Gazette")
     with pytest.raises(WrongUse, match="no clients"):
-        Contracts(filled.stores).add("Gazette", client_class="newsroom", jurisdiction="FR")
+        ClientWorkflow(filled.stores).add("Gazette", client_class="newsroom", jurisdiction="FR")
 
 
 @pytest.mark.parametrize("scope", ["face", "picture", "source"])
@@ -297,21 +297,21 @@ def test_what_comes_into_force_while_a_client_searches_binds_that_search(served,
 
 # --- compare ---------------------------------------------------------------------------------------------------------
 def test_compare_needs_no_gallery_and_keeps_nothing(toy):
-    score, fmr, entry = toy.searcher.compare(picture(ALICE), picture("alice~@1,1,50,50"), Question())
+    score, fmr, entry = toy.searcher.compare(picture(ALICE), picture("alice~@1,1,50,50"), SearchQuery())
     assert 0.8 < score < 1
     assert fmr.value < 1e-4
     assert toy.log.kept[0].id == entry
     assert toy.log.kinds == ["search.decided", "compare.shown"]
-    other, _, _ = toy.searcher.compare(picture(ALICE), picture(BOB), Question())
+    other, _, _ = toy.searcher.compare(picture(ALICE), picture(BOB), SearchQuery())
     assert other < 0.5
 
 
 def test_an_organisation_compares_for_a_purpose_and_a_case(organisation):
     with pytest.raises(WrongUse):
-        organisation.searcher.compare(picture(ALICE), picture(BOB), Question())
+        organisation.searcher.compare(picture(ALICE), picture(BOB), SearchQuery())
     with pytest.raises(PolicyDenied):
-        organisation.searcher.compare(picture(ALICE), picture(BOB), Question(purpose=Purpose.RESEARCH))
-    asked = Question(purpose=Purpose.RESEARCH, case="2026-1")
+        organisation.searcher.compare(picture(ALICE), picture(BOB), SearchQuery(purpose=Purpose.RESEARCH))
+    asked = SearchQuery(purpose=Purpose.RESEARCH, case="2026-1")
     assert organisation.searcher.compare(picture(ALICE), picture(ALICE), asked)[0] == 1.0
 
 
@@ -358,7 +358,7 @@ def test_only_a_gallery_above_the_number_is_searched_approximately_and_the_answe
 
 def test_a_face_of_the_gallery_finds_the_others_and_not_itself(filled):
     first, *others = filled.search(ALICE).leads
-    found = filled.searcher.search_face(first.face_id, Question())
+    found = filled.searcher.search_face(first.face_id, SearchQuery())
     assert [lead.face_id for lead in found.leads] == [lead.face_id for lead in others]
     assert found.leads[0].score == pytest.approx(others[0].score, abs=0.002)
     assert found.as_dict()["probe"]["face_id"] == first.face_id
@@ -373,7 +373,7 @@ def test_a_face_that_may_not_be_shown_is_no_probe_and_answers_as_one_that_never_
 
     def told(face):
         with pytest.raises((NotFound, PolicyDenied)) as error:
-            filled.searcher.search_face(face, Question())
+            filled.searcher.search_face(face, SearchQuery())
         return error.value.as_dict() | {"message": error.value.message.replace(face, "...")}
 
     filled.add_source(tmp_path / "other", "other")
@@ -385,7 +385,7 @@ def test_a_face_that_may_not_be_shown_is_no_probe_and_answers_as_one_that_never_
     filled.records.sources.set_grant_state(filled.records.sources.get("other"), suspended_at=filled.clock())
     assert told(never) == told(hidden)
     with pytest.raises(WrongUse):
-        filled.searcher.search_face("no id", Question())
+        filled.searcher.search_face("no id", SearchQuery())
 
 
 def test_a_search_by_a_face_is_kept_with_its_case_without_a_picture(archive, album):
@@ -393,7 +393,7 @@ def test_a_search_by_a_face_is_kept_with_its_case_without_a_picture(archive, alb
     archive.ingest()
     one, other = archive.search(ALICE, **FOR_ARCHIVE).leads
     before = set(archive.blobs.kept)
-    archive.searcher.search_face(one.face_id, Question(**FOR_ARCHIVE))
+    archive.searcher.search_face(one.face_id, SearchQuery(**FOR_ARCHIVE))
     assert set(archive.blobs.kept) == before
     assert "" not in set(archive.records.gallery.blob_names())
     shown = [of for _, of in kept_searches(archive)]

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from countenance.pipeline.requests.requests import RequestDesk
+from countenance.pipeline.requests.requests import RequestWorkflow
 from countenance.rights.guests import VERSION
-from countenance.rights.requests import Limits, check_asked
+from countenance.rights.requests import RequestLimits, check_asked
 from countenance.testing.disk_home import opened
 from countenance.testing.toy import picture
 from countenance.testing.toy_home import ToyHome
@@ -23,8 +23,8 @@ ID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0
 
 
 def desk_of(home):
-    limits = Limits(a_day=10_000, waiting=10_000)
-    return RequestDesk(
+    limits = RequestLimits(a_day=10_000, waiting=10_000)
+    return RequestWorkflow(
         home.stores, home.looker, home.embedder, home.live, home.calibration, home.eraser, "operator", limits
     )
 

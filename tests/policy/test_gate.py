@@ -10,7 +10,7 @@ import pytest
 from countenance import permits
 from countenance.errors import LogUnwritable, PermitRefused, PolicyDenied, WrongUse
 from countenance.permits import Act
-from countenance.policy.facts import BROUGHT, Ask
+from countenance.policy.facts import BROUGHT, PolicyQuery
 from countenance.types import Basis, HomeKind, Purpose
 
 _spec = importlib.util.spec_from_file_location("policy_conftest", Path(__file__).with_name("conftest.py"))
@@ -19,9 +19,9 @@ _spec.loader.exec_module(_shared)
 NOW, a_class, a_client = _shared.NOW, _shared.a_class, _shared.a_client
 a_grant, an_order = _shared.a_grant, _shared.an_order
 
-HOUSEHOLD_SEARCH = Ask(Act.SEARCH, HomeKind.HOUSEHOLD)
-EMBED = Ask(Act.EMBED, HomeKind.HOUSEHOLD)
-COLLECT = Ask(Act.COLLECT, HomeKind.HOUSEHOLD)
+HOUSEHOLD_SEARCH = PolicyQuery(Act.SEARCH, HomeKind.HOUSEHOLD)
+EMBED = PolicyQuery(Act.EMBED, HomeKind.HOUSEHOLD)
+COLLECT = PolicyQuery(Act.COLLECT, HomeKind.HOUSEHOLD)
 
 
 def consent(**more):
@@ -97,7 +97,7 @@ def test_an_organisation_names_a_purpose_of_the_grant_and_a_case(world):
     world.set(classes=(a_class(grant=consent()),))
 
     def ask(purpose, case):
-        return Ask(Act.SEARCH, HomeKind.ORGANISATION, purpose=purpose, has_case=case)
+        return PolicyQuery(Act.SEARCH, HomeKind.ORGANISATION, purpose=purpose, has_case=case)
 
     assert world.policy.decide(ask(Purpose.EVENT_DELIVERY, True))[0].classes == {1}
     with pytest.raises(PolicyDenied) as no_case:
@@ -110,17 +110,17 @@ def test_an_organisation_names_a_purpose_of_the_grant_and_a_case(world):
 
 def test_the_household_basis_and_purpose_are_a_households(world):
     with pytest.raises(PolicyDenied) as organisation:
-        world.policy.decide(Ask(Act.EMBED, HomeKind.ORGANISATION))
+        world.policy.decide(PolicyQuery(Act.EMBED, HomeKind.ORGANISATION))
     assert "household-basis-in-a-household-home" in organisation.value.rules
     world.set(classes=(a_class(grant=consent()),))
     with pytest.raises(PolicyDenied) as purpose:
-        world.policy.decide(Ask(Act.SEARCH, HomeKind.HOUSEHOLD, purpose=Purpose.HOUSEHOLD))
+        world.policy.decide(PolicyQuery(Act.SEARCH, HomeKind.HOUSEHOLD, purpose=Purpose.HOUSEHOLD))
     assert "household-purpose-with-household-basis" in purpose.value.rules
 
 
 def test_a_full_household_collects_no_more(world):
     with pytest.raises(PolicyDenied) as denied:
-        world.policy.decide(Ask(Act.COLLECT, HomeKind.HOUSEHOLD, household_full=True))
+        world.policy.decide(PolicyQuery(Act.COLLECT, HomeKind.HOUSEHOLD, household_full=True))
     assert "household-limit" in denied.value.rules
 
 
@@ -131,7 +131,7 @@ def test_only_the_permitted_classes_are_in_the_permit(world):
 
 
 def test_subject_checks_are_for_grants_with_subjects(world):
-    check = Ask(Act.SUBJECT_CHECK, HomeKind.HOUSEHOLD)
+    check = PolicyQuery(Act.SUBJECT_CHECK, HomeKind.HOUSEHOLD)
     with pytest.raises(PolicyDenied):
         world.policy.decide(check)
     world.set(classes=(a_class(grant=consent()),))
@@ -141,10 +141,10 @@ def test_subject_checks_are_for_grants_with_subjects(world):
 def test_pictures_that_the_asker_brings_need_no_grant_but_an_organisation_needs_a_case(world):
     world.set(classes=())
     brought = frozenset({BROUGHT})
-    household = Ask(Act.SEARCH, HomeKind.HOUSEHOLD, brought=True)
+    household = PolicyQuery(Act.SEARCH, HomeKind.HOUSEHOLD, brought=True)
     assert world.policy.decide(household, classes=brought)[0].classes == brought
     for has_case in (False, True):
-        ask = Ask(Act.SEARCH, HomeKind.ORGANISATION, purpose=Purpose.RESEARCH, has_case=has_case, brought=True)
+        ask = PolicyQuery(Act.SEARCH, HomeKind.ORGANISATION, purpose=Purpose.RESEARCH, has_case=has_case, brought=True)
         if has_case:
             assert world.policy.decide(ask, classes=brought)[0].classes == brought
         else:
@@ -210,7 +210,7 @@ def test_of_orders_that_disagree_the_stricter_holds(world):
 
 # --- clients ---------------------------------------------------------------------------------------------------------
 def clients_search(client="gazette", *, brought=False):
-    return Ask(
+    return PolicyQuery(
         Act.SEARCH, HomeKind.ORGANISATION, purpose=Purpose.EVENT_DELIVERY, has_case=True, client=client, brought=brought
     )
 
@@ -322,7 +322,7 @@ def test_the_rules_are_asked_once_until_something_changes(world):
 
 def test_kept_decisions_do_not_pile_up(world):
     for number in range(200):
-        world.policy.consider(Ask(Act.SEARCH, HomeKind.HOUSEHOLD, seat=f"seat {number}"))
+        world.policy.consider(PolicyQuery(Act.SEARCH, HomeKind.HOUSEHOLD, seat=f"seat {number}"))
     assert len(world.policy._kept) <= 65
 
 

@@ -148,7 +148,9 @@ def opened(root):
     """Such a home, with the application in this process."""
     with pytest.MonkeyPatch.context() as patch, start_blocking_portal() as portal:
         patch.setenv("COUNTENANCE_KEYFILE", str(root / "home.key"))
-        patch.setattr(rates, "_A_MINUTE", dict.fromkeys(rates.Rate, 100_000))  # each door is knocked at quickly here
+        patch.setattr(
+            rates, "_A_MINUTE", dict.fromkeys(rates.RateLimit, 100_000)
+        )  # each door is knocked at quickly here
         with open_home(root / "home", kind="organisation") as home:
             home.add_source("handed", None, **HISTORY)
             home.add_source("gala", None, **CONSENT)

@@ -260,7 +260,7 @@ def test_a_request_that_is_withdrawn_by_then_is_not_said_to_be_unchanged(home, a
         raise StorageFailed(f"{home.path}/answers can't be used: disk I/O error")
 
     with monkeypatch.context() as broken:
-        broken.setattr(access_answers.Answers, "forget", fails)
+        broken.setattr(access_answers.AccessAnswers, "forget", fails)
         found = anybody.post("/rights/withdraw", tracking=code, sure="yes")
     assert found.status_code == 503
     assert "nothing was changed" not in found.text

@@ -262,7 +262,7 @@ class Hay:
         self._waiting = bytearray()
 
     def add(self, piece: bytes) -> None:
-        """Looked through now or later, apart from its neighbours."""
+        """FaceAnalysis through now or later, apart from its neighbours."""
         self.bytes, self.pieces = self.bytes + len(piece), self.pieces + 1
         self._waiting += piece + bytes(PIECE)
         if len(self._waiting) >= PORTION:

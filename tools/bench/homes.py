@@ -27,7 +27,7 @@ from bench.pictures import album
 from countenance.app.home import Home
 from countenance.permits import Act
 from countenance.pipeline.garbage_collect import sweep
-from countenance.pipeline.search.search import Question, Searcher
+from countenance.pipeline.search.search import Searcher, SearchQuery
 from countenance.testing import forged
 from countenance.testing.made_up import SOURCES, MadeUpEmbedder, MadeUpLooker, grow
 from countenance.types import Purpose
@@ -185,7 +185,7 @@ def _searches(home: Home, searcher: Searcher) -> dict[str, Any]:
 
     What an organisation keeps of a probe with its case is told apart.
     """
-    question = Question(purpose=Purpose.RESEARCH, case="bench")
+    question = SearchQuery(purpose=Purpose.RESEARCH, case="bench")
     classes = [each.id for each in home.parts.stores.records.policy.facts()[1]]
     index = searcher.live.refreshed()
     kept: list[dict[str, float]] = []

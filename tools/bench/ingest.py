@@ -119,7 +119,7 @@ def _bare(files: list[Path]) -> tuple[float, float, int]:
 
     from countenance.embed.onnx import OnnxEmbedder
     from countenance.permits import Act
-    from countenance.pipeline.analyse import Looked, look
+    from countenance.pipeline.analyse import FaceAnalysis, look
     from countenance.testing import forged
 
     spent = 0.0
@@ -140,7 +140,7 @@ def _bare(files: list[Path]) -> tuple[float, float, int]:
         looked = [look(path.read_bytes()) for path in files]
     finally:
         onnxruntime.InferenceSession.run = real
-    crops = np.stack([face.crop for one in looked if isinstance(one, Looked) for face in one.faces])
+    crops = np.stack([face.crop for one in looked if isinstance(one, FaceAnalysis) for face in one.faces])
     embedder, permit = OnnxEmbedder(threads=1), forged.live(Act.EMBED)
     embedder.embed(crops[:8], permit)
     started = time.process_time()

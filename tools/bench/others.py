@@ -89,13 +89,13 @@ def _templates(files: list[Path]) -> dict[Path, NDArray[np.float32]]:
     """Unit templates, by the road of an ingest: a child looks, the parent embeds."""
     from countenance.embed.onnx import OnnxEmbedder
     from countenance.permits import Act
-    from countenance.pipeline.analyse import Looked, Looker
+    from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis
     from countenance.testing import forged
 
     embedder, found = OnnxEmbedder(), {}
-    with Looker(workers=os.cpu_count() or 1) as looker:
+    with FaceAnalyser(workers=os.cpu_count() or 1) as looker:
         for file, looked in looker.look_many((file, file.read_bytes()) for file in files):
-            if not isinstance(looked, Looked) or not looked.faces:
+            if not isinstance(looked, FaceAnalysis) or not looked.faces:
                 continue
             middle = np.array([looked.width, looked.height])
             off = [np.abs(np.add(face.face.box[:2], face.face.box[2:]) - middle).sum() for face in looked.faces]

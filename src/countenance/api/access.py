@@ -9,7 +9,7 @@ from fastapi import Path
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
-from countenance.api.context import Ask, may
+from countenance.api.context import ApiContext, may
 from countenance.api.operation import answer, operation, operations, sent
 from countenance.api.paging import After, Limit, Page, page
 from countenance.api.shapes import Line, Moment, Shape
@@ -21,7 +21,7 @@ from countenance.records.access.accounts import Account
 from countenance.types import ClientClass, Purpose
 
 router = operations("managing")
-Managing = Annotated[Ask, may(Right.MANAGE)]
+Managing = Annotated[ApiContext, may(Right.MANAGE)]
 ClientName = Annotated[str, Path(min_length=1, max_length=200, description="The client's name.")]
 
 

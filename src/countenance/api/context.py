@@ -19,7 +19,7 @@ from countenance.errors import NotAllowed, NotFound, SignInNeeded
 from countenance.http import authentication
 from countenance.http.context import Service, service_of
 from countenance.http.csrf import SAFE, check_form_token, refuse_other_sites
-from countenance.http.rates import Rate
+from countenance.http.rates import RateLimit
 from countenance.records.sources.sources import Source
 
 P = ParamSpec("P")
@@ -32,7 +32,7 @@ BEARER: Final = HTTPBearer(
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class ApiContext:
     """A request whose asker is known."""
 
     service: Service
@@ -68,7 +68,7 @@ def _narrowed(what: str, bound: str | None, said: str | None) -> str | None:
     return said if bound is None else bound
 
 
-async def known(request: Request) -> Ask:
+async def known(request: Request) -> ApiContext:
     """The request with its asker. Raises: SignInNeeded, TooMany; NotAllowed: another site's form."""
     if (found := getattr(request.state, "ask", None)) is not None:
         return found  # type: ignore[no-any-return]  # set below
@@ -76,7 +76,7 @@ async def known(request: Request) -> Ask:
     if "authorization" in request.headers:
         who = await _by_key(request, service)
     else:
-        service.rates.take(Rate.PAGES, authentication.address(request))
+        service.rates.take(RateLimit.PAGES, authentication.address(request))
         who = await authentication.signed_in(request)
         if who.kind is WhoKind.NOBODY:
             raise SignInNeeded("this needs an access key", "send it: `Authorization: Bearer KEYID.SECRET`")
@@ -84,7 +84,7 @@ async def known(request: Request) -> Ask:
         if request.method not in SAFE:
             check_form_token(request, request.headers.get(authentication.FORM_HEADER, ""))
     request.state.who = str(who.kind)
-    request.state.ask = Ask(service, who)
+    request.state.ask = ApiContext(service, who)
     return request.state.ask  # type: ignore[no-any-return]  # just set
 
 
@@ -95,16 +95,16 @@ async def _by_key(request: Request, service: Service) -> Who:
             raise SignInNeeded("this door takes access keys alone", "send it: `Authorization: Bearer KEYID.SECRET`")
         who = await service.call(service.home.access_keys.bearer, token.strip())
     except SignInNeeded:
-        service.rates.take(Rate.PAGES, authentication.address(request))
+        service.rates.take(RateLimit.PAGES, authentication.address(request))
         raise
-    service.rates.take(Rate.PROGRAM, who.id)
+    service.rates.take(RateLimit.PROGRAM, who.id)
     return who
 
 
 def may(right: Right, *others: Right) -> Any:
     """A dependency: the asker, who has this right, or one of the others."""
 
-    async def allowed(request: Request, _key: Annotated[object, Depends(BEARER)]) -> Ask:
+    async def allowed(request: Request, _key: Annotated[object, Depends(BEARER)]) -> ApiContext:
         ask = await known(request)
         if not any(map(ask.who.may, others)):
             ask.who.require(right)

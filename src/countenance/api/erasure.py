@@ -10,7 +10,7 @@ from fastapi import Path
 from pydantic import ConfigDict, Field, model_validator
 from starlette.responses import Response
 
-from countenance.api.context import Ask, may
+from countenance.api.context import ApiContext, may
 from countenance.api.operation import answer, operation, operations, sent
 from countenance.api.paging import After, Limit, Page, page
 from countenance.api.shapes import File, Line, Moment, Shape
@@ -21,8 +21,8 @@ from countenance.auditlog.receipt import check
 from countenance.errors import LogBroken, NotAllowed, ReceiptRefused
 
 router = operations("erasing")
-Erasing = Annotated[Ask, may(Right.ERASE)]
-Overseeing = Annotated[Ask, may(Right.OVERSEE)]
+Erasing = Annotated[ApiContext, may(Right.ERASE)]
+Overseeing = Annotated[ApiContext, may(Right.OVERSEE)]
 ReceiptId = Annotated[UUID, Path(description="The receipt's id, or that of the erasure, order or request it is of.")]
 
 _NAMES = ("face", "picture", "source", "person", "jurisdiction", "probe", "case")
@@ -228,7 +228,7 @@ async def list_recipients(ask: Overseeing, receipt_id: ReceiptId) -> Response:
     return answer({"recipients": await ask.call(_recipients, ask, str(receipt_id))})
 
 
-def _recipients(ask: Ask, receipt_id: str) -> list[dict[str, Any]]:
+def _recipients(ask: ApiContext, receipt_id: str) -> list[dict[str, Any]]:
     return [
         {"client": each.client, "searches": each.searches, "last_at": each.last_at.isoformat(timespec="seconds"),
          "told_at": each.told_at.isoformat(timespec="seconds") if each.told_at else None,

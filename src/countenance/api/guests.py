@@ -9,7 +9,7 @@ from fastapi import Path
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
-from countenance.api.context import Ask
+from countenance.api.context import ApiContext
 from countenance.api.operation import answer, operation, operations, sent
 from countenance.api.paging import After, Limit, Page, page
 from countenance.api.shapes import Line, Moment, Shape
@@ -90,7 +90,7 @@ async def close_guest_link(ask: Collecting, name: Name, link: LinkId) -> Respons
     return answer(await ask.call(_closed, ask, name, str(link)))
 
 
-def _closed(ask: Ask, name: str, link: str) -> dict[str, Any]:
+def _closed(ask: ApiContext, name: str, link: str) -> dict[str, Any]:
     if link not in {each["link"] for each in ask.home.guests.links(name)}:
         raise NotFound(f"{name!r} has no link {link} for guests", "list the links it has")
     return ask.home.guests.close_link(link)

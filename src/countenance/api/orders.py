@@ -9,7 +9,7 @@ from fastapi import Path
 from pydantic import Field
 from starlette.responses import Response
 
-from countenance.api.context import Ask, may
+from countenance.api.context import ApiContext, may
 from countenance.api.operation import answer, operation, operations, sent
 from countenance.api.paging import After, Limit, Page, page
 from countenance.api.shapes import File, Line, Shape
@@ -19,7 +19,7 @@ from countenance.pipeline.orders.plan import plan_of
 from countenance.types import ClientClass
 
 router = operations("orders")
-Obeying = Annotated[Ask, may(Right.ORDERS)]
+Obeying = Annotated[ApiContext, may(Right.ORDERS)]
 OrderId = Annotated[UUID, Path(description="The order's id.")]
 
 
@@ -172,7 +172,7 @@ async def show_order(ask: Obeying, order_id: OrderId) -> Response:
     return answer(await ask.call(_shown, ask, order_id))
 
 
-def _shown(ask: Ask, order_id: UUID) -> dict[str, Any]:
+def _shown(ask: ApiContext, order_id: UUID) -> dict[str, Any]:
     desk = ask.home.orders
     return desk.describe(desk.get(str(order_id)))
 
@@ -237,6 +237,6 @@ async def lift_order(
     return answer(await ask.call(_decided, ask, "lift", order_id, by.document))
 
 
-def _decided(ask: Ask, what: str, order_id: UUID, document: bytes) -> dict[str, Any]:
+def _decided(ask: ApiContext, what: str, order_id: UUID, document: bytes) -> dict[str, Any]:
     desk = ask.home.orders
     return desk.describe(getattr(desk, what)(str(order_id), document))

@@ -9,7 +9,7 @@ from fastapi import Path, Query
 from pydantic import Field
 from starlette.responses import Response
 
-from countenance.api.context import Ask, may
+from countenance.api.context import ApiContext, may
 from countenance.api.operation import answer, operation, operations, sent
 from countenance.api.paging import After, Limit, Page, page
 from countenance.api.shapes import Line, Shape
@@ -17,7 +17,7 @@ from countenance.app.access.identity import Right
 from countenance.errors import NotFound
 
 router = operations("persons")
-Naming = Annotated[Ask, may(Right.PEOPLE)]
+Naming = Annotated[ApiContext, may(Right.PEOPLE)]
 PersonId = Annotated[UUID, Path(description="The person's id.")]
 Faces = Annotated[list[UUID], Field(min_length=1, max_length=1000, description="Ids of faces, as leads have them.")]
 
@@ -177,7 +177,7 @@ async def accept_group(
     return answer(await ask.call(_accept, ask, group, named.name))
 
 
-def _accept(ask: Ask, group: str, name: str | None) -> dict[str, object]:
+def _accept(ask: ApiContext, group: str, name: str | None) -> dict[str, object]:
     people = ask.home.people
     chosen = next((found for found in ask.home.suggest_people() if found.id == group), None)
     if chosen is None:

@@ -11,7 +11,7 @@ from fastapi import Path, Query
 from pydantic import Field
 from starlette.responses import Response
 
-from countenance.api.context import Ask, may
+from countenance.api.context import ApiContext, may
 from countenance.api.operation import answer, operation, operations, sent
 from countenance.api.paging import After, Limit, Page, page
 from countenance.api.shapes import Box, File, Line, Shape
@@ -19,7 +19,7 @@ from countenance.app.access.identity import Right
 from countenance.rights.requests import RequestKind
 
 router = operations("requests")
-Answering = Annotated[Ask, may(Right.REQUESTS)]
+Answering = Annotated[ApiContext, may(Right.REQUESTS)]
 RequestName = Annotated[str, Path(max_length=100, description="The request's id, or its tracking code.")]
 Text = Annotated[str, Field(max_length=10_000)]
 
@@ -202,7 +202,7 @@ async def decide_request(
     return answer(await ask.call(_decide, ask, request, decision))
 
 
-def _decide(ask: Ask, request: str, decision: Decision) -> dict[str, Any]:
+def _decide(ask: ApiContext, request: str, decision: Decision) -> dict[str, Any]:
     said = decision.model_dump()
     if not decision.grant or ask.home.requests.show(request)["kind"] != RequestKind.ACCESS:
         return ask.home.requests.decide(request, **said)

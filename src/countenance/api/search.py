@@ -8,14 +8,14 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, model_validator
 from starlette.responses import Response
 
-from countenance.api.context import Ask, may
+from countenance.api.context import ApiContext, may
 from countenance.api.operation import answer, operation, operations, sent
 from countenance.api.shapes import Box, File, Line, Odds, Shape
 from countenance.app.access.identity import Right
 from countenance.types import Band, Basis, DuplicateLink, Purpose
 
 router = operations("searching")
-Searching = Annotated[Ask, may(Right.SEARCH)]
+Searching = Annotated[ApiContext, may(Right.SEARCH)]
 
 LEAD: Final[Any] = {
     "rank": 1, "face_id": "3f0c7a52-9d3c-4f57-8f6e-0d8c5d7c2a10", "picture_id": "8a1f5f0e-52c7-4c55-9f0b-6f2f4c1b7e33",

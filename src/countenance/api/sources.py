@@ -8,7 +8,7 @@ from fastapi import Path
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
-from countenance.api.context import Ask, may
+from countenance.api.context import ApiContext, may
 from countenance.api.operation import answer, operation, operations, sent
 from countenance.api.paging import After, Limit, Page, page
 from countenance.api.shapes import File, Line, Shape
@@ -19,7 +19,7 @@ from countenance.rights.subjects import MAX_DIGITS, MAX_SUBJECTS, listed
 from countenance.types import Basis, GrantState, Purpose
 
 router = operations("sources")
-Collecting = Annotated[Ask, may(Right.COLLECT)]
+Collecting = Annotated[ApiContext, may(Right.COLLECT)]
 Name = Annotated[str, Path(min_length=1, max_length=200, description="The source's name.")]
 
 ALBUM: Final[Any] = {

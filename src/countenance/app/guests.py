@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from countenance.errors import NotFound, WrongUse
-from countenance.pipeline.guests import GuestDesk, GuestPicture, Standing
+from countenance.pipeline.guests import GuestPicture, GuestWorkflow, Standing
 from countenance.pipeline.pictures.originals import read_original
 from countenance.records.guests.guests import GuestLink
 from countenance.rights.guests import VERSION
@@ -29,17 +29,17 @@ PREVIEW_PX: Final = 1600  # longest side of a picture on a page
 TRIED_AGAIN: Final = timedelta(minutes=1)  # after a search that failed
 
 
-class Guests:
+class GuestService:
     """Everything that can be done with guests in one home."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
 
     @property
-    def desk(self) -> GuestDesk:
+    def desk(self) -> GuestWorkflow:
         """With the model that the home is searched with at this moment."""
         parts = self._home.parts.followed()
-        return GuestDesk(
+        return GuestWorkflow(
             parts.stores, parts.looker, parts.embedder, parts.calibration, parts.eraser, parts.kept_out
         )  # fmt: skip
 
@@ -140,10 +140,10 @@ class Guests:
 
     def image(self, token: str, picture_id: str, *, preview_px: int = PREVIEW_PX) -> bytes:
         """A picture of theirs as a JPEG of at most `preview_px` a side, made anew. Raises NotFound."""
-        from countenance.pipeline.analyse import Looked
+        from countenance.pipeline.analyse import FaceAnalysis
 
         looked = self._home.parts.looker.look_one(self._original(token, picture_id), preview_px=preview_px)
-        if not isinstance(looked, Looked) or looked.preview is None:
+        if not isinstance(looked, FaceAnalysis) or looked.preview is None:
             raise _gone()
         self.desk.face_in(token, picture_id)  # gate 4 once more: drawing takes a while
         return looked.preview

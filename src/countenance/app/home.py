@@ -12,12 +12,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from countenance.app import manifest as manifests
-from countenance.app.access.access_keys import AccessKeys
+from countenance.app.access.access_keys import AccessKeyService
 from countenance.app.access.identity import Who
-from countenance.app.access.sign_in import SignIn
-from countenance.app.erasure.receipts import HomeReceipts
-from countenance.app.guests import Guests
-from countenance.app.idempotency import Repeats
+from countenance.app.access.sign_in import SignInService
+from countenance.app.erasure.receipts import ReceiptService
+from countenance.app.guests import GuestService
+from countenance.app.idempotency import IdempotencyService
 from countenance.app.inputs import (
     DocumentLike,
     PictureLike,
@@ -27,31 +27,31 @@ from countenance.app.inputs import (
     source_folder,
     source_name,
 )
-from countenance.app.jobs import Jobs
-from countenance.app.orders import OrderDesk
+from countenance.app.jobs import JobService
+from countenance.app.orders import OrderService
 from countenance.app.paths import path_of
-from countenance.app.pictures.pictures import PictureDesk
-from countenance.app.pictures.uploads import Uploads
-from countenance.app.requests.requests import Requests, finish_decisions
-from countenance.app.search.rekognition_collections import CollectionDesk
-from countenance.app.search.search_sessions import SearchDesk
+from countenance.app.pictures.pictures import PictureService
+from countenance.app.pictures.uploads import UploadService
+from countenance.app.requests.requests import RequestService, finish_decisions
+from countenance.app.search.rekognition_collections import CollectionService
+from countenance.app.search.search_sessions import SearchSessionService
 from countenance.app.settings import Settings, worker_count
 from countenance.app.sources.collectors import UPLOAD, collector_of
-from countenance.app.upkeep.audit import Audit
+from countenance.app.upkeep.audit import AuditService
 from countenance.app.wiring import Parts, make_home, open_parts
 from countenance.errors import NotFound, PolicyDenied, WrongUse
-from countenance.pipeline.analyse import Looked, Looker
-from countenance.pipeline.clients import Contracts
+from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis
+from countenance.pipeline.clients import ClientWorkflow
 from countenance.pipeline.erasure.erase import Eraser, ErasureReport
 from countenance.pipeline.garbage_collect import sweep
-from countenance.pipeline.orders.orders import Orders
-from countenance.pipeline.people.persons import People
-from countenance.pipeline.people.suggest import Group, suggest
+from countenance.pipeline.orders.orders import OrderWorkflow
+from countenance.pipeline.people.persons import PersonWorkflow
+from countenance.pipeline.people.suggest import SuggestedGroup, suggest
 from countenance.pipeline.pictures.duplicates import Duplicates, find_duplicates
 from countenance.pipeline.pictures.inbox import Inbox
 from countenance.pipeline.pictures.ingest import Again, Ingest, IngestReport, Progress
-from countenance.pipeline.search.search import Question, look_at
-from countenance.pipeline.sources.grant import Registrar
+from countenance.pipeline.search.search import SearchQuery, look_at
+from countenance.pipeline.sources.grant import SourceWorkflow
 from countenance.pipeline.sources.subjects import open_subjects
 from countenance.present.labels import visible
 from countenance.protocols import Collector
@@ -126,24 +126,24 @@ class Home:
         return open_parts(self.path, self._manifest)
 
     @cached_property
-    def guests(self) -> Guests:
+    def guests(self) -> GuestService:
         """Guests of events: links, consent, their pictures, withdrawing (docs/guests.md)."""
-        return Guests(self)
+        return GuestService(self)
 
     @cached_property
-    def searches(self) -> SearchDesk:
+    def searches(self) -> SearchSessionService:
         """Searching by pages, step by step (docs/pages.md)."""
-        return SearchDesk(self)
+        return SearchSessionService(self)
 
     @cached_property
-    def requests(self) -> Requests:
+    def requests(self) -> RequestService:
         """What pictured people ask for (docs/requests.md)."""
-        return Requests(self)
+        return RequestService(self)
 
     @cached_property
-    def jobs(self) -> Jobs:
+    def jobs(self) -> JobService:
         """Work that outlasts a request; this process runs what it was asked for."""
-        return Jobs(self)
+        return JobService(self)
 
     def __enter__(self) -> Self:
         return self
@@ -360,7 +360,7 @@ class Home:
     ) -> IngestReport:
         parts = self.parts
         finish_decisions(self)
-        with Looker(workers=worker_count(workers), **parts.looking()) as looker:
+        with FaceAnalyser(workers=worker_count(workers), **parts.looking()) as looker:
             told = None if progress is None else lambda p: progress(source.name, p)
             report = self.ingest_run(source, looker, progress=told).run(prune=prune)
         if source.kind == UPLOAD:
@@ -381,13 +381,13 @@ class Home:
             sweep(parts.stores)
             self.orders.finish()
             finish_decisions(self)
-            with Looker(workers=worker_count(workers), **parts.looking()) as looker:
+            with FaceAnalyser(workers=worker_count(workers), **parts.looking()) as looker:
                 run = self.ingest_run(source, looker)
                 told = None if progress is None else lambda so_far, of: progress(so_far.pictures, of)
                 return self.guests.desk.search_for(source, run, told)
 
     def ingest_run(
-        self, source: Source, looker: Looker, collector: Collector | None = None,
+        self, source: Source, looker: FaceAnalyser, collector: Collector | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> Ingest:  # fmt: skip
         """A run over the source, or over what `collector` finds in it. Only under the ingest lock."""
@@ -440,22 +440,24 @@ class Home:
 
     def search_and_look(
         self, picture: PictureLike, *, preview_px: int = 1024, purpose: str | None = None, **question: Any
-    ) -> tuple[SearchResult, Looked]:
+    ) -> tuple[SearchResult, FaceAnalysis]:
         """`search`, with what was seen in the probe, for pages that show it: at most `preview_px` wide and high."""
-        asked = Question(purpose=purpose_of(purpose), **question)
+        asked = SearchQuery(purpose=purpose_of(purpose), **question)
         if not self.parts.stores.records.sources.any():
             raise NotFound("there is nothing to search: this home has no source yet", _ADD_ONE)
         return self.parts.followed().searcher.search(read_picture(picture), asked, preview_px=preview_px)
 
     def search_face(self, face_id: str, *, purpose: str | None = None, **question: Any) -> SearchResult:
         """`search` for a face of the gallery, by a lead's `face_id`. Raises: NotFound, also for one not to be shown."""
-        return self.parts.followed().searcher.search_face(face_id, Question(purpose=purpose_of(purpose), **question))
+        return self.parts.followed().searcher.search_face(face_id, SearchQuery(purpose=purpose_of(purpose), **question))
 
     def search_person(self, person: str, *, purpose: str | None = None, **question: Any) -> SearchResult:
         """`search` for a person of this home, by its id and all its faces together; those are not among the leads."""
-        return self.parts.followed().searcher.search_person(person, Question(purpose=purpose_of(purpose), **question))
+        return self.parts.followed().searcher.search_person(
+            person, SearchQuery(purpose=purpose_of(purpose), **question)
+        )
 
-    def detect(self, picture: PictureLike) -> Looked:
+    def detect(self, picture: PictureLike) -> FaceAnalysis:
         """Every face of a picture, with box and quality. Stores nothing. Raises BadPicture."""
         return look_at(self.parts.looker, read_picture(picture))
 
@@ -467,7 +469,7 @@ class Home:
 
         Args: face_a, face_b: which face, counted from 0; needed where a picture holds several.
         """
-        question = Question(purpose=purpose_of(purpose), case=case, client=client)
+        question = SearchQuery(purpose=purpose_of(purpose), case=case, client=client)
         found = self.parts.followed().searcher.compare(
             read_picture(a), read_picture(b), question, face_a=face_a, face_b=face_b
         )
@@ -485,14 +487,14 @@ class Home:
         return find_duplicates(self.parts.stores, chosen, top)
 
     @property
-    def uploads(self) -> Uploads:
+    def uploads(self) -> UploadService:
         """Pictures that are handed in: `put`, `index_now` (docs/uploads.md)."""
-        return Uploads(self)
+        return UploadService(self)
 
     @property
-    def pictures(self) -> PictureDesk:
+    def pictures(self) -> PictureService:
         """Pictures one by one: `details`, `image`, and `page` through a source's."""
-        return PictureDesk(self)
+        return PictureService(self)
 
     def crop(self, face_id: str) -> bytes:
         """The JPEG thumbnail of an indexed face. Raises NotFound, also for a face that may not be shown now."""
@@ -503,19 +505,19 @@ class Home:
         return self.audit.verify()
 
     @property
-    def sign_in(self) -> SignIn:
+    def sign_in(self) -> SignInService:
         """Who may come in by the service's pages, and how."""
-        return SignIn(self)
+        return SignInService(self)
 
     @property
-    def repeats(self) -> Repeats:
+    def repeats(self) -> IdempotencyService:
         """Writes of programs that may be sent again."""
-        return Repeats(self)
+        return IdempotencyService(self)
 
     @property
-    def audit(self) -> Audit:
+    def audit(self) -> AuditService:
         """The log for those who oversee: `prove`, `export`, witnesses (docs/audit-log.md)."""
-        return Audit(self)
+        return AuditService(self)
 
     # --- how good it is ------------------------------------------------------------------------------------------
     def evaluate(
@@ -551,21 +553,21 @@ class Home:
         return use_shipped(self.parts, model)
 
     @property
-    def receipts(self) -> HomeReceipts:
+    def receipts(self) -> ReceiptService:
         """Signed accounts of what was done: `all`, `get`, `recipients`, ... (docs/erasure.md)."""
-        return HomeReceipts(self)
+        return ReceiptService(self)
 
     # --- people --------------------------------------------------------------------------------------------------
     @property
-    def people(self) -> People:
+    def people(self) -> PersonWorkflow:
         """Several faces that are one person by your decision: `new`, `name`, `add`, `remove`, ... (docs/people.md)."""
-        return People(self.parts.stores, OPERATOR)
+        return PersonWorkflow(self.parts.stores, OPERATOR)
 
     def faces_of(self, person: str) -> tuple[tuple[str, str], ...]:
         """(face id, address of its picture) of a person's faces that may be shown now. Raises NotFound."""
         return self.people.shown(person)
 
-    def suggest_people(self) -> tuple[Group, ...]:
+    def suggest_people(self) -> tuple[SuggestedGroup, ...]:
         """Faces that may be one person, for you to decide. Raises: PolicyDenied: across an organisation's gallery."""
         parts = self.parts.followed()
         return suggest(parts.stores, parts.embedder.space, parts.calibration)
@@ -605,28 +607,28 @@ class Home:
 
     # --- who may ask, and who may say no -------------------------------------------------------------------------
     @property
-    def clients(self) -> Contracts:
+    def clients(self) -> ClientWorkflow:
         """Organisations that may search here: `add`, `end`, `all`, `get` (docs/clients.md)."""
-        return Contracts(self.parts.stores)
+        return ClientWorkflow(self.parts.stores)
 
     @property
-    def access_keys(self) -> AccessKeys:
+    def access_keys(self) -> AccessKeyService:
         """Programs that may use the service: `make`, `all`, `get`, `revoke` (docs/access-keys.md)."""
-        return AccessKeys(self)
+        return AccessKeyService(self)
 
-    def collections(self, who: Who) -> CollectionDesk:
+    def collections(self, who: Who) -> CollectionService:
         """The collections of whoever asks by the Rekognition door (docs/rekognition.md)."""
-        return CollectionDesk(self, who)
+        return CollectionService(self, who)
 
     @property
-    def orders(self) -> OrderDesk:
+    def orders(self) -> OrderService:
         """What regulators, courts and platforms demand: `draft`, `simulate`, `apply`, ... (docs/orders.md)."""
-        return OrderDesk(Orders(self.parts.followed().stores, self.parts.eraser))
+        return OrderService(OrderWorkflow(self.parts.followed().stores, self.parts.eraser))
 
     @property
-    def _registrar(self) -> Registrar:
+    def _registrar(self) -> SourceWorkflow:
         self.parts.followed()
-        return Registrar(self.parts.stores, self.parts.looker, self.parts.embedder, OPERATOR, self.parts.kept_out)
+        return SourceWorkflow(self.parts.stores, self.parts.looker, self.parts.embedder, OPERATOR, self.parts.kept_out)
 
 
 _ADD_ONE = "`countenance source add album ~/Pictures --basis household --jurisdiction CA-ON` adds one"

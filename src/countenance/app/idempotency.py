@@ -30,7 +30,7 @@ class Answer:
     document: Any
 
 
-class Repeats:
+class IdempotencyService:
     """The kept answers of one home."""
 
     def __init__(self, home: Home) -> None:

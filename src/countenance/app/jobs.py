@@ -54,7 +54,7 @@ class Job:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-class Jobs:
+class JobService:
     """The jobs of a home, and the thread in which this process runs those that it was asked for, one after another."""
 
     def __init__(self, home: Home) -> None:

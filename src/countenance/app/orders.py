@@ -12,7 +12,7 @@ from typing import Any
 from countenance.app.inputs import DocumentLike, document_of
 from countenance.app.paths import path_of
 from countenance.errors import NotFound, WrongUse
-from countenance.pipeline.orders.orders import Applied, Orders
+from countenance.pipeline.orders.orders import Applied, OrderWorkflow
 from countenance.pipeline.orders.plan import Plan, plan_of
 from countenance.records.orders import OrderRecord
 from countenance.rights.orders import check_order
@@ -22,10 +22,10 @@ FEWEST = 4  # characters of an id
 
 
 @dataclass(frozen=True, slots=True)
-class OrderDesk:
+class OrderService:
     """The orders of one home (docs/orders.md). An order is named by its uuid or a beginning of it that is its alone."""
 
-    book: Orders
+    book: OrderWorkflow
 
     def all(self) -> tuple[OrderRecord, ...]:
         """Every order, oldest first."""

@@ -27,9 +27,9 @@ from countenance.errors import HomeBusy, KeyDestroyed, NotFound, SealBroken, Sto
 from countenance.index.snapshots import Snapshots
 from countenance.keys import master as masters
 from countenance.keys.ring import SqliteKeyRing
-from countenance.pipeline.analyse import Looker
+from countenance.pipeline.analyse import FaceAnalyser
 from countenance.pipeline.erasure.erase import Eraser
-from countenance.pipeline.erasure.suppression_list import KeptOut
+from countenance.pipeline.erasure.suppression_list import SuppressionList
 from countenance.pipeline.live_index import LiveIndex
 from countenance.pipeline.sealing import crop_binding
 from countenance.pipeline.stores import Stores
@@ -59,7 +59,7 @@ FULL_BYTES = 2**17  # opening three databases takes their shared-memory files, 3
 
 
 class Looking(TypedDict):
-    """What a `Looker` of this home is made with."""
+    """What a `FaceAnalyser` of this home is made with."""
 
     detector: Model
     crops: tuple[CropSpec, ...]
@@ -122,7 +122,7 @@ class Parts:
         self._ingesting = FileLock(path / "ingest.lock", timeout=0, mode=0o600)
         self._reindexing = FileLock(path / "reindex.lock", timeout=0, mode=0o600)
         self._following = threading.Lock()
-        self._retired: list[Looker] = []
+        self._retired: list[FaceAnalyser] = []
         self.models = OwnModels(path / "models")
         self._kind = manifest.kind
         self.stores = self._stores()
@@ -203,9 +203,9 @@ class Parts:
         return {"detector": self.detector(), "crops": (self.embedder.crop, *self.kept_out.crops)}
 
     @cached_property
-    def looker(self) -> Looker:
+    def looker(self) -> FaceAnalyser:
         """Child processes for probes and for what is handed in, each started when it is first needed."""
-        return Looker(workers=min(PROBES, core_count()), **self.looking())
+        return FaceAnalyser(workers=min(PROBES, core_count()), **self.looking())
 
     @cached_property
     def live(self) -> LiveIndex:
@@ -218,9 +218,9 @@ class Parts:
         return Eraser(self.stores, self.live)
 
     @cached_property
-    def kept_out(self) -> KeptOut:
+    def kept_out(self) -> SuppressionList:
         """What an ingest must not take."""
-        return KeptOut(self.stores, self.embedder_of, self.calibration_of)
+        return SuppressionList(self.stores, self.embedder_of, self.calibration_of)
 
     @cached_property
     def calibrations(self) -> KeptCalibrations:

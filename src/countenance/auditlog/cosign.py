@@ -28,7 +28,7 @@ _LATEST: Final = 253_402_300_799  # seconds since 1970 UTC; the end of the year 
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class CosignRequest:
     """What a witness is asked to cosign."""
 
     old: int  # entries that it has cosigned before; 0: none
@@ -41,7 +41,7 @@ class Request:
         return "\n".join(lines) + "\n\n" + self.checkpoint
 
 
-def read_request(text: str) -> Request:
+def read_request(text: str) -> CosignRequest:
     """The inverse of `Request.text`. Raises LogBroken: it is none."""
     head, _, checkpoint = text.partition("\n\n")
     first, *lines = head.split("\n")
@@ -55,7 +55,7 @@ def read_request(text: str) -> Request:
         raise _no_request()
     if proof and not old:  # tlog-witness: nothing proves what continues nothing
         raise _no_request()
-    return Request(old, proof, checkpoint)
+    return CosignRequest(old, proof, checkpoint)
 
 
 def _no_request() -> LogBroken:

@@ -33,7 +33,7 @@ Nodes: TypeAlias = dict[tuple[int, int], bytes]  # (level, index) -> hash
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class VerifiedLog:
     """A log that is whole."""
 
     entries: int
@@ -60,7 +60,7 @@ def verify_log(
     *,
     kept: Collection[Checkpoint] = (),
     progress: Callable[[int], None] | None = None,
-) -> Verified:
+) -> VerifiedLog:
     """The whole log is as it was signed. `progress` is told the number of entries checked, every 10,000.
 
     Nothing is written, and a file in a folder that can't be written is read too.
@@ -96,7 +96,7 @@ def _verified(
     public_key: bytes,
     kept: Collection[Checkpoint],
     progress: Callable[[int], None] | None,
-) -> Verified:
+) -> VerifiedLog:
     nodes: Nodes = {}  # complete subtrees that a later one may still need
 
     def node(level: int, index: int) -> bytes:
@@ -138,7 +138,7 @@ def _verified(
     _check_end(connection)
     for position, entry_id in details_gone.items():
         raise _broken(position, f"({entry_id}) lacks its detail, and no later entry says that it was erased")
-    return Verified(size, root)
+    return VerifiedLog(size, root)
 
 
 def _checked_record(row: _Row) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from filelock import FileLock
 
 from countenance.auditlog import merkle
 from countenance.auditlog.checkpoint import Checkpoint, open_checkpoint, parse_verifier_key
-from countenance.auditlog.cosign import Cosigner, Request, read_request
+from countenance.auditlog.cosign import Cosigner, CosignRequest, read_request
 from countenance.durable import replace_durably
 from countenance.errors import KeyMissing, LogBroken, StorageFailed, WrongUse
 
@@ -87,7 +87,7 @@ def _alone(state: Path) -> Iterator[None]:
         ) from error
 
 
-def _look_at(state: Path, asked: Request, checkpoint: Checkpoint) -> None:
+def _look_at(state: Path, asked: CosignRequest, checkpoint: Checkpoint) -> None:
     """The checkpoint continues what was seen, and is what was seen last from now on. Raises as `cosign`."""
     last = _read_state(state, checkpoint.origin)
     if checkpoint.size < last.size:

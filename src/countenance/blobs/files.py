@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from countenance.errors import NotFound, StorageFailed
-from countenance.protocols import Gone
+from countenance.protocols import RemovalResult
 
 _NAME: Final = re.compile(r"[a-z0-9-]{1,64}")
 _UNFINISHED: Final = "new"  # one folder for all, so that a sweep need not look through a million names
@@ -76,7 +76,7 @@ class FileBlobStore:
         except OSError as error:
             raise StorageFailed(f"blob {name} can't be read: {error.strerror}", "run `countenance doctor`") from error
 
-    def delete_many(self, names: Iterable[str]) -> Gone:
+    def delete_many(self, names: Iterable[str]) -> RemovalResult:
         """See `BlobStore.delete_many`. A crash leaves some of them; do it again.
 
         Gone from the file system's tree, that is: freed disk blocks are nobody's to overwrite, and what lay in them
@@ -90,7 +90,7 @@ class FileBlobStore:
             _sync_folders({path.parent for path in paths if path.parent.is_dir()})
         except OSError as error:
             raise StorageFailed(f"a crop or document can't be deleted: {error.strerror}", _way_out(error)) from error
-        return Gone(physically=True)
+        return RemovalResult(physically=True)
 
     def names(self) -> Iterator[str]:
         """See `BlobStore.names`. Holds one folder's names at a time."""

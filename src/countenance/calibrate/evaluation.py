@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from countenance.calibrate.calibration import SHOWN_FROM, Calibration
 from countenance.calibrate.histogram import Histogram
 from countenance.calibrate.identification import RANK, Searches, search_all
-from countenance.calibrate.interval import LEVEL, Rate, difference
+from countenance.calibrate.interval import LEVEL, MeasuredRate, difference
 from countenance.calibrate.pairs import EveryPair, Labels, Pairs
 from countenance.calibrate.tally import Distributions, Tally, distributions, tally
 
@@ -41,10 +41,10 @@ class Point:
     wanted: float  # the FMR that the threshold is meant for
     promised: bool  # True: the threshold of the calibration in use; False: found on these data
     threshold: float
-    fmr: Rate
-    fnmr: Rate
-    gfmr: Rate  # generalised: what could not be compared is no match
-    gfnmr: Rate
+    fmr: MeasuredRate
+    fnmr: MeasuredRate
+    gfmr: MeasuredRate  # generalised: what could not be compared is no match
+    gfnmr: MeasuredRate
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,9 @@ class OpenSet:
 
     wanted: float  # FPIR
     threshold: float
-    fpir: Rate
-    fnir: Rate
-    gfnir: Rate
+    fpir: MeasuredRate
+    fnir: MeasuredRate
+    gfnir: MeasuredRate
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,23 +72,23 @@ class Identification:
     """1:N."""
 
     enrolled: int
-    rank_1: Rate  # misses: the mate is not first
-    rank_10: Rate
-    grank_1: Rate  # generalised
+    rank_1: MeasuredRate  # misses: the mate is not first
+    rank_10: MeasuredRate
+    grank_1: MeasuredRate  # generalised
     points: tuple[OpenSet, ...]
     beyond: tuple[Beyond, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class LabelledGroup:
     """One label's own errors, at the threshold of its grouping."""
 
     name: str
     people: int
     pictures: int  # with a face
     without_face: int
-    fmr: Rate  # among people of this label
-    fnmr: Rate
+    fmr: MeasuredRate  # among people of this label
+    fnmr: MeasuredRate
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Cross:
 
     a: str
     b: str
-    fmr: Rate
+    fmr: MeasuredRate
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class Grouping:
     unlabelled: int  # pictures with a face
     threshold: float
     wanted: float  # the FMR, over everybody, for which that threshold stands
-    groups: tuple[Group, ...]
+    groups: tuple[LabelledGroup, ...]
     cross: tuple[Cross, ...]
     gaps: tuple[Gap, ...]
 
@@ -244,7 +244,7 @@ def _measured(one: Tally, number: int, wanted: float, promised: bool, score: flo
         threshold=score,
         fmr=fmr,
         fnmr=one.fnmr(number, 0),
-        gfmr=Rate(fmr.errors, trials, fmr.effective * scale, fmr.units),
+        gfmr=MeasuredRate(fmr.errors, trials, fmr.effective * scale, fmr.units),
         gfnmr=one.fnmr(number, 0, lost.genuine),
     )
 
@@ -292,7 +292,7 @@ def _grouped(
     for code, name in enumerate(labels.names):
         mine = labels.codes == code
         groups.append(
-            Group(
+            LabelledGroup(
                 name=name,
                 people=len(np.unique(pairs.people[mine])),
                 pictures=int(mine.sum()),
@@ -315,7 +315,7 @@ def _grouped(
     )
 
 
-def _gaps(rate: str, groups: Sequence[Group]) -> list[Gap]:
+def _gaps(rate: str, groups: Sequence[LabelledGroup]) -> list[Gap]:
     """Every two groups with trials, each at the level that keeps LEVEL for all together."""
     measured = [(group.name, getattr(group, rate)) for group in groups]
     couples = list(combinations([(name, value) for name, value in measured if value.trials], 2))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countenance.calibrate.histogram import BINS, Histogram, bin_of
-from countenance.calibrate.interval import Rate, clustered
+from countenance.calibrate.interval import MeasuredRate, clustered
 from countenance.calibrate.tally import bins_of
 from countenance.types import Vectors
 
@@ -34,15 +34,15 @@ class Searches:
     strangers: NDArray[np.int64]  # (N,) who searches for themselves in vain
     best: NDArray[np.int64]  # (N,) the bin of the best other person's score
 
-    def rank_rate(self, rank: int, lost: NDArray[np.int64] | None = None) -> Rate:
+    def rank_rate(self, rank: int, lost: NDArray[np.int64] | None = None) -> MeasuredRate:
         """How often the mate is not among the first `rank`. `lost` (P,): searches that could not be made."""
         return self._missed(self.rank > rank, lost)
 
-    def fnir(self, threshold: float, lost: NDArray[np.int64] | None = None) -> Rate:
+    def fnir(self, threshold: float, lost: NDArray[np.int64] | None = None) -> MeasuredRate:
         """How often the mate is below the threshold, or not among the first RANK."""
         return self._missed((self.mate < bin_of(threshold)) | (self.rank > RANK), lost)
 
-    def fpir(self, threshold: float) -> Rate:
+    def fpir(self, threshold: float) -> MeasuredRate:
         """How often a stranger reaches the threshold."""
         trials = np.bincount(self.strangers, minlength=self.persons)
         return clustered(
@@ -53,7 +53,7 @@ class Searches:
         """The lowest score at which at most so many non-mated searches find somebody."""
         return Histogram.of(self.best / BINS).lowest_with_at_most(searches)
 
-    def _missed(self, missed: NDArray[np.bool_], lost: NDArray[np.int64] | None) -> Rate:
+    def _missed(self, missed: NDArray[np.bool_], lost: NDArray[np.int64] | None) -> MeasuredRate:
         more = np.zeros(self.persons, np.int64) if lost is None else lost
         errors = np.bincount(self.mated[missed], minlength=self.persons)
         return clustered(errors + more, np.bincount(self.mated, minlength=self.persons) + more)

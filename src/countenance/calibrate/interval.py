@@ -25,7 +25,7 @@ FEW: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class MeasuredRate:
     """`errors` of `trials`. Without trials there is no rate and nothing is known: from 0 to 1."""
 
     errors: int
@@ -85,7 +85,7 @@ def student(level: float, freedom: int) -> float:
     return math.fsum(term / float(freedom) ** power for power, term in enumerate(terms))
 
 
-def clustered(errors: NDArray[np.int64], trials: NDArray[np.int64]) -> Rate:
+def clustered(errors: NDArray[np.int64], trials: NDArray[np.int64]) -> MeasuredRate:
     """The rate over people, each with (P,) errors of (P,) trials; only different people are independent.
 
     The variance is that of a ratio estimate over clusters (Cochran 1977, Sampling Techniques, section 11.7). Where all
@@ -94,7 +94,7 @@ def clustered(errors: NDArray[np.int64], trials: NDArray[np.int64]) -> Rate:
     errors, trials = errors[trials > 0], trials[trials > 0]
     count, wrong, total = len(trials), int(errors.sum()), int(trials.sum())
     if count < 2:
-        return Rate(wrong, total, float(total), count)
+        return MeasuredRate(wrong, total, float(total), count)
     rate = wrong / total
     residual = errors - rate * trials
     variance = count / (count - 1) * float(residual @ residual) / total**2
@@ -102,12 +102,12 @@ def clustered(errors: NDArray[np.int64], trials: NDArray[np.int64]) -> Rate:
         effective = total**2 / float((trials.astype(np.float64) ** 2).sum())
     else:
         effective = _effective(rate, variance, total)
-    return Rate(wrong, total, effective, count)
+    return MeasuredRate(wrong, total, effective, count)
 
 
 def dyadic(
     errors: NDArray[np.int64], trials: NDArray[np.int64], *, squares: float, products: float, trial_squares: float
-) -> Rate:
+) -> MeasuredRate:
     """The rate over pairs of people, in which pairs that share a person are not independent.
 
     Args:    errors, trials: (P,) of the pairs in which each person is one side, so that every pair counts twice;
@@ -119,14 +119,14 @@ def dyadic(
     wrong, total = int(errors.sum()) // 2, int(trials.sum()) // 2
     count = int(np.count_nonzero(trials))
     if not total:
-        return Rate(0, 0, 0.0, 0)
+        return MeasuredRate(0, 0, 0.0, 0)
     rate = wrong / total
     residual = errors - rate * trials
     shared = float(residual @ residual) - (squares - 2 * rate * products + rate * rate * trial_squares)
-    return Rate(wrong, total, _effective(rate, shared / total**2, total), count)
+    return MeasuredRate(wrong, total, _effective(rate, shared / total**2, total), count)
 
 
-def difference(a: Rate, b: Rate, level: float = LEVEL) -> tuple[float, float]:
+def difference(a: MeasuredRate, b: MeasuredRate, level: float = LEVEL) -> tuple[float, float]:
     """(low, high) of a's rate less b's, of rates measured on different people.
 
     Source: the method of variance estimates recovery, Newcombe 1998, Statistics in Medicine 17(8), method 10.

@@ -19,7 +19,7 @@ TILE: Final = 1024  # rows a side, unless one person has more
 BLOCK: Final = 2**20  # pairs in memory at once
 
 
-class Block(NamedTuple):
+class PairBlock(NamedTuple):
     """Some pairs: (K,) rows of their two sides, and their cosines."""
 
     first: NDArray[np.int64]
@@ -71,7 +71,7 @@ class Pairs(Protocol):
     def persons(self) -> int:
         """How many people there are, those without a row included."""
 
-    def tiles(self) -> Iterator[Iterator[Block]]:
+    def tiles(self) -> Iterator[Iterator[PairBlock]]:
         """Every pair once; a tile's blocks are to be read before the next tile."""
 
     def trials(self, labels: Labels) -> Trials:
@@ -91,7 +91,7 @@ class EveryPair:
         if (np.diff(self.people) < 0).any():
             raise ValueError("the rows of a person must stand together, people in rising order")
 
-    def tiles(self) -> Iterator[Iterator[Block]]:
+    def tiles(self) -> Iterator[Iterator[PairBlock]]:
         """Every pair once."""
         ranges = self._ranges()
         for place, a in enumerate(ranges):
@@ -118,17 +118,17 @@ class EveryPair:
             found.append((start, last))
         return found
 
-    def _blocks(self, a: tuple[int, int], b: tuple[int, int]) -> Iterator[Block]:
+    def _blocks(self, a: tuple[int, int], b: tuple[int, int]) -> Iterator[PairBlock]:
         step = max(1, BLOCK // (b[1] - b[0]))
         for start in range(*a, step):
             stop = min(start + step, a[1])
             cosines = self.vectors[start:stop] @ self.vectors[b[0] : b[1]].T
             if a == b:
                 rows, columns = np.nonzero(np.arange(start, stop)[:, None] < np.arange(*b)[None])
-                yield Block(rows + start, columns + b[0], cosines[rows, columns])
+                yield PairBlock(rows + start, columns + b[0], cosines[rows, columns])
             else:
                 rows, columns = np.divmod(np.arange(cosines.size), b[1] - b[0])
-                yield Block(rows + start, columns + b[0], cosines.ravel())
+                yield PairBlock(rows + start, columns + b[0], cosines.ravel())
 
 
 class _EveryTrial:
@@ -171,7 +171,7 @@ class GivenPairs:
     first: NDArray[np.int64]
     second: NDArray[np.int64]
 
-    def tiles(self) -> Iterator[Iterator[Block]]:
+    def tiles(self) -> Iterator[Iterator[PairBlock]]:
         """One tile: a list of pairs fits."""
         yield self._blocks()
 
@@ -183,10 +183,10 @@ class GivenPairs:
         cell = labels.cells[g[take], h[take]]
         return _GivenTrial(cell, p[take], q[take], self.persons, len(labels.names))
 
-    def _blocks(self) -> Iterator[Block]:
+    def _blocks(self) -> Iterator[PairBlock]:
         for start in range(0, len(self.first), BLOCK // 16):
             a, b = self.first[start : start + BLOCK // 16], self.second[start : start + BLOCK // 16]
-            yield Block(a, b, np.einsum("ij,ij->i", self.vectors[a], self.vectors[b]))
+            yield PairBlock(a, b, np.einsum("ij,ij->i", self.vectors[a], self.vectors[b]))
 
 
 class _GivenTrial:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countenance.calibrate.histogram import BINS, Histogram, bin_of
-from countenance.calibrate.interval import Rate, clustered, dyadic
+from countenance.calibrate.interval import MeasuredRate, clustered, dyadic
 from countenance.calibrate.pairs import Labels, Pairs, Trials
 
 
@@ -46,7 +46,7 @@ class Tally:
     genuine: NDArray[np.int64]  # (C, P) genuine pairs
     misses: NDArray[np.int64]  # (T, C, P) genuine pairs below a threshold
 
-    def fmr(self, threshold: int, cell: int) -> Rate:
+    def fmr(self, threshold: int, cell: int) -> MeasuredRate:
         """False matches at the threshold of that number, in that cell."""
         return dyadic(
             self.hits[threshold, cell],
@@ -56,7 +56,7 @@ class Tally:
             trial_squares=float(self.trials.squares[cell]),
         )
 
-    def fnmr(self, threshold: int, cell: int, lost: NDArray[np.int64] | None = None) -> Rate:
+    def fnmr(self, threshold: int, cell: int, lost: NDArray[np.int64] | None = None) -> MeasuredRate:
         """False non-matches there; `lost` (P,): genuine pairs that could not be compared, and count as missed."""
         more = np.zeros(self.genuine.shape[1], np.int64) if lost is None else lost
         return clustered(self.misses[threshold, cell] + more, self.genuine[cell] + more)

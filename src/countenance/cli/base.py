@@ -89,7 +89,7 @@ class Command(click.Command):
         self.params += shared_options()
 
 
-class Group(click.Group):
+class CommandGroup(click.Group):
     """A group whose commands take --home and --json too, in the order in which they are written."""
 
     command_class = Command

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from countenance.cli.base import Group, Session, pass_session
+from countenance.cli.base import CommandGroup, Session, pass_session
 
 
-@click.group(cls=Group, short_help="Links by which guests of an event find their own pictures.")
+@click.group(cls=CommandGroup, short_help="Links by which guests of an event find their own pictures.")
 def command() -> None:
     """Guests of an event consent by a link, find the pictures of themselves, and withdraw (docs/guests.md)."""
 

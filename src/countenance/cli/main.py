@@ -16,7 +16,7 @@ from typing import Any, Final
 import click
 
 from countenance import __version__
-from countenance.cli.base import Group, Session, print_json
+from countenance.cli.base import CommandGroup, Session, print_json
 from countenance.errors import CountenanceError, SeveralFaces
 
 # name -> module under countenance.cli; in the order of a user's way
@@ -63,7 +63,7 @@ _DISK_WAYS_OUT: Final = {
 }
 
 
-class LazyGroup(Group):
+class LazyGroup(CommandGroup):
     """Imports a command's module when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

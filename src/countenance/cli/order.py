@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from countenance.cli.base import Group, Session, note, pass_session, several
+from countenance.cli.base import CommandGroup, Session, note, pass_session, several
 
 if TYPE_CHECKING:
     from countenance.pipeline.orders.orders import Applied
@@ -18,7 +18,7 @@ DOCUMENT = click.option(
 )  # fmt: skip
 
 
-@click.group(cls=Group, short_help="Obey a regulator, a court or a platform: stop, delete, end contracts.")
+@click.group(cls=CommandGroup, short_help="Obey a regulator, a court or a platform: stop, delete, end contracts.")
 def command() -> None:
     """What a regulator, a court or a platform demands: stop collecting, stop offering, delete, end contracts.
 

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from countenance.cli.base import Group, Session, note, pass_session, several
+from countenance.cli.base import CommandGroup, Session, note, pass_session, several
 from countenance.errors import NotFound
 
 if TYPE_CHECKING:
     from countenance.app.home import Home
     from countenance.pipeline.people.persons import NamedPerson
-    from countenance.pipeline.people.suggest import Group as Suggested
+    from countenance.pipeline.people.suggest import SuggestedGroup
 
 MOST_FACES = 6  # lines of a suggested group on a terminal
 
 
-@click.group("person", cls=Group, short_help="Several faces that are one person, by your decision.")
+@click.group("person", cls=CommandGroup, short_help="Several faces that are one person, by your decision.")
 def command() -> None:
     """Several faces are one person because somebody decided so, and every decision can be undone.
 
@@ -226,7 +226,7 @@ def _told(act: dict[str, Any]) -> str:
     return f"{act['act']} {act['person_id']}{other}" + (f", {several(act['faces'], 'face')}" if act["faces"] else "")
 
 
-def _tell_group(group: Suggested, names: dict[str, str]) -> None:
+def _tell_group(group: SuggestedGroup, names: dict[str, str]) -> None:
     whom = "a new person" if group.person_id is None else f"for {names[group.person_id].strip()}"
     click.secho(f"{group.id}  {several(len(group.faces), 'face')}, {whom}", bold=True)
     for face, uri in group.faces[:MOST_FACES]:

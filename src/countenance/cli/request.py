@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from countenance.cli.base import Group, Session, pass_session, several
+from countenance.cli.base import CommandGroup, Session, pass_session, several
 
 KINDS = ["opt-out", "access", "erasure", "correction", "restriction", "objection"]
 DOCUMENTS = ["government-id", "letter", "membership", "other"]
 
 
-@click.group(cls=Group, short_help="What pictured people ask for: opt-out, access, erasure and more.")
+@click.group(cls=CommandGroup, short_help="What pictured people ask for: opt-out, access, erasure and more.")
 def command() -> None:
     """Take up, verify and decide what a pictured person asks for.
 

@@ -31,7 +31,7 @@ from countenance.collect.sidecar import (
 )
 from countenance.errors import NotFound, StorageFailed, WrongUse
 from countenance.permits import Act, Permit
-from countenance.protocols import Found
+from countenance.protocols import FoundFile
 from countenance.types import Rejected, RejectReason
 
 FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -57,7 +57,7 @@ class FolderCollector:
     def __init__(self, root: Path) -> None:
         self._root = root.absolute()
 
-    def walk(self, permit: Permit) -> Iterator[Found | tuple[str, Rejected]]:
+    def walk(self, permit: Permit) -> Iterator[FoundFile | tuple[str, Rejected]]:
         """Every place once: a folder's files by name, then its folders by name; (place, Rejected) for what cannot be.
 
         Holds one folder's names in memory, and the picture manifest if there is one. Sidecars, the manifest and
@@ -71,7 +71,7 @@ class FolderCollector:
             manifest = _manifest_in(root)
         return self._walked(manifest)
 
-    def read(self, found: Found, permit: Permit, *, max_bytes: int) -> bytes | Rejected:
+    def read(self, found: FoundFile, permit: Permit, *, max_bytes: int) -> bytes | Rejected:
         """The bytes at that place, which did not change while they were read. Never follows a link, never blocks.
 
         Raises: PermitRefused: no live permit to COLLECT; ValueError: `found` is no place inside a source; NotFound or
@@ -92,7 +92,7 @@ class FolderCollector:
         return (self._root / place).as_uri()
 
     # --- walking -----------------------------------------------------------------------------------------------------
-    def _walked(self, manifest: PictureManifest) -> Iterator[Found | tuple[str, Rejected]]:
+    def _walked(self, manifest: PictureManifest) -> Iterator[FoundFile | tuple[str, Rejected]]:
         unmet = dict(manifest.rows)
         waiting: list[Parts] = [()]
         while waiting:
@@ -193,7 +193,7 @@ def _agreed(sidecar: Own | None, row: Own | None) -> Own | None:
     return row if sidecar is None else sidecar
 
 
-def _judged(place: str, status: os.stat_result | None, own: Own | None) -> Found | tuple[str, Rejected]:
+def _judged(place: str, status: os.stat_result | None, own: Own | None) -> FoundFile | tuple[str, Rejected]:
     """What is known of a place before it is opened. `own`: the picture's own jurisdictions, if it has any."""
     if status is None:
         return place, Rejected(RejectReason.UNREADABLE, "it went away while its folder was read")
@@ -203,7 +203,7 @@ def _judged(place: str, status: os.stat_result | None, own: Own | None) -> Found
         return place, Rejected(RejectReason.NOT_A_FILE, "a FIFO, socket or device")
     if isinstance(own, Malformed):
         return place, Rejected(RejectReason.BAD_SIDECAR, own.detail)
-    return Found(place, status.st_size, status.st_mtime_ns, own)
+    return FoundFile(place, status.st_size, status.st_mtime_ns, own)
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------

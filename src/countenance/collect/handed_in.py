@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from countenance import permits
 from countenance.permits import Act, Permit
-from countenance.protocols import Found
+from countenance.protocols import FoundFile
 from countenance.types import Rejected, RejectReason
 
 
@@ -17,17 +17,20 @@ class HandedIn:
     """A Collector over a list of places and whatever opens each."""
 
     def __init__(
-        self, listed: Callable[[], Iterator[Found]], opened: Callable[[str], bytes | None], uri: Callable[[str], str]
+        self,
+        listed: Callable[[], Iterator[FoundFile]],
+        opened: Callable[[str], bytes | None],
+        uri: Callable[[str], str],
     ) -> None:
         """`opened`: the bytes at a place; None: they are not kept, or not any more."""
         self._listed, self._opened, self._uri = listed, opened, uri
 
-    def walk(self, permit: Permit) -> Iterator[Found | tuple[str, Rejected]]:
+    def walk(self, permit: Permit) -> Iterator[FoundFile | tuple[str, Rejected]]:
         """Every place once, sorted. Raises: PermitRefused: no live permit to COLLECT when the walk starts."""
         permits.require(permit, Act.COLLECT)
         return iter(self._listed())
 
-    def read(self, found: Found, permit: Permit, *, max_bytes: int) -> bytes | Rejected:
+    def read(self, found: FoundFile, permit: Permit, *, max_bytes: int) -> bytes | Rejected:
         """The bytes at that place. Raises: PermitRefused: no live permit to COLLECT."""
         permits.require(permit, Act.COLLECT)
         if found.size > max_bytes:

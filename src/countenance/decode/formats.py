@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from countenance.decode.limits import LIMITS, Limits
+from countenance.decode.limits import LIMITS, DecodeLimits
 from countenance.types import Picture, Rejected, RejectReason, Rgb
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _TAKEN: Final = 0x9003  # DateTimeOriginal
 _ALPHA: Final = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 
 
-def decode(data: bytes, *, limits: Limits = LIMITS) -> Picture | Rejected:
+def decode(data: bytes, *, limits: DecodeLimits = LIMITS) -> Picture | Rejected:
     """The first frame of a picture, upright.
 
     Returns: a Picture, or why it can't be used. Never raises for bad bytes.
@@ -106,7 +106,7 @@ def import_readers() -> None:
         _reader_of({"HEIC": "HEIF"}.get(name, name))
 
 
-def _over_limits(image: Image.Image, limits: Limits) -> Rejected | None:
+def _over_limits(image: Image.Image, limits: DecodeLimits) -> Rejected | None:
     """Why the header alone is enough to refuse."""
     width, height = image.size
     if width * height > limits.max_pixels or max(width, height) > limits.max_side:

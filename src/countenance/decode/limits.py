@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class DecodeLimits:
     """Bounds of one decode; what goes over is a Rejected before a pixel is allocated. `sandbox.Bounds` has time and
     memory.
     """
@@ -18,4 +18,4 @@ class Limits:
     min_side: int = 12  # no face is found in less (DESIGN.md section 5: recall 0.66 at 12 px)
 
 
-LIMITS = Limits()
+LIMITS = DecodeLimits()

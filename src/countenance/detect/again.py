@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from countenance.detect.around import around
 from countenance.detect.boxes import iou_with
 from countenance.detect.resize import resized
-from countenance.detect.yunet import Found, YuNet
+from countenance.detect.yunet import RawFaces, YuNet
 from countenance.types import Rgb
 
 SURE: Final = 0.85  # from here on one look is enough
@@ -30,13 +30,13 @@ SAME_IOU: Final = 0.4  # of two finds, to be of one face
 ANY_SCORE: Final = 0.05  # a look that finds nothing at all counts as 0
 
 
-def confirmed(network: YuNet, rgb: Rgb, found: Found, scale: float) -> Found:
+def confirmed(network: YuNet, rgb: Rgb, found: RawFaces, scale: float) -> RawFaces:
     """The finds of a pass at `scale` that are sure or stood a second look; all in pixels of (H, W, 3) `rgb`."""
     stays = [
         score >= SURE or _stands(network, rgb, box, float(score), scale)
         for box, score in zip(found.boxes, found.scores, strict=True)
     ]
-    return Found(*(column[np.array(stays, bool)] for column in found))
+    return RawFaces(*(column[np.array(stays, bool)] for column in found))
 
 
 def _stands(network: YuNet, rgb: Rgb, box: NDArray[np.float32], score: float, scale: float) -> bool:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from countenance.detect.around import around
 from countenance.detect.boxes import iou_with
 from countenance.detect.resize import resized
-from countenance.detect.yunet import Found, YuNet
+from countenance.detect.yunet import RawFaces, YuNet
 from countenance.types import Rgb
 
 CLOSE_PX: Final = 128.0  # width of the face in the second look
@@ -29,7 +29,7 @@ ANY_SCORE: Final = 0.3  # of the second look: that there is a face is known
 MIRRORED: Final = (1, 0, 2, 4, 3)  # the left eye of a mirrored face is its right one
 
 
-def steadied(network: YuNet, rgb: Rgb, faces: Found) -> Found:
+def steadied(network: YuNet, rgb: Rgb, faces: RawFaces) -> RawFaces:
     """The same faces with the means of their landmarks and those of a second look; in pixels of (H, W, 3) `rgb`."""
     landmarks = [
         points if second is None else (points + second) / 2

@@ -24,7 +24,7 @@ VOTER_IOU: Final = 0.5  # a cell whose box overlaps a face's by more sees that f
 MAX_IOU: Final = 0.3  # the same face found twice; OpenCV's default
 
 
-class Found(NamedTuple):
+class RawFaces(NamedTuple):
     """N faces of one pass, best first, in pixels of the picture that was passed."""
 
     boxes: NDArray[np.float32]  # (N, 4) x1, y1, x2, y2
@@ -46,7 +46,7 @@ class YuNet:
         options.enable_mem_pattern = False  # one kept for each size, and pictures come in any
         self._session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
 
-    def find(self, rgb: Rgb | NDArray[np.float32], min_score: float, *, voting: bool = False) -> Found:
+    def find(self, rgb: Rgb | NDArray[np.float32], min_score: float, *, voting: bool = False) -> RawFaces:
         """The faces of (H, W, 3) RGB, uint8 or float32 from 0 to 255, that score at least `min_score`, each once.
 
         `voting`: landmarks are the means, weighted by score, over all cells that see the face, not the surest cell's.
@@ -58,11 +58,11 @@ class YuNet:
             data[0, plane, :height, :width] = channel
         found = _decoded(self._session.run(HEADS, {"input": data}), _cells(tall, wide), min_score)
         kept = suppress(found.boxes, found.scores, MAX_IOU)
-        faces = Found(*(part[kept] for part in found))
+        faces = RawFaces(*(part[kept] for part in found))
         return faces._replace(landmarks=_voted(found, faces)) if voting else faces
 
 
-def _voted(cells: Found, faces: Found) -> NDArray[np.float32]:
+def _voted(cells: RawFaces, faces: RawFaces) -> NDArray[np.float32]:
     """(N, 5, 2) landmarks of each face, the mean over the cells that see it.
 
     Source: for boxes, Gidaris and Komodakis 2015, section 5 (box voting), doi:10.1109/ICCV.2015.135.
@@ -90,7 +90,7 @@ def _cells(height: int, width: int) -> _Cells:
     return _Cells(np.concatenate(corners), np.concatenate(strides))
 
 
-def _decoded(heads: Sequence[NDArray[np.float32]], cells: _Cells, min_score: float) -> Found:
+def _decoded(heads: Sequence[NDArray[np.float32]], cells: _Cells, min_score: float) -> RawFaces:
     """The cells that score at least `min_score`, in pixels.
 
     Args: heads: as `HEADS` names them, (1, cells of the head, n) each: how much like a face (n = 1), how well the box
@@ -104,4 +104,4 @@ def _decoded(heads: Sequence[NDArray[np.float32]], cells: _Cells, min_score: flo
     centre = (cell + boxes[:, :2]) * stride
     half = np.exp(boxes[:, 2:]) * stride / 2
     landmarks = (cell[:, None] + points.reshape(-1, 5, 2)) * stride[:, None]
-    return Found(np.concatenate([centre - half, centre + half], axis=1), landmarks, scores[good])
+    return RawFaces(np.concatenate([centre - half, centre + half], axis=1), landmarks, scores[good])

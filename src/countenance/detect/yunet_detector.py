@@ -13,7 +13,7 @@ from countenance.detect.landmarks import steadied
 from countenance.detect.resize import reduced, resized
 from countenance.detect.scales import MIN_FACE_PX, Pass, plan
 from countenance.detect.tiles import is_flat, tiles
-from countenance.detect.yunet import MAX_IOU, Found, YuNet
+from countenance.detect.yunet import MAX_IOU, RawFaces, YuNet
 from countenance.types import DetectedFace, Rgb
 
 MIN_SCORE: Final = 0.5  # of a first look; what is not sure gets a second one (again.py)
@@ -59,12 +59,12 @@ class YuNetDetector:
         steady = steadied(self._network, rgb, faces)
         return tuple(_face(steady, i) for i in range(len(steady.scores)))
 
-    def _seen(self, rgb: Rgb, scale: float, bar: float) -> Found:
+    def _seen(self, rgb: Rgb, scale: float, bar: float) -> RawFaces:
         """What one look at (H, W, 3) `rgb`, scaled, finds; in its pixels."""
         scaled, ratio = resized(rgb, scale)
         return _back(self._network.find(scaled, bar, voting=True), ratio)
 
-    def _tiled(self, rgb: Rgb, step: int, look: Pass, bar: float, suspects: NDArray[np.float32]) -> Found:
+    def _tiled(self, rgb: Rgb, step: int, look: Pass, bar: float, suspects: NDArray[np.float32]) -> RawFaces:
         """What looks at the tiles of (H, W, 3) `rgb` find, each face in the tile that answers for it; in its pixels.
 
         `step`: pixels of the picture for which one of `rgb` stands; `suspects`: (N, 2) x, y, in pixels of the picture,
@@ -86,28 +86,28 @@ class YuNetDetector:
         return _joined(found)
 
 
-_NOTHING: Final = Found(np.empty((0, 4), np.float32), np.empty((0, 5, 2), np.float32), np.empty(0, np.float32))
+_NOTHING: Final = RawFaces(np.empty((0, 4), np.float32), np.empty((0, 5, 2), np.float32), np.empty(0, np.float32))
 
 
-def _those(found: Found, which: NDArray[np.bool_] | NDArray[np.intp]) -> Found:
-    return Found(*(column[which] for column in found))
+def _those(found: RawFaces, which: NDArray[np.bool_] | NDArray[np.intp]) -> RawFaces:
+    return RawFaces(*(column[which] for column in found))
 
 
-def _joined(several: list[Found]) -> Found:
-    return Found(*(np.concatenate(columns) for columns in zip(*several, strict=True)))
+def _joined(several: list[RawFaces]) -> RawFaces:
+    return RawFaces(*(np.concatenate(columns) for columns in zip(*several, strict=True)))
 
 
-def _back(found: Found, ratio: NDArray[np.float32]) -> Found:
+def _back(found: RawFaces, ratio: NDArray[np.float32]) -> RawFaces:
     """In pixels of the picture that was scaled by `ratio` (2,)."""
     return found._replace(boxes=found.boxes / ratio[[0, 1, 0, 1]], landmarks=found.landmarks / ratio)
 
 
-def _middles(found: Found) -> NDArray[np.float32]:
+def _middles(found: RawFaces) -> NDArray[np.float32]:
     """(N, 2) x, y of the middles of the boxes."""
     return (found.boxes[:, :2] + found.boxes[:, 2:]) / np.float32(2)
 
 
-def _face(found: Found, i: int) -> DetectedFace:
+def _face(found: RawFaces, i: int) -> DetectedFace:
     box: NDArray[np.float32] = found.boxes[i]
     x1, y1, x2, y2 = map(float, box)
     left_eye, right_eye, nose, left_mouth, right_mouth = ((float(x), float(y)) for x, y in found.landmarks[i])

@@ -17,7 +17,7 @@ from limits.strategies import MovingWindowRateLimiter
 from countenance.errors import TooMany
 
 
-class Rate(StrEnum):
+class RateLimit(StrEnum):
     """What is counted apart."""
 
     PAGES = "pages"  # by address: anything at all
@@ -26,7 +26,7 @@ class Rate(StrEnum):
     PROGRAM = "program"  # by access key
 
 
-_A_MINUTE: Final = {Rate.PAGES: 1200, Rate.SIGN_IN: 10, Rate.PUBLIC: 20, Rate.PROGRAM: 6000}
+_A_MINUTE: Final = {RateLimit.PAGES: 1200, RateLimit.SIGN_IN: 10, RateLimit.PUBLIC: 20, RateLimit.PROGRAM: 6000}
 
 
 class Rates:
@@ -35,11 +35,11 @@ class Rates:
     def __init__(self, workers: int = 1) -> None:
         """workers: among how many processes the requests are shared out."""
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
-        self._items: dict[Rate, RateLimitItem] = {
+        self._items: dict[RateLimit, RateLimitItem] = {
             rate: RateLimitItemPerMinute(max(1, -(-count // workers))) for rate, count in _A_MINUTE.items()
         }
 
-    def take(self, rate: Rate, whose: str) -> None:
+    def take(self, rate: RateLimit, whose: str) -> None:
         """One more. Raises TooMany."""
         item = self._items[rate]
         if not self._limiter.hit(item, rate, whose):

@@ -20,7 +20,7 @@ from countenance.index.lock import ReadWriteLock
 from countenance.index.permitted import Permitted
 from countenance.index.rows import ClassRows
 from countenance.permits import Act, Permit
-from countenance.protocols import Gone
+from countenance.protocols import RemovalResult
 from countenance.types import ClassId, EmbeddingSpace, FaceId, Hit, Recall, Vectors
 
 UNIT_TOLERANCE: Final = 1e-3  # half precision (11 bits) moves a length by less than 2**-11 = 4.9e-4
@@ -65,7 +65,7 @@ class FlatIndex:
                 self._classes.setdefault(class_id, ClassRows(self.space.dimension)).put(faces, codes)
                 self._changed([class_id])
 
-    def remove(self, faces: Iterable[FaceId], class_id: ClassId | None = None) -> Gone:
+    def remove(self, faces: Iterable[FaceId], class_id: ClassId | None = None) -> RemovalResult:
         """The faces are in no search that starts after this returns, in one class or in all; their bytes are zeros.
 
         Unknown ids are ignored.
@@ -79,7 +79,7 @@ class FlatIndex:
                 if not self._classes[each]:
                     del self._classes[each]
             self._changed(touched)
-        return Gone(physically=True)
+        return RemovalResult(physically=True)
 
     def search(self, probes: Vectors, top: int, permit: Permit) -> list[list[Hit]]:
         """For each probe the best `top` rows of the classes of `permit`, best first, ties by face id, then class.

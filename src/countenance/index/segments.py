@@ -35,7 +35,7 @@ from countenance.index import manifest as manifests
 from countenance.index.disk import sync_file, sync_folder, write_unsynced
 from countenance.index.flat import FlatIndex
 from countenance.index.manifest import SEGMENT_ID, Manifest, Segment
-from countenance.protocols import Gone, KeyRing
+from countenance.protocols import KeyRing, RemovalResult
 from countenance.types import ClassId, EmbeddingSpace, FaceId, KeyId
 
 SEGMENT_ROWS: Final = 4_096  # DESIGN.md section 3: an erasure rewrites this much, a million rows are 245 files
@@ -128,14 +128,14 @@ class SegmentStore:
                     self._replace(current)
             return current.seq
 
-    def remove(self, faces: Mapping[ClassId, Iterable[FaceId]]) -> Gone:
+    def remove(self, faces: Mapping[ClassId, Iterable[FaceId]]) -> RemovalResult:
         """None of these rows is in the snapshot, and no living key opens a file that held one.
 
         Only the segments that hold one are written anew, under new keys. Unknown rows are ignored; a damaged or foreign
         snapshot is destroyed whole. After a crash, run it again. Raises: HomeBusy; StorageFailed.
         """
         if not self._folder.is_dir():
-            return Gone(physically=True)
+            return RemovalResult(physically=True)
         with self._writing() as (current, swept):
             try:
                 changed = self._changed(current, Changes(current.seq, removed=faces))
@@ -163,10 +163,10 @@ class SegmentStore:
                 reason = str(broken)
         raise StorageFailed(f"it can't be told what the index holds: {reason}", "run `countenance doctor`")
 
-    def destroy_class(self, class_id: ClassId) -> Gone:
+    def destroy_class(self, class_id: ClassId) -> RemovalResult:
         """No row of the class is in the snapshot. Crash and errors as `remove`."""
         if not self._folder.is_dir():
-            return Gone(physically=True)
+            return RemovalResult(physically=True)
         with self._writing() as (current, swept):
             kept = tuple(each for each in current.segments if each.class_id != class_id)
             if kept == current.segments:
@@ -179,10 +179,10 @@ class SegmentStore:
         with self._writing() as (manifest, _):  # makes the folder, or a first save could begin meanwhile
             yield frozenset(each.key for each in manifest.segments)
 
-    def destroy(self) -> Gone:
+    def destroy(self) -> RemovalResult:
         """There is no snapshot, and no key of one. A crash leaves it whole or begun anew; run it again."""
         if not self._folder.is_dir():
-            return Gone(physically=True)
+            return RemovalResult(physically=True)
         with self._writing() as (_, swept):
             return _both(swept, self._begin_anew())
 
@@ -226,7 +226,7 @@ class SegmentStore:
 
     # --- writing -----------------------------------------------------------------------------------------------------
     @contextmanager
-    def _writing(self) -> Iterator[tuple[Manifest, Gone]]:
+    def _writing(self) -> Iterator[tuple[Manifest, RemovalResult]]:
         """Only this process writes inside. The usable manifest, and what became of all that it does not name."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -306,24 +306,24 @@ class SegmentStore:
             raise
         return segments
 
-    def _replace(self, manifest: Manifest) -> Gone:
+    def _replace(self, manifest: Manifest) -> RemovalResult:
         manifests.write(self._folder, manifest)
         gone = self._sweep(manifest)
         self._keys.made(each.key for each in manifest.segments)
         return gone
 
-    def _begin_anew(self) -> Gone:
+    def _begin_anew(self) -> RemovalResult:
         (self._folder / manifests.FILE).unlink(missing_ok=True)
         sync_folder(self._folder)
         return self._sweep(self._empty())
 
-    def _sweep(self, manifest: Manifest) -> Gone:
+    def _sweep(self, manifest: Manifest) -> RemovalResult:
         """What the manifest on disk does not name is gone: keys first, because a file's name says which is its key."""
         named = {each.id for each in manifest.segments}
         stale = [each for each in self._folder.glob(f"*{SUFFIX}") if each.stem not in named]
         stale = [each for each in stale if SEGMENT_ID.fullmatch(each.stem)]
         if not stale:
-            return Gone(physically=True)
+            return RemovalResult(physically=True)
         gone = self._keys.destroy([bytes.fromhex(each.stem) for each in stale])
         for each in stale:
             each.unlink(missing_ok=True)
@@ -389,5 +389,5 @@ def _cut(class_id: ClassId, rows: list[tuple[Faces, Codes]]) -> list[tuple[Class
     ]
 
 
-def _both(first: Gone, second: Gone) -> Gone:
-    return Gone(first.physically and second.physically, first.pending + second.pending)
+def _both(first: RemovalResult, second: RemovalResult) -> RemovalResult:
+    return RemovalResult(first.physically and second.physically, first.pending + second.pending)

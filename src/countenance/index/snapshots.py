@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from countenance.index import manifest as manifests
 from countenance.index.segments import LOCK_TIMEOUT_S, SegmentStore
-from countenance.protocols import Gone, KeyRing
+from countenance.protocols import KeyRing, RemovalResult
 from countenance.types import ClassId, EmbeddingSpace, FaceId, KeyId
 
 _UNKNOWN = EmbeddingSpace("", "", 0)  # of a snapshot whose manifest can't be read: it fits none, and is begun anew
@@ -34,7 +34,7 @@ class Snapshots:
             return self._store(self._folder, space)
         return self._store(self._folder / f"{space.model}-{space.weights_sha256[:16]}", space)
 
-    def remove(self, faces: Mapping[ClassId, Iterable[FaceId]]) -> Gone:
+    def remove(self, faces: Mapping[ClassId, Iterable[FaceId]]) -> RemovalResult:
         """None of these rows is in any snapshot. Crash and errors as `SegmentStore.remove`."""
         kept = {class_id: tuple(each) for class_id, each in faces.items()}
         return _all(store.remove(kept) for store in self._stores())
@@ -44,11 +44,11 @@ class Snapshots:
         kept = {class_id: tuple(each) for class_id, each in faces.items()}
         return sum(store.holds(kept) for store in self._stores())
 
-    def destroy_class(self, class_id: ClassId) -> Gone:
+    def destroy_class(self, class_id: ClassId) -> RemovalResult:
         """No row of the class is in any snapshot. Crash and errors as `SegmentStore.destroy_class`."""
         return _all(store.destroy_class(class_id) for store in self._stores())
 
-    def keep_only(self, space: EmbeddingSpace) -> Gone:
+    def keep_only(self, space: EmbeddingSpace) -> RemovalResult:
         """There is no snapshot of another space, and no key of one. Safe to repeat."""
         kept = self.of(space).folder
         return _all(store.destroy() for store in self._stores() if store.folder != kept)
@@ -85,7 +85,9 @@ def _space_in(folder: Path) -> EmbeddingSpace | None:
     return None if found is None else found.space
 
 
-def _all(parts: Iterable[Gone]) -> Gone:
+def _all(parts: Iterable[RemovalResult]) -> RemovalResult:
     """What all of them can promise."""
     done = list(parts)
-    return Gone(all(each.physically for each in done), tuple(dict.fromkeys(p for each in done for p in each.pending)))
+    return RemovalResult(
+        all(each.physically for each in done), tuple(dict.fromkeys(p for each in done for p in each.pending))
+    )

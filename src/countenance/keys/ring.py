@@ -35,7 +35,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from countenance.errors import HomeTooNew, KeyDestroyed, KeyMissing, SealBroken, StorageFailed
 from countenance.keys.master import MasterKey
 from countenance.keys.sealing import seal, unseal, unwrap, wrap
-from countenance.protocols import Gone
+from countenance.protocols import RemovalResult
 from countenance.types import KeyId
 
 SCHEMA_VERSION: Final = 2  # 2: what is in the making
@@ -137,7 +137,7 @@ class SqliteKeyRing:
             )
         return opened
 
-    def destroy(self, keys: Iterable[KeyId]) -> Gone:
+    def destroy(self, keys: Iterable[KeyId]) -> RemovalResult:
         """See `KeyRing.destroy`. Safe to repeat; empties the log even where every key is destroyed already.
 
         Crash order: the rows are deleted in one commit, from which on no process opens what they sealed; then the
@@ -150,7 +150,7 @@ class SqliteKeyRing:
             connection.executemany("DELETE FROM key_in_the_making WHERE id = ?", gone)
         return self.tidy()
 
-    def tidy(self) -> Gone:
+    def tidy(self) -> RemovalResult:
         """What earlier destructions left in the write-ahead log is gone too, or still pending."""
         with self._told(), self._lock:
             self._connection.execute(f"PRAGMA busy_timeout={CHECKPOINT_TIMEOUT_MS}")
@@ -159,9 +159,9 @@ class SqliteKeyRing:
             finally:
                 self._connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
         if busy:
-            return Gone(physically=False, pending=(PENDING,))
+            return RemovalResult(physically=False, pending=(PENDING,))
         self._sync_log()
-        return Gone(physically=True)
+        return RemovalResult(physically=True)
 
     def ids(self) -> Iterator[KeyId]:
         """See `KeyRing.ids`. Ascending, each page of them a read of its own; keys made meanwhile may be missing."""

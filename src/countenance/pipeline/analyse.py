@@ -54,7 +54,7 @@ SETTINGS: Final = "LOOKING"  # the child's: which detector, which crops, as JSON
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class FaceAnalysis:
     """What is in a picture. Boxes and landmarks are in pixels of the whole picture as displayed."""
 
     width: int
@@ -96,7 +96,7 @@ class Veil:
         return (*(box for box in found if all(iou(box, each) < KEPT_IOU for each in self.keep)), *self.also)
 
 
-class Looker:
+class FaceAnalyser:
     """Looks at pictures in child processes, started when first needed. A context manager, for any number of threads."""
 
     def __init__(
@@ -133,12 +133,12 @@ class Looker:
         if "_sandbox" in self.__dict__:
             self._sandbox.close()
 
-    def look_one(self, data: bytes, *, preview_px: int = 0, veil: Veil | None = None) -> Looked | Rejected:
+    def look_one(self, data: bytes, *, preview_px: int = 0, veil: Veil | None = None) -> FaceAnalysis | Rejected:
         """What is in one picture; the preview as `veil` says. Raises SandboxFailed."""
         options = {"preview_px": preview_px, "veil": None if veil is None else [veil.keep, veil.also]}
         return _understood(self._sandbox.run(data, options), self._crops)
 
-    def look_many(self, pictures: Iterable[tuple[T, bytes]]) -> Iterator[tuple[T, Looked | Rejected]]:
+    def look_many(self, pictures: Iterable[tuple[T, bytes]]) -> Iterator[tuple[T, FaceAnalysis | Rejected]]:
         """(token, what is in it) for each (token, data), as they are done; a few in memory at once."""
         for token, answer in self._sandbox.run_many((token, data, {}) for token, data in pictures):
             yield token, _understood(answer, self._crops)
@@ -170,7 +170,7 @@ def look(
     detector: Detector | None = None,
     crops: Sequence[CropSpec] = (),
     veil: Veil | None = None,
-) -> Looked | Rejected:
+) -> FaceAnalysis | Rejected:
     """Decode, detect, align; cropped also as `crops` say, and the preview veiled as `veil` does."""
     picture = decode(data)
     if isinstance(picture, Rejected):
@@ -183,7 +183,7 @@ def look(
     likeness, quality = pdq(picture.rgb)
     if quality < ENOUGH_QUALITY:
         likeness = b""
-    return Looked(picture.width, picture.height, picture.format, picture.taken_at, aligned, preview, likeness)
+    return FaceAnalysis(picture.width, picture.height, picture.format, picture.taken_at, aligned, preview, likeness)
 
 
 @cache
@@ -211,7 +211,7 @@ def _aligned(picture: Picture, face: DetectedFace, crops: Sequence[CropSpec]) ->
 
 
 # --- over the pipe ---------------------------------------------------------------------------------------------------
-def _told(looked: Looked, crops: Sequence[CropSpec] = ()) -> Answer:
+def _told(looked: FaceAnalysis, crops: Sequence[CropSpec] = ()) -> Answer:
     header = {
         "width": looked.width,
         "height": looked.height,
@@ -235,7 +235,7 @@ def _told(looked: Looked, crops: Sequence[CropSpec] = ()) -> Answer:
     return header, parts if looked.preview is None else [*parts, looked.preview]
 
 
-def _understood(answer: Answer | Rejected, crops: Sequence[CropSpec] = ()) -> Looked | Rejected:
+def _understood(answer: Answer | Rejected, crops: Sequence[CropSpec] = ()) -> FaceAnalysis | Rejected:
     """What a child said, checked: it has seen untrusted bytes, and may be in their power."""
     if isinstance(answer, Rejected):
         return answer
@@ -245,7 +245,7 @@ def _understood(answer: Answer | Rejected, crops: Sequence[CropSpec] = ()) -> Lo
         preview = parts[each * len(faces)] if header["preview"] else None
         if len(parts) != each * len(faces) + bool(header["preview"]):
             raise ValueError("parts and faces differ in number")
-        return Looked(
+        return FaceAnalysis(
             width=_whole(header["width"]),
             height=_whole(header["height"]),
             format=FORMATS[FORMATS.index(header["format"])],

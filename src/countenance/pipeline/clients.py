@@ -16,7 +16,7 @@ from countenance.types import Client, ClientClass, HomeKind
 
 
 @dataclass(frozen=True, slots=True)
-class Contracts:
+class ClientWorkflow:
     """The clients of one home."""
 
     stores: Stores

@@ -32,9 +32,9 @@ from numpy.typing import NDArray
 from countenance.calibrate.calibration import Calibration
 from countenance.errors import BadPicture, NoFace, NotFound, PolicyDenied, SeveralFaces, TooMany
 from countenance.permits import Act
-from countenance.pipeline.analyse import Looker
+from countenance.pipeline.analyse import FaceAnalyser
 from countenance.pipeline.erasure.erase import Eraser, ErasureReport
-from countenance.pipeline.erasure.suppression_list import KeptOut, Seen
+from countenance.pipeline.erasure.suppression_list import SeenPicture, SuppressionList
 from countenance.pipeline.live_index import space_id_of
 from countenance.pipeline.pictures.enrol import quality_refusal
 from countenance.pipeline.pictures.ingest import Again, Ingest
@@ -92,15 +92,15 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class GuestDesk:
+class GuestWorkflow:
     """Takes in the guests of one home. `token` is what stands in a link; it is known by its keyed digest alone."""
 
     stores: Stores
-    looker: Looker
+    looker: FaceAnalyser
     embedder: Embedder
     calibration: Calibration
     eraser: Eraser
-    kept_out: KeptOut
+    kept_out: SuppressionList
 
     # --- links ---------------------------------------------------------------------------------------------------
     def open_link(self, source: Source, *, organiser: str, expires_at: datetime | None = None) -> tuple[GuestLink, str]:
@@ -175,7 +175,7 @@ class GuestDesk:
             link, source = self._in_use(token)
         return source.name, own
 
-    def _only_face(self, photograph: bytes) -> tuple[Seen, AlignedFace]:
+    def _only_face(self, photograph: bytes) -> tuple[SeenPicture, AlignedFace]:
         looked = look_at(self.looker, photograph)
         if not looked.faces:
             raise NoFace(
@@ -193,7 +193,9 @@ class GuestDesk:
                 "take one from nearer, in good light, facing the camera",
                 reason="low_quality",
             )
-        return Seen(hashlib.sha256(photograph).digest(), looked.pdq, looked.width, looked.height), looked.faces[0]
+        return SeenPicture(hashlib.sha256(photograph).digest(), looked.pdq, looked.width, looked.height), looked.faces[
+            0
+        ]
 
     def _admit(self, consented: _Consent, link: GuestLink, source: Source) -> bool:
         """Whether the guest stands; as `Guests.add`."""

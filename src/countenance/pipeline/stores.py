@@ -12,7 +12,7 @@ from datetime import datetime
 from countenance.auditlog.checkpoint import Signer
 from countenance.index.snapshots import Snapshots
 from countenance.permits import Act
-from countenance.policy.facts import Ask
+from countenance.policy.facts import PolicyQuery
 from countenance.policy.gate import Policy
 from countenance.protocols import AuditLog, BlobStore, KeyRing
 from countenance.records.store import RecordStore
@@ -37,9 +37,9 @@ class Stores:
     nothing_unnamed: Callable[[], AbstractContextManager[object]]  # alone: nobody is between a key and its row
     erasing: Callable[[], AbstractContextManager[object]]  # one process finishes erasures at a time
 
-    def ask(self, act: Act, **more: object) -> Ask:
+    def ask(self, act: Act, **more: object) -> PolicyQuery:
         """An ask of this home."""
-        return Ask(act=act, home=self.kind, **more)  # type: ignore[arg-type]  # checked by Ask's own callers
+        return PolicyQuery(act=act, home=self.kind, **more)  # type: ignore[arg-type]  # checked by Ask's own callers
 
     def pseudonym(self, kind: str, data: bytes) -> str:
         """A name for `data` in the log: HMAC-SHA-256 under a key of the home's; no outsider can test a guess."""

@@ -20,7 +20,7 @@ BROUGHT = 0  # the class of pictures that the asker brings and that stay nowhere
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class PolicyQuery:
     """Who asks what, and why. A seat and authority join here when there are several.
 
     The client is named, not described: what its contract is at the moment of the decision comes with the policy's
@@ -83,7 +83,7 @@ class Facts:
     stopped: frozenset[str]  # what orders in force stop here: collect, embed, offer
     client: ClientFacts = NOBODY
 
-    def context(self, ask: Ask) -> dict[str, Any]:
+    def context(self, ask: PolicyQuery) -> dict[str, Any]:
         """The Cedar context."""
         return {
             "home": str(ask.home),

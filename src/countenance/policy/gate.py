@@ -9,7 +9,7 @@ from typing import Any
 
 from countenance.errors import PolicyDenied
 from countenance.permits import Act, Permit, mint
-from countenance.policy.facts import Ask, brought_facts, changes_at, client_facts, facts_of
+from countenance.policy.facts import PolicyQuery, brought_facts, changes_at, client_facts, facts_of
 from countenance.policy.rules import RuleFiles
 from countenance.protocols import AuditLog
 from countenance.types import ClassId, Client, Order, PolicyClass
@@ -19,10 +19,10 @@ PolicyState = tuple[int, tuple[PolicyClass, ...], tuple[Order, ...], tuple[Clien
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class PolicyDecision:
     """What the rules say of an ask, class by class. Not a permit: nothing has been logged yet."""
 
-    ask: Ask
+    ask: PolicyQuery
     version: int
     rules_sha256: str
     allowed: Mapping[ClassId, tuple[str, ...]]  # class -> the rules that permit it
@@ -52,9 +52,9 @@ class Policy:
         self._state = state
         self._version = version
         self._clock = clock
-        self._kept: dict[tuple[Ask, str], Decision] = {}
+        self._kept: dict[tuple[PolicyQuery, str], PolicyDecision] = {}
 
-    def consider(self, ask: Ask) -> Decision:
+    def consider(self, ask: PolicyQuery) -> PolicyDecision:
         """The decision, neither logged nor enforced: for status pages and simulations. Never a permit."""
         now, rules, version = self._clock(), self._rules.current(), self._version()
         kept = self._kept.get((ask, rules.sha256))
@@ -66,7 +66,7 @@ class Policy:
         if ask.brought:
             facts.append(brought_facts(client))
         verdicts = rules.judge(ask, facts)
-        decision = Decision(
+        decision = PolicyDecision(
             ask=ask,
             version=version,
             rules_sha256=rules.sha256,
@@ -82,11 +82,11 @@ class Policy:
 
     def decide(
         self,
-        ask: Ask,
+        ask: PolicyQuery,
         *,
         classes: frozenset[ClassId] | None = None,
         record: Mapping[str, Any] | None = None,
-    ) -> tuple[Permit, Decision]:
+    ) -> tuple[Permit, PolicyDecision]:
         """A permit for `ask`, after the decision is durably in the log.
 
         Args: classes: those the act is about (None: all; a search is over whatever is permitted);
@@ -158,7 +158,7 @@ _EXPLAINED = {
 }
 
 
-def _why(ask: Ask, rules: tuple[str, ...]) -> str:
+def _why(ask: PolicyQuery, rules: tuple[str, ...]) -> str:
     named = [_EXPLAINED[rule][0] if rule in _EXPLAINED else f"rule {rule}" for rule in rules]
     because = "; ".join(named) or (f"no grant names the purpose {ask.purpose}" if ask.purpose else "nothing permits it")
     return f"{_ACTS[ask.act]} is not permitted: {because}"

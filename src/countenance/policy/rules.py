@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from countenance.errors import WrongUse
-from countenance.policy.facts import Ask, Facts
+from countenance.policy.facts import Facts, PolicyQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class RuleSet:
         self._policies = cedarpy.PolicySet.from_str(text)
         self._authorize = cedarpy.is_authorized_batch
 
-    def judge(self, ask: Ask, facts: Sequence[Facts]) -> list[Verdict]:
+    def judge(self, ask: PolicyQuery, facts: Sequence[Facts]) -> list[Verdict]:
         """One verdict a class, in order."""
         requests = [
             {

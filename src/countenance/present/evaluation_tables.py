@@ -9,7 +9,7 @@ from typing import Final
 
 from countenance.calibrate.calibration import SHOWN_FROM
 from countenance.calibrate.evaluation import Beyond, Gap, Grouping, Identification, OpenSet, Point
-from countenance.calibrate.interval import FEW, Rate
+from countenance.calibrate.interval import FEW, MeasuredRate
 from countenance.pipeline.upkeep.evaluate import Evaluation
 from countenance.present import labels
 
@@ -254,7 +254,7 @@ def _size(value: float, rate: str) -> str:
     return small(value) if rate == "fmr" else f"{100 * value:.2g} percentage points"
 
 
-def _rate(rate: Rate, say: Callable[[float | None], str]) -> str:
+def _rate(rate: MeasuredRate, say: Callable[[float | None], str]) -> str:
     """The rate, a mark where few errors carry it, and its interval."""
     if rate.value is None:
         return "no pair"
@@ -262,7 +262,7 @@ def _rate(rate: Rate, say: Callable[[float | None], str]) -> str:
     return f"{say(rate.value)}{FEW_MARK if _few(rate) else ''} ({span(say(low), say(high))})"
 
 
-def _found(missed: Rate) -> str:
+def _found(missed: MeasuredRate) -> str:
     """The share found and its interval, of a rate of misses."""
     if missed.value is None:
         return "no search"
@@ -276,7 +276,7 @@ def span(low: str, high: str) -> str:
     return f"{low.removesuffix(' %')} to {high}"
 
 
-def _of(rate: Rate) -> str:
+def _of(rate: MeasuredRate) -> str:
     return f"{labels.number(rate.errors)} of {labels.number(rate.trials)}" if rate.trials else "-"
 
 
@@ -289,11 +289,11 @@ def _pairs(found: Evaluation) -> str:
     return f"{labels.number(genuine)} genuine and {labels.number(impostor)} impostor pairs."
 
 
-def _few(rate: Rate) -> bool:
+def _few(rate: MeasuredRate) -> bool:
     return bool(rate.trials) and rate.errors < FEW
 
 
-def _footnote(rates: Iterable[Rate]) -> tuple[str, ...]:
+def _footnote(rates: Iterable[MeasuredRate]) -> tuple[str, ...]:
     return (FEW_NOTE,) if any(map(_few, rates)) else ()
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Final
 
 from countenance.errors import StorageFailed
-from countenance.pipeline.analyse import Looked
+from countenance.pipeline.analyse import FaceAnalysis
 from countenance.present.page import environment, style
 
 PAGE: Final = "faces.html"
 PREVIEW_PX: Final = 2048  # of the picture on the page: a face of 60 px in 24 megapixels has 20 there
 
 
-def export_faces(looked: Looked, folder: Path, *, picture_name: str) -> Path:
+def export_faces(looked: FaceAnalysis, folder: Path, *, picture_name: str) -> Path:
     """`folder` holds the page, `faces.json` and `faces/`; returns the page's path. `looked` has a preview.
 
     A crash leaves some of the files; running it again replaces them. Raises StorageFailed.
@@ -34,7 +34,7 @@ def export_faces(looked: Looked, folder: Path, *, picture_name: str) -> Path:
     return folder / PAGE
 
 
-def render_faces_page(looked: Looked, picture_name: str) -> str:
+def render_faces_page(looked: FaceAnalysis, picture_name: str) -> str:
     """The page as text: whole in one file, no script, no request. Raises ValueError: `looked` has no preview."""
     if looked.preview is None:
         raise ValueError("the page shows the picture: look at it with `preview_px`")

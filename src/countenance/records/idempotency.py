@@ -22,7 +22,7 @@ class KeptAnswer:
     at: datetime
 
 
-class Answers:
+class IdempotencyTable:
     """Reads and writes; each write one transaction."""
 
     def __init__(self, database: Database) -> None:

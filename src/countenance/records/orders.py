@@ -33,7 +33,7 @@ class OrderState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Paper:
+class OrderPaper:
     """A sealed document of an order: itself, or a decision about it."""
 
     kind: str  # order, stay, resume, lift
@@ -57,7 +57,7 @@ class OrderRecord:
     done_at: datetime | None
     plan: Mapping[str, Any] | None
     outcome: Mapping[str, Any] | None
-    papers: tuple[Paper, ...]
+    papers: tuple[OrderPaper, ...]
 
     def state(self, now: datetime) -> OrderState:
         """Where it stands at `now` (aware). In force from the commit that applied it, wherever the clock is set."""
@@ -77,7 +77,7 @@ class OrderRecord:
         return self.starts_at is not None and self.done_at is None and (self.stayed_at or self.lifted_at) is None
 
 
-class Orders:
+class OrderTable:
     """Reads and writes of orders. None is ever deleted."""
 
     def __init__(self, database: Database) -> None:
@@ -114,7 +114,7 @@ class Orders:
         return tuple(_record(row, [paper for paper in papers if paper.order_id == row.id]) for row in rows)
 
     # --- writes --------------------------------------------------------------------------------------------------
-    def draft(self, *, uid: uuid.UUID, terms: OrderTerms, key_id: bytes, paper: Paper) -> OrderRecord:
+    def draft(self, *, uid: uuid.UUID, terms: OrderTerms, key_id: bytes, paper: OrderPaper) -> OrderRecord:
         """The order is recorded with its document, and stops nothing yet."""
         with self._db.write() as connection:
             made = connection.execute(
@@ -171,21 +171,26 @@ class Orders:
                 keep_receipt(connection, receipt)
         return self.get(order.uid)
 
-    def stay(self, order: OrderRecord, paper: Paper, key_id: bytes) -> OrderRecord:
+    def stay(self, order: OrderRecord, paper: OrderPaper, key_id: bytes) -> OrderRecord:
         """It stops nothing from this commit on, until `resume`. Raises WrongUse: it is over, stayed or a draft."""
         in_force = sa.and_(t.orders.c.starts_at.is_not(None), t.orders.c.stayed_at.is_(None))
         return self._decide(order, paper, key_id, in_force, stayed_at=paper.at)
 
-    def resume(self, order: OrderRecord, paper: Paper, key_id: bytes) -> OrderRecord:
+    def resume(self, order: OrderRecord, paper: OrderPaper, key_id: bytes) -> OrderRecord:
         """It stops what it stopped, from this commit on. Raises WrongUse: it is not stayed."""
         return self._decide(order, paper, key_id, t.orders.c.stayed_at.is_not(None), stayed_at=None)
 
-    def lift(self, order: OrderRecord, paper: Paper, key_id: bytes) -> OrderRecord:
+    def lift(self, order: OrderRecord, paper: OrderPaper, key_id: bytes) -> OrderRecord:
         """It is over for good. Raises WrongUse: it is already."""
         return self._decide(order, paper, key_id, sa.true(), lifted_at=paper.at)
 
     def _decide(
-        self, order: OrderRecord, paper: Paper, key_id: bytes, fits: sa.ColumnElement[bool], **times: datetime | None
+        self,
+        order: OrderRecord,
+        paper: OrderPaper,
+        key_id: bytes,
+        fits: sa.ColumnElement[bool],
+        **times: datetime | None,
     ) -> OrderRecord:
         with self._db.write() as connection:
             changed = connection.execute(
@@ -219,7 +224,7 @@ def orders_in_force(connection: sa.Connection) -> tuple[Order, ...]:
     )  # fmt: skip
 
 
-def _keep(connection: sa.Connection, order_id: int, paper: Paper) -> None:
+def _keep(connection: sa.Connection, order_id: int, paper: OrderPaper) -> None:
     connection.execute(
         t.order_papers.insert().values(
             order_id=order_id, kind=paper.kind, at=paper.at, sha256=paper.sha256, blob=paper.blob
@@ -237,5 +242,5 @@ def _record(row: Any, papers: Sequence[Any]) -> OrderRecord:
         id=row.id, uid=str(uuid.UUID(bytes=row.uid)), terms=terms, key_id=row.key_id, drafted_at=row.drafted_at,
         starts_at=row.starts_at, stayed_at=row.stayed_at, lifted_at=row.lifted_at, done_at=row.done_at,
         plan=row.plan, outcome=row.outcome,
-        papers=tuple(Paper(paper.kind, paper.sha256, paper.blob, paper.at) for paper in papers),
+        papers=tuple(OrderPaper(paper.kind, paper.sha256, paper.blob, paper.at) for paper in papers),
     )  # fmt: skip

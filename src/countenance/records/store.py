@@ -5,34 +5,34 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from countenance.records.access.access_keys import AccessKeys
-from countenance.records.access.accounts import Accounts
-from countenance.records.access.clients import Clients
+from countenance.records.access.access_keys import AccessKeyTable
+from countenance.records.access.accounts import AccountTable
+from countenance.records.access.clients import ClientTable
 from countenance.records.changes import ChangeList
 from countenance.records.database import Database, open_sqlite
-from countenance.records.erasure.erasures import Erasures
-from countenance.records.erasure.receipts import Receipts
-from countenance.records.erasure.suppressions import Suppressions
-from countenance.records.guests.guests import Guests
-from countenance.records.idempotency import Answers
-from countenance.records.orders import Orders
-from countenance.records.people.persons import Persons
-from countenance.records.people.rekognition_collections import Collections
+from countenance.records.erasure.erasures import ErasureTable
+from countenance.records.erasure.receipts import ReceiptTable
+from countenance.records.erasure.suppressions import SuppressionTable
+from countenance.records.guests.guests import GuestTable
+from countenance.records.idempotency import IdempotencyTable
+from countenance.records.orders import OrderTable
+from countenance.records.people.persons import PersonTable
+from countenance.records.people.rekognition_collections import CollectionTable
 from countenance.records.pictures.duplicates import DuplicateReads
 from countenance.records.pictures.picture_reads import PictureReads
-from countenance.records.pictures.pictures import Pictures
-from countenance.records.pictures.uploads import Uploads
+from countenance.records.pictures.pictures import PictureTable
+from countenance.records.pictures.uploads import UploadTable
 from countenance.records.policy_state import PolicyState
-from countenance.records.requests.corrections import Corrections
-from countenance.records.requests.requests import Requests
-from countenance.records.search.cases import Cases
+from countenance.records.requests.corrections import CorrectionTable
+from countenance.records.requests.requests import RequestTable
+from countenance.records.search.cases import CaseTable
 from countenance.records.search.gallery import Gallery
-from countenance.records.search.probes import Probes
+from countenance.records.search.probes import ProbeTable
 from countenance.records.sources.coverage import Coverage
-from countenance.records.sources.sources import Sources
-from countenance.records.upkeep.jobs import Jobs
-from countenance.records.upkeep.redo import Replays
-from countenance.records.upkeep.reindexes import Reindexes
+from countenance.records.sources.sources import SourceTable
+from countenance.records.upkeep.jobs import JobTable
+from countenance.records.upkeep.redo import RedoTable
+from countenance.records.upkeep.reindexes import ReindexTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,33 +40,33 @@ class RecordStore:
     """The truth about everything but pixels and keys."""
 
     database: Database
-    sources: Sources
-    pictures: Pictures
+    sources: SourceTable
+    pictures: PictureTable
     gallery: Gallery
     changes: ChangeList
-    erasures: Erasures
-    cases: Cases
-    probes: Probes
+    erasures: ErasureTable
+    cases: CaseTable
+    probes: ProbeTable
     duplicates: DuplicateReads
-    reindexes: Reindexes
-    clients: Clients
-    orders: Orders
+    reindexes: ReindexTable
+    clients: ClientTable
+    orders: OrderTable
     policy: PolicyState
-    persons: Persons
-    replays: Replays
-    requests: Requests
-    corrections: Corrections
-    suppressions: Suppressions
-    receipts: Receipts
+    persons: PersonTable
+    replays: RedoTable
+    requests: RequestTable
+    corrections: CorrectionTable
+    suppressions: SuppressionTable
+    receipts: ReceiptTable
     coverage: Coverage
-    accounts: Accounts
-    answers: Answers
-    uploads: Uploads
-    jobs: Jobs
+    accounts: AccountTable
+    answers: IdempotencyTable
+    uploads: UploadTable
+    jobs: JobTable
     picture_reads: PictureReads
-    guests: Guests
-    access_keys: AccessKeys
-    collections: Collections
+    guests: GuestTable
+    access_keys: AccessKeyTable
+    collections: CollectionTable
 
     def close(self) -> None:
         """No connection is left open."""
@@ -77,33 +77,33 @@ def record_store(database: Database) -> RecordStore:
     """The store over an open database."""
     return RecordStore(
         database,
-        Sources(database),
-        Pictures(database),
+        SourceTable(database),
+        PictureTable(database),
         Gallery(database),
         ChangeList(database),
-        Erasures(database),
-        Cases(database),
-        Probes(database),
+        ErasureTable(database),
+        CaseTable(database),
+        ProbeTable(database),
         DuplicateReads(database),
-        Reindexes(database),
-        Clients(database),
-        Orders(database),
+        ReindexTable(database),
+        ClientTable(database),
+        OrderTable(database),
         PolicyState(database),
-        Persons(database),
-        Replays(database),
-        Requests(database),
-        Corrections(database),
-        Suppressions(database),
-        Receipts(database),
+        PersonTable(database),
+        RedoTable(database),
+        RequestTable(database),
+        CorrectionTable(database),
+        SuppressionTable(database),
+        ReceiptTable(database),
         Coverage(database),
-        Accounts(database),
-        Answers(database),
-        Uploads(database),
-        Jobs(database),
+        AccountTable(database),
+        IdempotencyTable(database),
+        UploadTable(database),
+        JobTable(database),
         PictureReads(database),
-        Guests(database),
-        AccessKeys(database),
-        Collections(database),
+        GuestTable(database),
+        AccessKeyTable(database),
+        CollectionTable(database),
     )
 
 

@@ -81,7 +81,7 @@ CODE_LETTERS: Final = 10  # 50 bits, five tries
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RequestLimits:
     """How much is taken up. Whoever is refused is told so at once, and it is logged."""
 
     a_day: int = 100  # requests opened within 24 hours
@@ -92,7 +92,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestedThings:
     """What a request says; checked."""
 
     kind: RequestKind
@@ -108,7 +108,7 @@ class Asked:
 def check_asked(
     *, kind: str, tier: int | None, name: str, contact: str, text: str, address: str, face: str, has_photo: bool,
     face_number: int | None = None,
-) -> Asked:  # fmt: skip
+) -> RequestedThings:  # fmt: skip
     """A request that may be opened. Raises WrongUse: the first thing that is wrong with it."""
     try:
         chosen = RequestKind(kind)
@@ -133,7 +133,9 @@ def check_asked(
             "a request says whom it is about",
             "--photo FILE, --address of a picture, --face ID or --name: one of them, or more",
         )
-    return Asked(chosen, tier, name.strip(), contact.strip(), text.strip(), address.strip(), face, face_number)
+    return RequestedThings(
+        chosen, tier, name.strip(), contact.strip(), text.strip(), address.strip(), face, face_number
+    )
 
 
 def check_proof(*, code: str | None, has_photo: bool, document: str | None) -> tuple[Proof, ...]:

@@ -39,7 +39,7 @@ EPOCH_MS: Final = 2**32  # an id begins with milliseconds; its two first bytes c
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundBytes:
     """Where a needle lies: files in which it lies open, and files in which a key that was found opens it."""
 
     raw: frozenset[str] = frozenset()
@@ -66,12 +66,12 @@ class Thief:
         self.keys = {key: secret for data in self.files.values() for key, secret in _keys_in(data, wrapping)}
         self._opened = {name: [*_opened(data, self.keys.values())] for name, data in self.files.items()}
 
-    def find(self, needles: Mapping[str, bytes]) -> dict[str, Found]:
+    def find(self, needles: Mapping[str, bytes]) -> dict[str, FoundBytes]:
         """Where each lies; one that lies nowhere is left out."""
         found = {}
         for what, needle in needles.items():
             pieces = _pieces(needle)
-            where = Found(
+            where = FoundBytes(
                 frozenset(name for name, data in self.files.items() if _holds(data, pieces)),
                 frozenset(name for name, plain in self._opened.items() if any(_holds(each, pieces) for each in plain)),
             )

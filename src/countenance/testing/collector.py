@@ -10,7 +10,7 @@ import pytest
 
 from countenance.errors import PermitRefused
 from countenance.permits import Act, Permit
-from countenance.protocols import Collector, Found
+from countenance.protocols import Collector, FoundFile
 from countenance.testing import forged
 from countenance.types import Rejected, RejectReason
 
@@ -30,14 +30,14 @@ def to_collect() -> Permit:
     return forged.live(Act.COLLECT)
 
 
-def found_in(collector: Collector) -> dict[str, Found]:
+def found_in(collector: Collector) -> dict[str, FoundFile]:
     """Each place that may hold a picture."""
-    return {each.place: each for each in collector.walk(to_collect()) if isinstance(each, Found)}
+    return {each.place: each for each in collector.walk(to_collect()) if isinstance(each, FoundFile)}
 
 
 def rejected_in(collector: Collector) -> dict[str, Rejected]:
     """Each place that can't, and why."""
-    return dict(each for each in collector.walk(to_collect()) if not isinstance(each, Found))
+    return dict(each for each in collector.walk(to_collect()) if not isinstance(each, FoundFile))
 
 
 class CollectorContract(ABC):

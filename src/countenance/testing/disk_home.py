@@ -47,7 +47,7 @@ THUMBNAIL: Final = b"thumbnail of "  # as the toy looker begins one
 
 
 class Eyes(ToyLooker):
-    """A `Looker` that has no child processes."""
+    """A `FaceAnalyser` that has no child processes."""
 
     def __init__(self, *, workers: int = 1, **looking: Any) -> None:
         super().__init__()
@@ -87,12 +87,12 @@ def toy_eyes() -> Iterator[None]:
     with ExitStack() as stack:
         for name, new in {
             "countenance.embed.onnx.OnnxEmbedder": _embedder,
-            "countenance.app.home.Looker": Eyes,
-            "countenance.app.wiring.Looker": Eyes,
-            "countenance.app.upkeep.evaluation.Looker": Eyes,
-            "countenance.app.upkeep.reindex.Looker": Eyes,
-            "countenance.app.upkeep.reindex_report.Looker": Eyes,
-            "countenance.app.upkeep.references.Looker": Eyes,
+            "countenance.app.home.FaceAnalyser": Eyes,
+            "countenance.app.wiring.FaceAnalyser": Eyes,
+            "countenance.app.upkeep.evaluation.FaceAnalyser": Eyes,
+            "countenance.app.upkeep.reindex.FaceAnalyser": Eyes,
+            "countenance.app.upkeep.reindex_report.FaceAnalyser": Eyes,
+            "countenance.app.upkeep.references.FaceAnalyser": Eyes,
             "countenance.app.wiring.entries": lambda: {*entries(), *EMBEDDERS},
             "countenance.app.wiring.shipped": _shipped,
             "countenance.calibrate.calibration.load": _calibration,

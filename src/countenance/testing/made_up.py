@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from countenance import permits
 from countenance.app.home import Home
 from countenance.permits import EMBEDDING_ACTS, Act, Permit
-from countenance.pipeline.analyse import Looked
+from countenance.pipeline.analyse import FaceAnalysis
 from countenance.pipeline.pictures.ingest import Ingest, IngestReport
-from countenance.protocols import Found
+from countenance.protocols import FoundFile
 from countenance.types import ARCFACE, AlignedFace, CropSpec, DetectedFace, EmbeddingSpace, Quality, Rejected, Vectors
 
 T = TypeVar("T")
@@ -113,16 +113,16 @@ class MadeUpCollector:
     first: int
     last: int
 
-    def walk(self, permit: Permit) -> Iterator[Found | tuple[str, Rejected]]:
+    def walk(self, permit: Permit) -> Iterator[FoundFile | tuple[str, Rejected]]:
         """The source's numbers in order."""
         permits.require(permit, Act.COLLECT)
         places = self.source.jurisdictions
         for number in range(self.first, self.last):
             if number % 100 in self.source.turns:
                 where = frozenset({places[number // 100 % len(places)]})
-                yield Found(f"{number // 1000:06d}/{number:09d}.jpg", 9, 1_700_000_000_000_000_000 + number, where)
+                yield FoundFile(f"{number // 1000:06d}/{number:09d}.jpg", 9, 1_700_000_000_000_000_000 + number, where)
 
-    def read(self, found: Found, permit: Permit, *, max_bytes: int) -> bytes | Rejected:
+    def read(self, found: FoundFile, permit: Permit, *, max_bytes: int) -> bytes | Rejected:
         """Nine digits."""
         permits.require(permit, Act.COLLECT)
         return found.place[-13:-4].encode()[:max_bytes]
@@ -135,12 +135,12 @@ class MadeUpCollector:
 class MadeUpLooker:
     """Sees one face in each picture, whose crop says the picture's number and nothing else."""
 
-    def look_many(self, pictures: Iterable[tuple[T, bytes]]) -> Iterator[tuple[T, Looked | Rejected]]:
+    def look_many(self, pictures: Iterable[tuple[T, bytes]]) -> Iterator[tuple[T, FaceAnalysis | Rejected]]:
         """One after the other."""
         for token, data in pictures:
             yield token, self.look_one(data)
 
-    def look_one(self, data: bytes, *, preview_px: int = 0) -> Looked | Rejected:
+    def look_one(self, data: bytes, *, preview_px: int = 0) -> FaceAnalysis | Rejected:
         """A picture of one face somewhere."""
         del preview_px
         chance = np.random.Generator(np.random.Philox(key=[0, int(data)]))
@@ -150,7 +150,7 @@ class MadeUpLooker:
         side = 100.0
         eye = (x + side / 3, y + side / 3)
         face = DetectedFace((x, y, x + side, y + side), (eye, eye, eye, eye, eye), 0.9)
-        return Looked(
+        return FaceAnalysis(
             1200, 1200, "JPEG", None,
             (AlignedFace(face, Quality(side, 0.8, 0.8, 0.8, 0.9, 0.7), crop, chance.bytes(CROP_BYTES)),), None,
         )  # fmt: skip

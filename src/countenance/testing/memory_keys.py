@@ -9,7 +9,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from countenance.errors import KeyDestroyed, NotFound, SealBroken
-from countenance.protocols import Gone
+from countenance.protocols import RemovalResult
 from countenance.types import KeyId
 
 NONCE_BYTES = 12
@@ -62,12 +62,12 @@ class MemoryKeyRing:
         """None where the key is destroyed."""
         return [self.open(*item) if item[0] in self.keys else None for item in items]
 
-    def destroy(self, keys: Iterable[KeyId]) -> Gone:
+    def destroy(self, keys: Iterable[KeyId]) -> RemovalResult:
         """Gone at once."""
         for key in keys:
             self.keys.pop(key, None)
             self._keys_in_the_making.pop(key, None)
-        return Gone(physically=True)
+        return RemovalResult(physically=True)
 
     def ids(self) -> Iterator[KeyId]:
         """Every living key."""
@@ -95,11 +95,11 @@ class MemoryBlobs:
             raise NotFound(f"there is no blob {name}")
         return self.kept[name]
 
-    def delete_many(self, names: Iterable[str]) -> Gone:
+    def delete_many(self, names: Iterable[str]) -> RemovalResult:
         """Gone at once."""
         for name in names:
             self.kept.pop(name, None)
-        return Gone(physically=True)
+        return RemovalResult(physically=True)
 
     def names(self) -> Iterator[str]:
         """Every name."""

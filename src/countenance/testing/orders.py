@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from countenance.records.orders import OrderRecord, Paper
+from countenance.records.orders import OrderPaper, OrderRecord
 from countenance.records.store import RecordStore
 from countenance.types import OrderTerms
 
 
-def a_paper(kind: str, at: datetime) -> Paper:
+def a_paper(kind: str, at: datetime) -> OrderPaper:
     """A document that nobody sealed."""
-    return Paper(kind, "0" * 64, f"paper-{uuid.uuid4()}", at)
+    return OrderPaper(kind, "0" * 64, f"paper-{uuid.uuid4()}", at)
 
 
 def in_force(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from countenance import permits
 from countenance.permits import EMBEDDING_ACTS, Permit
-from countenance.pipeline.analyse import Looked, Veil
+from countenance.pipeline.analyse import FaceAnalysis, Veil
 from countenance.types import (
     ARCFACE,
     AlignedFace,
@@ -53,7 +53,7 @@ class ToyLooker:
     ) -> None:
         return None
 
-    def look_one(self, data: bytes, *, preview_px: int = 0, veil: Veil | None = None) -> Looked | Rejected:
+    def look_one(self, data: bytes, *, preview_px: int = 0, veil: Veil | None = None) -> FaceAnalysis | Rejected:
         """What stands in the line; veiled, a preview that names who can be seen."""
         self.looked += 1
         words = data.decode("utf-8", "replace").split()
@@ -63,9 +63,9 @@ class ToyLooker:
         hidden = () if veil is None else veil.over([face.face.box for face in faces])
         open_ = b" ".join(face.thumbnail for face in faces if face.face.box not in hidden)
         preview = b"\xff\xd8\xff preview: " + open_ if preview_px else None
-        return Looked(640, 480, "JPEG", None, faces, preview, seen(data))
+        return FaceAnalysis(640, 480, "JPEG", None, faces, preview, seen(data))
 
-    def look_many(self, pictures: Iterable[tuple[T, bytes]]) -> Iterator[tuple[T, Looked | Rejected]]:
+    def look_many(self, pictures: Iterable[tuple[T, bytes]]) -> Iterator[tuple[T, FaceAnalysis | Rejected]]:
         """One after the other."""
         for token, data in pictures:
             yield token, self.look_one(data)

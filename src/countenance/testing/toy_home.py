@@ -14,13 +14,13 @@ from countenance.calibrate.calibration import Calibration
 from countenance.collect.folder import FolderCollector
 from countenance.index.snapshots import Snapshots
 from countenance.pipeline.erasure.erase import Eraser
-from countenance.pipeline.erasure.suppression_list import KeptOut
+from countenance.pipeline.erasure.suppression_list import SuppressionList
 from countenance.pipeline.garbage_collect import sweep
-from countenance.pipeline.guests import GuestDesk
+from countenance.pipeline.guests import GuestWorkflow
 from countenance.pipeline.live_index import LiveIndex
 from countenance.pipeline.pictures.ingest import Ingest, IngestReport
-from countenance.pipeline.search.search import Question, Searcher
-from countenance.pipeline.sources.grant import Registrar
+from countenance.pipeline.search.search import Searcher, SearchQuery
+from countenance.pipeline.sources.grant import SourceWorkflow
 from countenance.pipeline.sources.subjects import open_subjects
 from countenance.pipeline.stores import Stores
 from countenance.policy.gate import Policy
@@ -77,9 +77,9 @@ class ToyHome:
         return self.now or datetime.now(UTC)
 
     @property
-    def kept_out(self) -> KeptOut:
+    def kept_out(self) -> SuppressionList:
         """What the home keeps out, seen with toy eyes."""
-        return KeptOut(self.stores, lambda _: self.embedder, lambda _: self.calibration)
+        return SuppressionList(self.stores, lambda _: self.embedder, lambda _: self.calibration)
 
     def close(self) -> None:
         """Nothing is left open."""
@@ -103,7 +103,7 @@ class ToyHome:
             has_subjects=subjects is not None,
             **{"basis": "household", "jurisdiction": "CA-ON", **grant},
         )
-        registrar = Registrar(self.stores, self.looker, self.embedder, "operator", self.kept_out)  # type: ignore[arg-type]  # a toy
+        registrar = SourceWorkflow(self.stores, self.looker, self.embedder, "operator", self.kept_out)  # type: ignore[arg-type]  # a toy
         return registrar.add(
             name=name,
             location=os.fsencode(folder),
@@ -138,13 +138,13 @@ class ToyHome:
 
     def search(self, *faces: str, **question: Any) -> SearchResult:
         """Leads for a toy face."""
-        found, _ = self.searcher.search(picture(*faces), Question(**question))
+        found, _ = self.searcher.search(picture(*faces), SearchQuery(**question))
         return found
 
     @property
-    def guests(self) -> GuestDesk:
+    def guests(self) -> GuestWorkflow:
         """Takes in guests."""
-        return GuestDesk(
+        return GuestWorkflow(
             self.stores, self.looker, self.embedder, self.calibration, self.eraser, self.kept_out,  # type: ignore[arg-type]  # a toy
         )  # fmt: skip
 

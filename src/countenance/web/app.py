@@ -13,7 +13,7 @@ from countenance.http import authentication
 from countenance.http.context import service_of
 from countenance.web import orders, sources
 from countenance.web.access import clients, keys, sign_in
-from countenance.web.context import Ask
+from countenance.web.context import PageContext
 from countenance.web.erasure import erase, receipts, retention
 from countenance.web.guests import guest, guests
 from countenance.web.people import history, people
@@ -47,7 +47,7 @@ async def missing(request: Request, error: Exception) -> Response:
     status_code = error.status_code if isinstance(error, HTTPException) else 404
     if status_code != 404:
         return PlainTextResponse("This can't be asked like that.\n", status_code, getattr(error, "headers", None))
-    ask = Ask(request, service_of(request), await authentication.signed_in(request))
+    ask = PageContext(request, service_of(request), await authentication.signed_in(request))
     return ask.page("missing.html.jinja", status=404)
 
 

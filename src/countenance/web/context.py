@@ -21,7 +21,7 @@ from countenance.http.context import Service, service_of
 from countenance.http.csrf import SAFE, check_form_token, refuse_other_sites
 from countenance.http.forms import read_file, read_form
 from countenance.http.problems import headers_of, status_of
-from countenance.http.rates import Rate
+from countenance.http.rates import RateLimit
 from countenance.web.render import render
 from countenance.web.texts import chosen, translations
 
@@ -31,7 +31,7 @@ _SAID: Final = "countenance-said"
 
 
 @dataclass(slots=True)
-class Ask:
+class PageContext:
     """A request, read."""
 
     request: Request
@@ -115,21 +115,23 @@ class Ask:
         return answer
 
 
-Handler = Callable[[Ask], Awaitable[Response]]
+Handler = Callable[[PageContext], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def page(right: Right | None, *, rate: Rate = Rate.PAGES, max_files: int = 16) -> Callable[[Handler], Endpoint]:
+def page(
+    right: Right | None, *, rate: RateLimit = RateLimit.PAGES, max_files: int = 16
+) -> Callable[[Handler], Endpoint]:
     """A handler of pages, behind: the rate; who asks; their right (None: anybody); our own forms alone."""
 
     def wrap(handler: Handler) -> Endpoint:
         @functools.wraps(handler)
         async def answer(request: Request) -> Response:
             service = service_of(request)
-            ask = Ask(request, service, NOBODY)
+            ask = PageContext(request, service, NOBODY)
             try:
-                service.rates.take(Rate.PAGES, authentication.address(request))
-                if rate is not Rate.PAGES and request.method not in SAFE:
+                service.rates.take(RateLimit.PAGES, authentication.address(request))
+                if rate is not RateLimit.PAGES and request.method not in SAFE:
                     service.rates.take(rate, authentication.address(request))
                 ask.who = await authentication.signed_in(request)
                 request.state.who = str(ask.who.kind)
@@ -155,7 +157,7 @@ def page(right: Right | None, *, rate: Rate = Rate.PAGES, max_files: int = 16) -
     return wrap
 
 
-def told(ask: Ask, error: CountenanceError) -> Response:
+def told(ask: PageContext, error: CountenanceError) -> Response:
     """The error, as a page or as the part of one that htmx puts in place: what happened, and the way out."""
     template = "part_error.html.jinja" if ask.partial else "error.html.jinja"
     return ask.page(template, status=int(status_of(error)), headers=headers_of(error), error=error)

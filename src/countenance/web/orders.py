@@ -18,7 +18,7 @@ from countenance.pipeline.documents import MAX_DOCUMENT_BYTES
 from countenance.pipeline.orders.orders import Applied
 from countenance.pipeline.orders.plan import TOTALS, Plan
 from countenance.types import ClientClass
-from countenance.web.context import Ask, page
+from countenance.web.context import PageContext, page
 
 PATIENCE_S: Final = 5.0  # after which the page says how far it is, while the order goes on
 _DEMANDS: Final = ("stop_collecting", "stop_offering", "delete", "delete_unknown", "end_contracts")
@@ -27,19 +27,19 @@ _running: set[asyncio.Task[Applied]] = set()  # asyncio itself holds no strong r
 
 
 @page(Right.ORDERS)
-async def listed(ask: Ask) -> Response:
+async def listed(ask: PageContext) -> Response:
     """Every order, the newest first."""
     return ask.page("orders.html.jinja", orders=(await ask.call(_all, ask))[::-1])
 
 
 @page(Right.ORDERS)
-async def form(ask: Ask) -> Response:
+async def form(ask: PageContext) -> Response:
     """The form of a draft."""
     return await _form(ask)
 
 
 @page(Right.ORDERS, max_files=1)
-async def draft(ask: Ask) -> Response:
+async def draft(ask: PageContext) -> Response:
     """It is recorded with its document, and stops nothing yet."""
     try:
         document = await ask.file("document", max_bytes=MAX_DOCUMENT_BYTES)
@@ -58,13 +58,13 @@ async def draft(ask: Ask) -> Response:
 
 
 @page(Right.ORDERS)
-async def show(ask: Ask) -> Response:
+async def show(ask: PageContext) -> Response:
     """One order."""
     return await _shown(ask)
 
 
 @page(Right.ORDERS)
-async def simulate(ask: Ask) -> Response:
+async def simulate(ask: PageContext) -> Response:
     """What applying it would change now; nothing is changed."""
     try:
         plan = await ask.call(ask.home.orders.simulate, _id(ask))
@@ -74,7 +74,7 @@ async def simulate(ask: Ask) -> Response:
 
 
 @page(Right.ORDERS)
-async def apply(ask: Ask) -> Response:
+async def apply(ask: PageContext) -> Response:
     """It is applied, if it still changes what was shown; else what it would change now is shown instead."""
     orders = ask.home.orders
     try:
@@ -97,7 +97,7 @@ async def apply(ask: Ask) -> Response:
 
 
 @page(Right.ORDERS, max_files=1)
-async def ruled(ask: Ask) -> Response:
+async def ruled(ask: PageContext) -> Response:
     """A decision stays it, ends the stay, or lifts it."""
     acts = {"stay": ask.home.orders.stay, "resume": ask.home.orders.resume, "lift": ask.home.orders.lift}
     try:
@@ -126,20 +126,20 @@ def _ended(task: asyncio.Task[Applied]) -> None:
         structlog.get_logger().error("order.unfinished", error=type(error).__name__)
 
 
-def _all(ask: Ask) -> list[dict[str, Any]]:
+def _all(ask: PageContext) -> list[dict[str, Any]]:
     desk = ask.home.orders
     return [desk.describe(order) for order in desk.all()]
 
 
-def _chosen(ask: Ask, name: str) -> list[str]:
+def _chosen(ask: PageContext, name: str) -> list[str]:
     return [each for each in ask.form.getlist(name) if isinstance(each, str) and each]
 
 
-def _id(ask: Ask) -> str:
+def _id(ask: PageContext) -> str:
     return str(ask.request.path_params["id"])
 
 
-async def _form(ask: Ask, error: CountenanceError | None = None) -> Response:
+async def _form(ask: PageContext, error: CountenanceError | None = None) -> Response:
     given = {
         **{name: ask.field(name) or "" for name in (*_DEMANDS, "jurisdictions", "authority", "dated", "until")},
         **{name: _chosen(ask, name) for name in ("source", "client", "client_class")},
@@ -153,7 +153,7 @@ async def _form(ask: Ask, error: CountenanceError | None = None) -> Response:
 
 
 async def _shown(
-    ask: Ask, error: CountenanceError | None = None, *, plan: Plan | None = None, applied: Applied | None = None
+    ask: PageContext, error: CountenanceError | None = None, *, plan: Plan | None = None, applied: Applied | None = None
 ) -> Response:
     desk = ask.home.orders
     order = await ask.call(lambda: desk.describe(desk.get(_id(ask))))

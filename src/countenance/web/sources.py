@@ -19,7 +19,7 @@ from countenance.errors import CountenanceError, StorageFailed, WrongUse
 from countenance.http.bodies import MAX_BODY_BYTES
 from countenance.http.problems import status_of
 from countenance.types import Basis, HomeKind, Purpose, RejectReason
-from countenance.web.context import Ask, page
+from countenance.web.context import PageContext, page
 from countenance.web.texts import later
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ MOST_FILES: Final = 1000  # of one form, as a directory gives them
 
 
 @page(Right.COLLECT)
-async def listed(ask: Ask) -> Response:
+async def listed(ask: PageContext) -> Response:
     """Every source, and a form for another."""
     return await _listed(ask)
 
 
-async def _listed(ask: Ask, error: CountenanceError | None = None) -> Response:
+async def _listed(ask: PageContext, error: CountenanceError | None = None) -> Response:
     def gather() -> list[dict[str, Any]]:
         return [{**counted(ask.home, source), "kind": source.kind} for source in ask.home.sources()]
 
@@ -50,7 +50,7 @@ async def _listed(ask: Ask, error: CountenanceError | None = None) -> Response:
 
 
 @page(Right.COLLECT)
-async def add(ask: Ask) -> Response:
+async def add(ask: PageContext) -> Response:
     """The source stands, under its grant; or the form again, with what does not fit."""
     basis, name = ask.field("basis") or "", ask.field("name") or ""
     evidence = await ask.file("evidence", max_bytes=64 * 2**20)
@@ -72,7 +72,7 @@ async def add(ask: Ask) -> Response:
 
 
 @page(Right.COLLECT)
-async def show(ask: Ask) -> Response:
+async def show(ask: PageContext) -> Response:
     """One source: its grant, its counts, its pictures, what was rejected."""
     name = ask.request.path_params["name"]
     home, asked = ask.home, ask.request.query_params
@@ -96,7 +96,7 @@ async def show(ask: Ask) -> Response:
 
 
 @page(Right.COLLECT)
-async def progress(ask: Ask) -> Response:
+async def progress(ask: PageContext) -> Response:
     """How far the newest job of the source is: a part of its page, asked for again until it has ended."""
     name = ask.request.query_params.get("name", "")
     job = next(iter(await ask.call(ask.home.jobs.newest, 1, source=name)), None)
@@ -105,7 +105,7 @@ async def progress(ask: Ask) -> Response:
 
 
 @page(Right.COLLECT)
-async def ingest(ask: Ask) -> Response:
+async def ingest(ask: PageContext) -> Response:
     """Its pictures are taken in, from now on until it is done."""
     name = ask.field("name") or ""
     await ask.call(ask.home.jobs.start, name)
@@ -113,14 +113,14 @@ async def ingest(ask: Ask) -> Response:
 
 
 @page(Right.COLLECT)
-async def stop(ask: Ask) -> Response:
+async def stop(ask: PageContext) -> Response:
     """It ends at its next step; what was taken stays."""
     await ask.call(ask.home.jobs.stop, ask.field("job") or "")
     return ask.go(_path(ask.field("name") or ""), ask.text("It stops at its next step. What was taken stays."))
 
 
 @page(Right.COLLECT, max_files=MOST_FILES)
-async def hand_in(ask: Ask) -> Response:
+async def hand_in(ask: PageContext) -> Response:
     """Pictures are handed in, sealed, and taken in."""
     name = ask.field("name") or ""
     taken, refused = 0, []
@@ -147,7 +147,7 @@ async def hand_in(ask: Ask) -> Response:
 
 def _changes(what: str, english: str) -> Callable[[Any], Any]:
     @page(Right.ERASE if what == "takedown" else Right.COLLECT)
-    async def change(ask: Ask) -> Response:
+    async def change(ask: PageContext) -> Response:
         name = ask.field("name") or ""
         done = await ask.call(getattr(ask.home, what), name)
         if what == "takedown":

@@ -9,14 +9,14 @@ from fastapi import Path
 from pydantic import Field
 from starlette.responses import Response
 
-from countenance.api.context import Ask, may
+from countenance.api.context import ApiContext, may
 from countenance.api.operation import answer, operation, operations
 from countenance.api.shapes import Box, Shape
 from countenance.app.access.identity import Right
 from countenance.app.search.face_visibility import shown_face
 
 router = operations("faces")
-Searching = Annotated[Ask, may(Right.SEARCH)]
+Searching = Annotated[ApiContext, may(Right.SEARCH)]
 FaceId = Annotated[UUID, Path(description="The face's id, as leads have it.")]
 JPEG: dict[str, dict[str, Any]] = {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}
 

@@ -9,7 +9,7 @@ from fastapi import Path, Query
 from pydantic import Field
 from starlette.responses import Response
 
-from countenance.api.context import Ask, may
+from countenance.api.context import ApiContext, may
 from countenance.api.operation import answer, operation, operations, sent
 from countenance.api.paging import Page
 from countenance.api.pictures.faces import JPEG
@@ -19,8 +19,8 @@ from countenance.app.pictures.pictures import PictureDetails
 from countenance.errors import NotAllowed, NotFound
 
 router = operations("pictures")
-Searching = Annotated[Ask, may(Right.SEARCH)]
-Collecting = Annotated[Ask, may(Right.COLLECT)]
+Searching = Annotated[ApiContext, may(Right.SEARCH)]
+Collecting = Annotated[ApiContext, may(Right.COLLECT)]
 PictureId = Annotated[UUID, Path(description="The picture's id, as leads have it.")]
 Name = Annotated[str, Path(min_length=1, max_length=200, description="The source's name.")]
 
@@ -135,7 +135,7 @@ async def hand_in_picture(ask: Collecting, name: Name, handed: Annotated[HandedI
     )  # fmt: skip
 
 
-def _free(ask: Ask) -> None:
+def _free(ask: ApiContext) -> None:
     """Raises NotAllowed: whole pictures are shown as the operator sees them, which a client's key does not."""
     if ask.who.binding.client is not None or ask.who.binding.purpose is not None:
         raise NotAllowed(
@@ -143,7 +143,7 @@ def _free(ask: Ask) -> None:
         )
 
 
-def _seen(ask: Ask, picture_id: UUID) -> PictureDetails:
+def _seen(ask: ApiContext, picture_id: UUID) -> PictureDetails:
     _free(ask)
     found = ask.home.pictures.details(str(picture_id))
     if ask.who.binding.source not in {None, *(place.source for place in found.places)}:

@@ -27,7 +27,7 @@ from countenance.errors import CountenanceError, NotAllowed, SignInNeeded, TooMa
 from countenance.http.authentication import address
 from countenance.http.bodies import BodyRefused
 from countenance.http.context import Service, service_of
-from countenance.http.rates import Rate
+from countenance.http.rates import RateLimit
 
 PREFIX: Final = "RekognitionService."
 MEDIA_TYPE: Final = "application/x-amz-json-1.1"
@@ -79,14 +79,14 @@ async def _answer(request: Request) -> dict[str, Any]:
     try:
         verified = await service.call(_verified, service.home, _signed(request, body))
         state["who"] = "key"
-        service.rates.take(Rate.PROGRAM, verified.who.id)
+        service.rates.take(RateLimit.PROGRAM, verified.who.id)
         return await service.call(_act, service, operation, verified, _params(body))
     except Received:
         await anyio.sleep(A_SECOND)  # clients may try no more than twice, each time at once
         raise
     except SignatureRefused as refused:
         try:
-            service.rates.take(Rate.PAGES, address(request))  # who guesses is counted by where they come from
+            service.rates.take(RateLimit.PAGES, address(request))  # who guesses is counted by where they come from
         except TooMany as error:
             raise refusal_of(error) from None
         raise Refused(refused.code, refused.message) from None

@@ -22,9 +22,9 @@ from countenance.api.rekognition.wire import (
 )
 from countenance.app.access.identity import Right, Who
 from countenance.app.home import Home
-from countenance.app.search.rekognition_collections import Associated, CollectionDesk, NamedUser, Taken
+from countenance.app.search.rekognition_collections import Associated, CollectionService, IndexedFaces, NamedUser
 from countenance.errors import NotFound
-from countenance.pipeline.search.search import TOP_LIMIT, Question
+from countenance.pipeline.search.search import TOP_LIMIT, SearchQuery
 from countenance.records.people.rekognition_collections import Collection, CollectionFace
 from countenance.types import PersonLead, SearchResult
 
@@ -44,11 +44,11 @@ class Asked:
     params: Params
 
     @property
-    def desk(self) -> CollectionDesk:
+    def desk(self) -> CollectionService:
         """The asker's collections."""
         return self.home.collections(self.who)
 
-    def collection(self, desk: CollectionDesk) -> Collection:
+    def collection(self, desk: CollectionService) -> Collection:
         """The one that is named."""
         name = self.params.text("CollectionId", COLLECTION_ID)
         try:
@@ -71,7 +71,7 @@ def create_collection(asked: Asked) -> Answer:
     name = asked.params.text("CollectionId", COLLECTION_ID)
     try:
         asked.desk.make(name)
-    except Taken:
+    except IndexedFaces:
         raise Refused("ResourceAlreadyExistsException", f"The collection id: {name} already exists") from None
     return {"StatusCode": 200, "CollectionArn": _arn(asked, name), "FaceModelVersion": asked.model}
 
@@ -253,7 +253,7 @@ def create_user(asked: Asked) -> Answer:
     collection, name = asked.collection(desk), params.text("UserId", USER_ID)
     try:
         desk.make_user(collection, name)
-    except Taken:
+    except IndexedFaces:
         raise Refused("ConflictException", f"The user id: {name} already exists") from None
     return {}
 
@@ -400,8 +400,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
 
 # --- inside ----------------------------------------------------------------------------------------------------------
 def _search(
-    asked: Asked, desk: CollectionDesk, collection: Collection, least: float, most: int
-) -> tuple[Question, Similarity]:
+    asked: Asked, desk: CollectionService, collection: Collection, least: float, most: int
+) -> tuple[SearchQuery, Similarity]:
     """The question for faces at or above a Similarity, and the mapping of this collection as it is now."""
     question = desk.question(collection, top=min(most, TOP_LIMIT), largest=True)
     similarity = Similarity(asked.home.parts.followed().searcher.default_threshold(question))
@@ -410,7 +410,7 @@ def _search(
     ), similarity  # fmt: skip
 
 
-def _by_face(asked: Asked, collection: Collection, faces: Sequence[str], question: Question) -> SearchResult:
+def _by_face(asked: Asked, collection: Collection, faces: Sequence[str], question: SearchQuery) -> SearchResult:
     """A search from faces of the collection. One of another collection is told as one that is not there."""
     if len(asked.desk.known(collection, faces)) != len(faces):
         raise _no_face(faces)
@@ -425,7 +425,12 @@ def _no_face(faces: Sequence[str]) -> Refused:
 
 
 def _matches(
-    desk: CollectionDesk, collection: Collection, found: SearchResult, similarity: Similarity, least: float, most: int
+    desk: CollectionService,
+    collection: Collection,
+    found: SearchResult,
+    similarity: Similarity,
+    least: float,
+    most: int,
 ) -> list[Answer]:
     """Each face apart: what other doors show as one lead with its copies."""
     scores: dict[str, float] = {}
@@ -439,7 +444,7 @@ def _matches(
 
 
 def _user_matches(
-    desk: CollectionDesk, collection: Collection, found: SearchResult, similarity: Similarity, least: float, *,
+    desk: CollectionService, collection: Collection, found: SearchResult, similarity: Similarity, least: float, *,
     but: str | None = None,
 ) -> list[Answer]:  # fmt: skip
     users = desk.users_who_are(collection, (person.person_id for person in found.people))
@@ -462,13 +467,13 @@ def _check_quality(asked: Asked, data: bytes) -> None:
             raise invalid("There are no faces in the image. Should be at least 1.")
 
 
-def _users(desk: CollectionDesk, collection: Collection, faces: Iterable[CollectionFace]) -> dict[str, str]:
+def _users(desk: CollectionService, collection: Collection, faces: Iterable[CollectionFace]) -> dict[str, str]:
     """Person -> UserId, of the users that these faces belong to."""
     users = desk.users_who_are(collection, (face.person for face in faces))
     return {person: user.name for person, user in users.items()}
 
 
-def _user(desk: CollectionDesk, collection: Collection, name: str) -> NamedUser:
+def _user(desk: CollectionService, collection: Collection, name: str) -> NamedUser:
     try:
         return desk.user(collection, name)
     except NotFound:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from countenance.app.search.rekognition_collections import Taken
+from countenance.app.search.rekognition_collections import IndexedFaces
 from countenance.errors import (
     BadPicture,
     CountenanceError,
@@ -75,7 +75,7 @@ def refusal_of(error: CountenanceError) -> Refused:
         return Refused("AccessDeniedException", error.message)
     if isinstance(error, NotFound):
         return Refused("ResourceNotFoundException", error.message)
-    if isinstance(error, Taken):
+    if isinstance(error, IndexedFaces):
         return Refused("ResourceAlreadyExistsException", error.message)
     if isinstance(error, WrongUse):
         return invalid(error.message)

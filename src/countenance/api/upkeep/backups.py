@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
-from countenance.api.context import Ask, may
+from countenance.api.context import ApiContext, may
 from countenance.api.operation import answer, operation, operations, sent
 from countenance.api.paging import After, Limit, Page, page
 from countenance.api.shapes import Moment, Shape
@@ -16,7 +16,7 @@ from countenance.app.access.identity import Right
 from countenance.app.upkeep import backups
 
 router = operations("backups")
-Managing = Annotated[Ask, may(Right.MANAGE)]
+Managing = Annotated[ApiContext, may(Right.MANAGE)]
 EXAMPLE: Final[Any] = {
     "name": "countenance-20261124T031500Z-home-3f9c0a.backup", "bytes": 104857600,
     "backup": "0b6f3e5c-8a55-4f0b-9d1e-0c7d3f8f5d11", "made_at": "2026-11-24T03:15:00+00:00", "log_alone": False,

@@ -12,7 +12,7 @@ from fastapi import Path
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
-from countenance.api.context import Ask, may
+from countenance.api.context import ApiContext, may
 from countenance.api.operation import answer, operation, operations, sent
 from countenance.api.paging import Limit
 from countenance.api.shapes import Line, Shape
@@ -21,7 +21,7 @@ from countenance.app.jobs import TOLD_EVERY_S, Job
 from countenance.errors import NotAllowed, NotFound
 
 router = operations("jobs")
-Following = Annotated[Ask, may(Right.COLLECT, Right.MANAGE)]
+Following = Annotated[ApiContext, may(Right.COLLECT, Right.MANAGE)]
 RIGHTS: Final[dict[str, Right]] = {
     "ingest": Right.COLLECT,
     "guests": Right.COLLECT,
@@ -123,7 +123,7 @@ async def follow_job(ask: Following, job_id: JobId) -> Response:
     return EventSourceResponse(_events(ask, first), ping=15)
 
 
-async def _events(ask: Ask, job: Job) -> AsyncIterator[dict[str, str]]:
+async def _events(ask: ApiContext, job: Job) -> AsyncIterator[dict[str, str]]:
     told: Job | None = None
     uid = job.id
     while True:
@@ -136,7 +136,7 @@ async def _events(ask: Ask, job: Job) -> AsyncIterator[dict[str, str]]:
         job = await ask.call(ask.home.jobs.get, uid)
 
 
-def _mine(ask: Ask, job_id: UUID) -> Job:
+def _mine(ask: ApiContext, job_id: UUID) -> Job:
     """Raises NotFound, also for a job of a source or a kind that is none of this key's."""
     job = ask.home.jobs.get(str(job_id))
     if ask.who.binding.source not in {None, job.source} or not ask.who.may(RIGHTS[job.kind]):

@@ -9,7 +9,7 @@ from fastapi import Path, Query
 from pydantic import ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 
-from countenance.api.context import Ask, may
+from countenance.api.context import ApiContext, may
 from countenance.api.operation import answer, operation, operations, sent
 from countenance.api.paging import Page
 from countenance.api.shapes import Shape
@@ -17,7 +17,7 @@ from countenance.app.access.identity import Right
 from countenance.errors import LogBroken
 
 router = operations("log")
-Overseeing = Annotated[Ask, may(Right.OVERSEE)]
+Overseeing = Annotated[ApiContext, may(Right.OVERSEE)]
 LINES: dict[str, dict[str, Any]] = {"application/x-ndjson": {"schema": {"type": "string"}}}
 
 

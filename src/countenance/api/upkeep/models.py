@@ -8,7 +8,7 @@ from fastapi import Path
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
-from countenance.api.context import Ask, may
+from countenance.api.context import ApiContext, may
 from countenance.api.operation import answer, operation, operations
 from countenance.api.paging import After, Limit, Page, page
 from countenance.api.shapes import Shape
@@ -16,7 +16,7 @@ from countenance.app.access.identity import Right
 from countenance.app.upkeep import models
 
 router = operations("models")
-Looking = Annotated[Ask, may(Right.OVERSEE, Right.MANAGE)]
+Looking = Annotated[ApiContext, may(Right.OVERSEE, Right.MANAGE)]
 ModelName = Annotated[str, Path(min_length=1, max_length=200, description="The model's name.")]
 EXAMPLE: Final[Any] = {
     "name": "sface-2021dec", "task": "embed", "licence": "Apache-2.0",

@@ -8,7 +8,7 @@ from fastapi import Query
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
-from countenance.api.context import Ask, may
+from countenance.api.context import ApiContext, may
 from countenance.api.operation import answer, operation, operations
 from countenance.api.shapes import Shape
 from countenance.app.access.identity import Right
@@ -144,7 +144,7 @@ class Duplicates(Shape):
 
 
 @operation(router, "GET", "/status", answer=Status)
-async def status(ask: Annotated[Ask, may(Right.OVERSEE)]) -> Response:
+async def status(ask: Annotated[ApiContext, may(Right.OVERSEE)]) -> Response:
     """What the home holds, what it runs on, and what is due."""
     found = await ask.call(status_of, ask.home)
     return answer({name: value for name, value in found.items() if name not in _OF_THE_MACHINE})
@@ -154,7 +154,7 @@ _OF_THE_MACHINE = {"home", "keyfile"}  # where they lie is nothing that a progra
 
 
 @operation(router, "POST", "/doctor", answer=LookedOver)
-async def doctor(ask: Annotated[Ask, may(Right.MANAGE)]) -> Response:
+async def doctor(ask: Annotated[ApiContext, may(Right.MANAGE)]) -> Response:
     """Looks the home over: databases, erasures, duties, log, index, weights, disk; finishes what was interrupted.
 
     It reads the whole log and the names of all files: minutes in a large home. Writing records.db anew
@@ -165,7 +165,7 @@ async def doctor(ask: Annotated[Ask, may(Right.MANAGE)]) -> Response:
 
 @operation(router, "GET", "/duplicates", answer=Duplicates)
 async def duplicates(
-    ask: Annotated[Ask, may(Right.SEARCH)],
+    ask: Annotated[ApiContext, may(Right.SEARCH)],
     source: Annotated[list[str] | None, Query(max_length=100, description="Of these sources; of all, if none.")] = None,
     top: Annotated[int, Query(ge=1, le=1000, description="So many of the largest groups.")] = 100,
 ) -> Response:

@@ -8,7 +8,7 @@ from fastapi import Path, Query
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
-from countenance.api.context import Ask, may
+from countenance.api.context import ApiContext, may
 from countenance.api.operation import answer, operation, operations, sent
 from countenance.api.paging import After, Limit, Page, page
 from countenance.api.shapes import Shape
@@ -18,8 +18,8 @@ from countenance.auditlog.cosign import read_request
 from countenance.errors import LogBroken, NotFound, WrongUse
 
 router = operations("log")
-Overseeing = Annotated[Ask, may(Right.OVERSEE, Right.MANAGE)]
-Managing = Annotated[Ask, may(Right.MANAGE)]
+Overseeing = Annotated[ApiContext, may(Right.OVERSEE, Right.MANAGE)]
+Managing = Annotated[ApiContext, may(Right.MANAGE)]
 Hash = Annotated[str, Path(pattern="^[0-9a-f]{8}$", description="The hash in the witness's verifier key.")]
 Text = Annotated[str, Field(min_length=1, max_length=100_000)]
 KEY: Final = "witness.example.org+4a1b2c3d+BPR2Qm9vbGVhbiBzaWduYXR1cmVzIGFyZSBub3QgYSB0aGluZw=="
@@ -134,7 +134,7 @@ async def accept_cosignature(
     return answer({"cosigned": await ask.call(accept)})
 
 
-def _witnesses(ask: Ask) -> list[dict[str, Any]]:
+def _witnesses(ask: ApiContext) -> list[dict[str, Any]]:
     cosigned, trusted = ask.home.audit.cosigned(), ask.home.audit.trusted()
     return [
         {"name": name, "hash": key.removeprefix(f"{name}+")[:8], "key": key, "cosigned": cosigned.get(name)}

@@ -45,7 +45,7 @@ class NewKey:
         return f"{self.key.key}.{self.secret}"
 
 
-class AccessKeys:
+class AccessKeyService:
     """The access keys of one home."""
 
     def __init__(self, home: Home) -> None:

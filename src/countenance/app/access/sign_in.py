@@ -45,7 +45,7 @@ class NewAccount:
     totp_uri: str  # otpauth://, as a QR code shows it
 
 
-class SignIn:
+class SignInService:
     """Who may come in by the pages' door, and how."""
 
     def __init__(self, home: Home) -> None:

@@ -30,7 +30,7 @@ _LOOKALIKE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class DemoResult:
     """One search of the demo."""
 
     title: str  # what was searched for, in a few words
@@ -63,7 +63,7 @@ def shipped_demo(
     say: Callable[[str], None],
     progress: Callable[[str, Progress], None] | None,
     tell_ingest: Callable[[Ingested], None],
-) -> tuple[Found, ...]:
+) -> tuple[DemoResult, ...]:
     """Over the photographs shipped: a search for one who is there, one who is not, one who resembles another."""
     album = write_album(out)
     evidence = out / EVIDENCE
@@ -99,7 +99,7 @@ def folder_demo(
     out: Path,
     progress: Callable[[str, Progress], None] | None,
     tell_ingest: Callable[[Ingested], None],
-) -> Found:
+) -> DemoResult:
     """The same over somebody's own folder."""
     home.add_source("album", pictures, basis="household", jurisdiction=jurisdiction)
     done = home.ingest("album", progress=progress)
@@ -107,7 +107,7 @@ def folder_demo(
     return _search(home, probe.name, probe, out, "search.html", done, "")
 
 
-def _search(home: Home, title: str, probe: Path, out: Path, page: str, done: Ingested, remark: str) -> Found:
+def _search(home: Home, title: str, probe: Path, out: Path, page: str, done: Ingested, remark: str) -> DemoResult:
     result, looked = home.search_and_look(probe, face=None, top=20)
     written = export_search(
         home,
@@ -120,7 +120,7 @@ def _search(home: Home, title: str, probe: Path, out: Path, page: str, done: Ing
         next_steps=NEXT,
         remark=remark,
     )
-    return Found(title, probe, result, written, remark)
+    return DemoResult(title, probe, result, written, remark)
 
 
 def _ingest_view(done: Ingested) -> IngestView:

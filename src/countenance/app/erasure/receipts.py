@@ -22,7 +22,7 @@ MAX_ANSWER: Final = 2**20  # bytes of a client's own receipt
 
 
 @dataclass(frozen=True, slots=True)
-class HomeReceipts:
+class ReceiptService:
     """The receipts of one home."""
 
     home: Home

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 from countenance.errors import NotFound
 from countenance.permits import Act
 from countenance.pipeline.address import address_of
-from countenance.pipeline.analyse import Looked, Veil
+from countenance.pipeline.analyse import FaceAnalysis, Veil
 from countenance.pipeline.ids import checked_uuid
 from countenance.pipeline.pictures.originals import read_original
 from countenance.types import Box, ClassId, FaceRefusal, HomeKind, Purpose
 
 if TYPE_CHECKING:
     from countenance.app.home import Home
-    from countenance.records.pictures.picture_reads import FaceRow, PictureRow, PlaceRow
+    from countenance.records.pictures.picture_reads import FaceView, PictureView, PlaceRow
     from countenance.records.sources.sources import Source
 
 PREVIEW_PX: Final = 1600  # longest side of a picture on a page
@@ -70,7 +70,7 @@ class PictureDetails:
 
 
 @dataclass(frozen=True, slots=True)
-class PictureDesk:
+class PictureService:
     """Pictures of one home that may be looked at: whose class some search of the operator's may see."""
 
     home: Home
@@ -101,7 +101,7 @@ class PictureDesk:
             if self._to_draw(picture_id) == seen:
                 return drawn
 
-    def _to_draw(self, picture_id: str) -> tuple[PictureRow, list[PlaceRow], tuple[Box, ...], tuple[Box, ...]]:
+    def _to_draw(self, picture_id: str) -> tuple[PictureView, list[PlaceRow], tuple[Box, ...], tuple[Box, ...]]:
         """(picture, places that allow a look, faces to be seen, faces to be blurred). Raises NotFound."""
         picture, places, faces = self._found(picture_id)
         going = self.home.parts.stores.records.picture_reads.going(picture.id)
@@ -109,7 +109,12 @@ class PictureDesk:
         return picture, places, tuple(face.box for face in faces if face.box not in veiled), veiled
 
     def _drawn(
-        self, picture: PictureRow, places: list[PlaceRow], clear: tuple[Box, ...], veiled: tuple[Box, ...], longest: int
+        self,
+        picture: PictureView,
+        places: list[PlaceRow],
+        clear: tuple[Box, ...],
+        veiled: tuple[Box, ...],
+        longest: int,
     ) -> bytes:
         stores = self.home.parts.stores
         for place in places:
@@ -118,7 +123,7 @@ class PictureDesk:
                 continue
             veil = Veil(clear, veiled) if veiled else None
             looked = self.home.parts.looker.look_one(data, preview_px=longest, veil=veil)
-            if isinstance(looked, Looked) and looked.preview is not None:
+            if isinstance(looked, FaceAnalysis) and looked.preview is not None:
                 return looked.preview
         raise NotFound(
             "the file of this picture is not where it stood, or is another by now", "ingest its source again"
@@ -155,7 +160,7 @@ class PictureDesk:
 
     def _found(
         self, picture_id: str, sight: frozenset[ClassId] | None = None
-    ) -> tuple[PictureRow, list[PlaceRow], list[FaceRow]]:
+    ) -> tuple[PictureView, list[PlaceRow], list[FaceView]]:
         reads = self.home.parts.stores.records.picture_reads
         picture = reads.get(checked_uuid(picture_id, "picture"))
         sight = self.in_sight() if sight is None else sight
@@ -165,7 +170,7 @@ class PictureDesk:
         return picture, places, reads.faces(picture.id)
 
 
-def _details(picture: PictureRow, places: list[PlaceRow], faces: list[FaceRow]) -> PictureDetails:
+def _details(picture: PictureView, places: list[PlaceRow], faces: list[FaceView]) -> PictureDetails:
     seen = {place.class_id for place in places}
     return PictureDetails(
         picture_id=picture.uid, sha256=picture.sha256.hex(), width=picture.width, height=picture.height,
@@ -181,7 +186,7 @@ def _details(picture: PictureRow, places: list[PlaceRow], faces: list[FaceRow]) 
     )  # fmt: skip
 
 
-def _face(face: FaceRow, seen: set[ClassId]) -> PictureFace:
+def _face(face: FaceView, seen: set[ClassId]) -> PictureFace:
     states = [state for class_id, state in face.states.items() if class_id in seen]
     if None in states:
         return PictureFace(face.uid, face.box, face.quality, "indexed", face.person)

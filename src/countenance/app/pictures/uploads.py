@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from countenance.app.pictures.pictures import PictureDesk, PictureFace
+from countenance.app.pictures.pictures import PictureFace, PictureService
 from countenance.app.sources.collectors import UPLOAD, collector_of
 from countenance.errors import WrongUse
 from countenance.pipeline.pictures.inbox import Inbox
@@ -35,7 +35,7 @@ class HandedPicture:
     detail: str = ""
 
 
-class Uploads:
+class UploadService:
     """What is handed in to a home."""
 
     def __init__(self, home: Home) -> None:
@@ -80,7 +80,7 @@ class Uploads:
             reason = RejectReason.NOT_PERMITTED if known is None else known.reason
             return HandedPicture(place, None, 0, 0, (), reason)
         picture = records.pictures.known_pictures(source.tenant_id, [upload.sha256])[upload.sha256]
-        found = PictureDesk(self._home).handed_in(str(picture.uid), source)
+        found = PictureService(self._home).handed_in(str(picture.uid), source)
         return HandedPicture(place, found.picture_id, found.width, found.height, found.faces)
 
     def _inbox(self, name: str) -> Inbox:

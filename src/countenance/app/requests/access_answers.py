@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from countenance.records.requests.requests import Request
+from countenance.records.requests.requests import SubjectRequest
 from countenance.rights.requests import Outcome, RequestKind, RequestState
 
 FETCH_FOR: Final = timedelta(days=30)
@@ -23,7 +23,7 @@ _PART_S: Final = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class AccessAnswers:
     """The answers that wait in one home's folder."""
 
     folder: Path
@@ -33,11 +33,11 @@ class Answers:
         self.folder.mkdir(mode=0o700, exist_ok=True)
         return self.folder / f"{secrets.token_hex(8)}.part"
 
-    def keep(self, part: Path, request: Request) -> None:
+    def keep(self, part: Path, request: SubjectRequest) -> None:
         """The request is decided: from now on its answer can be fetched."""
         part.replace(self._path(request.uid))
 
-    def ready(self, request: Request, now: datetime) -> Path | None:
+    def ready(self, request: SubjectRequest, now: datetime) -> Path | None:
         """The file of its answer; None: there is none, or not any more."""
         path = self._path(request.uid)
         return path if _stands(request, now) and path.is_file() else None
@@ -46,7 +46,7 @@ class Answers:
         """The answer to that request is gone, if there was one."""
         self._path(uid).unlink(missing_ok=True)
 
-    def sweep(self, get: Callable[[str], Request | None], now: datetime) -> None:
+    def sweep(self, get: Callable[[str], SubjectRequest | None], now: datetime) -> None:
         """Deletes the answers that nobody may fetch any more. get: reads a request by its id.
 
         Files are listed before their requests are read: an answer is there only once its request is decided, so that
@@ -64,7 +64,7 @@ class Answers:
         return self.folder / f"{uid}.zip"
 
 
-def _stands(request: Request, now: datetime) -> bool:
+def _stands(request: SubjectRequest, now: datetime) -> bool:
     answered = (request.kind, request.state, request.outcome) == (
         RequestKind.ACCESS, RequestState.DECIDED, Outcome.GRANTED,
     )  # fmt: skip

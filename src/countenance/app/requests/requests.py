@@ -14,13 +14,13 @@ from urllib.parse import quote, unquote_to_bytes, urldefrag
 
 from countenance import jurisdictions
 from countenance.app.paths import path_of
-from countenance.app.requests.access_answers import FETCH_FOR, Answers
+from countenance.app.requests.access_answers import FETCH_FOR, AccessAnswers
 from countenance.errors import NotFound, WrongUse
 from countenance.pipeline.address import address_of
 from countenance.pipeline.requests.corrections import Correction
-from countenance.pipeline.requests.requests import Decided, Receipted, RequestDesk
-from countenance.records.requests.faces import FoundFace
-from countenance.records.requests.requests import Request
+from countenance.pipeline.requests.requests import CarriedOut, Receipted, RequestWorkflow
+from countenance.records.requests.faces import RequestFace
+from countenance.records.requests.requests import SubjectRequest
 from countenance.rights.deadlines import laws
 from countenance.rights.requests import TIERS, Outcome, RequestKind, RequestState, check_asked, is_tracking
 
@@ -31,19 +31,19 @@ if TYPE_CHECKING:
 UNDECIDED: Final = (RequestState.OPEN, RequestState.VERIFIED, RequestState.DECIDING)
 
 
-class Requests:
+class RequestService:
     """Everything that can be done with requests in one home. `name` is a request's id or its tracking code."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
 
     @property
-    def desk(self) -> RequestDesk:
+    def desk(self) -> RequestWorkflow:
         """With the model that the home is searched with at this moment."""
         from countenance.app.home import OPERATOR
 
         parts = self._home.parts.followed()
-        return RequestDesk(
+        return RequestWorkflow(
             parts.stores, parts.looker, parts.embedder, parts.live, parts.calibration, parts.eraser, OPERATOR
         )
 
@@ -139,7 +139,9 @@ class Requests:
         self.sweep_answers()
         return {**self._described(desk, decided.request), **_done(decided), **answer}
 
-    def _write_answer(self, desk: RequestDesk, name: str, faces: Sequence[str] | None, path: Path) -> dict[str, Any]:
+    def _write_answer(
+        self, desk: RequestWorkflow, name: str, faces: Sequence[str] | None, path: Path
+    ) -> dict[str, Any]:
         """The sealed bundle lies at `path`."""
         from countenance.app.requests.access_archive import bundle, new_passphrase, write_new
         from countenance.pipeline.requests.access import gather
@@ -219,7 +221,7 @@ class Requests:
             raise NotFound("no answer waits here", f"one is kept for {FETCH_FOR.days} days; ask for it again")
         return path.read_bytes()
 
-    def _tracked(self, desk: RequestDesk, tracking: str) -> Request:
+    def _tracked(self, desk: RequestWorkflow, tracking: str) -> SubjectRequest:
         if not is_tracking(tracking):
             raise NotFound("no request has this code", _LOOK_AGAIN)
         try:
@@ -228,8 +230,8 @@ class Requests:
             raise NotFound("no request has this code", _LOOK_AGAIN) from error
 
     @property
-    def _answers(self) -> Answers:
-        return Answers(self._home.path / "answers")
+    def _answers(self) -> AccessAnswers:
+        return AccessAnswers(self._home.path / "answers")
 
     def sweep_answers(self) -> None:
         """Deletes the answers that nobody may fetch any more. Raises StorageFailed."""
@@ -257,7 +259,7 @@ class Requests:
         """The face of the photograph that came with a request that is not decided, as a JPEG; None: none came."""
         return self.desk.thumbnail(name)
 
-    def _described(self, desk: RequestDesk, request: Request) -> dict[str, Any]:
+    def _described(self, desk: RequestWorkflow, request: SubjectRequest) -> dict[str, Any]:
         receipt = self._home.parts.stores.records.receipts.of(request.uid)
         return {
             **_line(request, self._home.parts.stores.clock()),
@@ -288,7 +290,7 @@ def _receipted(opened: Receipted) -> dict[str, Any]:
     }
 
 
-def _line(request: Request, now: datetime) -> dict[str, Any]:
+def _line(request: SubjectRequest, now: datetime) -> dict[str, Any]:
     undecided = request.state in UNDECIDED
     return {
         "request": request.uid,
@@ -306,7 +308,7 @@ def _line(request: Request, now: datetime) -> dict[str, Any]:
     }
 
 
-def _told(request: Request, now: datetime) -> dict[str, Any]:
+def _told(request: SubjectRequest, now: datetime) -> dict[str, Any]:
     """What a tracking code shows: where the request stands and what is kept for it; nothing of any gallery."""
     line = _line(request, now)
     in_force = (request.state, request.outcome, request.kind) == (
@@ -316,7 +318,7 @@ def _told(request: Request, now: datetime) -> dict[str, Any]:
     return {**{name: line[name] for name in _TOLD}, "what_is_kept": kept}
 
 
-def _brought(desk: RequestDesk, request: Request) -> bool:
+def _brought(desk: RequestWorkflow, request: SubjectRequest) -> bool:
     """Whether a photograph came with the request."""
     return "face_number" in desk.details(request)
 
@@ -326,7 +328,7 @@ _INSIDE: Final = {"face_number", "entry"}  # of what is kept with a request, wha
 _TOLD: Final = ("kind", "tier", "state", "outcome", "law", "opened_at", "due_at", "extended", "decided_at")
 
 
-def _found(face: FoundFace) -> dict[str, Any]:
+def _found(face: RequestFace) -> dict[str, Any]:
     return {
         "face_id": face.uid,
         "score": face.score,
@@ -341,7 +343,7 @@ def _found(face: FoundFace) -> dict[str, Any]:
     }
 
 
-def _done(decided: Decided) -> dict[str, Any]:
+def _done(decided: CarriedOut) -> dict[str, Any]:
     return {
         "erased": decided.erased,
         "hidden": decided.hidden,
@@ -386,11 +388,11 @@ def finish_decisions(home: Home) -> int:
     home.requests.sweep_answers()
     if not home.parts.stores.records.requests.all(states=[RequestState.DECIDING]):
         return 0  # no model is looked for in vain
-    return len(Requests(home).desk.resume())
+    return len(RequestService(home).desk.resume())
 
 
 # --- duties ----------------------------------------------------------------------------------------------------------
 def duties(home: Home) -> list[dict[str, Any]]:
     """Every undecided request with its deadline, the first due first, for `status`."""
     names = ("request", "kind", "state", "law", "due_at", "days_left", "overdue")
-    return [{name: line[name] for name in names} for line in Requests(home).listed()]
+    return [{name: line[name] for name in names} for line in RequestService(home).listed()]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from countenance.errors import CountenanceError, StorageFailed
-from countenance.pipeline.analyse import Looked
+from countenance.pipeline.analyse import FaceAnalysis
 from countenance.present.page import CardView, CopyView, IngestView, NextStep, SearchView, render_search_page
 from countenance.types import Lead, Rejected, SearchResult
 
@@ -23,7 +23,7 @@ PAGE = "search.html"
 def export_search(
     home: Home,
     result: SearchResult,
-    looked: Looked,
+    looked: FaceAnalysis,
     folder: Path,
     *,
     probe_name: str,
@@ -54,7 +54,7 @@ def export_search(
 def search_view(
     home: Home,
     result: SearchResult,
-    looked: Looked,
+    looked: FaceAnalysis,
     *,
     probe_name: str,
     ingest: IngestView | None = None,

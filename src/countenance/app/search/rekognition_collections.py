@@ -23,14 +23,14 @@ from countenance.app.requests.requests import finish_decisions
 from countenance.app.sources.collectors import collector_of
 from countenance.errors import HomeBusy, NotAllowed, NotFound, WrongUse
 from countenance.permits import Act
-from countenance.pipeline.analyse import Looked, iou
+from countenance.pipeline.analyse import FaceAnalysis, iou
 from countenance.pipeline.erasure.suppression_list import SAME_BOX_IOU
 from countenance.pipeline.garbage_collect import sweep
 from countenance.pipeline.pictures.inbox import Inbox
 from countenance.pipeline.sealing import collection_user_binding
-from countenance.pipeline.search.search import Question
-from countenance.pipeline.sources.grant import Registrar, copied_evidence
-from countenance.records.people.rekognition_collections import Collection, CollectionFace, Owner, User
+from countenance.pipeline.search.search import SearchQuery
+from countenance.pipeline.sources.grant import SourceWorkflow, copied_evidence
+from countenance.records.people.rekognition_collections import Collection, CollectionFace, CollectionUser, Owner
 from countenance.rights.grants import GrantTerms
 from countenance.types import SUBJECT_BASES, AlignedFace, ClassId, GrantState, HomeKind, Rejected
 
@@ -46,7 +46,7 @@ EXTERNAL: Final = b"/"  # between a picture's hash and the program's own name fo
 class NamedUser:
     """A user with the name opened."""
 
-    row: User
+    row: CollectionUser
     name: str
     active: bool  # a face of theirs is searchable
 
@@ -65,7 +65,7 @@ class Associated:
     another: tuple[tuple[str, str | None], ...]  # (face, name of the user that it belongs to, where there is one here)
 
 
-class CollectionDesk:
+class CollectionService:
     """The collections of one asker."""
 
     def __init__(self, home: Home, who: Who) -> None:
@@ -107,7 +107,7 @@ class CollectionDesk:
         Raises: Taken; NotAllowed: the grant is not in force, or names people; LogUnwritable, StorageFailed.
         """
         if self._rows.find(self._owner, name) is not None:
-            raise Taken
+            raise IndexedFaces
         grant = self._bound.grant
         if grant.state(self._stores.clock()) is not GrantState.IN_FORCE:
             raise NotAllowed("the grant that this access key is bound to is not in force", "bind a key to another")
@@ -117,7 +117,7 @@ class CollectionDesk:
                 "bind the key to a source with another basis",
             )
         parts = self._home.parts.followed()
-        registrar = Registrar(parts.stores, parts.looker, parts.embedder, self._bound.tenant, parts.kept_out)
+        registrar = SourceWorkflow(parts.stores, parts.looker, parts.embedder, self._bound.tenant, parts.kept_out)
         source = registrar.add(
             name=f"{name[:180]} ({secrets.token_hex(4)})", location=None,
             terms=GrantTerms(
@@ -129,7 +129,7 @@ class CollectionDesk:
         )  # fmt: skip
         if not self._rows.add(self._owner, source.id, name):  # another request was faster
             self._home.takedown(source.name)
-            raise Taken
+            raise IndexedFaces
         return self.get(name)
 
     def delete(self, collection: Collection) -> None:
@@ -146,7 +146,12 @@ class CollectionDesk:
 
     # --- pictures in ---------------------------------------------------------------------------------------------
     def index(
-        self, collection: Collection, data: bytes, looked: Looked, wanted: Sequence[AlignedFace], external: str | None
+        self,
+        collection: Collection,
+        data: bytes,
+        looked: FaceAnalysis,
+        wanted: Sequence[AlignedFace],
+        external: str | None,
     ) -> tuple[tuple[CollectionFace, ...], tuple[tuple[AlignedFace, CollectionFace | None], ...]]:
         """The wanted faces of a picture are taken, as far as grant and policy allow. The picture itself is not kept.
 
@@ -244,7 +249,7 @@ class CollectionDesk:
             sealed = self._stores.keys.seal(key, collection_user_binding(collection.id), name.encode())
             if not self._rows.add_user(collection.id, self._digest(collection, name), sealed, key):
                 self._stores.keys.destroy([key])
-                raise Taken
+                raise IndexedFaces
             self._stores.keys.made([key])
 
     def delete_user(self, collection: Collection, user: NamedUser) -> None:
@@ -292,7 +297,7 @@ class CollectionDesk:
         )
 
     # --- searching -----------------------------------------------------------------------------------------------
-    def question(self, collection: Collection | None, **more: Any) -> Question:
+    def question(self, collection: Collection | None, **more: Any) -> SearchQuery:
         """What the key is bound to, as a question; of one collection, or for comparing two pictures of None."""
         binding = self._binding
         if self._stores.kind is HomeKind.ORGANISATION and binding.purpose is None:
@@ -300,7 +305,7 @@ class CollectionDesk:
                 "this access key is bound to no purpose, and an organisation's search has one",
                 "make another: countenance key add NAME --purpose PURPOSE --case CASE",
             )
-        return Question(
+        return SearchQuery(
             purpose=purpose_of(binding.purpose), client=binding.client, case=binding.case,
             source=None if collection is None else collection.source, **more,
         )  # fmt: skip
@@ -314,7 +319,7 @@ class CollectionDesk:
         classes = self._stores.records.sources.classes_of(self.source(collection).grant)
         return classes & self._stores.policy.consider(ask).allowed.keys()
 
-    def _named(self, collection: Collection, rows: Sequence[User]) -> tuple[NamedUser, ...]:
+    def _named(self, collection: Collection, rows: Sequence[CollectionUser]) -> tuple[NamedUser, ...]:
         """With their names opened; without those whose key another process has just destroyed."""
         names = self._stores.keys.open_many([(u.key_id, collection_user_binding(collection.id), u.name) for u in rows])
         persons = [row.person for row in rows if row.person is not None]
@@ -341,7 +346,7 @@ class CollectionDesk:
             return None
 
 
-class Taken(WrongUse):
+class IndexedFaces(WrongUse):
     """There is one of that name already."""
 
     kind = "wrong_use"
@@ -367,9 +372,9 @@ def external_id(face: CollectionFace) -> str | None:
 class _Seen:
     """A looker for one picture that was looked at already."""
 
-    looked: Looked
+    looked: FaceAnalysis
 
-    def look_many(self, pictures: Iterator[tuple[T, bytes]]) -> Iterator[tuple[T, Looked | Rejected]]:
+    def look_many(self, pictures: Iterator[tuple[T, bytes]]) -> Iterator[tuple[T, FaceAnalysis | Rejected]]:
         """The same for each; there is one."""
         for token, _ in pictures:
             yield token, self.looked

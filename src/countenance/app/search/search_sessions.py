@@ -19,11 +19,11 @@ import numpy as np
 
 from countenance.align.similarity import similarity_transform
 from countenance.app.inputs import purpose_of
-from countenance.app.search.session_store import Tray
+from countenance.app.search.session_store import SessionStore
 from countenance.cases.reference import check_reference
 from countenance.errors import NoFace, NotFound, SeveralFaces, WrongUse
 from countenance.permits import Act
-from countenance.pipeline.analyse import Looked
+from countenance.pipeline.analyse import FaceAnalysis
 from countenance.pipeline.ids import checked_uuid
 from countenance.pipeline.search.search import look_at
 from countenance.types import ARCFACE, Box, HomeKind, Lead, Odds, Purpose, SearchResult
@@ -47,7 +47,7 @@ class SeenFace:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenProbe:
     """A picture that somebody brought, held in the tray."""
 
     id: str
@@ -92,19 +92,19 @@ class Filters:
         )
 
 
-class SearchDesk:
+class SearchSessionService:
     """Searches of one home, for sessions. `session` is the token of whoever asks; nobody else finds what it holds."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
-        self._tray = Tray(home.path / "tray")
+        self._tray = SessionStore(home.path / "tray")
 
     def close(self) -> None:
         """Nothing of this process is kept."""
         self._tray.close()
 
     # --- a picture that somebody brings ------------------------------------------------------------------------------
-    def bring(self, session: str, picture: bytes) -> Seen:
+    def bring(self, session: str, picture: bytes) -> SeenProbe:
         """It was looked at, and is held for the next step. Raises BadPicture, NoFace, StorageFailed."""
         looked = look_at(self._home.parts.looker, picture, preview_px=PREVIEW_PX)
         if not looked.faces:
@@ -118,13 +118,13 @@ class SearchDesk:
             "faces": [asdict(face) for face in faces],
         }
         parts = [looked.preview or b"", *(each.thumbnail for each in looked.faces)]
-        return Seen(self._tray.put(session, about, parts), looked.width, looked.height, tuple(faces))
+        return SeenProbe(self._tray.put(session, about, parts), looked.width, looked.height, tuple(faces))
 
-    def seen(self, session: str, picture: str) -> Seen:
+    def seen(self, session: str, picture: str) -> SeenProbe:
         """A picture that is held. Raises NotFound."""
         about, _ = self._held(session, picture, "picture")
         faces = (SeenFace(tuple(f["box"]), f["quality"], tuple(f["turn"])) for f in about["faces"])
-        return Seen(picture, about["width"], about["height"], tuple(faces))
+        return SeenProbe(picture, about["width"], about["height"], tuple(faces))
 
     def image(self, session: str, picture: str, face: int | None = None) -> bytes:
         """JPEG: the picture, or one face of it. Raises NotFound."""
@@ -227,7 +227,7 @@ class SearchDesk:
         if filters.threshold is not None:
             kept = replace(kept, threshold=filters.threshold)
         probe = self._file(session, held.probe)
-        looked: Looked = look_at(self._home.parts.looker, probe, preview_px=1024)
+        looked: FaceAnalysis = look_at(self._home.parts.looker, probe, preview_px=1024)
         view, crops = search_view(self._home, kept, looked, probe_name="probe")
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -294,7 +294,7 @@ class SearchDesk:
                 return frozenset(face.uid for face in visible.values())
 
 
-def one_face(seen: Seen) -> int:
+def one_face(seen: SeenProbe) -> int:
     """Its only face. Raises SeveralFaces."""
     if len(seen.faces) > 1:
         raise SeveralFaces(

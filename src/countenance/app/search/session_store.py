@@ -27,7 +27,7 @@ _NAME: Final = re.compile(r"[0-9a-f]{32}")
 _NONCE: Final = 12  # bytes, NIST SP 800-38D section 8.2.2
 
 
-class Tray:
+class SessionStore:
     """Sealed files in one folder, each for one session."""
 
     def __init__(self, folder: Path) -> None:

@@ -14,7 +14,7 @@ from countenance.app.paths import path_of
 from countenance.app.upkeep.witnesses import Witnesses, as_time
 from countenance.app.wiring import LOG
 from countenance.auditlog.checkpoint import COSIGNER, Signer, open_checkpoint, parse_verifier_key
-from countenance.auditlog.cosign import Request
+from countenance.auditlog.cosign import CosignRequest
 from countenance.auditlog.export import check_export, check_proof, write_export, write_proof
 from countenance.auditlog.verify import verify_log
 from countenance.errors import LogBroken, NotFound, StorageFailed, WrongUse
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Audit:
+class AuditService:
     """The log of one home."""
 
     home: Home
@@ -93,9 +93,9 @@ class Audit:
         if not 0 <= size <= len(log):
             raise WrongUse(f"the log has {len(log)} entries, not {size}", "--old N: what the witness says")
         if not size:
-            return Request(0, (), log.checkpoint()).text()
+            return CosignRequest(0, (), log.checkpoint()).text()
         proof, checkpoint = log.prove_growth(size)
-        return Request(size, tuple(proof), checkpoint).text()
+        return CosignRequest(size, tuple(proof), checkpoint).text()
 
     def accept(self, checkpoint: str, line: str) -> dict[str, dict[str, Any]]:
         """A witness's cosignature of that checkpoint is kept, if it is the newest of its: as `cosigned` has it.

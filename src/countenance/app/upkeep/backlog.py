@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Backlog:
     """One source in which something waits."""
 
     source: str
@@ -41,7 +41,7 @@ class Waiting:
         return ", ".join(said)
 
 
-def waiting(home: Home) -> list[Waiting]:
+def waiting(home: Home) -> list[Backlog]:
     """Every source in which something waits, by name. One whose grant is not in force is left out: nothing may be done
     there but to resume or erase it, and `duties` names that.
     """
@@ -52,7 +52,7 @@ def waiting(home: Home) -> list[Waiting]:
         if source.grant.state(now) is not GrantState.IN_FORCE:
             continue
         uploads = records.uploads.waiting(source.id) if source.kind == UPLOAD else 0
-        each = Waiting(source.name, uploads, len(records.guests.waiting(source.id)))
+        each = Backlog(source.name, uploads, len(records.guests.waiting(source.id)))
         if each.uploads or each.guests:
             found.append(each)
     return found

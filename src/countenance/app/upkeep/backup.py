@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Backup:
+class BackupReport:
     """A backup that was made."""
 
     file: Path
@@ -59,7 +59,7 @@ class Backup:
 def back_up(
     home: Home, file: str | os.PathLike[str], *, verify: bool = False, log_alone: bool = False,
     progress: Callable[[int], None] | None = None,
-) -> Backup:  # fmt: skip
+) -> BackupReport:  # fmt: skip
     """The home (or its log alone) is in `file`, sealed under its master key, which is not in it.
 
     Order: everything is written and synced under another name; the log says so; then it gets its name. A crash leaves
@@ -90,7 +90,7 @@ def back_up(
         raise StorageFailed(f"the backup {path} can't be written: {error.strerror}", "is there room?") from error
     finally:
         partial.unlink(missing_ok=True)
-    return Backup(path, uid, sha256, size, log_alone, began, master.key_id, verify, entry.id)
+    return BackupReport(path, uid, sha256, size, log_alone, began, master.key_id, verify, entry.id)
 
 
 def _write(

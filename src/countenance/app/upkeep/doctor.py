@@ -23,7 +23,7 @@ LOW_DISK_BYTES = 2**30
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class HealthFinding:
     """One thing looked at. `state`: ok, warning or problem; a problem makes doctor end with exit code 1."""
 
     what: str
@@ -36,20 +36,20 @@ class Finding:
         return {"what": self.what, "state": self.state, "said": self.said, "do": self.do}
 
 
-def examine(home: Home) -> Iterator[Finding]:
+def examine(home: Home) -> Iterator[HealthFinding]:
     """Every finding, as it is made; of a home that does not open, what can be seen from outside."""
     yield from _databases(home)
     yield from _disk(home)
     try:
         home.parts  # noqa: B018  # opens the home
     except CountenanceError as error:
-        yield Finding("home", "problem", error.message, error.hint)
+        yield HealthFinding("home", "problem", error.message, error.hint)
         return
     for what, look in _LOOKS.items():
         try:
             yield from look(home)
         except CountenanceError as error:
-            yield Finding(what, "problem", error.message, error.hint)
+            yield HealthFinding(what, "problem", error.message, error.hint)
 
 
 def told(home: Home) -> dict[str, Any]:
@@ -58,24 +58,24 @@ def told(home: Home) -> dict[str, Any]:
     return {"findings": findings, "problems": sum(each["state"] == "problem" for each in findings)}
 
 
-def _key_file(home: Home) -> Iterator[Finding]:
+def _key_file(home: Home) -> Iterator[HealthFinding]:
     keyfile = home.parts.keyfile
     if home.path == keyfile.parent or home.path in keyfile.parents or home.path.parent == keyfile.parent:
-        yield Finding(
+        yield HealthFinding(
             "master key", "warning", f"{keyfile} lies in the same folder as the home: one theft takes both",
             "move it and set COUNTENANCE_KEYFILE",
         )  # fmt: skip
     else:
-        yield Finding("master key", "ok", f"{keyfile} is the home's, and only its owner can read it")
+        yield HealthFinding("master key", "ok", f"{keyfile} is the home's, and only its owner can read it")
 
 
-def _databases(home: Home) -> Iterator[Finding]:
+def _databases(home: Home) -> Iterator[HealthFinding]:
     for name, report in check_databases(home.path).items():
         ok = report == "ok"
-        yield Finding(name, "ok" if ok else "problem", report, "" if ok else "restore the home from a backup")
+        yield HealthFinding(name, "ok" if ok else "problem", report, "" if ok else "restore the home from a backup")
 
 
-def _erasures(home: Home) -> Iterator[Finding]:
+def _erasures(home: Home) -> Iterator[HealthFinding]:
     finished = finish(home)
     with suppress(HomeBusy), home.parts.ingest_lock():  # else what an ingest has in the making would look left over
         home.parts.blobs.sweep()
@@ -86,31 +86,31 @@ def _erasures(home: Home) -> Iterator[Finding]:
     said = f"{finished.erasures} finished now" if finished.erasures else "none is unfinished"
     said += f"; orders finished now: {finished.orders}" if finished.orders else ""
     said += f"; requests finished now: {finished.requests}" if finished.requests else ""
-    yield Finding("erasures", "warning" if pending else "ok", said + "".join(f"; pending: {p}" for p in pending),
+    yield HealthFinding("erasures", "warning" if pending else "ok", said + "".join(f"; pending: {p}" for p in pending),
                   "run doctor again when no other process uses the home" if pending else "")  # fmt: skip
 
 
-def _duties(home: Home) -> Iterator[Finding]:
+def _duties(home: Home) -> Iterator[HealthFinding]:
     now = home.parts.stores.clock()
     for source in home.sources():
         duty = duty_of(source, now)
         if duty is not None:
             state = "problem" if duty.overdue else "warning"
             told = duty.as_dict()
-            yield Finding("duties", state, f"{source.name}: {duty.why}, erase by {told['deadline']}", told["do"])
+            yield HealthFinding("duties", state, f"{source.name}: {duty.why}, erase by {told['deadline']}", told["do"])
 
 
-def _waiting(home: Home) -> Iterator[Finding]:
+def _waiting(home: Home) -> Iterator[HealthFinding]:
     for each in waiting(home):
-        yield Finding("waiting", "warning", f"{each.source}: {each}", "; ".join(each.do))
+        yield HealthFinding("waiting", "warning", f"{each.source}: {each}", "; ".join(each.do))
 
 
-def _log(home: Home) -> Iterator[Finding]:
+def _log(home: Home) -> Iterator[HealthFinding]:
     found = home.verify_log()
-    yield Finding("log", "ok", f"{found['entries']} entries, whole, root {found['root'][:16]}")
+    yield HealthFinding("log", "ok", f"{found['entries']} entries, whole, root {found['root'][:16]}")
 
 
-def _consistency(home: Home) -> Iterator[Finding]:
+def _consistency(home: Home) -> Iterator[HealthFinding]:
     stores = home.parts.stores
     gallery = stores.records.gallery
     for what, named, held in (
@@ -121,37 +121,39 @@ def _consistency(home: Home) -> Iterator[Finding]:
         missing = (before - there) & set(named())  # what another process erased meanwhile is not missing
         spare = there - before if what != "data keys" else set()  # the index's segments have keys of their own
         if missing:
-            yield Finding(what, "problem", f"{len(missing)} of {len(before)} are missing",
+            yield HealthFinding(what, "problem", f"{len(missing)} of {len(before)} are missing",
                           "restore the home from a backup")  # fmt: skip
         elif spare:
-            yield Finding(what, "warning", f"{len(spare)} that no record names", "run doctor again when no ingest runs")
+            yield HealthFinding(
+                what, "warning", f"{len(spare)} that no record names", "run doctor again when no ingest runs"
+            )
         else:
-            yield Finding(what, "ok", "every one that the records name is there")
+            yield HealthFinding(what, "ok", "every one that the records name is there")
 
 
-def _index(home: Home) -> Iterator[Finding]:
+def _index(home: Home) -> Iterator[HealthFinding]:
     index = home.parts.live.refreshed()
     classes = [c.id for c in home.parts.stores.records.policy.facts()[1]]
     rows, wanted = index.count(classes), home.parts.stores.records.gallery.enrolled_rows()
     if rows == wanted:
-        yield Finding("index", "ok", f"{rows} rows, as the records have them")
+        yield HealthFinding("index", "ok", f"{rows} rows, as the records have them")
     else:
-        yield Finding("index", "problem", f"{rows} rows, and the records have {wanted}",
+        yield HealthFinding("index", "problem", f"{rows} rows, and the records have {wanted}",
                       f"delete the folder {home.path / 'index'}: a cache, made anew from the records")  # fmt: skip
 
 
-def _weights(home: Home) -> Iterator[Finding]:
+def _weights(home: Home) -> Iterator[HealthFinding]:
     space = home.parts.embedder.space
-    yield Finding("weights", "ok", f"{space.model}, sha256 {space.weights_sha256[:16]}, as the manifest says")
+    yield HealthFinding("weights", "ok", f"{space.model}, sha256 {space.weights_sha256[:16]}, as the manifest says")
 
 
-def _disk(home: Home) -> Iterator[Finding]:
+def _disk(home: Home) -> Iterator[HealthFinding]:
     free = free_bytes(home.path)
     low = free < LOW_DISK_BYTES
-    yield Finding("disk", "warning" if low else "ok", f"{free / 2**30:.1f} GB free", "make room" if low else "")
+    yield HealthFinding("disk", "warning" if low else "ok", f"{free / 2**30:.1f} GB free", "make room" if low else "")
 
 
-def _calibration(home: Home) -> Iterator[Finding]:
+def _calibration(home: Home) -> Iterator[HealthFinding]:
     own = home.parts.calibrations.has(home.parts.embedder.space)
     calibration, detector = home.parts.calibration, home.parts.detector()
     said = f"{calibration.id}, {'measured in this home' if own else 'as it came with the model'}"
@@ -159,12 +161,12 @@ def _calibration(home: Home) -> Iterator[Finding]:
     measured_with = calibration.about.get("detector")
     if not isinstance(measured_with, dict) or measured_with.get("weights_sha256") != detector.sha256:
         said += f", with another detector than {detector.name}, which finds the faces now: its odds may be off"
-        yield Finding("calibration", "warning", said, "measure it again: countenance evaluate --people DIR --use")
+        yield HealthFinding("calibration", "warning", said, "measure it again: countenance evaluate --people DIR --use")
     else:
-        yield Finding("calibration", "ok", said)
+        yield HealthFinding("calibration", "ok", said)
 
 
-_LOOKS: dict[str, Callable[[Home], Iterator[Finding]]] = {
+_LOOKS: dict[str, Callable[[Home], Iterator[HealthFinding]]] = {
     "master key": _key_file,
     "erasures": _erasures,
     "duties": _duties,

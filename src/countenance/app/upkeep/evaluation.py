@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from countenance.app.paths import path_of
 from countenance.app.settings import worker_count
 from countenance.errors import NotFound, SpaceMismatch, WrongUse
-from countenance.pipeline.analyse import Looker
+from countenance.pipeline.analyse import FaceAnalyser
 from countenance.pipeline.upkeep.acquire import Progress
 from countenance.pipeline.upkeep.evaluate import Evaluation, Evaluator
 from countenance.pipeline.upkeep.labelled_pictures import Labelled, read_groups, read_pairs, read_people
@@ -41,7 +41,7 @@ def evaluate(
     groupings = () if groups is None else read_groups(_path(groups), labelled)
     embedder = parts.embedder_of(model)
     detector = parts.detector()
-    with Looker(workers=worker_count(None), detector=detector, crops=(embedder.crop,)) as looker:
+    with FaceAnalyser(workers=worker_count(None), detector=detector, crops=(embedder.crop,)) as looker:
         found = Evaluator(parts.stores, looker, embedder, detector, in_use(parts, embedder.space)).evaluate(
             labelled, groupings, calibrate=use, purpose=purpose, case=case, progress=progress
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from countenance.app.paths import path_of
 from countenance.app.upkeep.reindex import embedder_in, space_of, under_way
 from countenance.errors import GrantInvalid, WrongUse
-from countenance.pipeline.analyse import Looker
+from countenance.pipeline.analyse import FaceAnalyser
 from countenance.pipeline.live_index import space_id_of
 from countenance.pipeline.sources.references import enrol_again, guests_of, whom_they_name
 from countenance.pipeline.sources.subjects import reference_of, without_reference
@@ -54,8 +54,10 @@ def add_references(
     )
     embedders = {space: embedder_in(home, space_of(home, space)) for space in {s for _, _, s in (*wanted, *guests)}}
 
-    def looker_for(embedder: Embedder) -> Looker:
-        return Looker(workers=1, detector=home.parts.detector(), crops=(embedder.crop, *home.parts.kept_out.crops))
+    def looker_for(embedder: Embedder) -> FaceAnalyser:
+        return FaceAnalyser(
+            workers=1, detector=home.parts.detector(), crops=(embedder.crop, *home.parts.kept_out.crops)
+        )
 
     if wanted:
         enrol_again(stores, source, reindex, wanted, embedders, looker_for, home.parts.kept_out)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from countenance.app.settings import free_bytes, worker_count
 from countenance.app.sources.collectors import collector_of
 from countenance.errors import NotFound, SpaceMismatch, StorageFailed, WrongUse
-from countenance.pipeline.analyse import Looker
+from countenance.pipeline.analyse import FaceAnalyser
 from countenance.pipeline.live_index import space_id_of
 from countenance.pipeline.sources.subjects import some_names, without_reference
 from countenance.pipeline.upkeep.reindex import Built, Reindexer
@@ -149,7 +149,7 @@ def _begin(home: Home, model: str) -> Reindex:
 def _build(home: Home, reindex: Reindex, space_id: int, progress: Progress | None) -> Built:
     embedder = embedder_in(home, space_of(home, space_id))
     looking = {**home.parts.looking(), "crops": (embedder.crop,)}
-    with Looker(workers=worker_count(None), **looking) as looker:  # type: ignore[arg-type]  # Looking with other crops
+    with FaceAnalyser(workers=worker_count(None), **looking) as looker:  # type: ignore[arg-type]  # Looking with other crops
         return _reindexer(home).build(
             reindex, space_id, embedder, looker, lambda s: collector_of(home.parts.stores, s), progress
         )

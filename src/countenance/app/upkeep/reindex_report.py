@@ -19,7 +19,7 @@ from countenance.calibrate.calibration import DEFAULT_FPIR, fmr_for, round_up_se
 from countenance.calibrate.evaluation import FMRS, FPIRS, PROMISES
 from countenance.calibrate.interval import FEW
 from countenance.errors import WrongUse
-from countenance.pipeline.analyse import Looker
+from countenance.pipeline.analyse import FaceAnalyser
 from countenance.pipeline.upkeep.acquire import Progress
 from countenance.pipeline.upkeep.evaluate import Evaluator
 from countenance.pipeline.upkeep.labelled_pictures import Labelled
@@ -89,7 +89,7 @@ def _measured(
     """One model's evaluation, at the thresholds of its calibration: as promised, and of a search of this home."""
     embedder, detector = embedder_in(home, space), home.parts.detector()
     promises = (*PROMISES, fmr_for(searched, DEFAULT_FPIR))
-    with Looker(workers=worker_count(None), detector=detector, crops=(embedder.crop,)) as looker:
+    with FaceAnalyser(workers=worker_count(None), detector=detector, crops=(embedder.crop,)) as looker:
         return (
             Evaluator(home.parts.stores, looker, embedder, detector, in_use(home.parts, space), promises)
             .evaluate(labelled, purpose=purpose, case=case, progress=progress)

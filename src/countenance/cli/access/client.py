@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from countenance.cli.base import Group, Session, pass_session
+from countenance.cli.base import CommandGroup, Session, pass_session
 
 if TYPE_CHECKING:
     from countenance.types import Client
@@ -16,7 +16,7 @@ CLASSES = [
 ]  # fmt: skip
 
 
-@click.group(cls=Group, short_help="Organisations that may search while their contract lasts.")
+@click.group(cls=CommandGroup, short_help="Organisations that may search while their contract lasts.")
 def command() -> None:
     """Clients of an organisation's home: who may search, and until when."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from countenance.cli.base import Group, Session, pass_session
+from countenance.cli.base import CommandGroup, Session, pass_session
 
 if TYPE_CHECKING:
     from countenance.records.access.access_keys import AccessKey
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 RIGHTS = ["search", "collect", "people", "erase", "requests", "orders", "oversee", "manage"]
 
 
-@click.group(cls=Group, short_help="Access keys of programs that use the service.")
+@click.group(cls=CommandGroup, short_help="Access keys of programs that use the service.")
 def command() -> None:
     """Access keys: which programs may use the service, what they may do, and for what."""
 

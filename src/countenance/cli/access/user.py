@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from countenance.cli.base import Group, Session, pass_session
+from countenance.cli.base import CommandGroup, Session, pass_session
 
 if TYPE_CHECKING:
     from countenance.app.access.sign_in import NewAccount
@@ -17,7 +17,7 @@ _password = click.option(
 )
 
 
-@click.group(cls=Group, short_help="Who may sign in to an organisation's service.")
+@click.group(cls=CommandGroup, short_help="Who may sign in to an organisation's service.")
 def command() -> None:
     """Accounts of an organisation's service: a password, and a code from an authenticator app."""
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from countenance.cli.base import Group, Session, pass_session, several
+from countenance.cli.base import CommandGroup, Session, pass_session, several
 
 if TYPE_CHECKING:
     from countenance.auditlog.receipt import Checked
 
 
-@click.group("receipt", cls=Group, short_help="Signed accounts of what was erased, ordered, decided.")
+@click.group("receipt", cls=CommandGroup, short_help="Signed accounts of what was erased, ordered, decided.")
 def command() -> None:
     """Signed accounts of what was done, which anybody can check with the public key alone."""
 

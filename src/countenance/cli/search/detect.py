@@ -10,7 +10,7 @@ import click
 from countenance.cli.base import Command, Session, note, pass_session, several
 
 if TYPE_CHECKING:
-    from countenance.pipeline.analyse import Looked
+    from countenance.pipeline.analyse import FaceAnalysis
 
 
 @click.command(cls=Command)
@@ -29,18 +29,18 @@ def command(session: Session, picture: str, export: str | None) -> None:
     """
     from countenance.app.inputs import read_picture
     from countenance.app.upkeep.models import detector_of
-    from countenance.pipeline.analyse import Looker
+    from countenance.pipeline.analyse import FaceAnalyser
     from countenance.pipeline.search.search import look_at
     from countenance.present.faces_page import PREVIEW_PX, export_faces
 
-    with Looker(workers=1, detector=detector_of(session.home)) as looker:
+    with FaceAnalyser(workers=1, detector=detector_of(session.home)) as looker:
         looked = look_at(looker, read_picture(picture), preview_px=0 if export is None else PREVIEW_PX)
     if export is not None:
         note(f"written: {export_faces(looked, Path(export), picture_name=Path(picture).name)}")
     session.answer(looked.as_dict(), lambda: tell(looked))
 
 
-def tell(looked: Looked) -> None:
+def tell(looked: FaceAnalysis) -> None:
     """A line a face, for a terminal of 80 columns."""
     faces = several(len(looked.faces), "face")
     click.echo(f"{faces} in {looked.width} x {looked.height} px {looked.format}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from countenance.cli.base import Group, Session, on_terminal, pass_session, several
+from countenance.cli.base import CommandGroup, Session, on_terminal, pass_session, several
 
 if TYPE_CHECKING:
     from countenance.records.sources.sources import Source
@@ -19,7 +19,7 @@ PURPOSES = [
 ]  # fmt: skip
 
 
-@click.group(cls=Group, short_help="Where pictures come from, and the right to use them.")
+@click.group(cls=CommandGroup, short_help="Where pictures come from, and the right to use them.")
 def command() -> None:
     """Where pictures come from, and the grant under which each is used."""
 

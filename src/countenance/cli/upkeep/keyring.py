@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from countenance.cli.base import Group, Session, on_terminal, pass_session
+from countenance.cli.base import CommandGroup, Session, on_terminal, pass_session
 
 
-@click.group("keyring", cls=Group, short_help="The master key: wrap everything under a new one.")
+@click.group("keyring", cls=CommandGroup, short_help="The master key: wrap everything under a new one.")
 def command() -> None:
     """The home's master key."""
 

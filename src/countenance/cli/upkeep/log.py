@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from countenance.cli.base import Group, Session, pass_session, several
+from countenance.cli.base import CommandGroup, Session, pass_session, several
 
 
-@click.group(cls=Group)
+@click.group(cls=CommandGroup)
 def command() -> None:
     """Every search, change and erasure, in a tamper-evident log."""
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from countenance.cli.base import Group, Session, pass_session
+from countenance.cli.base import CommandGroup, Session, pass_session
 
 
-@click.group(cls=Group, short_help="The networks that find faces and make templates; your own.")
+@click.group(cls=CommandGroup, short_help="The networks that find faces and make templates; your own.")
 def command() -> None:
     """The networks that find faces and make templates: those that come with Countenance, and your own."""
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from countenance.cli.base import Group, Session, pass_session
+from countenance.cli.base import CommandGroup, Session, pass_session
 
 
-@click.group("witness", cls=Group, short_help="Cosign other people's logs, on another machine.")
+@click.group("witness", cls=CommandGroup, short_help="Cosign other people's logs, on another machine.")
 def command() -> None:
     """A witness says that a log has only grown since it last looked, and remembers what it saw.
 

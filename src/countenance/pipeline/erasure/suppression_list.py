@@ -39,7 +39,7 @@ FALSE_REFUSALS: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenPicture:
     """A picture as this gate knows it. `pdq`: empty or None where there is no hash."""
 
     sha256: bytes
@@ -73,7 +73,7 @@ class _Opened:
     persons: tuple[tuple[int, Vectors], ...]  # (space id, (S, D))
 
 
-class KeptOut:
+class SuppressionList:
     """What one home keeps out. Safe to ask from several threads; it reads anew what has changed."""
 
     def __init__(
@@ -88,7 +88,7 @@ class KeptOut:
         self._calibrations = calibrations
         self._kept: _Opened | None = None
 
-    def boxes(self, tenant: str, pictures: Sequence[Seen]) -> list[list[KeptBox]]:
+    def boxes(self, tenant: str, pictures: Sequence[SeenPicture]) -> list[list[KeptBox]]:
         """For each picture the faces of it that get no template."""
         opened = self._opened()
         digests = [picture_digest(self._stores, tenant, picture.sha256) for picture in pictures]
@@ -118,7 +118,7 @@ class KeptOut:
         opened = self._opened()
         return bool(opened.addresses) and address_digest(self._stores, tenant, address) in opened.addresses
 
-    def places_refused(self, tenant: str, places: Sequence[tuple[str, Seen]]) -> list[bool]:
+    def places_refused(self, tenant: str, places: Sequence[tuple[str, SeenPicture]]) -> list[bool]:
         """For each (address, picture that stands there) whether it is other bytes at an address that is kept out."""
         opened = self._opened()
         if not opened.addresses:
@@ -236,7 +236,7 @@ def _near(opened: _Opened, pdq: bytes | None) -> list[int]:
     return [int(row) for row in np.flatnonzero(bits <= NEAR_BITS)]
 
 
-def _in_pixels(box: Box, picture: Seen) -> Box:
+def _in_pixels(box: Box, picture: SeenPicture) -> Box:
     x1, y1, x2, y2 = box
     return x1 * picture.width, y1 * picture.height, x2 * picture.width, y2 * picture.height
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from countenance.errors import HomeBusy, StorageFailed, WrongUse
-from countenance.pipeline.clients import Contracts
+from countenance.pipeline.clients import ClientWorkflow
 from countenance.pipeline.documents import Document, read_document
 from countenance.pipeline.erasure.erase import Eraser
 from countenance.pipeline.orders.plan import (
@@ -38,7 +38,7 @@ from countenance.pipeline.receipts import rfc3339, sign_receipt
 from countenance.pipeline.sealing import paper_binding
 from countenance.pipeline.stores import Stores
 from countenance.policy.facts import aims_at_client
-from countenance.records.orders import OrderRecord, OrderState, Paper
+from countenance.records.orders import OrderPaper, OrderRecord, OrderState
 from countenance.types import OrderTerms
 
 
@@ -73,7 +73,7 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
+class OrderWorkflow:
     """The orders of one home."""
 
     stores: Stores
@@ -127,7 +127,7 @@ class Orders:
         """
         return order if order.lifted_at is not None else self._decided(order, "lift", "order.lifted", document)
 
-    def paper(self, order: OrderRecord, paper: Paper) -> bytes:
+    def paper(self, order: OrderRecord, paper: OrderPaper) -> bytes:
         """The document as it was brought. Raises: NotFound, KeyDestroyed, SealBroken."""
         binding = paper_binding(order.uid, paper.blob)
         return self.stores.keys.open(order.key_id or b"", binding, self.stores.blobs.get(paper.blob))
@@ -192,7 +192,7 @@ class Orders:
 
     def _finish(self, order: OrderRecord) -> OrderRecord:
         if order.terms.ends_contracts:
-            contracts = Contracts(self.stores)
+            contracts = ClientWorkflow(self.stores)
             for client in contracts.all():
                 if any(aims_at_client(*target, client) for target in order.terms.targets):
                     contracts.end(client.name, by=order.uid)
@@ -226,16 +226,16 @@ class Orders:
             self.stores.keys.made([key], blobs=[paper.blob])
         return decided
 
-    def _seal(self, order: str, key: bytes, kind: str, data: bytes) -> Paper:
+    def _seal(self, order: str, key: bytes, kind: str, data: bytes) -> OrderPaper:
         """The paper lies sealed in the blob store, noted as in the making."""
         blob = f"order-{uuid.uuid4()}"
         sealed = self.stores.keys.seal(key, paper_binding(order, blob), data)
         self.stores.keys.create(0, blobs=[blob])
         self.stores.blobs.put_many({blob: sealed})
-        return Paper(kind, hashlib.sha256(data).hexdigest(), blob, self.stores.clock())
+        return OrderPaper(kind, hashlib.sha256(data).hexdigest(), blob, self.stores.clock())
 
 
-def _record(uid: str, terms: OrderTerms, sources: Mapping[str, str], paper: Paper) -> dict[str, Any]:
+def _record(uid: str, terms: OrderTerms, sources: Mapping[str, str], paper: OrderPaper) -> dict[str, Any]:
     """What the log says of a draft: all that would be needed to put it in force again; of a source, its uuid."""
     return {
         "order": uid,

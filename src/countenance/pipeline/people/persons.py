@@ -14,7 +14,7 @@ from countenance.pipeline.sealing import person_name_binding
 from countenance.pipeline.search.person_leads import names_of
 from countenance.pipeline.search.search import uri_of
 from countenance.pipeline.stores import Stores
-from countenance.records.people.persons import Decision, Person
+from countenance.records.people.persons import PersonDecision, PersonRow
 from countenance.types import HomeKind, KeyId, Purpose
 
 MAX_NAME = 200
@@ -34,7 +34,7 @@ class NamedPerson:
 
 
 @dataclass(frozen=True, slots=True)
-class People:
+class PersonWorkflow:
     """The persons of one home."""
 
     stores: Stores
@@ -118,11 +118,11 @@ class People:
             self.stores.keys.made([key])
         return self._named(made)
 
-    def undo(self) -> Decision:
+    def undo(self) -> PersonDecision:
         """The newest decision that stands is taken back. Raises NotFound: none stands."""
         return self.stores.records.persons.undo(self.stores.clock(), lambda newest: self._log("undo", newest.person))
 
-    def history(self, limit: int = 20) -> tuple[Decision, ...]:
+    def history(self, limit: int = 20) -> tuple[PersonDecision, ...]:
         """The newest decisions, newest first."""
         return self.stores.records.persons.history(limit)
 
@@ -136,7 +136,7 @@ class People:
             raise WrongUse(f"a person's name is one printable line of 1 to {MAX_NAME} characters", "Aunt May, say")
         return self.stores.keys.seal(key, person_name_binding(uid), name.encode())
 
-    def _named(self, person: Person) -> NamedPerson:
+    def _named(self, person: PersonRow) -> NamedPerson:
         return NamedPerson(person.uid, names_of(self.stores, [person]).get(person.uid), person.faces)
 
 

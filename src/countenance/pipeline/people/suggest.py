@@ -37,7 +37,7 @@ SHOWN_AT_ONCE: Final = 1_000  # faces asked for in one snapshot of the records, 
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class SuggestedGroup:
     """Faces that may be one person."""
 
     id: str  # of exactly these faces: 12 hex digits
@@ -53,7 +53,7 @@ class Group:
         }
 
 
-def suggest(stores: Stores, space: EmbeddingSpace, calibration: Calibration) -> tuple[Group, ...]:
+def suggest(stores: Stores, space: EmbeddingSpace, calibration: Calibration) -> tuple[SuggestedGroup, ...]:
     """The groups, largest first. Logged. Raises: PolicyDenied, LogUnwritable, StorageFailed."""
     space_id = stores.records.sources.ensure_space(space.model, space.weights_sha256, space.dimension)
     record: dict[str, str] = {}
@@ -134,7 +134,7 @@ def _visible(
 
 def _groups(
     stores: Stores, faces: Sequence[SealedTemplate], labels: NDArray[np.int64], visible: dict[FaceId, VisibleFace]
-) -> Iterator[Group]:
+) -> Iterator[SuggestedGroup]:
     persons = stores.records.persons
     belongs = persons.person_of([face.face for face in faces])
     refused = persons.refusals()
@@ -155,9 +155,9 @@ def _groups(
             yield _group(parted, None, visible)
 
 
-def _group(faces: Sequence[SealedTemplate], person: str | None, visible: dict[FaceId, VisibleFace]) -> Group:
+def _group(faces: Sequence[SealedTemplate], person: str | None, visible: dict[FaceId, VisibleFace]) -> SuggestedGroup:
     names = " ".join([person or "new", *sorted(face.uid for face in faces)])
-    return Group(
+    return SuggestedGroup(
         id=hashlib.sha256(names.encode()).hexdigest()[:12],
         person_id=person,
         faces=tuple((face.uid, uri_of(visible[face.face])) for face in faces),

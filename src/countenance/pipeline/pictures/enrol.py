@@ -19,13 +19,13 @@ import numpy as np
 from countenance.decode.pdq import ENOUGH_QUALITY, pdq
 from countenance.errors import PolicyDenied, StorageFailed
 from countenance.permits import PERMIT_TERM_S, Act, Permit
-from countenance.pipeline.analyse import Looked, iou
-from countenance.pipeline.erasure.suppression_list import SAME_BOX_IOU, KeptBox, KeptOut, Seen
+from countenance.pipeline.analyse import FaceAnalysis, iou
+from countenance.pipeline.erasure.suppression_list import SAME_BOX_IOU, KeptBox, SeenPicture, SuppressionList
 from countenance.pipeline.live_index import space_id_of
 from countenance.pipeline.sealing import crop_binding, crop_hash_binding, pack_vector, template_binding
 from countenance.pipeline.sources.subjects import Subjects
 from countenance.pipeline.stores import Stores, salted_hash
-from countenance.policy.gate import Decision
+from countenance.policy.gate import PolicyDecision
 from countenance.protocols import Embedder
 from countenance.records.pictures.batch import Enrolment, FaceRow, PictureRow, PlacementRow
 from countenance.records.pictures.pictures import KnownPicture
@@ -37,7 +37,7 @@ MIN_QUALITY: Final = 0.05  # far below what a person would call usable
 
 
 @dataclass(slots=True)
-class Job:
+class PendingPicture:
     """A picture on its way, with every place of this run that holds the same bytes."""
 
     sha256: bytes
@@ -67,7 +67,7 @@ class _Identity:
     known: KnownPicture | None
 
     @classmethod
-    def of(cls, job: Job) -> _Identity:
+    def of(cls, job: PendingPicture) -> _Identity:
         if job.known is not None:
             return cls(job.known.uid, job.known.salt, job.known)
         return cls(uuid.uuid4(), secrets.token_bytes(16), None)
@@ -83,7 +83,7 @@ class _Identity:
 class _Candidate:
     """A face on its way through the embed gate."""
 
-    job: Job
+    job: PendingPicture
     aligned: AlignedFace
     known: FaceRow | None
     uid: uuid.UUID
@@ -135,7 +135,7 @@ class Enroller:
     embedder: Embedder
     source: Source
     subjects: Subjects | None  # of a consent or licence grant
-    kept_out: KeptOut
+    kept_out: SuppressionList
 
     def embeddable(self) -> frozenset[ClassId]:
         """The classes in which a template may be made now; a hint for what to look at, not a permit."""
@@ -150,7 +150,7 @@ class Enroller:
         """Rows name what `enrol` put on the disk; no sweep need look at it."""
         self.stores.keys.made(enrolled.keys, blobs=enrolled.blobs)
 
-    def enrol(self, looked_at: Sequence[tuple[Job, Looked]]) -> Enrolled:
+    def enrol(self, looked_at: Sequence[tuple[PendingPicture, FaceAnalysis]]) -> Enrolled:
         """Templates of what may be embedded, sealed, with their crops stored; not recorded yet."""
         identities = [_Identity.of(job) for job, _ in looked_at]
         classes = frozenset(p.class_id for job, _ in looked_at for p in job.places)
@@ -204,8 +204,8 @@ class Enroller:
         )
 
     def _decide_embed(
-        self, classes: frozenset[ClassId], identities: Sequence[_Identity], jobs: Sequence[Job]
-    ) -> tuple[Permit | None, Decision]:
+        self, classes: frozenset[ClassId], identities: Sequence[_Identity], jobs: Sequence[PendingPicture]
+    ) -> tuple[Permit | None, PolicyDecision]:
         ask = self.stores.ask(Act.EMBED)
         if not classes:
             return None, self.stores.policy.consider(ask)
@@ -218,7 +218,12 @@ class Enroller:
         return permit, decision
 
     def _candidates(
-        self, job: Job, looked: Looked, identity: _Identity, decision: Decision, kept_out: Sequence[KeptBox]
+        self,
+        job: PendingPicture,
+        looked: FaceAnalysis,
+        identity: _Identity,
+        decision: PolicyDecision,
+        kept_out: Sequence[KeptBox],
     ) -> Iterator[_Candidate]:
         classes = sorted({p.class_id for p in job.places})
         for aligned in looked.faces:
@@ -292,7 +297,9 @@ class Enroller:
         return self.embedder.embed(np.stack([face.crop_for(self.embedder.crop) for face in faces]), permit)
 
 
-def _picture_row(job: Job, looked: Looked, identity: _Identity, faces: Sequence[FaceRow]) -> PictureRow:
+def _picture_row(
+    job: PendingPicture, looked: FaceAnalysis, identity: _Identity, faces: Sequence[FaceRow]
+) -> PictureRow:
     return PictureRow(
         uid=identity.uid, sha256=job.sha256, salt=identity.salt, width=looked.width, height=looked.height,
         format=looked.format, taken_at=looked.taken_at, faces=tuple(faces), pdq=looked.pdq,
@@ -300,9 +307,9 @@ def _picture_row(job: Job, looked: Looked, identity: _Identity, faces: Sequence[
     )  # fmt: skip
 
 
-def seen(job: Job, looked: Looked) -> Seen:
+def seen(job: PendingPicture, looked: FaceAnalysis) -> SeenPicture:
     """The picture as what keeps out knows it."""
-    return Seen(job.sha256, looked.pdq, looked.width, looked.height)
+    return SeenPicture(job.sha256, looked.pdq, looked.width, looked.height)
 
 
 def _standing_refusal(known: FaceRow | None) -> FaceRefusal | None:

@@ -19,7 +19,7 @@ from countenance.pipeline.pictures.originals import read_upload
 from countenance.pipeline.sealing import upload_binding
 from countenance.pipeline.sources.gate_collect import decide_collect
 from countenance.pipeline.stores import Stores
-from countenance.protocols import Found
+from countenance.protocols import FoundFile
 from countenance.records.pictures.uploads import Upload
 from countenance.records.sources.sources import Source
 
@@ -59,14 +59,14 @@ class Inbox:
             self._drop_bytes(replaced)
         return upload
 
-    def listed(self) -> Iterator[Found]:
+    def listed(self) -> Iterator[FoundFile]:
         """Every place, for the collector."""
         for upload in self.stores.records.uploads.walk(self.source.id):
-            yield Found(upload.place.decode("utf-8"), upload.size, upload.mtime_ns)
+            yield FoundFile(upload.place.decode("utf-8"), upload.size, upload.mtime_ns)
 
-    def one(self, upload: Upload) -> Iterator[Found]:
+    def one(self, upload: Upload) -> Iterator[FoundFile]:
         """That place alone."""
-        yield Found(upload.place.decode("utf-8"), upload.size, upload.mtime_ns)
+        yield FoundFile(upload.place.decode("utf-8"), upload.size, upload.mtime_ns)
 
     def opened(self, place: str) -> bytes | None:
         """The bytes at that place."""

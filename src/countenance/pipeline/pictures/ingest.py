@@ -21,15 +21,15 @@ from countenance import jurisdictions
 from countenance.errors import StorageFailed
 from countenance.permits import PERMIT_TERM_S, Act, Permit
 from countenance.pipeline.address import address_of
-from countenance.pipeline.analyse import Looked, Looker
+from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis
 from countenance.pipeline.erasure.erase import Eraser
-from countenance.pipeline.erasure.suppression_list import KeptOut
+from countenance.pipeline.erasure.suppression_list import SuppressionList
 from countenance.pipeline.live_index import snapshot, space_id_of
-from countenance.pipeline.pictures.enrol import Enrolled, Enroller, Job, seen
+from countenance.pipeline.pictures.enrol import Enrolled, Enroller, PendingPicture, seen
 from countenance.pipeline.sources.gate_collect import decide_collect
 from countenance.pipeline.sources.subjects import Subjects
 from countenance.pipeline.stores import Stores
-from countenance.protocols import Collector, Embedder, Found
+from countenance.protocols import Collector, Embedder, FoundFile
 from countenance.records.pictures.batch import Batch, PictureLeaving, PlacementRow, PolicyMoved, RejectionRow
 from countenance.records.pictures.pictures import KnownPicture, KnownPlace, UntiedPicture
 from countenance.records.reachability import Due
@@ -155,13 +155,13 @@ class Ingest:
         self,
         *,
         stores: Stores,
-        looker: Looker,
+        looker: FaceAnalyser,
         embedder: Embedder,
         eraser: Eraser,
         collector: Collector,
         source: Source,
         subjects: Subjects | None,
-        kept_out: KeptOut,
+        kept_out: SuppressionList,
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self._stores = stores
@@ -175,8 +175,8 @@ class Ingest:
         self._total: int | None = None
         self._tally = _Tally()
         self._classes: dict[frozenset[str], ClassId] = {}
-        self._in_flight: dict[bytes, Job] = {}
-        self._ready: list[tuple[Job, Looked | Rejected]] = []
+        self._in_flight: dict[bytes, PendingPicture] = {}
+        self._ready: list[tuple[PendingPicture, FaceAnalysis | Rejected]] = []
         self._ready_faces = 0
         self._copies: list[PlacementRow] = []
         self._unread: set[bytes] = set()  # places that the walk could not read: folders, perhaps
@@ -224,9 +224,9 @@ class Ingest:
         row = PlacementRow(place, len(data), mtime_ns, self._class_of(places), sha256)
         if self._suppressed([sha256]):
             self._rejections.append(_not_permitted(row))
-            jobs: list[tuple[Job, bytes]] = []
+            jobs: list[tuple[PendingPicture, bytes]] = []
         else:
-            job = self._in_flight[sha256] = Job(sha256, [row], known)
+            job = self._in_flight[sha256] = PendingPicture(sha256, [row], known)
             jobs = [(job, data)]
         with ThreadPoolExecutor(1, "record") as self._recorder:
             self._take(iter(jobs))
@@ -287,16 +287,16 @@ class Ingest:
         space_id_of(self._stores, self._enroller.embedder.space)  # made once, and not by each of the recorders
         return standing
 
-    def _take(self, jobs: Iterator[tuple[Job, bytes]]) -> None:
+    def _take(self, jobs: Iterator[tuple[PendingPicture, bytes]]) -> None:
         """All of these are looked at and recorded."""
         for job, looked in self._looker.look_many(jobs):
             self._look_taken(job, looked)
         self._flush()
         self._await_recordings()
 
-    def _look_taken(self, job: Job, looked: Looked | Rejected) -> None:
+    def _look_taken(self, job: PendingPicture, looked: FaceAnalysis | Rejected) -> None:
         self._ready.append((job, looked))
-        self._ready_faces += len(looked.faces) if isinstance(looked, Looked) else 0
+        self._ready_faces += len(looked.faces) if isinstance(looked, FaceAnalysis) else 0
         self._flush_if_due()
 
     def _end(self, *, whole: bool) -> None:
@@ -310,10 +310,10 @@ class Ingest:
             self._classes[places] = self._stores.records.sources.ensure_class(self._source.grant, places)
         return self._classes[places]
 
-    def _jobs(self, standing: _Standing) -> Iterator[tuple[Job, bytes]]:
+    def _jobs(self, standing: _Standing) -> Iterator[tuple[PendingPicture, bytes]]:
         """Pictures to look at, as bytes. What needs no look (unchanged, copies, rejected) is noted on the way."""
         waiting = self._stores.records.pictures.refused_by_policy(self._source.id) & self._enroller.embeddable()
-        window: list[Found] = []
+        window: list[FoundFile] = []
         for item in self._collector.walk(standing.permit()):
             self._tally.files += 1
             if isinstance(item, tuple):
@@ -330,8 +330,8 @@ class Ingest:
         yield from self._window(window, standing, waiting)
 
     def _window(
-        self, window: Sequence[Found], standing: _Standing, waiting: frozenset[ClassId]
-    ) -> Iterator[tuple[Job, bytes]]:
+        self, window: Sequence[FoundFile], standing: _Standing, waiting: frozenset[ClassId]
+    ) -> Iterator[tuple[PendingPicture, bytes]]:
         places = [_encode(found.place) for found in window]
         known = self._stores.records.pictures.known_places(self._source.id, places)
         look_again = (
@@ -378,13 +378,15 @@ class Ingest:
         self._stores.records.pictures.seen(self._run_id, seen, seen_rejected)
         self._report_progress()
 
-    def _jobs_again(self, pictures: Sequence[UntiedPicture], standing: _Standing) -> Iterator[tuple[Job, bytes]]:
+    def _jobs_again(
+        self, pictures: Sequence[UntiedPicture], standing: _Standing
+    ) -> Iterator[tuple[PendingPicture, bytes]]:
         """The looks to take at recorded pictures, of those that are still where they stood."""
         known = self._known([picture.sha256 for picture in pictures])
         for picture in pictures:
             data = self._read_again(picture, standing)
             if data is not None and picture.sha256 in known:
-                job = Job(picture.sha256, list(picture.places), known[picture.sha256])
+                job = PendingPicture(picture.sha256, list(picture.places), known[picture.sha256])
                 self._in_flight[picture.sha256] = job
                 yield job, data
 
@@ -392,20 +394,20 @@ class Ingest:
         collectable = self._stores.policy.consider(self._stores.ask(Act.COLLECT)).allowed
         for place in picture.places:
             if place.class_id in collectable:
-                found = Found(place.place.decode("utf-8", "surrogateescape"), place.size, place.mtime_ns)
+                found = FoundFile(place.place.decode("utf-8", "surrogateescape"), place.size, place.mtime_ns)
                 data = self._collector.read(found, standing.permit(), max_bytes=MAX_BYTES)
                 if isinstance(data, bytes) and hashlib.sha256(data).digest() == picture.sha256:
                     return data
         return None
 
     @staticmethod
-    def _unchanged(before: KnownPlace, found: Found, class_id: ClassId) -> bool:
+    def _unchanged(before: KnownPlace, found: FoundFile, class_id: ClassId) -> bool:
         same = _same_file(before, found)
         if before.reason is not None:
             return same and before.reason not in TRANSIENT
         return same and before.class_id == class_id and before.hashed
 
-    def _new_jobs(self, read: Sequence[tuple[PlacementRow, bytes]]) -> list[tuple[Job, bytes]]:
+    def _new_jobs(self, read: Sequence[tuple[PlacementRow, bytes]]) -> list[tuple[PendingPicture, bytes]]:
         """Looks to take: none where the same bytes are known, suppressed or on their way.
 
         All of `read` is asked for at once. Nothing is handed over to be recorded meanwhile, so that the answers hold.
@@ -428,7 +430,7 @@ class Ingest:
             elif before is not None and settled(before, placement.class_id) and not self._at_kept_out(placement):
                 self._copies.append(placement)
             else:
-                job = self._in_flight[placement.sha256] = Job(placement.sha256, [placement], before)
+                job = self._in_flight[placement.sha256] = PendingPicture(placement.sha256, [placement], before)
                 jobs.append((job, data))
         self._flush_if_due()
         return jobs
@@ -489,7 +491,7 @@ class Ingest:
     # In the recording threads; it touches nothing of this object that changes.
     def _record(
         self,
-        looked_at: Sequence[tuple[Job, Looked]],
+        looked_at: Sequence[tuple[PendingPicture, FaceAnalysis]],
         copies: Sequence[PlacementRow],
         rejections: Sequence[RejectionRow],
     ) -> _Recorded:
@@ -544,7 +546,7 @@ class Ingest:
     def _batch(
         self,
         enrolled: Enrolled,
-        looked_at: Sequence[tuple[Job, Looked]],
+        looked_at: Sequence[tuple[PendingPicture, FaceAnalysis]],
         copies: Sequence[PlacementRow],
         rejections: Sequence[RejectionRow],
     ) -> Batch:
@@ -568,12 +570,12 @@ class Ingest:
         self._enroller.recorded(enrolled)
         return due
 
-    def _still_wanted(self, job: Job) -> bool:
+    def _still_wanted(self, job: PendingPicture) -> bool:
         """False: the picture was erased while it was looked at. What is known of it is read anew."""
         self._known_anew(job)
         return job.sha256 not in self._suppressed([job.sha256])
 
-    def _known_anew(self, job: Job) -> Job:
+    def _known_anew(self, job: PendingPicture) -> PendingPicture:
         job.known = self._known([job.sha256]).get(job.sha256)
         return job
 
@@ -585,8 +587,8 @@ class Ingest:
         return address_of(self._source.location, placement.place)
 
     def _refuse_addresses(
-        self, copies: Sequence[PlacementRow], looked_at: Sequence[tuple[Job, Looked]]
-    ) -> tuple[list[PlacementRow], list[tuple[Job, Looked]], list[PlacementRow]]:
+        self, copies: Sequence[PlacementRow], looked_at: Sequence[tuple[PendingPicture, FaceAnalysis]]
+    ) -> tuple[list[PlacementRow], list[tuple[PendingPicture, FaceAnalysis]], list[PlacementRow]]:
         """(copies, pictures, places refused): of which other bytes stand at an address that is kept out.
 
         A copy was taken for one before the address was kept out, so it is not known what it shows: it is refused.
@@ -653,7 +655,7 @@ class Ingest:
         )  # fmt: skip
 
 
-def _same_file(before: KnownPlace, found: Found) -> bool:
+def _same_file(before: KnownPlace, found: FoundFile) -> bool:
     return (before.size, before.mtime_ns) == (found.size, found.mtime_ns)
 
 

@@ -15,11 +15,11 @@ from typing import Final
 from countenance.align.thumbnail import MARGIN
 from countenance.errors import KeyDestroyed, NotFound, SealBroken
 from countenance.pipeline.address import address_of
-from countenance.pipeline.analyse import Looker, Veil
+from countenance.pipeline.analyse import FaceAnalyser, Veil
 from countenance.pipeline.pictures.originals import read_original
 from countenance.pipeline.sealing import crop_binding
 from countenance.pipeline.stores import Stores
-from countenance.records.requests.faces import FoundFace
+from countenance.records.requests.faces import RequestFace
 from countenance.types import Box, FaceId, Rejected
 
 PREVIEW_PX: Final = 2048
@@ -52,15 +52,15 @@ class HeldPicture:
     whole: bool
 
 
-def gather(stores: Stores, looker: Looker, found: Sequence[FoundFace]) -> tuple[HeldPicture, ...]:
+def gather(stores: Stores, looker: FaceAnalyser, found: Sequence[RequestFace]) -> tuple[HeldPicture, ...]:
     """Every picture that one of these faces stands in, in the order of the faces."""
-    by_picture: dict[int, list[FoundFace]] = {}
+    by_picture: dict[int, list[RequestFace]] = {}
     for face in found:
         by_picture.setdefault(face.picture_id, []).append(face)
     return tuple(_held(stores, looker, faces) for faces in by_picture.values())
 
 
-def _held(stores: Stores, looker: Looker, faces: Sequence[FoundFace]) -> HeldPicture:
+def _held(stores: Stores, looker: FaceAnalyser, faces: Sequence[RequestFace]) -> HeldPicture:
     first = faces[0]
     mine = {face.id: face for face in faces}
     others = stores.records.requests.boxes_beside(first.picture_id, list(mine))
@@ -81,7 +81,7 @@ def _held(stores: Stores, looker: Looker, faces: Sequence[FoundFace]) -> HeldPic
     )
 
 
-def _place(place: FoundFace, faces: Sequence[FoundFace]) -> HeldPlace:
+def _place(place: RequestFace, faces: Sequence[RequestFace]) -> HeldPlace:
     here = [face for face in faces if (face.location, face.place) == (place.location, place.place)]
     return HeldPlace(
         address=address_of(place.location, place.place),
@@ -93,7 +93,7 @@ def _place(place: FoundFace, faces: Sequence[FoundFace]) -> HeldPlace:
     )
 
 
-def _veiled(stores: Stores, looker: Looker, place: FoundFace, veil: Veil) -> bytes | None:
+def _veiled(stores: Stores, looker: FaceAnalyser, place: RequestFace, veil: Veil) -> bytes | None:
     data = read_original(stores, place.location, place.place, place.sha256)
     if data is None:
         return None
@@ -101,7 +101,7 @@ def _veiled(stores: Stores, looker: Looker, place: FoundFace, veil: Veil) -> byt
     return None if isinstance(looked, Rejected) else looked.preview
 
 
-def _thumbnail(stores: Stores, mine: dict[FaceId, FoundFace], others: Sequence[Box]) -> bytes | None:
+def _thumbnail(stores: Stores, mine: dict[FaceId, RequestFace], others: Sequence[Box]) -> bytes | None:
     for face in mine.values():
         if face.key_id is None or any(_touches(_around(face.box), other) for other in others):
             continue

@@ -15,14 +15,14 @@ from datetime import datetime
 from typing import Any
 
 from countenance.errors import KeyDestroyed, NotFound, WrongUse
-from countenance.pipeline.analyse import Looked, Looker
+from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis
 from countenance.pipeline.erasure.suppression_list import hash_binding
 from countenance.pipeline.redo_detail import seal_act
 from countenance.pipeline.search.search import choose_face, look_at
 from countenance.pipeline.stores import Stores
 from countenance.pipeline.upkeep.redo_requests import request_act
 from countenance.records.erasure.suppressions import KeepOut
-from countenance.records.requests.requests import PHOTOGRAPH, Request, WrongState
+from countenance.records.requests.requests import PHOTOGRAPH, SubjectRequest, WrongState
 from countenance.rights.requests import RequestState, is_tracking, plain_code
 from countenance.types import AlignedFace, FaceId
 
@@ -32,7 +32,7 @@ class Photograph:
     """A photograph that somebody brought, with the face that is meant."""
 
     sha256: bytes
-    looked: Looked
+    looked: FaceAnalysis
     face: AlignedFace
 
 
@@ -41,9 +41,9 @@ class RequestBook:
     """The requests of one home, one by one."""
 
     stores: Stores
-    looker: Looker
+    looker: FaceAnalyser
 
-    def get(self, name: str) -> Request:
+    def get(self, name: str) -> SubjectRequest:
         """The request of that id or tracking code. Raises NotFound, the same for both."""
         found = None
         if is_tracking(name):
@@ -59,14 +59,14 @@ class RequestBook:
             raise NotFound("there is no such request", "`countenance request list` names them")
         return found
 
-    def details(self, request: Request) -> dict[str, Any]:
+    def details(self, request: SubjectRequest) -> dict[str, Any]:
         """What the request says; empty where that is destroyed."""
         if request.details is None or request.key_id is None:
             return {}
         found = json.loads(self.stores.keys.open(request.key_id, details_binding(request.uid), request.details))
         return dict(found)
 
-    def at(self, name: str, *states: RequestState) -> Request:
+    def at(self, name: str, *states: RequestState) -> SubjectRequest:
         """The request, at one of these states. Raises WrongUse: it is at another; NotFound."""
         request = self.get(name)
         if request.state not in states:
@@ -74,14 +74,14 @@ class RequestBook:
         return request
 
     @contextmanager
-    def step(self, request: Request) -> Iterator[None]:
+    def step(self, request: SubjectRequest) -> Iterator[None]:
         """Whoever else took the step at the same moment was faster: told as if they had come later."""
         try:
             yield
         except (WrongState, KeyDestroyed) as error:
             raise self.moved(request) from error
 
-    def moved(self, request: Request) -> WrongUse:
+    def moved(self, request: SubjectRequest) -> WrongUse:
         """What is told to who comes too late."""
         now = self.get(request.uid)
         return WrongUse(
@@ -89,7 +89,7 @@ class RequestBook:
             f"countenance request show {request.uid}",
         )
 
-    def now(self, request: Request) -> datetime:
+    def now(self, request: SubjectRequest) -> datetime:
         """The clock. Raises WrongUse: it stands before the request was opened."""
         now = self.stores.clock()
         if now < request.opened_at:
@@ -100,11 +100,11 @@ class RequestBook:
         return now
 
     def photograph(self, data: bytes, number: int | None) -> Photograph:
-        """Looked at. Raises BadPicture, NoFace, SeveralFaces, WrongUse: no such face."""
+        """FaceAnalysis at. Raises BadPicture, NoFace, SeveralFaces, WrongUse: no such face."""
         looked = look_at(self.looker, data)
         return Photograph(hashlib.sha256(data).digest(), looked, choose_face(looked, number))
 
-    def first_photograph(self, request: Request, details: Mapping[str, Any]) -> Photograph | None:
+    def first_photograph(self, request: SubjectRequest, details: Mapping[str, Any]) -> Photograph | None:
         """The one that came with the request; None: there is none (any more)."""
         blob = self.stores.records.requests.files(request).get(PHOTOGRAPH)
         if blob is None or request.proof_key_id is None:
@@ -115,7 +115,7 @@ class RequestBook:
 
     def act(
         self,
-        request: Request,
+        request: SubjectRequest,
         state: RequestState,
         outcome: str | None = None,
         *,
@@ -147,11 +147,11 @@ class RequestBook:
         """What a tracking code is known by."""
         return self.stores.digest("request tracking", plain_code(code).encode())
 
-    def code_digest(self, request: Request, code: str) -> bytes:
+    def code_digest(self, request: SubjectRequest, code: str) -> bytes:
         """What a one-time code is known by."""
         return self.stores.digest("request code", f"{request.uid}|{plain_code(code)}".encode())
 
-    def refuse(self, limit: str, request: Request | None = None) -> None:
+    def refuse(self, limit: str, request: SubjectRequest | None = None) -> None:
         """It is in the log which limit was met."""
         about = {} if request is None else {"request": request.uid}
         self.stores.log.append("request.refused", {"limit": limit, **about})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from countenance.errors import WrongUse
-from countenance.pipeline.people.persons import People
+from countenance.pipeline.people.persons import PersonWorkflow
 from countenance.pipeline.sealing import subject_name_binding
 from countenance.pipeline.sources.subjects import key_of
 from countenance.pipeline.stores import Stores
@@ -55,6 +55,6 @@ def put_right(stores: Stores, tenant: str, faces: Sequence[FaceId], details: Map
             if subject.id in mine
         }
         records.corrections.rename_subjects(names)
-        people = People(stores, tenant)
+        people = PersonWorkflow(stores, tenant)
         for person in records.persons.by_id(records.persons.person_of(faces).values()).values():
             people.name(person.uid, details["rename"])

@@ -24,8 +24,8 @@ from countenance.pipeline.sources.subjects import subject_name
 from countenance.pipeline.stores import Stores
 from countenance.policy.facts import BROUGHT
 from countenance.protocols import Embedder
-from countenance.records.requests.faces import FoundFace
-from countenance.records.requests.requests import Request, SealedFace
+from countenance.records.requests.faces import RequestFace
+from countenance.records.requests.requests import SealedFace, SubjectRequest
 from countenance.rights.requests import RequestKind, RequestState
 from countenance.types import AlignedFace, FaceId, Purpose, Vectors
 
@@ -40,7 +40,7 @@ class RequestFaces:
     calibration: Calibration
 
     def find(
-        self, request: Request, details: Mapping[str, Any], photographs: Sequence[Photograph]
+        self, request: SubjectRequest, details: Mapping[str, Any], photographs: Sequence[Photograph]
     ) -> dict[FaceId, float | None]:
         """The person's faces, as far as they can be found, with the best cosine to a photograph of them."""
         named = self.named(details)
@@ -106,13 +106,13 @@ class RequestFaces:
         faces = {face.id for uid in named for face in persons.faces_of(uid)}
         return faces | set(self.stores.records.requests.faces_of_subjects(subjects))
 
-    def found(self, request: Request) -> tuple[FoundFace, ...]:
+    def found(self, request: SubjectRequest) -> tuple[RequestFace, ...]:
         """The faces that were found, with every place where each stands; none before it is known who asks."""
         if request.state == RequestState.OPEN:
             return ()
         return self.stores.records.requests.found(request)
 
-    def chosen(self, request: Request, faces: Sequence[str] | None) -> list[FaceId] | None:
+    def chosen(self, request: SubjectRequest, faces: Sequence[str] | None) -> list[FaceId] | None:
         """Those of these public ids; None: all that were found. Raises NotFound; WrongUse: nobody told them apart."""
         found = self.found(request)
         if faces is not None:
@@ -129,14 +129,14 @@ class RequestFaces:
             )
         return None
 
-    def brought_permit(self, act: Act, request: Request) -> Permit:
+    def brought_permit(self, act: Act, request: SubjectRequest) -> Permit:
         """For faces that whoever asks brought. Raises PolicyDenied."""
         purpose = Purpose.OWN_DATA if act is Act.SEARCH else None
         ask = self.stores.ask(act, purpose=purpose, brought=True, request=True)
         permit, _ = self.stores.policy.decide(ask, classes=frozenset({BROUGHT}), record={"request": request.uid})
         return permit
 
-    def _gallery_permit(self, request: Request) -> Permit | None:
+    def _gallery_permit(self, request: SubjectRequest) -> Permit | None:
         """None: there is nothing to search."""
         ask = self.stores.ask(Act.SEARCH, purpose=Purpose.OWN_DATA, request=True)
         try:

@@ -17,7 +17,7 @@ from countenance.pipeline.sealing import pack_vector
 from countenance.pipeline.stores import Stores
 from countenance.records.erasure.erasures import Suppression
 from countenance.records.erasure.suppressions import KeepOut
-from countenance.records.requests.requests import NewPerson, Request
+from countenance.records.requests.requests import NewPerson, SubjectRequest
 from countenance.rights.requests import RequestKind
 from countenance.types import Box, FaceId
 
@@ -32,7 +32,7 @@ class RequestKeepsOut:
     tenant: str
 
     def of_opt_out(
-        self, request: Request, details: Mapping[str, Any], chosen: Sequence[FaceId] | None
+        self, request: SubjectRequest, details: Mapping[str, Any], chosen: Sequence[FaceId] | None
     ) -> tuple[tuple[KeepOut, ...], NewPerson | None]:
         """(rows, template of the person) of an opt-out; of what else, and at tier 0, there are none."""
         if request.kind != RequestKind.OPT_OUT or not request.tier:
@@ -53,8 +53,8 @@ class RequestKeepsOut:
         return tuple(rows.values()), self._person(request, photograph) if request.tier == 2 else None
 
     def _add(
-        self, rows: dict[tuple[str, bytes], KeepOut], request: Request, tenant: str, sha256: bytes, pdq: bytes | None,
-        box: Box, relative: Box,
+        self, rows: dict[tuple[str, bytes], KeepOut], request: SubjectRequest, tenant: str, sha256: bytes, pdq: bytes |
+        None, box: Box, relative: Box,
     ) -> None:  # fmt: skip
         """The picture's bytes, and its looks where there is enough to see, keep out the face at that box."""
         digest = picture_digest(self.stores, tenant, sha256)
@@ -68,7 +68,7 @@ class RequestKeepsOut:
         digest = address_digest(self.stores, tenant, address)
         rows["address", digest] = KeepOut("address", digest)
 
-    def _person(self, request: Request, photograph: Photograph | None) -> NewPerson:
+    def _person(self, request: SubjectRequest, photograph: Photograph | None) -> NewPerson:
         """The template that keeps the person out, under a key of its own. Held by `naming_keys` until a row stands."""
         assert photograph is not None  # `check_asked` sees to it
         permit = self.faces.brought_permit(Act.SUPPRESSION_CHECK, request)
@@ -77,7 +77,7 @@ class RequestKeepsOut:
         binding = person_binding(uuid.UUID(request.uid).hex)
         return NewPerson(self.faces.space_id(), key, self.stores.keys.seal(key, binding, pack_vector(vector)))
 
-    def of_erasure(self, request: Request) -> list[Suppression]:
+    def of_erasure(self, request: SubjectRequest) -> list[Suppression]:
         """What an erasure leaves so that the same picture is not taken again; an opt-out's own rows stand already."""
         if request.kind == RequestKind.OPT_OUT:
             return []

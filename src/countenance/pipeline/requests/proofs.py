@@ -17,12 +17,12 @@ from countenance.pipeline.requests.book import Photograph, RequestBook
 from countenance.pipeline.requests.faces import RequestFaces
 from countenance.pipeline.search.group_duplicates import NEAR_BITS
 from countenance.pipeline.stores import Stores
-from countenance.records.requests.requests import Request
+from countenance.records.requests.requests import SubjectRequest
 from countenance.rights.requests import (
     CODE_TERM,
     SAME_PERSON_FMR,
-    Limits,
     RequestKind,
+    RequestLimits,
     RequestState,
     check_proof,
     new_code,
@@ -36,7 +36,7 @@ class RequestProofs:
     stores: Stores
     book: RequestBook
     faces: RequestFaces
-    limits: Limits
+    limits: RequestLimits
 
     def send_code(self, name: str) -> tuple[str, datetime]:
         """(a one-time code, until when it counts). An earlier one counts no more. Raises WrongUse, PolicyDenied."""
@@ -57,7 +57,7 @@ class RequestProofs:
     def verify(
         self, name: str, *, code: str | None = None, photo: bytes | None = None, photo_face: int | None = None,
         document: str | None = None,
-    ) -> Request:  # fmt: skip
+    ) -> SubjectRequest:  # fmt: skip
         """It is known who asks, and by which proof, and the person's faces are found; an objection hides them.
 
         All proofs offered must fit; what was offered is not kept. Each try counts, fit or not.
@@ -90,7 +90,7 @@ class RequestProofs:
             self.stores.records.requests.verified(request, "+".join(proofs), self.stores.clock(), found, hide=hide)
         return self.book.get(request.uid)
 
-    def _check_code(self, request: Request, code: str) -> None:
+    def _check_code(self, request: SubjectRequest, code: str) -> None:
         now = self.stores.clock()
         # A clock that was set back to before the code was made proves nothing either.
         in_time = request.code_at is not None and request.code_at <= now < request.code_at + CODE_TERM
@@ -99,7 +99,7 @@ class RequestProofs:
             raise _does_not_fit("the code is not the one that was sent last, was used, or is older than a week")
 
     def _check_same_person(
-        self, request: Request, details: Mapping[str, Any], first: Photograph | None, second: Photograph
+        self, request: SubjectRequest, details: Mapping[str, Any], first: Photograph | None, second: Photograph
     ) -> None:
         """The second photograph shows the person of the first, or of what the request names."""
         if first is not None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from countenance.pipeline.receipts import rfc3339
-from countenance.records.requests.requests import Request
+from countenance.records.requests.requests import SubjectRequest
 from countenance.rights.requests import TIERS, Outcome, RequestKind
 
 _ERASED: Final = (
@@ -31,7 +31,13 @@ _BARE_RECORD: Final = "When and how the request was decided, to show that the la
 
 
 def account_of(
-    request: Request, *, erased: int, hidden: int, kept_out: int, pending: Sequence[str], erasure_receipt: str | None
+    request: SubjectRequest,
+    *,
+    erased: int,
+    hidden: int,
+    kept_out: int,
+    pending: Sequence[str],
+    erasure_receipt: str | None,
 ) -> dict[str, Any]:
     """The account of a decision that was carried out.
 
@@ -54,7 +60,7 @@ def account_of(
     }
 
 
-def _kept(request: Request) -> tuple[str, str]:
+def _kept(request: SubjectRequest) -> tuple[str, str]:
     if request.outcome != Outcome.GRANTED:
         return _REFUSED, _RECORD
     if request.kind == RequestKind.OPT_OUT:

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from countenance.calibrate.calibration import Calibration
 from countenance.errors import KeyDestroyed, PolicyDenied, WrongUse
-from countenance.pipeline.analyse import Looked, Looker
+from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis
 from countenance.pipeline.erasure.erase import Eraser, ErasureReport
 from countenance.pipeline.live_index import LiveIndex
 from countenance.pipeline.receipts import sign_receipt
@@ -31,14 +31,14 @@ from countenance.pipeline.requests.receipts import account_of
 from countenance.pipeline.search.search import choose_face, look_at
 from countenance.pipeline.stores import Stores
 from countenance.protocols import Embedder, LogEntry
-from countenance.records.requests.faces import FoundFace
-from countenance.records.requests.requests import PHOTOGRAPH, NewRequest, Request
+from countenance.records.requests.faces import RequestFace
+from countenance.records.requests.requests import PHOTOGRAPH, NewRequest, SubjectRequest
 from countenance.rights.deadlines import Law, law_for, laws
 from countenance.rights.requests import (
-    Asked,
-    Limits,
     Outcome,
+    RequestedThings,
     RequestKind,
+    RequestLimits,
     RequestState,
     new_tracking,
 )
@@ -61,10 +61,10 @@ class Receipted:
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class CarriedOut:
     """What a decision did."""
 
-    request: Request
+    request: SubjectRequest
     erased: int  # faces
     hidden: int  # faces kept and out of every search
     kept_out: int  # pictures and addresses that are not taken again
@@ -74,17 +74,17 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
-class RequestDesk:
+class RequestWorkflow:
     """Takes up and decides the requests of one home."""
 
     stores: Stores
-    looker: Looker
+    looker: FaceAnalyser
     embedder: Embedder
     live: LiveIndex
     calibration: Calibration
     eraser: Eraser
     tenant: str
-    limits: Limits = field(default_factory=Limits)
+    limits: RequestLimits = field(default_factory=RequestLimits)
 
     @property
     def book(self) -> RequestBook:
@@ -105,7 +105,12 @@ class RequestDesk:
 
     # --- open ----------------------------------------------------------------------------------------------------
     def open(
-        self, asked: Asked, *, photo: bytes | None = None, law: str | None = None, jurisdiction: str | None = None
+        self,
+        asked: RequestedThings,
+        *,
+        photo: bytes | None = None,
+        law: str | None = None,
+        jurisdiction: str | None = None,
     ) -> Receipted:
         """The request stands. Nothing is looked for in the gallery, so the answer says nothing of it.
 
@@ -164,11 +169,11 @@ class RequestDesk:
             raise PolicyDenied(f"no more requests are taken up now: {_LIMITS[limit]}", "try again another day")
 
     # --- who asks, and whose faces -------------------------------------------------------------------------------
-    def get(self, name: str) -> Request:
+    def get(self, name: str) -> SubjectRequest:
         """The request of that id or tracking code. Raises NotFound, the same for both."""
         return self.book.get(name)
 
-    def details(self, request: Request) -> dict[str, Any]:
+    def details(self, request: SubjectRequest) -> dict[str, Any]:
         """What the request says; empty where that is destroyed."""
         return self.book.details(request)
 
@@ -179,12 +184,12 @@ class RequestDesk:
     def verify(
         self, name: str, *, code: str | None = None, photo: bytes | None = None, photo_face: int | None = None,
         document: str | None = None,
-    ) -> Request:  # fmt: skip
+    ) -> SubjectRequest:  # fmt: skip
         """It is known who asks, and by which proof (`RequestProofs.verify`), after whatever was begun is done."""
         self.resume()
         return self._proofs.verify(name, code=code, photo=photo, photo_face=photo_face, document=document)
 
-    def found(self, request: Request) -> tuple[FoundFace, ...]:
+    def found(self, request: SubjectRequest) -> tuple[RequestFace, ...]:
         """The faces that were found, with every place where each stands; none before it is known who asks."""
         return self._faces.found(request)
 
@@ -197,7 +202,7 @@ class RequestDesk:
     # --- decide --------------------------------------------------------------------------------------------------
     def decide(self, name: str, *, grant: bool, faces: Sequence[str] | None = None, reason: str = "",
         correction: Correction | None = None,
-    ) -> Decided:  # fmt: skip
+    ) -> CarriedOut:  # fmt: skip
         """It is decided and carried out; what it keeps out is kept out, in every process, before this returns.
 
         Args: faces: public ids of those that are the person's; None: all that were found; reason: for a refusal;
@@ -251,22 +256,22 @@ class RequestDesk:
                 self.stores.keys.made([person.key_id])
         return self._carry_out(self.get(request.uid))
 
-    def picked(self, name: str, faces: Sequence[str] | None) -> tuple[Request, tuple[FoundFace, ...]]:
+    def picked(self, name: str, faces: Sequence[str] | None) -> tuple[SubjectRequest, tuple[RequestFace, ...]]:
         """A verified request, and the faces that granting it would be about. Raises: as `decide`."""
         request = self.book.at(name, RequestState.VERIFIED)
         chosen = self._faces.chosen(request, faces)
         return request, tuple(face for face in self.found(request) if chosen is None or face.id in chosen)
 
-    def answered(self, request: Request, *, pictures: int, sha256: str) -> None:
+    def answered(self, request: SubjectRequest, *, pictures: int, sha256: str) -> None:
         """It is in the log what is about to be given out. Raises LogUnwritable."""
         self.stores.log.append("request.answered", {"request": request.uid, "pictures": pictures, "sha256": sha256})
 
-    def resume(self) -> tuple[Decided, ...]:
+    def resume(self) -> tuple[CarriedOut, ...]:
         """Every decision that was begun is carried out."""
         begun = self.stores.records.requests.all(states=[RequestState.DECIDING])
         return tuple(self._carry_out(request) for request in begun)
 
-    def _carry_out(self, request: Request) -> Decided:
+    def _carry_out(self, request: SubjectRequest) -> CarriedOut:
         erased, hidden, erasure_receipt = 0, 0, None
         pending: set[str] = set()
         records, decision = self.stores.records.requests, self._decision(request)
@@ -300,10 +305,10 @@ class RequestDesk:
         )
         receipt = sign_receipt(self.stores, kind="request", about=request.uid, account=account, entry=decision)
         records.decided(request, self.stores.clock(), receipt, forget=forgotten)
-        return Decided(self.get(request.uid), erased, hidden, kept_out, still, receipt.uid, erasure_receipt)
+        return CarriedOut(self.get(request.uid), erased, hidden, kept_out, still, receipt.uid, erasure_receipt)
 
-    def _decision(self, request: Request) -> LogEntry:
-        """The log's entry. Looked for where the details are destroyed already: by a run that a crash ended."""
+    def _decision(self, request: SubjectRequest) -> LogEntry:
+        """The log's entry. FaceAnalysis for where the details are destroyed already: by a run that a crash ended."""
         try:
             start = self.details(request).get("entry", 0)
         except KeyDestroyed:
@@ -315,7 +320,7 @@ class RequestDesk:
         )
 
     # --- afterwards ----------------------------------------------------------------------------------------------
-    def extend(self, name: str, reasons: str) -> Request:
+    def extend(self, name: str, reasons: str) -> SubjectRequest:
         """The term is as long as the law allows. Raises WrongUse: no reasons, extended or decided already, too late."""
         self.resume()
         request = self.book.at(name, RequestState.OPEN, RequestState.VERIFIED)
@@ -334,7 +339,7 @@ class RequestDesk:
             self.stores.records.requests.extend(request, law.due_extended(request.opened_at), now, details)
         return self.get(request.uid)
 
-    def withdraw(self, name: str) -> Request:
+    def withdraw(self, name: str) -> SubjectRequest:
         """What it keeps out, it keeps out no more; what it hides is shown; its template and details are destroyed.
 
         The log, one transaction, then blobs and keys: after the transaction nothing opens them, and a crash leaves them
@@ -362,11 +367,11 @@ _LIMITS: Final = {
 }
 
 
-def _scope(request: Request) -> str:
+def _scope(request: SubjectRequest) -> str:
     """What its erasure is called, and by that what is left of a face in a group picture."""
     return "forgotten" if request.kind == RequestKind.OPT_OUT and request.tier == 0 else request.kind
 
 
-def choose_face_number(looked: Looked, number: int | None) -> int:
+def choose_face_number(looked: FaceAnalysis, number: int | None) -> int:
     """Which face is meant. Raises NoFace, SeveralFaces, WrongUse."""
     return looked.faces.index(choose_face(looked, number))

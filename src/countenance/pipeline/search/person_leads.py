@@ -5,7 +5,7 @@ the faces that this search may show and no others, and dropped with it. Averagin
 the same person. It lifts strangers' a little too, which counts the more the higher a score is: so the odds told are
 those of a single template that scores FUSED_LIFT less, as a bound (measured: docs/people.md).
 
-Looked at are the persons of the NEAREST faces.
+FaceAnalysis at are the persons of the NEAREST faces.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from countenance.permits import Permit
 from countenance.pipeline.sealing import person_name_binding, template_binding, unpack_vectors
 from countenance.pipeline.stores import Stores
 from countenance.protocols import VectorIndex
-from countenance.records.people.persons import Person, SealedTemplate
+from countenance.records.people.persons import PersonRow, SealedTemplate
 from countenance.types import EmbeddingSpace, FaceId, Odds, PersonLead, Vectors
 
 NEAREST: Final = 1_000
@@ -43,7 +43,7 @@ def opened_templates(
     return living, unpack_vectors([data for data in plain if data is not None], space.dimension)
 
 
-def names_of(stores: Stores, persons: Iterable[Person]) -> dict[str, str]:
+def names_of(stores: Stores, persons: Iterable[PersonRow]) -> dict[str, str]:
     """Uid -> name, of those of these persons that have one."""
     named = [(person, person.name) for person in persons if person.name is not None]
     plain = stores.keys.open_many([(p.key_id, person_name_binding(p.uid), name) for p, name in named])

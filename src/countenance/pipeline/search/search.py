@@ -16,15 +16,15 @@ from countenance.cases.reference import check_reference
 from countenance.errors import BadPicture, NoFace, NotFound, SeveralFaces, WrongUse
 from countenance.permits import Act, Permit
 from countenance.pipeline.address import address_of
-from countenance.pipeline.analyse import Looked, Looker
+from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis
 from countenance.pipeline.ids import checked_uuid
 from countenance.pipeline.live_index import LiveIndex, space_id_of
 from countenance.pipeline.sealing import probe_binding
 from countenance.pipeline.search.group_duplicates import Stack, stacked
 from countenance.pipeline.search.person_leads import FUSED_LIFT, fused, opened_templates, person_leads
 from countenance.pipeline.stores import Stores, probe_digest
-from countenance.policy.facts import BROUGHT, UNKNOWN, Ask
-from countenance.policy.gate import Decision
+from countenance.policy.facts import BROUGHT, UNKNOWN, PolicyQuery
+from countenance.policy.gate import PolicyDecision
 from countenance.protocols import Embedder, VectorIndex
 from countenance.records.search.cases import Case, SearchId
 from countenance.records.search.gallery import VisibleFace
@@ -63,7 +63,7 @@ _WAYS_OUT: Final = {  # of a picture that can't be used; for the others see `loo
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class SearchQuery:
     """What is searched for, besides the probe."""
 
     top: int = 10  # leads, each with its stack of duplicates
@@ -110,12 +110,12 @@ class Searcher:
     """Searches one home."""
 
     stores: Stores
-    looker: Looker
+    looker: FaceAnalyser
     embedder: Embedder
     live: LiveIndex
     calibration: Calibration
 
-    def search(self, probe: bytes, question: Question, *, preview_px: int = 0) -> tuple[SearchResult, Looked]:
+    def search(self, probe: bytes, question: SearchQuery, *, preview_px: int = 0) -> tuple[SearchResult, FaceAnalysis]:
         """Leads for one face of `probe`, and what was seen in it; its preview has at most so many pixels a side.
 
         Raises: BadPicture, NoFace, SeveralFaces, WrongUse, PolicyDenied, LogUnwritable, StorageFailed.
@@ -154,7 +154,7 @@ class Searcher:
         )  # fmt: skip
         return result, looked
 
-    def search_face(self, face_id: str, question: Question, *, also: Sequence[str] = ()) -> SearchResult:
+    def search_face(self, face_id: str, question: SearchQuery, *, also: Sequence[str] = ()) -> SearchResult:
         """Leads for a face of the gallery that this search may itself show; it is not among its own leads.
 
         also: other faces of the same person, by somebody's decision: searched for is what all of them have in common.
@@ -179,7 +179,7 @@ class Searcher:
         }
         probes: list[VisibleFace] = []
 
-        def template_of(permit: Permit, decision: Decision) -> tuple[Vectors, frozenset[FaceId]] | None:
+        def template_of(permit: Permit, decision: PolicyDecision) -> tuple[Vectors, frozenset[FaceId]] | None:
             wanted = [face.id for face in known]
             visible = self.stores.records.gallery.visible(wanted, permit.classes, decision.version)
             if visible is None:
@@ -199,7 +199,7 @@ class Searcher:
         found = self._shown(question, ask, record, (permit, decision), kept, template_of)
         return self._result(found, ProbeFace(0, probes[0].box, probes[0].quality or 0.0), 1, probe_face=uid)
 
-    def search_person(self, person: str, question: Question) -> SearchResult:
+    def search_person(self, person: str, question: SearchQuery) -> SearchResult:
         """Leads for a person of this home, by all their faces that this search may show; those are not among them.
 
         Raises: NotFound: no such person, or none of their faces may be shown; WrongUse: no uuid, or a client asks; as
@@ -216,9 +216,9 @@ class Searcher:
         return self.search_face(faces[0], question, also=faces[1:])
 
     def _shown(
-        self, question: Question, ask: Ask, record: dict[str, Any], decided: tuple[Permit, Decision],
-        kept: SearchId | None, template_of: Callable[[Permit, Decision], tuple[Vectors, frozenset[FaceId]] | None],
-    ) -> _Shown:  # fmt: skip
+        self, question: SearchQuery, ask: PolicyQuery, record: dict[str, Any], decided: tuple[Permit, PolicyDecision],
+        kept: SearchId | None, template_of: Callable[[Permit, PolicyDecision], tuple[Vectors, frozenset[FaceId]] |
+        None] ) -> _Shown:  # fmt: skip
         """What this search may show, logged and recorded; decided anew as often as the policy moves meanwhile.
 
         template_of: (1, D) the probe's template and the faces to leave out; None: the policy moved.
@@ -271,7 +271,7 @@ class Searcher:
         )
 
     def compare(
-        self, a: bytes, b: bytes, question: Question, *, face_a: int | None = None, face_b: int | None = None
+        self, a: bytes, b: bytes, question: SearchQuery, *, face_a: int | None = None, face_b: int | None = None
     ) -> tuple[float, Odds, str]:
         """(cosine, false-match rate at that cosine, log entry) of one face of each picture. Neither is kept."""
         self._check_organisation(question)
@@ -286,8 +286,8 @@ class Searcher:
         return round(score, 3), self.calibration.fmr(score), permit.log_entry
 
     def compare_each(
-        self, a: bytes, b: bytes, question: Question
-    ) -> tuple[tuple[Looked, AlignedFace], Looked, tuple[float, ...]]:
+        self, a: bytes, b: bytes, question: SearchQuery
+    ) -> tuple[tuple[FaceAnalysis, AlignedFace], FaceAnalysis, tuple[float, ...]]:
         """(picture A and its largest face, picture B, the cosine of each of B's faces with it). Nothing is kept.
 
         Raises: as `compare`; NoFace: one of them holds none.
@@ -303,7 +303,7 @@ class Searcher:
         scores = np.clip(templates[1:] @ templates[0], -1.0, 1.0)
         return (looked_a, chosen), looked_b, tuple(round(float(score), 3) for score in scores)
 
-    def default_threshold(self, question: Question) -> float:
+    def default_threshold(self, question: SearchQuery) -> float:
         """The lowest cosine that this search shows by default, in the gallery as it is now. Raises: as `search`."""
         ask = self.stores.ask(
             Act.SEARCH, purpose=question.purpose, has_case=question.case is not None,
@@ -313,14 +313,14 @@ class Searcher:
         counted = self.live.refreshed().count(frozenset(allowed if classes is None else classes & allowed))
         return self.calibration.threshold(round_up_searched(counted), DEFAULT_FPIR)[0]
 
-    def _classes(self, question: Question) -> frozenset[ClassId] | None:
+    def _classes(self, question: SearchQuery) -> frozenset[ClassId] | None:
         """The classes that are asked for; None: all. Raises NotFound: no such source."""
         if question.source is None:
             return None
         sources = self.stores.records.sources
         return sources.classes_of(sources.get(question.source).grant)
 
-    def _compared(self, a: bytes, b: bytes, question: Question) -> Permit:
+    def _compared(self, a: bytes, b: bytes, question: SearchQuery) -> Permit:
         ask = self.stores.ask(
             Act.SEARCH, purpose=question.purpose, has_case=question.case is not None, brought=True,
             client=_asker(self._client(question)),
@@ -331,7 +331,7 @@ class Searcher:
         }
         return self.stores.policy.decide(ask, classes=frozenset({BROUGHT}), record=record)[0]
 
-    def _check_organisation(self, question: Question) -> None:
+    def _check_organisation(self, question: SearchQuery) -> None:
         if question.case is not None:
             check_reference(question.case)
         if self.stores.kind is HomeKind.ORGANISATION and question.purpose is None:
@@ -340,7 +340,7 @@ class Searcher:
                 "--purpose, one of: " + ", ".join(p for p in Purpose if p is not Purpose.HOUSEHOLD),
             )
 
-    def _client(self, question: Question) -> Client | str | None:
+    def _client(self, question: SearchQuery) -> Client | str | None:
         """The client that asks; its name alone, where there is none of that name; None: the operator asks."""
         if question.client is None:
             return None
@@ -348,7 +348,7 @@ class Searcher:
             raise WrongUse("a household's home has no clients", "leave --client out")
         return self.stores.records.clients.find(question.client) or question.client
 
-    def _keep_search(self, question: Question, permit: Permit, client: Client | str | None) -> SearchId:
+    def _keep_search(self, question: SearchQuery, permit: Permit, client: Client | str | None) -> SearchId:
         """A search by a face of the gallery is recorded with its case, without a picture."""
         return self.stores.records.cases.keep_search(
             self._case(check_reference(question.case or "")), log_entry=permit.log_entry,
@@ -356,7 +356,7 @@ class Searcher:
             client_id=client.id if isinstance(client, Client) else None,
         )  # fmt: skip
 
-    def _keep_probe(self, question: Question, probe: bytes, permit: Permit, client: Client | str | None) -> SearchId:
+    def _keep_probe(self, question: SearchQuery, probe: bytes, permit: Permit, client: Client | str | None) -> SearchId:
         """The probe is sealed with the case. A crash leaves at most a key and a blob that no row names; swept."""
         case = self._case(check_reference(question.case or ""))
         name = f"probe-{permit.log_entry}"
@@ -377,8 +377,8 @@ class Searcher:
         return self.stores.records.cases.open(reference, self.stores.clock()) if found is None else found
 
     def _leads(
-        self, index: VectorIndex, template: Vectors, itself: frozenset[FaceId], question: Question, permit: Permit,
-        decision: Decision,
+        self, index: VectorIndex, template: Vectors, itself: frozenset[FaceId], question: SearchQuery, permit: Permit,
+        decision: PolicyDecision,
     ) -> tuple[tuple[Lead, ...], int, float, bool] | None:  # fmt: skip
         """(leads, exact number searched, threshold, extrapolated), or None: the policy moved, decide again.
 
@@ -413,7 +413,7 @@ class Searcher:
         return self._as_leads(stacks, searched, lift), counted, threshold, extrapolated
 
     def _people(
-        self, index: VectorIndex, template: Vectors, question: Question, permit: Permit, decision: Decision,
+        self, index: VectorIndex, template: Vectors, question: SearchQuery, permit: Permit, decision: PolicyDecision,
         threshold: float,
     ) -> tuple[PersonLead, ...] | None:  # fmt: skip
         """Persons like the probe, by the same threshold; None: the policy moved, decide again.
@@ -485,7 +485,7 @@ def _picture_ref(face: VisibleFace) -> PictureRef:
     return PictureRef(face.picture_uid, uri_of(face), face.width, face.height, face.taken_at)
 
 
-def look_at(looker: Looker, data: bytes, *, preview_px: int = 0) -> Looked:
+def look_at(looker: FaceAnalyser, data: bytes, *, preview_px: int = 0) -> FaceAnalysis:
     """What is in a picture that somebody named by hand. Raises BadPicture."""
     looked = looker.look_one(data, preview_px=preview_px)
     if isinstance(looked, Rejected):
@@ -497,7 +497,9 @@ def look_at(looker: Looker, data: bytes, *, preview_px: int = 0) -> Looked:
     return looked
 
 
-def choose_face(looked: Looked, face: int | None, *, what: str = "the picture", option: str = "--face") -> AlignedFace:
+def choose_face(
+    looked: FaceAnalysis, face: int | None, *, what: str = "the picture", option: str = "--face"
+) -> AlignedFace:
     """The face that is meant; `what` and `option` are its picture's and number's names for people.
 
     Raises: NoFace, SeveralFaces, WrongUse.
@@ -525,7 +527,7 @@ def choose_face(looked: Looked, face: int | None, *, what: str = "the picture", 
     return looked.faces[face]
 
 
-def largest_face(looked: Looked, *, what: str = "the picture") -> AlignedFace:
+def largest_face(looked: FaceAnalysis, *, what: str = "the picture") -> AlignedFace:
     """The face with the largest box. Raises NoFace."""
     if not looked.faces:
         return choose_face(looked, None, what=what)

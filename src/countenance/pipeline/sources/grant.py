@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from countenance.errors import GrantInvalid, WrongUse
 from countenance.permits import Act
 from countenance.pipeline.address import upload_location
-from countenance.pipeline.analyse import Looker
+from countenance.pipeline.analyse import FaceAnalyser
 from countenance.pipeline.documents import Document, read_document
-from countenance.pipeline.erasure.suppression_list import KeptOut, Seen
+from countenance.pipeline.erasure.suppression_list import SeenPicture, SuppressionList
 from countenance.pipeline.live_index import space_id_of
 from countenance.pipeline.sealing import (
     evidence_binding,
@@ -34,14 +34,14 @@ from countenance.types import AlignedFace, KeyId, Vectors
 
 
 @dataclass(frozen=True, slots=True)
-class Registrar:
+class SourceWorkflow:
     """Records sources in one home."""
 
     stores: Stores
-    looker: Looker
+    looker: FaceAnalyser
     embedder: Embedder
     tenant: str
-    kept_out: KeptOut
+    kept_out: SuppressionList
 
     def add(
         self,
@@ -175,11 +175,11 @@ def _seal_evidence(stores: Stores, blobs: dict[str, bytes], key: KeyId, owner: s
 
 def reference_templates(
     stores: Stores,
-    looker: Looker,
+    looker: FaceAnalyser,
     embedder: Embedder,
     references: Sequence[Reference],
     *,
-    kept_out: KeptOut,
+    kept_out: SuppressionList,
     tenant: str,
 ) -> Vectors:
     """(S, D); a row a subject, made in memory under a permit of its own. Raises: GrantInvalid: names the line."""
@@ -204,7 +204,7 @@ def embed_references(stores: Stores, embedder: Embedder, faces: Sequence[Aligned
 
 
 def references_kept_out(
-    stores: Stores, kept_out: KeptOut, tenant: str, found: Sequence[tuple[Seen, AlignedFace]]
+    stores: Stores, kept_out: SuppressionList, tenant: str, found: Sequence[tuple[SeenPicture, AlignedFace]]
 ) -> list[bool]:
     """For each face that somebody brought as a subject's whether it is kept out: nobody who is becomes a subject."""
     whole = kept_out.whole(tenant, [seen.sha256 for seen, _ in found])

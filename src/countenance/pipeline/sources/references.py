@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from countenance.errors import GrantInvalid
-from countenance.pipeline.analyse import Looker
-from countenance.pipeline.erasure.suppression_list import KeptOut
+from countenance.pipeline.analyse import FaceAnalyser
+from countenance.pipeline.erasure.suppression_list import SuppressionList
 from countenance.pipeline.sealing import evidence_binding, pack_vector, subject_template_binding
 from countenance.pipeline.sources.grant import read_evidence, reference_templates
 from countenance.pipeline.sources.subjects import Reference, key_of, subject_name
@@ -70,8 +70,8 @@ def enrol_again(
     reindex: Reindex | None,
     wanted: Sequence[tuple[SealedSubject, Reference, int]],
     embedders: Mapping[int, Embedder],
-    looker_for: Callable[[Embedder], Looker],
-    kept_out: KeptOut,
+    looker_for: Callable[[Embedder], FaceAnalyser],
+    kept_out: SuppressionList,
 ) -> None:
     """Each subject has a reference in the space that is wanted of them, made of that picture.
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from countenance.calibrate.calibration import Calibration
 from countenance.errors import GrantInvalid, SpaceMismatch
 from countenance.permits import Permit
-from countenance.pipeline.analyse import Looked, Looker
-from countenance.pipeline.erasure.suppression_list import Seen
+from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis
+from countenance.pipeline.erasure.suppression_list import SeenPicture
 from countenance.pipeline.live_index import space_id_of
 from countenance.pipeline.sealing import subject_name_binding, subject_template_binding, unpack_vectors
 from countenance.pipeline.stores import Stores
@@ -145,18 +145,18 @@ def reference_of(line: SubjectLine) -> Reference:
     return Reference(f"{whose}, {picture.name})", picture.read_bytes, line.face)
 
 
-def reference_face(looker: Looker, reference: Reference) -> tuple[Seen, AlignedFace]:
+def reference_face(looker: FaceAnalyser, reference: Reference) -> tuple[SeenPicture, AlignedFace]:
     """A subject's reference picture, and the face of it. Raises GrantInvalid: whose it is and what to do."""
     data = reference.read()
     looked = looker.look_one(data)
     if isinstance(looked, Rejected):
         reason = looked.reason.replace("_", " ")
         raise GrantInvalid(f"{reference.where} can't be used: {reason}", "give another picture")
-    seen = Seen(hashlib.sha256(data).digest(), looked.pdq, looked.width, looked.height)
+    seen = SeenPicture(hashlib.sha256(data).digest(), looked.pdq, looked.width, looked.height)
     return seen, _only_face(looked, reference)
 
 
-def _only_face(looked: Looked, reference: Reference) -> AlignedFace:
+def _only_face(looked: FaceAnalysis, reference: Reference) -> AlignedFace:
     if reference.face is not None:
         if reference.face >= len(looked.faces):
             raise GrantInvalid(

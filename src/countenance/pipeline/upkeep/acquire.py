@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countenance.permits import Permit
-from countenance.pipeline.analyse import Looked, Looker
+from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis
 from countenance.pipeline.upkeep.labelled_pictures import Labelled
 from countenance.protocols import Embedder
 from countenance.types import AlignedFace, Rejected, RejectReason, Vectors
@@ -37,7 +37,11 @@ class Acquired:
 
 
 def acquire(
-    labelled: Labelled, looker: Looker, embedder: Embedder, permit_for: PermitFor, progress: Progress | None = None
+    labelled: Labelled,
+    looker: FaceAnalyser,
+    embedder: Embedder,
+    permit_for: PermitFor,
+    progress: Progress | None = None,
 ) -> Acquired:
     """One template a picture that shows a face. In memory: the templates, and the crops of one batch."""
     total = len(labelled.pictures)
@@ -93,7 +97,7 @@ def acquire(
     )
 
 
-def most_central(looked: Looked) -> AlignedFace:
+def most_central(looked: FaceAnalysis) -> AlignedFace:
     """The face whose box's centre is nearest to the picture's; there is at least one.
 
     People's pictures are cut around whom they show, so this is the labelled face; a larger one may be a neighbour's.

@@ -23,7 +23,7 @@ from countenance.calibrate.pairs import EveryPair, GivenPairs, Labels, Pairs
 from countenance.cases.reference import check_reference
 from countenance.errors import WrongUse
 from countenance.permits import Act, Permit
-from countenance.pipeline.analyse import Looker
+from countenance.pipeline.analyse import FaceAnalyser
 from countenance.pipeline.stores import Stores
 from countenance.pipeline.upkeep.acquire import Acquired, PermitFor, Progress, acquire
 from countenance.pipeline.upkeep.labelled_pictures import Labelled
@@ -93,7 +93,7 @@ class Evaluator:
     """Measures one model in one home."""
 
     stores: Stores
-    looker: Looker
+    looker: FaceAnalyser
     embedder: Embedder
     detector: Model  # with which `looker` looks
     in_use: Calibration | None  # of the embedder's space; None: it has none yet

@@ -16,14 +16,14 @@ from countenance.pipeline.erasure.suppression_list import hash_binding
 from countenance.pipeline.stores import Stores
 from countenance.protocols import LogEntry
 from countenance.records.erasure.suppressions import KeepOut
-from countenance.records.requests.requests import PutBack, Request
+from countenance.records.requests.requests import PutBack, SubjectRequest
 
 WITHDRAWN: Final = "request.withdrawn"
 ACTS: Final = frozenset({"request.verified", "request.decided"})  # kinds whose detail says how to do it again
 
 
 def request_act(
-    request: Request,
+    request: SubjectRequest,
     *,
     tracking: bytes,
     state: str,

@@ -20,13 +20,13 @@ import numpy as np
 
 from countenance.errors import NotFound, PolicyDenied, SealBroken, StorageFailed
 from countenance.permits import Act
-from countenance.pipeline.analyse import Looked, Looker, iou
+from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis, iou
 from countenance.pipeline.erasure.erase import Eraser
 from countenance.pipeline.garbage_collect import sweep
 from countenance.pipeline.live_index import snapshot
 from countenance.pipeline.sealing import crop_binding, crop_hash_binding, pack_vector, template_binding
 from countenance.pipeline.stores import Stores, salted_hash
-from countenance.protocols import Collector, Embedder, Found
+from countenance.protocols import Collector, Embedder, FoundFile
 from countenance.records.pictures.batch import PolicyMoved
 from countenance.records.reachability import Due
 from countenance.records.sources.sources import Source
@@ -65,7 +65,7 @@ class Reindexer:
         reindex: Reindex,
         space_id: int,
         embedder: Embedder,
-        looker: Looker,
+        looker: FaceAnalyser,
         collector_of: Callable[[Source], Collector],
         progress: Callable[[int, int], None] | None = None,
     ) -> Built:
@@ -119,7 +119,7 @@ class Reindexer:
             return
         for picture in pictures:
             place = picture.place.decode("utf-8", "surrogateescape")
-            data = collector.read(Found(place, picture.size, picture.mtime_ns), permit, max_bytes=MAX_BYTES)
+            data = collector.read(FoundFile(place, picture.size, picture.mtime_ns), permit, max_bytes=MAX_BYTES)
             if isinstance(data, Rejected):
                 why[source.name, picture.place] = str(data.reason)
             elif hashlib.sha256(data).digest() != picture.sha256:
@@ -134,7 +134,7 @@ class Reindexer:
         space_id: int,
         pictures: Sequence[tuple[LackingPicture, bytes]],
         embedder: Embedder,
-        looker: Looker,
+        looker: FaceAnalyser,
         why: dict[tuple[str, bytes], str],
     ) -> int:
         """Templates of the faces of these pictures, recorded; how many."""
@@ -255,7 +255,7 @@ class Reindexer:
         return self.stores.keys.seal(pair.second.key_id, crop_binding(pair.uid), plain)
 
 
-def _same_face(face: Lacking, looked: Looked) -> AlignedFace | None:
+def _same_face(face: Lacking, looked: FaceAnalysis) -> AlignedFace | None:
     """The face of the picture that stands where this one was found."""
     best = max(looked.faces, key=lambda aligned: iou(aligned.face.box, face.box), default=None)
     return best if best is not None and iou(best.face.box, face.box) > SAME_BOX_IOU else None

@@ -42,7 +42,7 @@ class AccessKey:
         return "active" if self.expires_at is None or now < self.expires_at else "expired"
 
 
-class AccessKeys:
+class AccessKeyTable:
     """Reads and writes of access keys. None is ever deleted: the log names them."""
 
     def __init__(self, database: Database) -> None:

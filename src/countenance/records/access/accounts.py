@@ -40,7 +40,7 @@ class SessionRow:
     expires_at: datetime
 
 
-class Accounts:
+class AccountTable:
     """Reads and writes; each write one transaction."""
 
     def __init__(self, database: Database) -> None:

@@ -18,7 +18,7 @@ from countenance.records.sources.sources import move_policy_version
 from countenance.types import Client, ClientClass
 
 
-class Clients:
+class ClientTable:
     """Reads and writes of clients. None is ever deleted: searches and orders name them."""
 
     def __init__(self, database: Database) -> None:

@@ -113,7 +113,7 @@ class HiddenFace:
         return [key for key in (self.key_id, self.second_key) if key]
 
 
-class Erasures:
+class ErasureTable:
     """Hide, list, forget. Every step is one transaction and safe to repeat."""
 
     def __init__(self, database: Database) -> None:

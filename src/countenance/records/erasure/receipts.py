@@ -37,7 +37,7 @@ class Recipient:
     answer: str | None  # the client's own receipt, as it came
 
 
-class Receipts:
+class ReceiptTable:
     """Reads, and what becomes of recipients."""
 
     def __init__(self, database: Database) -> None:

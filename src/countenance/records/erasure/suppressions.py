@@ -62,7 +62,7 @@ class KeptOutRows:
     persons: tuple[SealedPerson, ...]
 
 
-class Suppressions:
+class SuppressionTable:
     """Reads; the writes are inside the transactions of `records/requests/requests.py`."""
 
     def __init__(self, database: Database) -> None:

@@ -69,7 +69,7 @@ class NewGuest:
     subject_id: int | None = None
 
 
-class Guests:
+class GuestTable:
     """Reads and writes. A token is known by its keyed digest alone."""
 
     def __init__(self, database: Database) -> None:

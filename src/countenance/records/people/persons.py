@@ -38,7 +38,7 @@ class PersonAct(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class PersonRow:
     """One person; `name` is sealed under `key_id`."""
 
     id: int
@@ -70,7 +70,7 @@ class SealedTemplate:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class PersonDecision:
     """One act, newest first in a history."""
 
     uid: str
@@ -82,25 +82,25 @@ class Decision:
     undone_at: datetime | None
 
 
-class Persons:
+class PersonTable:
     """The persons of a home."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     # --- reads ---------------------------------------------------------------------------------------------------
-    def all(self) -> tuple[Person, ...]:
+    def all(self) -> tuple[PersonRow, ...]:
         """Every person, the one with most faces first."""
         with self._db.read() as connection:
             rows = connection.execute(_PERSONS.order_by(sa.desc("faces"), t.persons.c.id)).all()
         return tuple(_person(row) for row in rows)
 
-    def get(self, uid: str) -> Person:
+    def get(self, uid: str) -> PersonRow:
         """Raises NotFound: no such person, or it was merged into another."""
         with self._db.read() as connection:
             return _get(connection, uid)
 
-    def by_id(self, ids: Iterable[int]) -> dict[int, Person]:
+    def by_id(self, ids: Iterable[int]) -> dict[int, PersonRow]:
         """Those of these persons that there are."""
         with self._db.read() as connection:
             return {row.id: _person(row) for row in rows_where(connection, _PERSONS, t.persons.c.id, list(ids))}
@@ -188,14 +188,14 @@ class Persons:
             rows = connection.execute(sa.select(t.person_refusals.c.person_id, t.person_refusals.c.face_id))
             return {(row.person_id, row.face_id) for row in rows}
 
-    def history(self, limit: int) -> tuple[Decision, ...]:
+    def history(self, limit: int) -> tuple[PersonDecision, ...]:
         """The newest acts, newest first."""
         with self._db.read() as connection:
             return tuple(_decision(row) for row in connection.execute(_ACTS.limit(limit)))
 
     # --- decisions -----------------------------------------------------------------------------------------------
     def new(self, *, uid: uuid.UUID, tenant_id: int, key_id: bytes, name: bytes | None, faces: Sequence[str],
-            at: datetime, log: Callable[[], object]) -> Person:  # fmt: skip
+            at: datetime, log: Callable[[], object]) -> PersonRow:  # fmt: skip
         """A person of these faces. Raises: NotFound; WrongUse: one of them belongs to another."""
         with self._db.write() as connection:
             known = _free(_known(connection, faces))
@@ -208,7 +208,7 @@ class Persons:
             _note(connection, PersonAct.NEW, person_id, known, at)
             return _get(connection, str(uid))
 
-    def name(self, uid: str, name: bytes | None, at: datetime, log: Callable[[], object]) -> Person:
+    def name(self, uid: str, name: bytes | None, at: datetime, log: Callable[[], object]) -> PersonRow:
         """The person is called so. Raises NotFound."""
         with self._db.write() as connection:
             person = _get(connection, uid)
@@ -217,7 +217,7 @@ class Persons:
             _note(connection, PersonAct.NAME, person.id, (), at, before=person.name)
             return _get(connection, uid)
 
-    def add(self, uid: str, faces: Sequence[str], at: datetime, log: Callable[[], object]) -> Person:
+    def add(self, uid: str, faces: Sequence[str], at: datetime, log: Callable[[], object]) -> PersonRow:
         """These faces are the person's too, whatever was refused. Raises: NotFound; WrongUse: one is another's."""
         with self._db.write() as connection:
             person = _get(connection, uid)
@@ -227,7 +227,7 @@ class Persons:
             _note(connection, PersonAct.ADD, person.id, known, at)
             return _get(connection, uid)
 
-    def remove(self, uid: str, faces: Sequence[str], at: datetime, log: Callable[[], object]) -> Person:
+    def remove(self, uid: str, faces: Sequence[str], at: datetime, log: Callable[[], object]) -> PersonRow:
         """These faces are not the person's, whether they were or not, and are not suggested for it again.
 
         Raises: NotFound.
@@ -246,7 +246,7 @@ class Persons:
                     _note(connection, act, person.id, some, at)
             return _get(connection, uid)
 
-    def merge(self, uid: str, other_uid: str, at: datetime, log: Callable[[], object]) -> Person:
+    def merge(self, uid: str, other_uid: str, at: datetime, log: Callable[[], object]) -> PersonRow:
         """All faces of the other are the person's, and the other is gone. Raises: NotFound; WrongUse: the same one."""
         with self._db.write() as connection:
             person, other = _get(connection, uid), _get(connection, other_uid)
@@ -263,7 +263,7 @@ class Persons:
     def split(
         self, uid: str, faces: Sequence[str], *, new_uid: uuid.UUID, key_id: bytes, at: datetime,
         log: Callable[[], object],
-    ) -> Person:  # fmt: skip
+    ) -> PersonRow:  # fmt: skip
         """These faces are a person of their own, and not the one they were.
 
         Returns: the new one. Raises: NotFound; WrongUse: that is all of them, or one is not the person's.
@@ -287,7 +287,7 @@ class Persons:
             _note(connection, PersonAct.SPLIT, person.id, known, at, other_id=other_id)
             return _get(connection, str(new_uid))
 
-    def undo(self, at: datetime, log: Callable[[Decision], object]) -> Decision:
+    def undo(self, at: datetime, log: Callable[[PersonDecision], object]) -> PersonDecision:
         """The newest act that stands is taken back. Raises NotFound: none stands."""
         with self._db.write() as connection:
             row = connection.execute(_ACTS.where(t.person_acts.c.undone_at.is_(None)).limit(1)).one_or_none()
@@ -426,7 +426,7 @@ def _sealed(row: Any, space_id: int, subject_id: int | None = None) -> SealedTem
     )  # fmt: skip
 
 
-def _get(connection: sa.Connection, uid: str) -> Person:
+def _get(connection: sa.Connection, uid: str) -> PersonRow:
     row = connection.execute(_PERSONS.where(t.persons.c.uid == uuid.UUID(uid).bytes)).one_or_none()
     if row is None:
         raise NotFound(f"there is no person {uid}", "`countenance person list` names them")
@@ -495,13 +495,15 @@ def _note(
         connection.execute(t.person_act_faces.insert(), [{"act_id": act_id, "face_id": face.id} for face in faces])
 
 
-def _decision(row: Any) -> Decision:
+def _decision(row: Any) -> PersonDecision:
     other = None if row.other is None else _uuid(row.other)
-    return Decision(_uuid(row.uid), PersonAct(row.act), _uuid(row.person), other, row.faces, row.at, row.undone_at)
+    return PersonDecision(
+        _uuid(row.uid), PersonAct(row.act), _uuid(row.person), other, row.faces, row.at, row.undone_at
+    )
 
 
-def _person(row: Any) -> Person:
-    return Person(row.id, _uuid(row.uid), row.key_id, row.name, row.made_at, row.faces)
+def _person(row: Any) -> PersonRow:
+    return PersonRow(row.id, _uuid(row.uid), row.key_id, row.name, row.made_at, row.faces)
 
 
 def _face(row: Any) -> KnownFace:

@@ -58,7 +58,7 @@ class CollectionFace:
 
 
 @dataclass(frozen=True, slots=True)
-class User:
+class CollectionUser:
     """Whom a program calls a user; `name` is sealed under `key_id`."""
 
     id: int
@@ -67,7 +67,7 @@ class User:
     person: str | None  # uid; None: no face is associated
 
 
-class Collections:
+class CollectionTable:
     """Reads and writes of collections."""
 
     def __init__(self, database: Database) -> None:
@@ -173,14 +173,14 @@ class Collections:
             )
             return True
 
-    def user(self, source_id: int, digest: bytes) -> User | None:
+    def user(self, source_id: int, digest: bytes) -> CollectionUser | None:
         """The user of that name."""
         mine = sa.and_(t.collection_users.c.source_id == source_id, t.collection_users.c.digest == digest)
         with self._db.read() as connection:
             row = connection.execute(t.collection_users.select().where(mine)).one_or_none()
         return None if row is None else _user(row)
 
-    def users(self, source_id: int, *, after: int = 0, limit: int) -> tuple[User, ...]:
+    def users(self, source_id: int, *, after: int = 0, limit: int) -> tuple[CollectionUser, ...]:
         """Users of a collection, oldest first, from the one after `after` on."""
         query = t.collection_users.select().where(
             t.collection_users.c.source_id == source_id, t.collection_users.c.id > after
@@ -188,9 +188,9 @@ class Collections:
         with self._db.read() as connection:
             return tuple(map(_user, connection.execute(query.order_by(t.collection_users.c.id).limit(limit)).all()))
 
-    def users_who_are(self, source_id: int, persons: Sequence[str]) -> tuple[User, ...]:
+    def users_who_are(self, source_id: int, persons: Sequence[str]) -> tuple[CollectionUser, ...]:
         """Users of a collection who are these persons."""
-        found: list[User] = []
+        found: list[CollectionUser] = []
         with self._db.read() as connection:
             for part in chunks([uuid.UUID(person).bytes for person in persons]):
                 mine = sa.and_(t.collection_users.c.source_id == source_id, t.collection_users.c.person.in_(part))
@@ -215,7 +215,7 @@ class Collections:
                 found.update(str(uuid.UUID(bytes=uid)) for uid in rows)
         return found
 
-    def is_person(self, user: User, person: str) -> None:
+    def is_person(self, user: CollectionUser, person: str) -> None:
         """The user is that person from this commit on."""
         with self._db.write() as connection:
             connection.execute(
@@ -224,7 +224,7 @@ class Collections:
                 .values(person=uuid.UUID(person).bytes)
             )
 
-    def remove_user(self, user: User) -> None:
+    def remove_user(self, user: CollectionUser) -> None:
         """The collection has no such user from this commit on; its faces stay."""
         with self._db.write() as connection:
             connection.execute(t.collection_users.delete().where(t.collection_users.c.id == user.id))
@@ -298,8 +298,10 @@ def _face(row: Any) -> CollectionFace:
     )  # fmt: skip
 
 
-def _user(row: Any) -> User:
-    return User(row.id, row.name, row.key_id, None if row.person is None else str(uuid.UUID(bytes=row.person)))
+def _user(row: Any) -> CollectionUser:
+    return CollectionUser(
+        row.id, row.name, row.key_id, None if row.person is None else str(uuid.UUID(bytes=row.person))
+    )
 
 
 def leave_source(connection: sa.Connection, source_id: int, faces: Sequence[FaceId]) -> Due:

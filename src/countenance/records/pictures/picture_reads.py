@@ -31,7 +31,7 @@ class PlaceRow:
 
 
 @dataclass(frozen=True, slots=True)
-class FaceRow:
+class FaceView:
     """A face, and what each class has to say of it: None stands for searchable."""
 
     id: int
@@ -43,7 +43,7 @@ class FaceRow:
 
 
 @dataclass(frozen=True, slots=True)
-class PictureRow:
+class PictureView:
     """A picture that is not being erased."""
 
     id: int
@@ -61,14 +61,14 @@ class PictureReads:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def get(self, uid: str) -> PictureRow | None:
+    def get(self, uid: str) -> PictureView | None:
         """The picture of that uid."""
         query = t.pictures.select().where(t.pictures.c.uid == uuid.UUID(uid).bytes, t.pictures.c.erasure_id.is_(None))
         with self._db.read() as connection:
             row = connection.execute(query).one_or_none()
         return None if row is None else _picture(row)
 
-    def of_source(self, source_id: int, after: int, limit: int) -> list[PictureRow]:
+    def of_source(self, source_id: int, after: int, limit: int) -> list[PictureView]:
         """Pictures that stand in a source, by id, after that one."""
         query = (
             sa.select(t.pictures)
@@ -107,7 +107,7 @@ class PictureReads:
             for row in rows
         ]  # fmt: skip
 
-    def faces(self, picture_id: int) -> list[FaceRow]:
+    def faces(self, picture_id: int) -> list[FaceView]:
         """Its faces that are not being erased, in the order in which they were found."""
         query = (
             sa.select(t.faces, t.enrolments.c.class_id, t.enrolments.c.refusal, t.persons.c.uid.label("person_uid"))
@@ -134,11 +134,11 @@ class PictureReads:
             return tuple((row.x1, row.y1, row.x2, row.y2) for row in connection.execute(query.order_by(faces.id)))
 
 
-def _faces(rows: Sequence[Any]) -> list[FaceRow]:
-    found: dict[int, FaceRow] = {}
+def _faces(rows: Sequence[Any]) -> list[FaceView]:
+    found: dict[int, FaceView] = {}
     for row in rows:
         if row.id not in found:
-            found[row.id] = FaceRow(
+            found[row.id] = FaceView(
                 row.id, str(uuid.UUID(bytes=row.uid)), (row.x1, row.y1, row.x2, row.y2),
                 None if row.quality is None else unpack_quality(row.quality).overall, {},
                 None if row.person_uid is None else str(uuid.UUID(bytes=row.person_uid)),
@@ -148,7 +148,7 @@ def _faces(rows: Sequence[Any]) -> list[FaceRow]:
     return list(found.values())
 
 
-def _picture(row: Any) -> PictureRow:
-    return PictureRow(
+def _picture(row: Any) -> PictureView:
+    return PictureView(
         row.id, str(uuid.UUID(bytes=row.uid)), row.sha256, row.width, row.height, row.format, row.taken_at
     )  # fmt: skip

@@ -71,7 +71,7 @@ class UntiedPicture:
     places: tuple[PlacementRow, ...]
 
 
-class Pictures:
+class PictureTable:
     """Reads and writes of an ingest. One ingest at a time (the home's lock), beside any number of readers."""
 
     def __init__(self, database: Database) -> None:

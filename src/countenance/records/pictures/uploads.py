@@ -37,7 +37,7 @@ def upload_blob(uid: bytes) -> str:
     return f"upload-{uuid.UUID(bytes=uid)}"
 
 
-class Uploads:
+class UploadTable:
     """Reads and writes."""
 
     def __init__(self, database: Database) -> None:

@@ -14,7 +14,7 @@ from countenance.records.sources.sources import move_policy_version
 from countenance.types import ClassId, FaceId
 
 
-class Corrections:
+class CorrectionTable:
     """Reads what a correction is about, and writes what is right."""
 
     def __init__(self, database: Database) -> None:

@@ -13,7 +13,7 @@ from countenance.types import Box, FaceId
 
 
 @dataclass(frozen=True, slots=True)
-class FoundFace:
+class RequestFace:
     """A face that a request is about, where it stands. One for each place of its picture."""
 
     id: FaceId
@@ -71,9 +71,9 @@ FOUND: Final = (
 )  # fmt: skip
 
 
-def found_face(row: Any) -> FoundFace:
+def found_face(row: Any) -> RequestFace:
     """A row of `FOUND`."""
-    return FoundFace(
+    return RequestFace(
         id=row.id, uid=str(uuid.UUID(bytes=row.uid)), box=(row.x1, row.y1, row.x2, row.y2), score=row.score,
         key_id=row.key_id, second_key=row.second_key, picture_id=row.picture_id,
         picture_uid=str(uuid.UUID(bytes=row.picture_uid)), sha256=row.sha256, width=row.width, height=row.height,

@@ -18,7 +18,7 @@ from countenance.records.database import Database
 from countenance.records.erasure.receipts import Receipt, keep_receipt
 from countenance.records.erasure.suppressions import KeepOut, note_kept_out
 from countenance.records.queries import chunks, living_ids
-from countenance.records.requests.faces import FOUND, FoundFace, found_face
+from countenance.records.requests.faces import FOUND, RequestFace, found_face
 from countenance.records.requests.restrictions import is_held, restrict, show_again
 from countenance.records.requests.states import DECIDED, DECIDING, OPEN, VERIFIED, WITHDRAWN
 from countenance.types import Box, FaceId, FaceRefusal
@@ -27,7 +27,7 @@ PHOTOGRAPH: Final = "photograph"
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class SubjectRequest:
     """One request. Times are aware, UTC."""
 
     id: int
@@ -122,22 +122,22 @@ class WrongState(Exception):
     """The request is not where the step needs it: nothing was written."""
 
 
-class Requests:
+class RequestTable:
     """Reads and writes of requests."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     # --- reads ---------------------------------------------------------------------------------------------------
-    def get(self, uid: str) -> Request | None:
+    def get(self, uid: str) -> SubjectRequest | None:
         """By its public id."""
         return self._one(t.requests.c.uid == uuid.UUID(uid).bytes)
 
-    def tracked(self, digest: bytes) -> Request | None:
+    def tracked(self, digest: bytes) -> SubjectRequest | None:
         """By the keyed digest of its tracking code."""
         return self._one(t.requests.c.tracking == digest)
 
-    def all(self, *, states: Iterable[str] = ()) -> tuple[Request, ...]:
+    def all(self, *, states: Iterable[str] = ()) -> tuple[SubjectRequest, ...]:
         """In the order in which they were opened; with `states`, those alone."""
         wanted = list(states)
         query = t.requests.select().order_by(t.requests.c.id)
@@ -151,7 +151,7 @@ class Requests:
         with self._db.read() as connection:
             return int(connection.scalar(sa.select(sa.func.count()).select_from(t.requests).where(late)) or 0)
 
-    def files(self, request: Request) -> Mapping[str, str]:
+    def files(self, request: SubjectRequest) -> Mapping[str, str]:
         """Kind -> blob."""
         with self._db.read() as connection:
             rows = connection.execute(
@@ -161,7 +161,7 @@ class Requests:
             )
             return {row.kind: row.blob for row in rows}
 
-    def faces(self, request: Request) -> tuple[FaceId, ...]:
+    def faces(self, request: SubjectRequest) -> tuple[FaceId, ...]:
         """The faces that it is about and that are not being erased."""
         with self._db.read() as connection:
             return tuple(
@@ -173,7 +173,7 @@ class Requests:
                 )
             )
 
-    def found(self, request: Request) -> tuple[FoundFace, ...]:
+    def found(self, request: SubjectRequest) -> tuple[RequestFace, ...]:
         """The same, each with every place where its picture stands."""
         with self._db.read() as connection:
             rows = connection.execute(FOUND, {"request": request.id}).all()
@@ -209,7 +209,7 @@ class Requests:
                 found |= {str(uuid.UUID(bytes=row.uid)): row.id for row in rows}
         return found
 
-    def tracking_of(self, request: Request) -> bytes:
+    def tracking_of(self, request: SubjectRequest) -> bytes:
         """The keyed digest of its tracking code."""
         with self._db.read() as connection:
             return bytes(
@@ -281,7 +281,7 @@ class Requests:
                 ]
         return tuple(sorted(found, key=lambda each: (each.at, each.face_uid)))
 
-    def _one(self, which: sa.ColumnElement[bool]) -> Request | None:
+    def _one(self, which: sa.ColumnElement[bool]) -> SubjectRequest | None:
         with self._db.read() as connection:
             row = connection.execute(t.requests.select().where(which)).one_or_none()
         return None if row is None else _request(row)
@@ -291,7 +291,7 @@ class Requests:
         with self._db.read() as connection:
             return _limit_met(connection, contact, since, limits)
 
-    def kept_out(self, request: Request) -> int:
+    def kept_out(self, request: SubjectRequest) -> int:
         """Rows that keep something out for this request."""
         query = sa.select(sa.func.count()).select_from(t.suppressions).where(t.suppressions.c.request_id == request.id)
         with self._db.read() as connection:
@@ -333,7 +333,7 @@ class Requests:
             _add_files(connection, request_id, new.files)
         return None
 
-    def take_try(self, request: Request, most: int) -> bool:
+    def take_try(self, request: SubjectRequest, most: int) -> bool:
         """One more proof is offered; False: there were as many as may be, and nothing changed."""
         with self._db.write() as connection:
             return bool(
@@ -344,7 +344,7 @@ class Requests:
                 ).rowcount
             )
 
-    def send_code(self, request: Request, digest: bytes, at: datetime, most: int) -> bool:
+    def send_code(self, request: SubjectRequest, digest: bytes, at: datetime, most: int) -> bool:
         """From now on this code counts and no earlier one; False: there were as many as may be.
 
         Raises WrongState.
@@ -360,7 +360,7 @@ class Requests:
             )
 
     def verified(
-        self, request: Request, by: str, at: datetime, faces: Mapping[FaceId, float | None], *, hide: bool
+        self, request: SubjectRequest, by: str, at: datetime, faces: Mapping[FaceId, float | None], *, hide: bool
     ) -> None:
         """It is known who asks, and these are the faces found. `hide`: out of every search from this commit on.
 
@@ -378,7 +378,7 @@ class Requests:
             if hide:
                 restrict(connection, living)
 
-    def extend(self, request: Request, due_at: datetime, at: datetime, details: bytes) -> None:
+    def extend(self, request: SubjectRequest, due_at: datetime, at: datetime, details: bytes) -> None:
         """The term is longer. Raises WrongState: it is decided, or was extended before."""
         with self._db.write() as connection:
             _require(connection, request, OPEN, VERIFIED)
@@ -388,7 +388,7 @@ class Requests:
 
     def begin_deciding(
         self,
-        request: Request,
+        request: SubjectRequest,
         *,
         outcome: str,
         details: bytes,
@@ -419,12 +419,12 @@ class Requests:
             if hide:
                 restrict(connection, _faces_of(connection, request))
 
-    def lift(self, request: Request) -> int:
+    def lift(self, request: SubjectRequest) -> int:
         """The faces that this request alone hides are in searches again; how many."""
         with self._db.write() as connection:
             return _lift(connection, request)
 
-    def decided(self, request: Request, at: datetime, receipt: Receipt, *, forget: bool) -> None:
+    def decided(self, request: SubjectRequest, at: datetime, receipt: Receipt, *, forget: bool) -> None:
         """It is carried out, and its receipt kept; its files and its proof key, destroyed by now, are forgotten.
 
         Args: forget: so are its details and their key.
@@ -438,7 +438,7 @@ class Requests:
             _update(connection, request, state=DECIDED, decided_at=at, proof_key_id=None, contact=None, **gone)
             keep_receipt(connection, receipt)
 
-    def withdraw(self, request: Request) -> tuple[bytes, ...]:
+    def withdraw(self, request: SubjectRequest) -> tuple[bytes, ...]:
         """What it keeps out, it keeps out no more, and what it hides is shown; returns the keys to destroy.
 
         Faces that it kept out are looked at again by the next ingest. Raises WrongState: it is withdrawn already, or
@@ -516,17 +516,17 @@ def _limit_met(
     return None
 
 
-def _require(connection: sa.Connection, request: Request, *states: str) -> None:
+def _require(connection: sa.Connection, request: SubjectRequest, *states: str) -> None:
     found = connection.scalar(sa.select(t.requests.c.state).where(t.requests.c.id == request.id))
     if found not in states:
         raise WrongState
 
 
-def _update(connection: sa.Connection, request: Request, **values: Any) -> None:
+def _update(connection: sa.Connection, request: SubjectRequest, **values: Any) -> None:
     connection.execute(t.requests.update().where(t.requests.c.id == request.id).values(**values))
 
 
-def _add_keep_out(connection: sa.Connection, request: Request, keep_out: Sequence[KeepOut]) -> None:
+def _add_keep_out(connection: sa.Connection, request: SubjectRequest, keep_out: Sequence[KeepOut]) -> None:
     if keep_out:
         connection.execute(
             t.suppressions.insert(),
@@ -557,13 +557,13 @@ def _living(connection: sa.Connection, faces: Sequence[FaceId]) -> list[FaceId]:
     return found
 
 
-def _faces_of(connection: sa.Connection, request: Request) -> list[FaceId]:
+def _faces_of(connection: sa.Connection, request: SubjectRequest) -> list[FaceId]:
     return list(
         connection.scalars(sa.select(t.request_faces.c.face_id).where(t.request_faces.c.request_id == request.id))
     )
 
 
-def _choose(connection: sa.Connection, request: Request, faces: Sequence[FaceId]) -> None:
+def _choose(connection: sa.Connection, request: SubjectRequest, faces: Sequence[FaceId]) -> None:
     before = set(_faces_of(connection, request))
     others = sorted(before - set(faces))
     for part in chunks(others):
@@ -578,7 +578,7 @@ def _choose(connection: sa.Connection, request: Request, faces: Sequence[FaceId]
         connection.execute(t.request_faces.insert(), [{"request_id": request.id, "face_id": face} for face in new])
 
 
-def _lift(connection: sa.Connection, request: Request) -> int:
+def _lift(connection: sa.Connection, request: SubjectRequest) -> int:
     faces = _faces_of(connection, request)
     connection.execute(t.request_faces.delete().where(t.request_faces.c.request_id == request.id))
     return show_again(connection, [face for face in faces if not is_held(connection, face)])
@@ -590,8 +590,8 @@ def _restricted() -> sa.ColumnElement[bool]:
     )
 
 
-def _request(row: Any) -> Request:
-    return Request(
+def _request(row: Any) -> SubjectRequest:
+    return SubjectRequest(
         id=row.id, uid=str(uuid.UUID(bytes=row.uid)), kind=row.kind, tier=row.tier, state=row.state, law=row.law,
         opened_at=row.opened_at, due_at=row.due_at, extended_at=row.extended_at, verified_at=row.verified_at,
         verified_by=row.verified_by, decided_at=row.decided_at, outcome=row.outcome, key_id=row.key_id,

@@ -27,7 +27,7 @@ class Case:
     reference: str
 
 
-class Cases:
+class CaseTable:
     """Cases of an organisation's home."""
 
     def __init__(self, database: Database) -> None:

@@ -28,7 +28,7 @@ class KeptProbe:
     key: bytes | None
 
 
-class Probes:
+class ProbeTable:
     """Reads of kept probes; forgetting them is one transaction and safe to repeat."""
 
     def __init__(self, database: Database) -> None:

@@ -100,7 +100,7 @@ def policy_version(connection: sa.Connection) -> int:
     return int(found or 0)
 
 
-class Sources:
+class SourceTable:
     """Reads and writes of what the policy decides on."""
 
     def __init__(self, database: Database) -> None:

@@ -33,7 +33,7 @@ class JobRow:
     done_at: datetime | None
 
 
-class Jobs:
+class JobTable:
     """Reads and writes; each write one transaction."""
 
     def __init__(self, database: Database) -> None:

@@ -17,7 +17,7 @@ from countenance.records.queries import living_ids
 from countenance.records.sources.sources import move_policy_version
 
 
-class Replays:
+class RedoTable:
     """Reads of what is hidden for an erasure, by uid; and writes that bring older records up to a later state."""
 
     def __init__(self, database: Database) -> None:

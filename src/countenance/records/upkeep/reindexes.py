@@ -93,7 +93,7 @@ class Pair:
     crop_hash: bytes | None = None  # sealed under `key_id`
 
 
-class Reindexes:
+class ReindexTable:
     """Every step is one transaction and safe to repeat."""
 
     def __init__(self, database: Database) -> None:

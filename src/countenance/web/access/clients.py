@@ -10,17 +10,17 @@ from countenance.app.access.identity import Right
 from countenance.errors import CountenanceError
 from countenance.http.problems import status_of
 from countenance.types import ClientClass, HomeKind
-from countenance.web.context import Ask, page
+from countenance.web.context import PageContext, page
 
 
 @page(Right.MANAGE)
-async def show(ask: Ask) -> Response:
+async def show(ask: PageContext) -> Response:
     """The clients, those with a contract first, and a form for another."""
     return await _page(ask)
 
 
 @page(Right.MANAGE)
-async def add(ask: Ask) -> Response:
+async def add(ask: PageContext) -> Response:
     """The client may search from now on."""
     said = {name: ask.field(name) or "" for name in ("name", "client_class", "jurisdiction")}
     try:
@@ -31,13 +31,13 @@ async def add(ask: Ask) -> Response:
 
 
 @page(Right.MANAGE)
-async def end(ask: Ask) -> Response:
+async def end(ask: PageContext) -> Response:
     """The client's very next search is refused."""
     await ask.call(ask.home.clients.end, ask.field("name") or "")
     return ask.go("/clients", ask.text("The contract is over: nothing is searched for this client any more."))
 
 
-async def _page(ask: Ask, error: CountenanceError | None = None) -> Response:
+async def _page(ask: PageContext, error: CountenanceError | None = None) -> Response:
     found = [described(client) for client in await ask.call(ask.home.clients.all)]
     return ask.page(
         "clients.html.jinja", status=200 if error is None else int(status_of(error)), error=error,

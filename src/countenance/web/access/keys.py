@@ -12,19 +12,19 @@ from countenance.app.access.identity import Right
 from countenance.errors import CountenanceError
 from countenance.http.problems import status_of
 from countenance.types import HomeKind, Purpose
-from countenance.web.context import Ask, page
+from countenance.web.context import PageContext, page
 
 BINDING: Final = ("source", "purpose", "client", "case", "expires")
 
 
 @page(Right.MANAGE)
-async def show(ask: Ask) -> Response:
+async def show(ask: PageContext) -> Response:
     """The keys, those that count first, and a form for another."""
     return await _page(ask)
 
 
 @page(Right.MANAGE)
-async def make(ask: Ask) -> Response:
+async def make(ask: PageContext) -> Response:
     """A key with no right that whoever makes it lacks; its token is on this answer alone."""
     try:
         rights = list(map(str, ask.form.getlist("right")))
@@ -38,13 +38,13 @@ async def make(ask: Ask) -> Response:
 
 
 @page(Right.MANAGE)
-async def revoke(ask: Ask) -> Response:
+async def revoke(ask: PageContext) -> Response:
     """The key counts no more, in any process."""
     await ask.call(ask.home.access_keys.revoke, ask.field("key") or "")
     return ask.go("/keys", ask.text("The key counts no more."))
 
 
-async def _page(ask: Ask, *, status: int = 200, **values: Any) -> Response:
+async def _page(ask: PageContext, *, status: int = 200, **values: Any) -> Response:
     now = ask.home.parts.stores.clock()
     found = [described(key, now) for key in reversed(await ask.call(ask.home.access_keys.all))]
     organisation = ask.home.kind is HomeKind.ORGANISATION

@@ -8,19 +8,19 @@ from starlette.routing import Route
 from countenance.errors import SignInNeeded, TooMany
 from countenance.http import authentication
 from countenance.http.problems import headers_of, status_of
-from countenance.http.rates import Rate
+from countenance.http.rates import RateLimit
 from countenance.types import HomeKind
-from countenance.web.context import Ask, own_path, page
+from countenance.web.context import PageContext, own_path, page
 
 
 @page(None)
-async def form(ask: Ask) -> Response:
+async def form(ask: PageContext) -> Response:
     """The form, or how a household's owner gets a link."""
     return ask.page("sign_in.html.jinja", error=None, next=own_path(ask.request.query_params.get("next")), name=None)
 
 
-@page(None, rate=Rate.SIGN_IN)
-async def enter(ask: Ask) -> Response:
+@page(None, rate=RateLimit.SIGN_IN)
+async def enter(ask: PageContext) -> Response:
     """A session, and on to where they wanted to go; or the form again, which says no more than that it does not fit."""
     name = ask.field("name") or ""
     where = own_path(ask.field("next"))
@@ -40,9 +40,9 @@ async def enter(ask: Ask) -> Response:
 
 
 @page(None)
-async def follow(ask: Ask) -> Response:
+async def follow(ask: PageContext) -> Response:
     """The link that `countenance serve` prints."""
-    ask.service.rates.take(Rate.SIGN_IN, authentication.address(ask.request))
+    ask.service.rates.take(RateLimit.SIGN_IN, authentication.address(ask.request))
     try:
         token = await ask.call(ask.home.sign_in.follow, ask.request.path_params["token"])
     except SignInNeeded as error:
@@ -53,7 +53,7 @@ async def follow(ask: Ask) -> Response:
 
 
 @page(None)
-async def leave(ask: Ask) -> Response:
+async def leave(ask: PageContext) -> Response:
     """The session is over, on both sides."""
     token = authentication.session_token(ask.request)
     if token is not None:
@@ -63,7 +63,7 @@ async def leave(ask: Ask) -> Response:
     return answer
 
 
-def _come_in(ask: Ask, token: str, where: str) -> Response:
+def _come_in(ask: PageContext, token: str, where: str) -> Response:
     answer = ask.go(where)
     authentication.remember(ask.service, answer, token)
     return answer

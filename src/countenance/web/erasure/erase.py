@@ -11,19 +11,19 @@ from countenance.app.access.identity import Right
 from countenance.errors import CountenanceError, WrongUse
 from countenance.http.problems import status_of
 from countenance.pipeline.erasure.erase import ErasureReport
-from countenance.web.context import Ask, page
+from countenance.web.context import PageContext, page
 
 SCOPES: Final = ("source", "jurisdiction", "person", "picture", "face", "probe", "case")
 
 
 @page(Right.ERASE)
-async def form(ask: Ask) -> Response:
+async def form(ask: PageContext) -> Response:
     """What to erase."""
     return await _form(ask)
 
 
 @page(Right.ERASE)
-async def erase(ask: Ask) -> Response:
+async def erase(ask: PageContext) -> Response:
     """Counted first; with `sure` it goes."""
     scope, value, authority = ask.field("scope") or "", ask.field("value") or "", ask.field("authority")
     sure = ask.field("sure") is not None
@@ -36,7 +36,9 @@ async def erase(ask: Ask) -> Response:
     return await _form(ask, report=report)
 
 
-async def _form(ask: Ask, error: CountenanceError | None = None, *, report: ErasureReport | None = None) -> Response:
+async def _form(
+    ask: PageContext, error: CountenanceError | None = None, *, report: ErasureReport | None = None
+) -> Response:
     given = {name: ask.field(name) or "" for name in ("scope", "value", "authority")}
     return ask.page(
         "erase.html.jinja", status=200 if error is None else int(status_of(error)), error=error, report=report,

@@ -13,19 +13,19 @@ from countenance.app.erasure import receipts as pages
 from countenance.auditlog import receipt as signed
 from countenance.errors import CountenanceError, LogBroken, ReceiptRefused
 from countenance.http.problems import status_of
-from countenance.web.context import Ask, page
+from countenance.web.context import PageContext, page
 
 ANSWER_BYTES: Final = 2**20
 
 
 @page(Right.OVERSEE)
-async def listed(ask: Ask) -> Response:
+async def listed(ask: PageContext) -> Response:
     """Every receipt, the newest first, and a form to check one that somebody brings."""
     return await _list(ask)
 
 
 @page(Right.OVERSEE, max_files=1)
-async def check_file(ask: Ask) -> Response:
+async def check_file(ask: PageContext) -> Response:
     """A receipt that somebody brings, checked with this home's key or the one given."""
     try:
         data = await ask.file("receipt", max_bytes=signed.MAX_BYTES)
@@ -38,13 +38,13 @@ async def check_file(ask: Ask) -> Response:
 
 
 @page(Right.OVERSEE)
-async def show(ask: Ask) -> Response:
+async def show(ask: PageContext) -> Response:
     """One receipt."""
     return await _show(ask)
 
 
 @page(Right.OVERSEE)
-async def verify(ask: Ask) -> Response:
+async def verify(ask: PageContext) -> Response:
     """Its signature and its proof of inclusion, checked now."""
     receipts = ask.home.receipts
     receipt = await ask.call(receipts.get, _id(ask))
@@ -59,21 +59,21 @@ async def verify(ask: Ask) -> Response:
 
 
 @page(Right.OVERSEE)
-async def document(ask: Ask) -> Response:
+async def document(ask: PageContext) -> Response:
     """As it was signed."""
     found = await ask.call(ask.home.receipts.get, _id(ask))
     return _download(found.document, "application/json", "receipt.json")
 
 
 @page(Right.OVERSEE)
-async def as_page(ask: Ask) -> Response:
+async def as_page(ask: PageContext) -> Response:
     """As a page for people, whole in one file."""
     found = await ask.call(ask.home.receipts.get, _id(ask))
     return _download(await ask.call(pages.page, found.document), "text/html", "receipt.html")
 
 
 @page(Right.ERASE)
-async def tell(ask: Ask) -> Response:
+async def tell(ask: PageContext) -> Response:
     """What to send to a client who was shown what is erased; that it was told is recorded."""
     try:
         notice = await ask.call(ask.home.receipts.tell, _id(ask), ask.field("client") or "")
@@ -83,7 +83,7 @@ async def tell(ask: Ask) -> Response:
 
 
 @page(Right.ERASE, max_files=1)
-async def answered(ask: Ask) -> Response:
+async def answered(ask: PageContext) -> Response:
     """The client's own receipt is kept."""
     try:
         data = await ask.file("answer", max_bytes=ANSWER_BYTES)
@@ -93,13 +93,17 @@ async def answered(ask: Ask) -> Response:
     return ask.go(f"/receipts/{_id(ask)}", ask.text("Their answer is kept."))
 
 
-async def _list(ask: Ask, *, checked: signed.Checked | None = None, error: CountenanceError | None = None) -> Response:
+async def _list(
+    ask: PageContext, *, checked: signed.Checked | None = None, error: CountenanceError | None = None
+) -> Response:
     found = await ask.call(ask.home.receipts.all)
     status = 200 if error is None else int(status_of(error))
     return ask.page("receipts.html.jinja", status=status, receipts=found[::-1], checked=checked, error=error)
 
 
-async def _show(ask: Ask, error: CountenanceError | None = None, *, checked: signed.Checked | None = None) -> Response:
+async def _show(
+    ask: PageContext, error: CountenanceError | None = None, *, checked: signed.Checked | None = None
+) -> Response:
     found = await ask.call(ask.home.receipts.get, _id(ask))
     told: dict[str, Any] = json.loads(found.document)
     recipients = await ask.call(ask.home.receipts.recipients, found.uid) if found.kind == "erasure" else ()
@@ -110,7 +114,7 @@ async def _show(ask: Ask, error: CountenanceError | None = None, *, checked: sig
     )  # fmt: skip
 
 
-def _id(ask: Ask) -> str:
+def _id(ask: PageContext) -> str:
     return str(ask.request.path_params["id"])
 
 

@@ -12,17 +12,17 @@ from countenance.app.settings import probe_days
 from countenance.errors import CountenanceError, WrongUse
 from countenance.http.problems import status_of
 from countenance.types import HomeKind
-from countenance.web.context import Ask, page
+from countenance.web.context import PageContext, page
 
 
 @page(Right.ERASE)
-async def show(ask: Ask) -> Response:
+async def show(ask: PageContext) -> Response:
     """What is due, the most urgent first."""
     return await _page(ask)
 
 
 @page(Right.ERASE)
-async def run(ask: Ask) -> Response:
+async def run(ask: PageContext) -> Response:
     """What is overdue goes; what is left is shown with the receipts."""
     try:
         if ask.field("sure") is None:
@@ -33,7 +33,7 @@ async def run(ask: Ask) -> Response:
     return await _page(ask, ran=ran)
 
 
-async def _page(ask: Ask, error: CountenanceError | None = None, *, ran: Retained | None = None) -> Response:
+async def _page(ask: PageContext, error: CountenanceError | None = None, *, ran: Retained | None = None) -> Response:
     found = await ask.call(retain, ask.home, run=False)
     return ask.page(
         "retention.html.jinja", status=200 if error is None else int(status_of(error)), error=error, ran=ran,

@@ -16,15 +16,15 @@ from starlette.routing import Route
 from countenance.errors import BadPicture, CountenanceError, NotFound, SeveralFaces, TooMany, WrongUse
 from countenance.http.bodies import MAX_BODY_BYTES
 from countenance.http.problems import headers_of, status_of
-from countenance.http.rates import Rate
-from countenance.web.context import Ask, page
+from countenance.http.rates import RateLimit
+from countenance.web.context import PageContext, page
 
 SIZES: Final = frozenset({640, 1600})  # of a picture on a page, pixels of its longest side
 _SAY_AGAIN: Final = (BadPicture, SeveralFaces, TooMany, WrongUse)  # and NoFace: the form, with what was wrong
 
 
 @page(None)
-async def visit(ask: Ask) -> Response:
+async def visit(ask: PageContext) -> Response:
     """What the link is for: consent, or a guest's own pictures."""
     token = ask.request.path_params["token"]
     try:
@@ -33,8 +33,8 @@ async def visit(ask: Ask) -> Response:
         return await _consent_form(ask, token)
 
 
-@page(None, rate=Rate.PUBLIC, max_files=1)
-async def agree(ask: Ask) -> Response:
+@page(None, rate=RateLimit.PUBLIC, max_files=1)
+async def agree(ask: PageContext) -> Response:
     """They are a guest, and on to their own link; or the form again, with what was wrong."""
     token = ask.request.path_params["token"]
     photograph = await ask.file("photograph", max_bytes=MAX_BODY_BYTES)
@@ -52,7 +52,7 @@ async def agree(ask: Ask) -> Response:
     )
 
 
-async def _consent_form(ask: Ask, token: str, error: CountenanceError | None = None) -> Response:
+async def _consent_form(ask: PageContext, token: str, error: CountenanceError | None = None) -> Response:
     try:
         asked = await ask.call(ask.home.guests.invitation, token)
     except NotFound:
@@ -62,7 +62,7 @@ async def _consent_form(ask: Ask, token: str, error: CountenanceError | None = N
                     headers=None if error is None else headers_of(error))  # fmt: skip
 
 
-async def _own(ask: Ask, token: str) -> Response:
+async def _own(ask: PageContext, token: str) -> Response:
     guests = ask.home.guests
     standing = await ask.call(guests.standing, token)
     looking = not standing.finished and standing.available and standing.withdrawn_at is None
@@ -82,7 +82,7 @@ async def _own(ask: Ask, token: str) -> Response:
 
 
 @page(None)
-async def picture(ask: Ask) -> Response:
+async def picture(ask: PageContext) -> Response:
     """One picture of theirs, as a JPEG that fits a page."""
     size = int(ask.request.path_params["size"])
     if size not in SIZES:
@@ -91,7 +91,7 @@ async def picture(ask: Ask) -> Response:
 
 
 @page(None)
-async def original(ask: Ask) -> Response:
+async def original(ask: PageContext) -> Response:
     """The very file of one picture of theirs, to keep."""
     token, picture_id = ask.request.path_params["token"], str(ask.request.path_params["id"])
     try:
@@ -103,7 +103,7 @@ async def original(ask: Ask) -> Response:
 
 
 @page(None)
-async def archive(ask: Ask) -> Response:
+async def archive(ask: PageContext) -> Response:
     """All of their pictures' files, as a ZIP that is made as it is sent."""
     try:
         parts = await ask.call(ask.home.guests.download, ask.request.path_params["token"])
@@ -116,7 +116,7 @@ async def archive(ask: Ask) -> Response:
 
 
 @page(None)
-async def ask_to_withdraw(ask: Ask) -> Response:
+async def ask_to_withdraw(ask: PageContext) -> Response:
     """What withdrawing does, before it is done."""
     token = ask.request.path_params["token"]
     try:
@@ -128,8 +128,8 @@ async def ask_to_withdraw(ask: Ask) -> Response:
     return ask.page("guest_withdraw.html.jinja", standing=standing, here=f"/guest/{token}")
 
 
-@page(None, rate=Rate.PUBLIC)
-async def withdraw(ask: Ask) -> Response:
+@page(None, rate=RateLimit.PUBLIC)
+async def withdraw(ask: PageContext) -> Response:
     """Nothing is shown from now on, and all that their consent brought is erased."""
     token = ask.request.path_params["token"]
     try:
@@ -140,7 +140,7 @@ async def withdraw(ask: Ask) -> Response:
 
 
 @page(None)
-async def receipt(ask: Ask) -> Response:
+async def receipt(ask: PageContext) -> Response:
     """The signed receipt of what their withdrawal erased."""
     try:
         standing = await ask.call(ask.home.guests.standing, ask.request.path_params["token"])
@@ -154,7 +154,7 @@ async def receipt(ask: Ask) -> Response:
     )
 
 
-async def _jpeg(ask: Ask, make: Callable[[str, str], bytes]) -> Response:
+async def _jpeg(ask: PageContext, make: Callable[[str, str], bytes]) -> Response:
     try:
         data = await ask.call(make, ask.request.path_params["token"], str(ask.request.path_params["id"]))
     except NotFound:
@@ -162,11 +162,11 @@ async def _jpeg(ask: Ask, make: Callable[[str, str], bytes]) -> Response:
     return Response(data, media_type="image/jpeg")
 
 
-def _not_in_use(ask: Ask) -> Response:
+def _not_in_use(ask: PageContext) -> Response:
     return ask.page("guest_missing.html.jinja", status=404)
 
 
-def own_address(ask: Ask, path: str) -> str:
+def own_address(ask: PageContext, path: str) -> str:
     """The whole address of a page of ours, by the name that the browser used, which is one of ours."""
     return f"{'https' if ask.service.secure else 'http'}://{ask.request.headers['host']}{path}"
 
@@ -177,7 +177,7 @@ def attachment(name: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='', errors='replace')}"
 
 
-async def _read_in_threads(ask: Ask, parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def _read_in_threads(ask: PageContext, parts: Iterator[bytes]) -> AsyncIterator[bytes]:
     while (part := await ask.call(next, parts, None)) is not None:
         yield part
 

@@ -12,18 +12,18 @@ from starlette.routing import Route
 from countenance.app.access.identity import Right
 from countenance.errors import GrantInvalid, WrongUse
 from countenance.http.problems import status_of
-from countenance.web.context import Ask, page
+from countenance.web.context import PageContext, page
 from countenance.web.guests.guest import own_address
 
 
 @page(Right.COLLECT)
-async def show(ask: Ask) -> Response:
+async def show(ask: PageContext) -> Response:
     """The links of the source that the query names."""
     return await _page(ask, ask.request.query_params.get("source", ""))
 
 
 @page(Right.COLLECT)
-async def make(ask: Ask) -> Response:
+async def make(ask: PageContext) -> Response:
     """A new link, shown this once, with a code to scan."""
     source = ask.field("source") or ""
     try:
@@ -37,13 +37,13 @@ async def make(ask: Ask) -> Response:
 
 
 @page(Right.COLLECT)
-async def close(ask: Ask) -> Response:
+async def close(ask: PageContext) -> Response:
     """The link takes nobody in any more."""
     closed = await ask.call(ask.home.guests.close_link, ask.field("link") or "")
     return ask.go(f"/guests?source={quote(closed['source'])}", ask.text("The link is closed."))
 
 
-async def _page(ask: Ask, source: str, *, status: int = 200, **values: Any) -> Response:
+async def _page(ask: PageContext, source: str, *, status: int = 200, **values: Any) -> Response:
     links = await ask.call(ask.home.guests.links, source)
     waiting = await ask.call(ask.home.guests.waiting, source)
     if waiting:

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from countenance.app.access.identity import Right
 from countenance.records.people.persons import PersonAct
-from countenance.web.context import Ask, page
+from countenance.web.context import PageContext, page
 from countenance.web.texts import later
 
 SHOWN: Final = 200
@@ -25,7 +25,7 @@ ACTS: Final = {
 
 
 @page(Right.PEOPLE)
-async def history(ask: Ask) -> Response:
+async def history(ask: PageContext) -> Response:
     """The newest decisions, with the names that persons have now."""
 
     def gather() -> dict[str, Any]:

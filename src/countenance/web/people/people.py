@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from countenance.app.access.identity import Right
 from countenance.errors import PolicyDenied, WrongUse
-from countenance.web.context import Ask, page
+from countenance.web.context import PageContext, page
 from countenance.web.search.search import jpeg
 from countenance.web.texts import later
 
@@ -21,7 +21,7 @@ MOST_FACES: Final = 400  # of one person on a page
 
 
 @page(Right.PEOPLE)
-async def listed(ask: Ask) -> Response:
+async def listed(ask: PageContext) -> Response:
     """Everybody whom somebody has grouped, and the newest decision, to take back."""
     first = int(said) if (said := ask.request.query_params.get("from", "")).isdecimal() and len(said) < 9 else 0
 
@@ -38,7 +38,7 @@ async def listed(ask: Ask) -> Response:
 
 
 @page(Right.PEOPLE)
-async def suggested(ask: Ask) -> Response:
+async def suggested(ask: PageContext) -> Response:
     """Groups of faces that may be one person, to decide on."""
     try:
         groups = await ask.call(ask.home.suggest_people)
@@ -55,7 +55,7 @@ async def suggested(ask: Ask) -> Response:
 
 
 @page(Right.PEOPLE)
-async def show(ask: Ask) -> Response:
+async def show(ask: PageContext) -> Response:
     """One person and their faces."""
     uid = ask.request.path_params["person"]
 
@@ -75,13 +75,13 @@ async def show(ask: Ask) -> Response:
 
 
 @page(Right.PEOPLE)
-async def crop(ask: Ask) -> Response:
+async def crop(ask: PageContext) -> Response:
     """The thumbnail of a face that may be shown now."""
     return jpeg(await ask.call(ask.home.crop, str(ask.request.path_params["face"])))
 
 
 @page(Right.PEOPLE)
-async def decide(ask: Ask) -> Response:
+async def decide(ask: PageContext) -> Response:
     """A decision of whoever is signed in, as the button says."""
     act, uid = ask.field("act") or "", ask.field("person") or ""
     faces = [str(face) for face in ask.form.getlist("face")]
@@ -91,39 +91,39 @@ async def decide(ask: Ask) -> Response:
     return ask.go(where, ask.text(said))
 
 
-def _new(ask: Ask, _uid: str, faces: list[str]) -> tuple[str, str]:
+def _new(ask: PageContext, _uid: str, faces: list[str]) -> tuple[str, str]:
     made = ask.home.people.new(faces, ask.field("name"))
     where = f"/people/{made.id}" if ask.field("stay") is None else "/people/suggested"
     return where, later("They are one person now.")
 
 
-def _name(ask: Ask, uid: str, _faces: list[str]) -> tuple[str, str]:
+def _name(ask: PageContext, uid: str, _faces: list[str]) -> tuple[str, str]:
     ask.home.people.name(uid, ask.field("name"))
     return f"/people/{uid}", later("The name is kept, sealed.")
 
 
-def _add(ask: Ask, uid: str, faces: list[str]) -> tuple[str, str]:
+def _add(ask: PageContext, uid: str, faces: list[str]) -> tuple[str, str]:
     ask.home.people.add(uid, faces)
     return "/people/suggested", later("They are one person now.")
 
 
-def _remove(ask: Ask, uid: str, faces: list[str]) -> tuple[str, str]:
+def _remove(ask: PageContext, uid: str, faces: list[str]) -> tuple[str, str]:
     ask.home.people.remove(uid, faces)
     left = any(each.id == uid for each in ask.home.people.all())
     return (f"/people/{uid}" if left else "/people"), later("Not this person: they are not suggested for it again.")
 
 
-def _merge(ask: Ask, uid: str, _faces: list[str]) -> tuple[str, str]:
+def _merge(ask: PageContext, uid: str, _faces: list[str]) -> tuple[str, str]:
     ask.home.people.merge(uid, ask.field("other") or "")
     return f"/people/{uid}", later("Two persons are one now.")
 
 
-def _split(ask: Ask, uid: str, faces: list[str]) -> tuple[str, str]:
+def _split(ask: PageContext, uid: str, faces: list[str]) -> tuple[str, str]:
     other = ask.home.people.split(uid, faces)
     return f"/people/{other.id}", later("These faces are another person now.")
 
 
-def _undo(ask: Ask, _uid: str, _faces: list[str]) -> tuple[str, str]:
+def _undo(ask: PageContext, _uid: str, _faces: list[str]) -> tuple[str, str]:
     ask.home.people.undo()
     return "/people", later("The newest decision is taken back.")
 

@@ -8,20 +8,20 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from countenance.app.access.identity import Right
-from countenance.web.context import Ask, page
+from countenance.web.context import PageContext, page
 
 GROUPS: Final = 30  # the largest
 COPIES: Final = 12  # of a group
 
 
 @page(Right.SEARCH)
-async def form(ask: Ask) -> Response:
+async def form(ask: PageContext) -> Response:
     """Where to look. Looking takes a while in a large home and stands in the log, so no mere link does it."""
     return await _page(ask)
 
 
 @page(Right.SEARCH)
-async def look(ask: Ask) -> Response:
+async def look(ask: PageContext) -> Response:
     """The largest groups, of one source or of all."""
     source = ask.field("source")
 
@@ -35,7 +35,7 @@ async def look(ask: Ask) -> Response:
     return await _page(ask, await ask.call(find))
 
 
-async def _page(ask: Ask, found: dict[str, Any] | None = None) -> Response:
+async def _page(ask: PageContext, found: dict[str, Any] | None = None) -> Response:
     return ask.page(
         "duplicates.html.jinja", found=found, source=ask.field("source") or "",
         sources=[source.name for source in await ask.call(ask.home.sources)],

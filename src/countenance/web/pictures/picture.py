@@ -7,28 +7,28 @@ from starlette.routing import Route
 
 from countenance.app.access.identity import Right
 from countenance.app.pictures.pictures import PREVIEW_PX
-from countenance.web.context import Ask, page
+from countenance.web.context import PageContext, page
 from countenance.web.search.search import jpeg
 
 SMALL_PX = 320  # longest side where many are shown at once
 
 
 @page(Right.SEARCH)
-async def picture(ask: Ask) -> Response:
+async def picture(ask: PageContext) -> Response:
     """The page."""
     details = await ask.call(ask.home.pictures.details, _id(ask))
     return ask.page("picture.html.jinja", details=details)
 
 
 @page(Right.SEARCH)
-async def image(ask: Ask) -> Response:
+async def image(ask: PageContext) -> Response:
     """The picture, or with `?small` a small one of it; whoever asked to be left alone is blurred in it."""
     longest = SMALL_PX if "small" in ask.request.query_params else PREVIEW_PX
     return jpeg(await ask.call(ask.home.pictures.image, _id(ask), longest=longest))
 
 
 @page(Right.ERASE)
-async def before_erasing(ask: Ask) -> Response:
+async def before_erasing(ask: PageContext) -> Response:
     """What would go."""
     details = await ask.call(ask.home.pictures.details, _id(ask))
     report = await ask.call(ask.home.erase, picture=details.picture_id, dry_run=True)
@@ -36,7 +36,7 @@ async def before_erasing(ask: Ask) -> Response:
 
 
 @page(Right.ERASE)
-async def erase(ask: Ask) -> Response:
+async def erase(ask: PageContext) -> Response:
     """It is gone."""
     details = await ask.call(ask.home.pictures.details, _id(ask))
     report = await ask.call(ask.home.erase, picture=details.picture_id)
@@ -44,7 +44,7 @@ async def erase(ask: Ask) -> Response:
     return ask.go(where, ask.text("The picture is erased from this home."))
 
 
-def _id(ask: Ask) -> str:
+def _id(ask: PageContext) -> str:
     return str(ask.request.path_params["picture"])
 
 

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from countenance.app.access.identity import Right
 from countenance.errors import CountenanceError, NotFound
 from countenance.http.problems import headers_of, status_of
-from countenance.web.context import Ask, page
+from countenance.web.context import PageContext, page
 
 PHOTO_BYTES: Final = 64 * 2**20
 ERASING: Final = frozenset({"opt-out", "erasure", "objection"})
@@ -21,7 +21,7 @@ _UNSEEN: Final = (  # in place of a face that may not be shown
 
 
 @page(Right.REQUESTS)
-async def queue(ask: Ask) -> Response:
+async def queue(ask: PageContext) -> Response:
     """What waits, the first due first; `?all=1` the decided and withdrawn too."""
     every = ask.request.query_params.get("all") == "1"
     found = await ask.call(ask.home.requests.listed, every=every)
@@ -29,13 +29,13 @@ async def queue(ask: Ask) -> Response:
 
 
 @page(Right.REQUESTS)
-async def show(ask: Ask) -> Response:
+async def show(ask: PageContext) -> Response:
     """One request."""
     return await _shown(ask)
 
 
 @page(Right.REQUESTS)
-async def photograph(ask: Ask) -> Response:
+async def photograph(ask: PageContext) -> Response:
     """The face of the photograph that came with it."""
     data = await ask.call(ask.home.requests.photograph, _id(ask))
     if data is None:
@@ -44,7 +44,7 @@ async def photograph(ask: Ask) -> Response:
 
 
 @page(Right.REQUESTS)
-async def face(ask: Ask) -> Response:
+async def face(ask: PageContext) -> Response:
     """One of the faces that were found for it, and no other."""
     wanted = str(ask.request.path_params["face"])
     found = await ask.call(ask.home.requests.show, _id(ask))
@@ -57,7 +57,7 @@ async def face(ask: Ask) -> Response:
 
 
 @page(Right.REQUESTS)
-async def send_code(ask: Ask) -> Response:
+async def send_code(ask: PageContext) -> Response:
     """A one-time code, shown this once to whoever sends it on."""
     try:
         sent = await ask.call(ask.home.requests.send_code, _id(ask))
@@ -67,7 +67,7 @@ async def send_code(ask: Ask) -> Response:
 
 
 @page(Right.REQUESTS, max_files=1)
-async def verify(ask: Ask) -> Response:
+async def verify(ask: PageContext) -> Response:
     """It is known who asks."""
     try:
         photo = await ask.file("photograph", max_bytes=PHOTO_BYTES) or None
@@ -80,7 +80,7 @@ async def verify(ask: Ask) -> Response:
 
 
 @page(Right.REQUESTS)
-async def extend(ask: Ask) -> Response:
+async def extend(ask: PageContext) -> Response:
     """The longer term, with reasons."""
     try:
         await ask.call(ask.home.requests.extend, _id(ask), ask.field("reasons") or "")
@@ -90,7 +90,7 @@ async def extend(ask: Ask) -> Response:
 
 
 @page(Right.REQUESTS)
-async def plan(ask: Ask) -> Response:
+async def plan(ask: PageContext) -> Response:
     """What granting it would do, for the faces that are ticked; nothing is changed."""
     found = await ask.call(ask.home.requests.show, _id(ask))
     return ask.page("request_plan.html.jinja", plan=planned(found, _ticked(ask)), request=found, url=_url(ask),
@@ -98,7 +98,7 @@ async def plan(ask: Ask) -> Response:
 
 
 @page(Right.REQUESTS)
-async def decide(ask: Ask) -> Response:
+async def decide(ask: PageContext) -> Response:
     """Granted or refused, and carried out."""
     grant = ask.field("decision") == "grant"
     try:
@@ -133,20 +133,20 @@ def planned(request: dict[str, Any], ticked: list[str]) -> dict[str, Any]:
     }
 
 
-def _ticked(ask: Ask) -> list[str]:
+def _ticked(ask: PageContext) -> list[str]:
     return [each for each in ask.form.getlist("face") if isinstance(each, str)]
 
 
-def _id(ask: Ask) -> str:
+def _id(ask: PageContext) -> str:
     return str(ask.request.path_params["id"])
 
 
-def _url(ask: Ask) -> str:
+def _url(ask: PageContext) -> str:
     return f"/requests/{_id(ask)}"
 
 
 async def _shown(
-    ask: Ask, error: CountenanceError | None = None, *, at: str = "", sent: dict[str, Any] | None = None
+    ask: PageContext, error: CountenanceError | None = None, *, at: str = "", sent: dict[str, Any] | None = None
 ) -> Response:
     """The request's page; with an error, beside the form `at` which it came."""
     found = await ask.call(ask.home.requests.show, _id(ask))
@@ -161,7 +161,7 @@ async def _shown(
     )  # fmt: skip
 
 
-def _has_photograph(ask: Ask, name: str) -> bool:
+def _has_photograph(ask: PageContext, name: str) -> bool:
     return ask.home.requests.photograph(name) is not None
 
 

@@ -14,9 +14,9 @@ from starlette.routing import Route
 
 from countenance.errors import BadPicture, CountenanceError, NoFace, NotFound, PolicyDenied, SeveralFaces, WrongUse
 from countenance.http.problems import headers_of, status_of
-from countenance.http.rates import Rate
+from countenance.http.rates import RateLimit
 from countenance.rights.requests import DEFAULT_TIER, TIERS, RequestKind
-from countenance.web.context import Ask, page
+from countenance.web.context import PageContext, page
 
 PHOTO_BYTES: Final = 64 * 2**20
 # Where somebody lives: the jurisdiction whose law counts. Empty: nobody knows, and the first deadline to end counts.
@@ -25,13 +25,13 @@ _FIELDS: Final = ("kind", "tier", "which", "name", "contact", "place", "text")
 
 
 @page(None)
-async def form(ask: Ask) -> Response:
+async def form(ask: PageContext) -> Response:
     """What one may ask for, and the form to ask it."""
     return _form(ask)
 
 
-@page(None, rate=Rate.PUBLIC, max_files=1)
-async def send(ask: Ask) -> Response:
+@page(None, rate=RateLimit.PUBLIC, max_files=1)
+async def send(ask: PageContext) -> Response:
     """The request stands, and its receipt is shown this once; or the form again, with what was wrong."""
     try:
         asked = _asked(ask)
@@ -53,13 +53,13 @@ async def send(ask: Ask) -> Response:
 
 
 @page(None)
-async def status_form(ask: Ask) -> Response:
+async def status_form(ask: PageContext) -> Response:
     """Where to type the code."""
     return ask.page("rights_code.html.jinja", error=None)
 
 
-@page(None, rate=Rate.PUBLIC)
-async def status(ask: Ask) -> Response:
+@page(None, rate=RateLimit.PUBLIC)
+async def status(ask: PageContext) -> Response:
     """Where a request stands, and what can be done with it."""
     try:
         told = await ask.call(ask.home.requests.told, _code(ask))
@@ -68,8 +68,8 @@ async def status(ask: Ask) -> Response:
     return _standing(ask, told)
 
 
-@page(None, rate=Rate.PUBLIC, max_files=1)
-async def prove(ask: Ask) -> Response:
+@page(None, rate=RateLimit.PUBLIC, max_files=1)
+async def prove(ask: PageContext) -> Response:
     """By a code that came to an address on file, or a second photograph, it is known who asks."""
     tracking, requests = _code(ask), ask.home.requests
     try:
@@ -87,8 +87,8 @@ async def prove(ask: Ask) -> Response:
     return _standing(ask, told, done=ask.text("Thank you. It is known now that it is you who asks."))
 
 
-@page(None, rate=Rate.PUBLIC)
-async def withdraw(ask: Ask) -> Response:
+@page(None, rate=RateLimit.PUBLIC)
+async def withdraw(ask: PageContext) -> Response:
     """The request is over, and what is kept for it is destroyed."""
     tracking, requests = _code(ask), ask.home.requests
     try:
@@ -105,8 +105,8 @@ async def withdraw(ask: Ask) -> Response:
     return _standing(ask, told, done=ask.text("Your request is withdrawn, and what it said is destroyed."))
 
 
-@page(None, rate=Rate.PUBLIC)
-async def answer(ask: Ask) -> Response:
+@page(None, rate=RateLimit.PUBLIC)
+async def answer(ask: PageContext) -> Response:
     """The sealed answer to an access request."""
     try:
         data = await ask.call(ask.home.requests.answer, _code(ask))
@@ -117,7 +117,7 @@ async def answer(ask: Ask) -> Response:
     )
 
 
-def in_plain_words(ask: Ask, error: CountenanceError) -> CountenanceError:
+def in_plain_words(ask: PageContext, error: CountenanceError) -> CountenanceError:
     """The error with a way out that somebody on a page can go; what the command line would say helps them nothing."""
     match error:
         case SeveralFaces():
@@ -138,7 +138,7 @@ def in_plain_words(ask: Ask, error: CountenanceError) -> CountenanceError:
     return error
 
 
-def _asked(ask: Ask) -> dict[str, Any]:
+def _asked(ask: PageContext) -> dict[str, Any]:
     """The form's fields as the home takes them. Raises WrongUse."""
     kind, place, which = ask.field("kind") or "", ask.field("place") or "", ask.field("which") or ""
     if kind not in set(RequestKind):
@@ -170,11 +170,11 @@ def _asked(ask: Ask) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _code(ask: Ask) -> str:
+def _code(ask: PageContext) -> str:
     return ask.field("tracking") or ""
 
 
-def _form(ask: Ask, error: CountenanceError | None = None) -> Response:
+def _form(ask: PageContext, error: CountenanceError | None = None) -> Response:
     given = {name: ask.field(name) or "" for name in _FIELDS}
     return ask.page(
         "rights.html.jinja", status=_status(error), headers=None if error is None else headers_of(error),
@@ -182,13 +182,15 @@ def _form(ask: Ask, error: CountenanceError | None = None) -> Response:
     )  # fmt: skip
 
 
-def _standing(ask: Ask, told: dict[str, Any], error: CountenanceError | None = None, done: str = "") -> Response:
+def _standing(
+    ask: PageContext, told: dict[str, Any], error: CountenanceError | None = None, done: str = ""
+) -> Response:
     return ask.page(
         "rights_status.html.jinja", status=_status(error), told=told, tracking=_code(ask), error=error, done=done
     )
 
 
-def _no_such(ask: Ask, error: CountenanceError) -> Response:
+def _no_such(ask: PageContext, error: CountenanceError) -> Response:
     if not isinstance(error, NotFound):
         raise error
     return ask.page("rights_code.html.jinja", status=404, error=error)

@@ -6,27 +6,27 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from countenance.app.access.identity import Right
-from countenance.app.search.search_sessions import Seen
+from countenance.app.search.search_sessions import SeenProbe
 from countenance.errors import BadPicture, CountenanceError, NoFace, PolicyDenied, WrongUse
 from countenance.http.problems import status_of
 from countenance.types import Odds
-from countenance.web.context import Ask, page
+from countenance.web.context import PageContext, page
 from countenance.web.search.search import asking, brought, session_of
 
 
 @page(Right.SEARCH)
-async def start(ask: Ask) -> Response:
+async def start(ask: PageContext) -> Response:
     """Where two pictures are brought."""
     return _start(ask)
 
 
-def _start(ask: Ask, error: CountenanceError | None = None) -> Response:
+def _start(ask: PageContext, error: CountenanceError | None = None) -> Response:
     status = 200 if error is None else int(status_of(error))
     return ask.page("compare.html.jinja", status=status, error=error, **asking(ask))
 
 
 @page(Right.SEARCH, max_files=2)
-async def bring(ask: Ask) -> Response:
+async def bring(ask: PageContext) -> Response:
     """Compared at once where each holds one face; else they are chosen."""
     desk, session = ask.home.searches, session_of(ask)
     said = {"purpose": ask.field("purpose"), "case": ask.field("case")}
@@ -43,7 +43,7 @@ async def bring(ask: Ask) -> Response:
 
 
 @page(Right.SEARCH)
-async def choose(ask: Ask) -> Response:
+async def choose(ask: PageContext) -> Response:
     """The faces of both, to choose one of each."""
     name = ask.request.path_params["name"]
     _, a, b = await _pair(ask, name)
@@ -51,7 +51,7 @@ async def choose(ask: Ask) -> Response:
 
 
 @page(Right.SEARCH)
-async def chosen(ask: Ask) -> Response:
+async def chosen(ask: PageContext) -> Response:
     """Compared."""
     numbers = []
     for field in ("face_a", "face_b"):
@@ -63,7 +63,7 @@ async def chosen(ask: Ask) -> Response:
 
 
 @page(Right.SEARCH)
-async def compared(ask: Ask) -> Response:
+async def compared(ask: PageContext) -> Response:
     """The score, and both faces to look at."""
     found = await ask.call(ask.home.searches.noted, session_of(ask), "comparison", ask.request.path_params["name"])
     _, a, b = await _pair(ask, found["pair"])
@@ -73,14 +73,14 @@ async def compared(ask: Ask) -> Response:
     )  # fmt: skip
 
 
-async def _pair(ask: Ask, name: str) -> tuple[dict[str, str | None], Seen, Seen]:
+async def _pair(ask: PageContext, name: str) -> tuple[dict[str, str | None], SeenProbe, SeenProbe]:
     desk, session = ask.home.searches, session_of(ask)
     said = await ask.call(desk.noted, session, "pair", name)
     a, b = [await ask.call(desk.seen, session, said[which]) for which in ("a", "b")]
     return said, a, b
 
 
-async def _compare(ask: Ask, name: str, face_a: int, face_b: int) -> Response:
+async def _compare(ask: PageContext, name: str, face_a: int, face_b: int) -> Response:
     desk, session = ask.home.searches, session_of(ask)
     said, a, b = await _pair(ask, name)
     done = await ask.call(

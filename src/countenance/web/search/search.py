@@ -20,19 +20,19 @@ from countenance.http.bodies import BodyRefused
 from countenance.http.problems import status_of
 from countenance.present import labels
 from countenance.types import Band, HomeKind
-from countenance.web.context import Ask, page
+from countenance.web.context import PageContext, page
 
 MAX_BYTES: Final = 64 * 2**20
 A_PAGE: Final = 12  # leads
 STEP: Final = 0.005  # of the threshold
 
 
-def session_of(ask: Ask) -> str:
+def session_of(ask: PageContext) -> str:
     """The token of whoever asks; they are signed in."""
     return session_token(ask.request) or ""
 
 
-async def brought(ask: Ask, name: str) -> bytes:
+async def brought(ask: PageContext, name: str) -> bytes:
     """A picture of the form. Raises BadPicture: none, or too large."""
     try:
         data = await ask.file(name, max_bytes=MAX_BYTES)
@@ -43,7 +43,7 @@ async def brought(ask: Ask, name: str) -> bytes:
     return data
 
 
-def asking(ask: Ask) -> dict[str, Any]:
+def asking(ask: PageContext) -> dict[str, Any]:
     """What a page needs to ask for purpose and reason, with what was said so far."""
     return {
         "organisation": ask.home.kind is HomeKind.ORGANISATION,
@@ -54,19 +54,19 @@ def asking(ask: Ask) -> dict[str, Any]:
 
 
 @page(Right.SEARCH)
-async def start(ask: Ask) -> Response:
+async def start(ask: PageContext) -> Response:
     """Where a picture is brought, or how to begin where there is nothing to search yet."""
     return await _start(ask)
 
 
-async def _start(ask: Ask, error: CountenanceError | None = None) -> Response:
+async def _start(ask: PageContext, error: CountenanceError | None = None) -> Response:
     sources = await ask.call(ask.home.sources)
     status = 200 if error is None else int(status_of(error))
     return ask.page("search.html.jinja", status=status, sources=sources, error=error, **asking(ask))
 
 
 @page(Right.SEARCH, max_files=1)
-async def bring(ask: Ask) -> Response:
+async def bring(ask: PageContext) -> Response:
     """One face: its leads. Several: one is to be chosen."""
     desk, session = ask.home.searches, session_of(ask)
     try:
@@ -85,7 +85,7 @@ async def bring(ask: Ask) -> Response:
 
 
 @page(Right.SEARCH)
-async def choose(ask: Ask) -> Response:
+async def choose(ask: PageContext) -> Response:
     """Every face of the picture, to choose one."""
     session, name = session_of(ask), ask.request.path_params["name"]
     said = await ask.call(ask.home.searches.noted, session, "question", name)
@@ -94,7 +94,7 @@ async def choose(ask: Ask) -> Response:
 
 
 @page(Right.SEARCH)
-async def chosen(ask: Ask) -> Response:
+async def chosen(ask: PageContext) -> Response:
     """The leads of the face that was chosen."""
     session, name, desk = session_of(ask), ask.request.path_params["name"], ask.home.searches
     said = await ask.call(desk.noted, session, "question", name)
@@ -106,7 +106,7 @@ async def chosen(ask: Ask) -> Response:
 
 
 @page(Right.SEARCH)
-async def held_picture(ask: Ask) -> Response:
+async def held_picture(ask: PageContext) -> Response:
     """A picture that this session brought, or a face of it."""
     face = ask.request.path_params.get("face")
     data = await ask.call(ask.home.searches.image, session_of(ask), ask.request.path_params["name"], face)
@@ -114,14 +114,14 @@ async def held_picture(ask: Ask) -> Response:
 
 
 @page(Right.SEARCH)
-async def leads(ask: Ask) -> Response:
+async def leads(ask: PageContext) -> Response:
     """The leads of a search, of those the ones that the filters keep."""
     session, name = session_of(ask), ask.request.path_params["name"]
     held = await ask.call(ask.home.searches.searched, session, name)
     return await ask.call(_leads_page, ask, held)
 
 
-def _leads_page(ask: Ask, held: Searched) -> Response:
+def _leads_page(ask: PageContext, held: Searched) -> Response:
     query = ask.request.query_params
     result, filters = held.result, _filters(ask)
     wanted = result.threshold if filters.threshold is None else filters.threshold
@@ -153,7 +153,7 @@ def _leads_page(ask: Ask, held: Searched) -> Response:
 
 
 @page(Right.SEARCH)
-async def lower(ask: Ask) -> Response:
+async def lower(ask: PageContext) -> Response:
     """A new search with a lower threshold."""
     threshold = _threshold(ask.field("threshold"))
     if threshold is None:
@@ -164,14 +164,14 @@ async def lower(ask: Ask) -> Response:
 
 
 @page(Right.SEARCH)
-async def crop(ask: Ask) -> Response:
+async def crop(ask: PageContext) -> Response:
     """A face that a search shows."""
     path = ask.request.path_params
     return jpeg(await ask.call(ask.home.searches.crop, session_of(ask), path["name"], str(path["face"])))
 
 
 @page(Right.SEARCH)
-async def export(ask: Ask) -> Response:
+async def export(ask: PageContext) -> Response:
     """The leads to take away, as a ZIP: page, JSON, crops."""
     data = await ask.call(ask.home.searches.archive, session_of(ask), ask.request.path_params["name"], _filters(ask))
     return Response(
@@ -187,7 +187,7 @@ def jpeg(data: bytes) -> Response:
 _FIELDS: Final = ("threshold", "band", "source", "jurisdiction", "since", "until")
 
 
-def _filters(ask: Ask) -> Filters:
+def _filters(ask: PageContext) -> Filters:
     query = ask.request.query_params
     said = {name: query.get(name) or None for name in _FIELDS[1:]}
     return Filters(threshold=_threshold(query.get("threshold")), **said)
@@ -206,7 +206,7 @@ def _threshold(said: str | None) -> float | None:
     return value
 
 
-def _steps(ask: Ask, held: Searched) -> list[tuple[float, str]]:
+def _steps(ask: PageContext, held: Searched) -> list[tuple[float, str]]:
     """(threshold, what to expect there) from the floor to 1, for the slider's live text."""
     searched = held.result.searched
     first = round(held.floor / STEP)

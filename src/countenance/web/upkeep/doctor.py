@@ -9,22 +9,22 @@ from starlette.routing import Route
 
 from countenance.app.access.identity import Right
 from countenance.app.upkeep.doctor import told
-from countenance.web.context import Ask, page
+from countenance.web.context import PageContext, page
 
 
 @page(Right.MANAGE)
-async def form(ask: Ask) -> Response:
+async def form(ask: PageContext) -> Response:
     """What it does. It takes a while in a large home, and finishes what was interrupted, so no mere link does it."""
     return _page(ask)
 
 
 @page(Right.MANAGE)
-async def examine(ask: Ask) -> Response:
+async def examine(ask: PageContext) -> Response:
     """What was found, problems first."""
     return _page(ask, await ask.call(told, ask.home))
 
 
-def _page(ask: Ask, found: dict[str, Any] | None = None) -> Response:
+def _page(ask: PageContext, found: dict[str, Any] | None = None) -> Response:
     order = ("problem", "warning", "ok")
     findings = sorted(found["findings"], key=lambda each: order.index(each["state"])) if found else None
     return ask.page("doctor.html.jinja", findings=findings)

@@ -12,13 +12,13 @@ from countenance.app.access.identity import Right
 from countenance.app.home import Home
 from countenance.auditlog.kinds import KINDS
 from countenance.errors import LogBroken, WrongUse
-from countenance.web.context import Ask, page
+from countenance.web.context import PageContext, page
 
 A_PAGE: Final = 50  # entries
 
 
 @page(Right.OVERSEE)
-async def log(ask: Ask) -> Response:
+async def log(ask: PageContext) -> Response:
     """The newest entries, or those before `?before=POSITION`."""
     said = ask.request.query_params.get("before")
     if said is not None and not (said.isascii() and said.isdecimal() and len(said) < 16):
@@ -30,7 +30,7 @@ async def log(ask: Ask) -> Response:
 
 
 @page(Right.OVERSEE)
-async def verify(ask: Ask) -> Response:
+async def verify(ask: PageContext) -> Response:
     """Every entry, the tree and its signatures, checked now."""
     try:
         checked: dict[str, Any] = {"whole": True, **await ask.call(ask.home.audit.verify)}
@@ -45,7 +45,7 @@ async def verify(ask: Ask) -> Response:
 
 
 @page(Right.OVERSEE)
-async def proof(ask: Ask) -> Response:
+async def proof(ask: PageContext) -> Response:
     """The proof that an entry is in the log, to take away."""
     entry = ask.request.path_params["entry_id"]
     text = await ask.call(ask.home.audit.prove, entry)
@@ -53,19 +53,19 @@ async def proof(ask: Ask) -> Response:
 
 
 @page(Right.OVERSEE)
-async def checkpoint(ask: Ask) -> Response:
+async def checkpoint(ask: PageContext) -> Response:
     """The newest signed checkpoint: kept elsewhere, it shows any later rewriting."""
     return _download(await ask.call(ask.home.parts.stores.log.checkpoint), "text/plain", "checkpoint.txt")
 
 
 @page(Right.OVERSEE)
-async def key(ask: Ask) -> Response:
+async def key(ask: PageContext) -> Response:
     """The public key that proofs, exports and receipts are checked with."""
     return PlainTextResponse(ask.home.parts.log.signer.verifier_key() + "\n")
 
 
 @page(Right.OVERSEE)
-async def export(ask: Ask) -> Response:
+async def export(ask: PageContext) -> Response:
     """Every entry, with what it takes to check them."""
     return StreamingResponse(
         ask.home.audit.lines(), media_type="application/x-ndjson",
