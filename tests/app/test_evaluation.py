@@ -3,10 +3,10 @@
 import json
 import re
 from dataclasses import replace
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from countenance.app.upkeep.status import status_of
 from countenance.calibrate.evaluation import Lost, measure
@@ -15,7 +15,7 @@ from countenance.errors import NotFound, StorageFailed, WrongUse
 from countenance.pipeline.upkeep.evaluate import Evaluation, Excluded
 from countenance.present import evaluation_tables
 from countenance.present.evaluation_page import render_report, write_report
-from countenance.present.plots import det_png, scores_png
+from countenance.present.plots import det_svg, scores_svg
 from countenance.testing import toy
 from countenance.types import EmbeddingSpace
 
@@ -175,7 +175,8 @@ def test_nobody_with_two_pictures_and_no_pair_are_called_so():
     assert "Nobody has two pictures" in evaluation_tables.summary(found)
     assert "no pair" in text(found)
     assert "no search" in text(found)
-    assert scores_png(measures, "x").startswith(b"\x89PNG")
+    assert "two people" in scores_svg(measures, "x")
+    assert "one person" not in scores_svg(measures, "x")
 
 
 def test_pictures_without_a_label_are_counted_beside_the_groups():
@@ -202,18 +203,18 @@ def test_a_report_is_four_files_and_its_json_is_the_answer(tmp_path):
     found = evaluation()
     assert write_report(found, tmp_path / "a" / "report") == tmp_path / "a" / "report" / "report.html"
     assert {path.name for path in (tmp_path / "a" / "report").iterdir()} == {
-        "report.html", "report.json", "det.png", "scores.png"
+        "report.html", "report.json", "det.svg", "scores.svg"
     }  # fmt: skip
     assert json.loads((tmp_path / "a" / "report" / "report.json").read_text()) == found.as_dict()
-    for name in ("det.png", "scores.png"):
-        with Image.open(tmp_path / "a" / "report" / name) as image:
-            assert image.size == (960, 660)
-            assert len(np.unique(np.asarray(image.convert("L")))) > 20  # something is drawn
+    for name in ("det.svg", "scores.svg"):
+        drawn = ET.parse(tmp_path / "a" / "report" / name).getroot()
+        assert (drawn.get("width"), drawn.get("height")) == ("640", "440")
+        assert len(drawn.findall(".//{*}polyline")) == 2
 
 
 def test_a_report_that_can_not_be_written_says_where(tmp_path, monkeypatch):
-    for plot in ("det_png", "scores_png"):
-        monkeypatch.setattr(f"countenance.present.evaluation_page.{plot}", lambda *_: b"\x89PNG\r\n\x1a\n")
+    for plot in ("det_svg", "scores_svg"):
+        monkeypatch.setattr(f"countenance.present.evaluation_page.{plot}", lambda *_: "<svg/>")
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageFailed, match="file"):
         write_report(evaluation(), tmp_path / "file")
@@ -231,7 +232,9 @@ def test_a_page_fetches_nothing_and_no_name_breaks_out_of_it(tmp_path):
         "main", "section", "h1", "h2", "dl", "dt", "dd", "figure", "img", "figcaption", "table", "thead", "tbody", "tr",
         "th", "td", "ul", "li", "span", "footer",
     }  # fmt: skip
-    assert all(uri.startswith(("data:image/png;base64,", "#")) for uri in re.findall(r'(?:src|href)="([^"]*)"', page))
+    assert all(
+        uri.startswith(("data:image/svg+xml;base64,", "#")) for uri in re.findall(r'(?:src|href)="([^"]*)"', page)
+    )
     assert not re.search(r"<[^>]*\s(?:on[a-z]+|style|srcset)=", page)
     style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)[1]
     assert "url(" not in style
@@ -244,7 +247,7 @@ def test_a_page_fetches_nothing_and_no_name_breaks_out_of_it(tmp_path):
 
 @pytest.mark.parametrize("found", [evaluation(), evaluation(listed=True, labels=False), evaluation(people=3)])
 def test_a_page_can_be_read_by_everybody(found):
-    page = render_report(found, b"\x89PNG\r\n\x1a\n", b"\x89PNG\r\n\x1a\n")
+    page = render_report(found, "<svg/>", "<svg/>")
     assert page.startswith('<!doctype html>\n<html lang="en">')
     assert all('alt="' in image for image in re.findall(r"<img[^>]*>", page))
     ids = re.findall(r'\bid="([^"]+)"', page)
@@ -256,10 +259,32 @@ def test_a_page_can_be_read_by_everybody(found):
         assert 'role="region"' in region
 
 
-def test_plots_of_nothing_say_so_and_the_same_data_give_the_same_bytes():
+def test_plots_of_nothing_say_so_and_the_same_data_give_the_same_text():
     alone = EveryPair(np.eye(3, dtype=np.float32), np.arange(3), 3)
     nothing = measure(alone, Lost(np.zeros(3, np.int64), 0, np.zeros(3, np.int64)))
-    assert det_png(nothing, "a $ title").startswith(b"\x89PNG")
-    assert scores_png(nothing, "x").startswith(b"\x89PNG")
+    assert "nothing to draw: no pair of one person" in det_svg(nothing, "x")
+    assert "two people" in scores_svg(nothing, "x")
     measures = evaluation().measures
-    assert det_png(measures, "x") == det_png(measures, "x")
+    assert det_svg(measures, "x") == det_svg(measures, "x")
+
+
+def test_the_plots_show_the_measured_thresholds_and_rates():
+    measures = evaluation().measures
+    points = [point for point in measures.points if not point.promised]
+    det, scores = (ET.fromstring(draw(measures, "x")) for draw in (det_svg, scores_svg))
+    assert len(det.findall("{*}circle")) == len(points) > 0
+    marks = [text.text for text in scores.findall("{*}text") if "FMR" in text.text]
+    assert marks == [f"FMR {point.wanted:.0e}" for point in points]
+    dotted, solid = (
+        [float(pair.split(",")[0]) for pair in line.get("points").split()] for line in det.findall("{*}polyline")
+    )
+    assert min(solid) == max(dotted)  # what few impostors carry begins where the rest ends
+    assert max(solid) <= 624
+
+
+@pytest.mark.parametrize("draw", [det_svg, scores_svg])
+def test_no_name_breaks_a_plot(draw):
+    drawn = ET.fromstring(draw(evaluation().measures, f"a $ \x00 {HOSTILE}"))
+    assert {element.tag.partition("}")[2] for element in drawn.iter()} == {
+        "svg", "rect", "text", "path", "polyline", "g", *(["circle"] if draw is det_svg else ["polygon"])
+    }  # fmt: skip

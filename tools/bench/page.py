@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench.machine import ROOT
+from countenance.present.chart import Axis, Chart
 
 JSON = ROOT / "docs" / "benchmarks.json"
 PAGE = ROOT / "docs" / "benchmarks.md"
+COLOURS = ("#0b6e5f", "#b4531b", "#3b5ba9", "#8a3b7e")  # of FLAT, in its order
 PLOT = ROOT / "docs" / "images" / "growth.svg"
 
 HEAD = """# Benchmarks
@@ -352,25 +354,20 @@ def _seconds(value: float | None) -> str:
 
 def plot(part: dict[str, Any]) -> str:
     """The growth as SVG, the same for the same figures."""
-    import io
-
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    with mpl.rc_context({"svg.hashsalt": "countenance", "svg.fonttype": "path", "font.family": "DejaVu Sans"}):
-        figure, axes = plt.subplots(figsize=(7.5, 4))
-        faces = [one["faces"] for one in part["sizes"]]
-        for what, _, cost in FLAT:
-            costs = [cost(one) for one in part["sizes"]]
-            axes.plot(faces, [each / costs[0] for each in costs], marker="o", label=what)
-        axes.axhspan(0.8, 1.2, color="0.9", label="flat within 20 %")
-        axes.set(xscale="log", xlabel="faces in the home", ylabel="cost against the smallest home", ylim=(0, None))
-        axes.legend(frameon=False)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
-        out = io.StringIO()
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-        plt.close(figure)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+    faces = [one["faces"] for one in part["sizes"]]
+    lines = []
+    for what, _, cost in FLAT:
+        costs = [cost(one) for one in part["sizes"]]
+        lines.append((what, list(zip(faces, [each / costs[0] for each in costs], strict=True))))
+    chart = Chart(
+        "",
+        Axis("faces in the home", min(faces) * 0.8, max(faces) * 1.25, log=True),
+        Axis(
+            "cost against the smallest home", 0, max(y for _, points in lines for _, y in points) * 1.5
+        ),  # room for the legend
+    )
+    chart.band(0.8, 1.2, "flat within 20 %")
+    for colour, (what, points) in zip(COLOURS, lines, strict=True):
+        chart.line(points, colour, what)
+        chart.dots(points, colour)
+    return chart.svg(legend_x=80)
