@@ -3,28 +3,26 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+.NOTPARALLEL:
 .PHONY: demo test bench lint format docs lock calibrate clean
 
 # A lock names every file by hash, indirect ones included, so nothing is left to resolve: newer releases cannot change what is
 # installed, and nothing is built from source. `pip check` then says whether the pinned releases fit each other.
 PIP := -m pip --disable-pip-version-check
 LOCKED := $(PIP) install --quiet --no-deps --require-hashes --only-binary=:all:
-CHECK := $(PIP) check || { echo "Run 'make clean' and try again: $(VENV) holds packages that requirements/ does not pin."; exit 1; }
 
 $(VENV)/locked-%: requirements/%.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Countenance needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make demo PYTHON=python3.11")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing what $< pins (once) ..."
 	@$(BIN)/python $(LOCKED) -r $<
-	@$(BIN)/python $(CHECK)
 	@touch $@
 
-$(VENV)/made-run: $(VENV)/locked-run pyproject.toml
+$(VENV)/made-run: $(VENV)/locked-run
+$(VENV)/made-dev: $(VENV)/locked-run $(VENV)/locked-dev
+$(VENV)/made-run $(VENV)/made-dev: pyproject.toml
 	@$(BIN)/python $(PIP) install --quiet --no-deps --no-build-isolation --editable .
-	@touch $@
-
-$(VENV)/made-dev: $(VENV)/made-run $(VENV)/locked-dev requirements/aws.txt
-	@$(MAKE) --no-print-directory VENV=$(VENV)/aws $(VENV)/aws/locked-aws
+	@$(BIN)/python $(PIP) check || { echo "$(VENV) holds packages that requirements/ does not pin: run 'make clean', then this again."; exit 1; }
 	@touch $@
 
 # make demo [PICTURES=DIR]
@@ -61,7 +59,6 @@ COMPILE := uv pip compile --universal --no-strip-extras --python-version 3.11 --
 lock:
 	$(COMPILE) --group pyproject.toml:build --extra heic -o requirements/run.txt pyproject.toml
 	$(COMPILE) --group pyproject.toml:dev --extra heic -c requirements/run.txt -o requirements/dev.txt pyproject.toml
-	$(COMPILE) --group pyproject.toml:aws -o requirements/aws.txt
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

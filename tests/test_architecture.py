@@ -14,8 +14,8 @@ SRC = Path(countenance.__file__).parent
 ROOT = SRC.parent.parent
 MODULES = sorted(SRC.rglob("*.py"))
 ROOMS = sorted(folder.name for folder in SRC.iterdir() if (folder / "__init__.py").is_file())
-HEAVY = ("PIL", "alembic", "cedarpy", "cryptography", "cv2", "faiss", "jinja2", "matplotlib", "numpy", "onnx",
-         "onnxruntime", "pillow_heif", "platformdirs", "pycountry", "rich", "scipy", "sqlalchemy")  # fmt: skip
+HEAVY = ("PIL", "alembic", "cedarpy", "cryptography", "cv2", "faiss", "jinja2", "numpy", "onnx", "onnxruntime",
+         "pillow_heif", "platformdirs", "scipy", "sqlalchemy")  # fmt: skip
 
 
 def test_the_source_is_found():

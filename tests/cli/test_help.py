@@ -96,5 +96,4 @@ def test_help_loads_nothing_heavy():
         "faiss",
         "alembic",
         "cedarpy",
-        "rich",
     }

@@ -194,7 +194,6 @@ def test_the_model_card_is_that_of_the_manifest(doc, name):
     ("To run", [("project", "dependencies"), *(("project", "optional-dependencies", e) for e in ("heic", "openvino"))]),
     ("To build", [("dependency-groups", "build")]),
     ("To test", [("dependency-groups", "dev")]),
-    ("Real clients", [("dependency-groups", "aws")]),
 ])  # fmt: skip
 def test_every_dependency_is_documented(doc, root, section, tables):
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))

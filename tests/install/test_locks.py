@@ -89,11 +89,12 @@ def test_the_locks_install_as_pinned_after_newer_releases(tomorrow, tmp_path):
     for lock in LOCKS:
         made = run("make", f"PYTHON={sys.executable}", f"VENV={venv}", f"{venv}/locked-{lock}", folder=tomorrow)
         assert made.returncode == 0, made.stdout + made.stderr
-        assert "No broken requirements found" in made.stdout
         listed = run(venv / "bin" / "python", "-m", "pip", "list", "--format", "json", folder=tomorrow).stdout
         held = {canonicalize_name(found["name"]): found["version"] for found in json.loads(listed)}
         for pin in pins(lock):
             assert pin.specifier.contains(held[canonicalize_name(pin.name)]), pin
+    checked = run(venv / "bin" / "python", "-m", "pip", "check", folder=tomorrow)
+    assert checked.returncode == 0, checked.stdout
 
 
 def test_resolving_the_same_locks_stops_at_the_newer_releases(tomorrow):

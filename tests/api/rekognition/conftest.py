@@ -1,4 +1,4 @@
-"""A served home with toy eyes and boto3 from an environment of its own, each a process: no socket is opened here."""
+"""A served home with toy eyes and boto3, each in a process of its own: no socket is opened here."""
 
 import base64
 import json
@@ -16,14 +16,14 @@ from countenance.testing import toy
 from countenance.testing.disk_home import toy_eyes
 
 HERE = Path(__file__).parent
-AWS = Path(sys.prefix) / "aws" / "bin"
+AWS = Path(sys.executable).parent
 
 
 @pytest.fixture(scope="session")
 def aws():
-    """Where boto3 and `aws` are; without them a test is skipped by name."""
-    if not (AWS / "python").exists():
-        pytest.skip("boto3 and awscli are not installed in .venv/aws: `make test` does that")
+    """Where `aws` and a Python with boto3 are; without them a test is skipped by name."""
+    if not (AWS / "aws").exists():
+        pytest.skip("boto3 and awscli are not installed: `make test` does that")
     return AWS
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from countenance.cli.base import Command, Session, note, pass_session, several
+from countenance.cli.progress import bar_on_terminal
 
 if TYPE_CHECKING:
     from countenance.app.home import Home, Ingested
@@ -78,40 +78,12 @@ def _tell_round(done: Ingested) -> None:
 @contextmanager
 def progress_bar(*, quiet: bool = False) -> Iterator[Callable[[str, Progress], None] | None]:
     """A bar with rate and time left on a terminal; nothing where nobody looks."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    bar = Bar(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[faces]}"),
-        console=Console(stderr=True),
-        transient=True,
-        redirect_stdout=False,  # the answer goes to standard output, wherever the bar is drawn
-    )
-    tasks = {}
-    with bar:
-
-        def advance(source: str, at: Progress) -> None:
-            if source not in tasks:
-                tasks[source] = bar.add_task(source, total=at.total, rate="", faces="")
-            speed = bar.tasks[tasks[source]].speed or 0.0
-            bar.update(
-                tasks[source],
-                completed=at.done,
-                total=at.total,
-                rate=f"{speed:.0f} files/s" if speed else "",
-                faces=several(at.indexed, "face"),
-            )
-
-        yield advance
+    with bar_on_terminal(quiet=quiet) as bar:
+        yield (
+            None
+            if bar is None
+            else lambda source, at: bar.show(source, at.done, at.total, "files", several(at.indexed, "face"))
+        )
 
 
 def tell(done: Ingested) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from countenance.cli.base import Command, Session, note, pass_session
+from countenance.cli.progress import bar_on_terminal
 from countenance.errors import WrongUse
 
 if TYPE_CHECKING:
@@ -79,17 +79,8 @@ def _go_back(session: Session, model: str | None) -> None:
 @contextmanager
 def progress_bar(*, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
     """A bar with time left on a terminal; nothing where nobody looks."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (TextColumn("pictures"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
-        task = bar.add_task("pictures", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    with bar_on_terminal(quiet=quiet) as bar:
+        yield None if bar is None else lambda done, total: bar.show("pictures", done, total, "pictures")
 
 
 def tell(found: Evaluation) -> None:
