@@ -101,8 +101,8 @@ async def _value(value: UploadFile | str) -> str | bytes:
         return value
     data = await value.read(MAX_DOCUMENT_BYTES + 1)
     if len(data) > MAX_DOCUMENT_BYTES:
-        told = f"a file may have {MAX_DOCUMENT_BYTES // 2**20} MB"
-        raise BodyRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, told)
+        detail = f"a file may have {MAX_DOCUMENT_BYTES // 2**20} MB"
+        raise BodyRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
     return data
 
 

@@ -41,7 +41,7 @@ def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": MEANINGS[status], "content": content} for status in sorted(statuses)}
 
 
-def told(document: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+def problem_response(document: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
     """A problem document as an answer."""
     return JSONResponse(dict(document), int(document["status"]), headers, MEDIA_TYPE)
 
@@ -68,8 +68,10 @@ async def _ours(request: Request, error: Exception) -> Response:
         document = bare(status_of(error), instance=_id(request), detail=detail)
         where = _shown_by(request) if partly else ""
         hint = {"hint": f"GET {where} shows where it stands"} if where else {}
-        return told({**document, "type": f"{TYPE}{error.kind}", **hint}, headers_of(error))  # its text may name a path
-    return told(problem(error, instance=_id(request)), headers_of(error))
+        return problem_response(
+            {**document, "type": f"{TYPE}{error.kind}", **hint}, headers_of(error)
+        )  # its text may name a path
+    return problem_response(problem(error, instance=_id(request)), headers_of(error))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
@@ -82,7 +84,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     document = bare(
         HTTPStatus.UNPROCESSABLE_ENTITY, instance=_id(request), detail="the request does not fit its description"
     )
-    return told({**document, "type": f"{TYPE}invalid", "title": "Invalid", "errors": errors})
+    return problem_response({**document, "type": f"{TYPE}invalid", "title": "Invalid", "errors": errors})
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -92,7 +94,7 @@ async def _http(request: Request, error: Exception) -> Response:
         headers["Allow"] = ", ".join(
             _methods(request, request.scope["path"])
         )  # of all operations there, not of the first alone
-    return told(bare(HTTPStatus(error.status_code), instance=_id(request)), headers)
+    return problem_response(bare(HTTPStatus(error.status_code), instance=_id(request)), headers)
 
 
 def _shown_by(request: Request) -> str:
@@ -114,9 +116,9 @@ def _methods(request: Request, path: str) -> list[str]:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, BodyRefused)
-    return told(bare(error.status, instance=_id(request), detail=error.detail), {"connection": "close"})
+    return problem_response(bare(error.status, instance=_id(request), detail=error.detail), {"connection": "close"})
 
 
 async def _bug(request: Request, error: Exception) -> Response:
     del error  # the journal writes it down
-    return told(bare(HTTPStatus.INTERNAL_SERVER_ERROR, instance=_id(request), detail=MEANINGS[500]))
+    return problem_response(bare(HTTPStatus.INTERNAL_SERVER_ERROR, instance=_id(request), detail=MEANINGS[500]))

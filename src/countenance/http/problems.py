@@ -11,7 +11,7 @@ from countenance.errors import CountenanceError, TooMany
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE: Final = "urn:countenance:problem:"  # followed by the error's kind (docs/errors.md)
 
-# What is not here is told by its exit code (errors.py): 1 failed, 2 wrong use, 3 refused, 4 not found.
+# What is not here is given by its exit code (errors.py): 1 failed, 2 wrong use, 3 refused, 4 not found.
 _STATUS: Final[Mapping[str, HTTPStatus]] = {
     "storage_failed": HTTPStatus.SERVICE_UNAVAILABLE,
     "log_unwritable": HTTPStatus.SERVICE_UNAVAILABLE,
@@ -52,15 +52,15 @@ def problem(error: CountenanceError, *, instance: str) -> dict[str, Any]:
 
     instance: the request's id, as a URN; it is also in the service's log.
     """
-    told = error.as_dict()
-    kind, message = told.pop("kind"), told.pop("message")
+    members = error.as_dict()
+    kind, message = members.pop("kind"), members.pop("message")
     return {
         "type": f"{TYPE}{kind}",
         "title": _title(str(kind)),
         "status": int(status_of(error)),
         "detail": message,
         "instance": f"urn:uuid:{instance}",
-        **told,
+        **members,
     }
 
 

@@ -1,9 +1,9 @@
-"""One request for a page: who asks, what they sent, and how they are answered. Every page's handler gets an `Ask`."""
+"""One request for a page: who asks, what they sent, how they are answered. Every handler gets a `PageContext`."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final, ParamSpec, TypeVar
@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from countenance.app.access.identity import NOBODY, Right, Who, WhoKind
 from countenance.app.home import Home
@@ -62,6 +62,21 @@ class PageContext:
         """An act of the home's, in a thread."""
         return await self.service.call(act, *args, **kwargs)
 
+    def param(self, name: str) -> str:
+        """A part of the page's address, by its name in the route."""
+        return str(self.request.path_params[name])
+
+    @property
+    def id(self) -> str:
+        """The id in the page's address."""
+        return self.param("id")
+
+    def number(self, name: str, *, most: int) -> int | None:
+        """A whole number from 0 to `most`, of the form or the query; None: it is absent or something else."""
+        found = self.field(name) or self.request.query_params.get(name, "")
+        number = int(found) if found.isascii() and found.isdecimal() and len(found) <= len(str(most)) else None
+        return number if number is not None and number <= most else None
+
     def field(self, name: str) -> str | None:
         """A field of the form, trimmed; None: empty or absent."""
         found = self.form.get(name)
@@ -72,9 +87,15 @@ class PageContext:
         return await read_file(self.form, name, max_bytes=max_bytes)
 
     def page(
-        self, template: str, /, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
+        self,
+        template: str,
+        /,
+        *,
+        error: CountenanceError | None = None,
+        headers: Mapping[str, str] | None = None,
+        **values: Any,
     ) -> Response:
-        """The template, in the frame that all pages share."""
+        """The template, in the frame that all pages share; an error sets status and headers."""
         token = authentication.session_token(self.request)
         said = self.request.cookies.get(_SAID)
         frame_values = {
@@ -86,16 +107,18 @@ class PageContext:
             "form_token": self.home.sign_in.form_token(token) if token and self.who.kind is not WhoKind.NOBODY else "",
             "said": unquote(said) if said else "",
         }
-        if isinstance(error := values.get("error"), CountenanceError):
-            values["error"] = self._told(error)
-        answer = HTMLResponse(render(template, self.language, {**frame_values, **values}), status, headers)
+        status = 200
+        if error is not None:
+            status, headers, error = int(status_of(error)), headers_of(error), self._public(error)
+        values |= {**frame_values, "error": error}
+        answer = HTMLResponse(render(template, self.language, values), status, headers)
         answer.headers["content-language"] = self.language
         answer.headers["vary"] = "Accept-Language, Cookie, HX-Request"
         if said:
             answer.delete_cookie(_SAID, path="/", httponly=True, samesite="lax", secure=self.service.secure)
         return answer
 
-    def _told(self, error: CountenanceError) -> CountenanceError:
+    def _public(self, error: CountenanceError) -> CountenanceError:
         """The error; whoever is not signed in learns nothing of the machine: a text may name a path or a database."""
         if self.who.kind is not WhoKind.NOBODY or int(status_of(error)) < HTTPStatus.INTERNAL_SERVER_ERROR:
             return error
@@ -113,6 +136,16 @@ class PageContext:
             answer.set_cookie(_SAID, quote(said), max_age=60, path="/", httponly=True, samesite="lax",
                               secure=self.service.secure)  # fmt: skip
         return answer
+
+
+def download(data: bytes | str | Iterable[str] | AsyncIterable[bytes], name: str, media_type: str) -> Response:
+    """A file that a browser saves under `name` (RFC 6266, RFC 8187); what can be iterated is sent as it is made."""
+    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%' else "_" for c in name)
+    saved_as = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='', errors='replace')}"
+    headers = {"content-disposition": saved_as}
+    if isinstance(data, bytes | str):
+        return Response(data, media_type=media_type, headers=headers)
+    return StreamingResponse(data, media_type=media_type, headers=headers)
 
 
 Handler = Callable[[PageContext], Awaitable[Response]]
@@ -148,7 +181,7 @@ def page(
                         check_form_token(request, said)
                 return await handler(ask)
             except CountenanceError as error:
-                return told(ask, error)
+                return error_page(ask, error)
             finally:
                 await ask.form.close()  # its files
 
@@ -157,10 +190,10 @@ def page(
     return wrap
 
 
-def told(ask: PageContext, error: CountenanceError) -> Response:
+def error_page(ask: PageContext, error: CountenanceError) -> Response:
     """The error, as a page or as the part of one that htmx puts in place: what happened, and the way out."""
     template = "part_error.html.jinja" if ask.partial else "error.html.jinja"
-    return ask.page(template, status=int(status_of(error)), headers=headers_of(error), error=error)
+    return ask.page(template, error=error)
 
 
 def _sign_in_first(request: Request) -> Response:

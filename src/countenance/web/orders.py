@@ -13,7 +13,6 @@ from starlette.routing import Route
 
 from countenance.app.access.identity import Right
 from countenance.errors import CountenanceError, WrongUse
-from countenance.http.problems import headers_of, status_of
 from countenance.pipeline.documents import MAX_DOCUMENT_BYTES
 from countenance.pipeline.orders.orders import Applied
 from countenance.pipeline.orders.plan import TOTALS, Plan
@@ -67,7 +66,7 @@ async def show(ask: PageContext) -> Response:
 async def simulate(ask: PageContext) -> Response:
     """What applying it would change now; nothing is changed."""
     try:
-        plan = await ask.call(ask.home.orders.simulate, _id(ask))
+        plan = await ask.call(ask.home.orders.simulate, ask.id)
     except CountenanceError as error:
         return await _shown(ask, error)
     return await _shown(ask, plan=plan)
@@ -78,19 +77,19 @@ async def apply(ask: PageContext) -> Response:
     """It is applied, if it still changes what was shown; else what it would change now is shown instead."""
     orders = ask.home.orders
     try:
-        plan = await ask.call(orders.simulate, _id(ask))
+        plan = await ask.call(orders.simulate, ask.id)
         if ask.field("seen") != seen(plan):
             changed = WrongUse(
                 ask.text("what it would change is not what you were shown, so nothing was done"),
                 ask.text("look at the new counts, and apply it again"),
             )
             return await _shown(ask, changed, plan=plan)
-        task = asyncio.create_task(ask.call(orders.apply, _id(ask), simulated=plan))
+        task = asyncio.create_task(ask.call(orders.apply, ask.id, simulated=plan))
         _running.add(task)
         task.add_done_callback(_ended)
         done, _ = await asyncio.wait({task}, timeout=PATIENCE_S)
         if not done:
-            return ask.go(f"/orders/{_id(ask)}", ask.text("It is in force, and being carried out."))
+            return ask.go(f"/orders/{ask.param('id')}", ask.text("It is in force, and being carried out."))
         return await _shown(ask, applied=task.result())
     except CountenanceError as error:
         return await _shown(ask, error)
@@ -107,10 +106,10 @@ async def ruled(ask: PageContext) -> Response:
             raise WrongUse(
                 ask.text("nothing was done: the decision or its document is missing"), ask.text("choose both")
             )
-        await ask.call(act, _id(ask), document)
+        await ask.call(act, ask.id, document)
     except CountenanceError as error:
         return await _shown(ask, error)
-    return ask.go(f"/orders/{_id(ask)}", ask.text("The decision is recorded, and holds from now on."))
+    return ask.go(f"/orders/{ask.param('id')}", ask.text("The decision is recorded, and holds from now on."))
 
 
 def seen(plan: Plan) -> str:
@@ -135,10 +134,6 @@ def _chosen(ask: PageContext, name: str) -> list[str]:
     return [each for each in ask.form.getlist(name) if isinstance(each, str) and each]
 
 
-def _id(ask: PageContext) -> str:
-    return str(ask.request.path_params["id"])
-
-
 async def _form(ask: PageContext, error: CountenanceError | None = None) -> Response:
     given = {
         **{name: ask.field(name) or "" for name in (*_DEMANDS, "jurisdictions", "authority", "dated", "until")},
@@ -147,7 +142,7 @@ async def _form(ask: PageContext, error: CountenanceError | None = None) -> Resp
     sources = [source.name for source in await ask.call(ask.home.sources)]
     clients = [client.name for client in await ask.call(ask.home.parts.stores.records.clients.all)]
     return ask.page(
-        "order_new.html.jinja", status=200 if error is None else int(status_of(error)), given=given, error=error,
+        "order_new.html.jinja", given=given, error=error,
         sources=sources, clients=clients, classes=[str(each) for each in ClientClass],
     )  # fmt: skip
 
@@ -156,12 +151,11 @@ async def _shown(
     ask: PageContext, error: CountenanceError | None = None, *, plan: Plan | None = None, applied: Applied | None = None
 ) -> Response:
     desk = ask.home.orders
-    order = await ask.call(lambda: desk.describe(desk.get(_id(ask))))
-    receipt = await ask.call(ask.home.parts.stores.records.receipts.of, _id(ask))
+    order = await ask.call(lambda: desk.describe(desk.get(ask.id)))
+    receipt = await ask.call(ask.home.parts.stores.records.receipts.of, ask.id)
     return ask.page(
-        "order.html.jinja", status=200 if error is None else int(status_of(error)),
-        headers=None if error is None else headers_of(error), order=order, plan=plan, applied=applied, error=error,
-        receipt=receipt, totals=TOTALS, seen="" if plan is None else seen(plan), url=f"/orders/{_id(ask)}",
+        "order.html.jinja", order=order, plan=plan, applied=applied, error=error,
+        receipt=receipt, totals=TOTALS, seen="" if plan is None else seen(plan), url=f"/orders/{ask.id}",
     )  # fmt: skip
 
 

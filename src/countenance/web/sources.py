@@ -17,7 +17,6 @@ from countenance.app.sources.collectors import UPLOAD
 from countenance.app.sources.sources import counted
 from countenance.errors import CountenanceError, StorageFailed, WrongUse
 from countenance.http.bodies import MAX_BODY_BYTES
-from countenance.http.problems import status_of
 from countenance.types import Basis, HomeKind, Purpose, RejectReason
 from countenance.web.context import PageContext, page
 from countenance.web.texts import later
@@ -42,7 +41,7 @@ async def _listed(ask: PageContext, error: CountenanceError | None = None) -> Re
     household = ask.home.kind is HomeKind.HOUSEHOLD
     bases = [basis for basis in Basis if household or basis is not Basis.HOUSEHOLD]
     return ask.page(
-        "sources.html.jinja", status=200 if error is None else int(status_of(error)), error=error,
+        "sources.html.jinja", error=error,
         sources=await ask.call(gather), bases=bases, household=household,
         purposes=[purpose for purpose in Purpose if purpose is not Purpose.HOUSEHOLD],
         chosen=set(map(str, ask.form.getlist("purpose"))),
@@ -74,10 +73,10 @@ async def add(ask: PageContext) -> Response:
 @page(Right.COLLECT)
 async def show(ask: PageContext) -> Response:
     """One source: its grant, its counts, its pictures, what was rejected."""
-    name = ask.request.path_params["name"]
+    name = ask.param("name")
     home, asked = ask.home, ask.request.query_params
     reason = asked.get("reason") if asked.get("reason") in set(RejectReason) else None
-    first = int(asked["from"]) if asked.get("from", "").isdecimal() and len(asked["from"]) < 9 else 0
+    first = ask.number("from", most=99_999_999) or 0
 
     def gather() -> dict[str, Any]:
         source = home.source(name)

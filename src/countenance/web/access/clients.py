@@ -8,7 +8,6 @@ from starlette.routing import Route
 from countenance.app.access.clients import described
 from countenance.app.access.identity import Right
 from countenance.errors import CountenanceError
-from countenance.http.problems import status_of
 from countenance.types import ClientClass, HomeKind
 from countenance.web.context import PageContext, page
 
@@ -40,7 +39,7 @@ async def end(ask: PageContext) -> Response:
 async def _page(ask: PageContext, error: CountenanceError | None = None) -> Response:
     found = [described(client) for client in await ask.call(ask.home.clients.all)]
     return ask.page(
-        "clients.html.jinja", status=200 if error is None else int(status_of(error)), error=error,
+        "clients.html.jinja", error=error,
         clients=sorted(found, key=lambda each: (each["contract"] != "active", each["name"])),
         organisation=ask.home.kind is HomeKind.ORGANISATION, classes=list(ClientClass),
         given={name: ask.field(name) or "" for name in ("name", "client_class", "jurisdiction")},

@@ -10,7 +10,6 @@ from starlette.routing import Route
 from countenance.app.access.access_keys import described
 from countenance.app.access.identity import Right
 from countenance.errors import CountenanceError
-from countenance.http.problems import status_of
 from countenance.types import HomeKind, Purpose
 from countenance.web.context import PageContext, page
 
@@ -33,7 +32,7 @@ async def make(ask: PageContext) -> Response:
         bound = {name: ask.field(name) for name in BINDING}
         made = await ask.call(lambda: ask.home.access_keys.make(ask.field("name") or "", rights=rights, **bound))
     except CountenanceError as error:
-        return await _page(ask, status=int(status_of(error)), error=error)
+        return await _page(ask, error=error)
     return await _page(ask, made={"name": made.key.name, "token": made.token})
 
 
@@ -44,14 +43,14 @@ async def revoke(ask: PageContext) -> Response:
     return ask.go("/keys", ask.text("The key counts no more."))
 
 
-async def _page(ask: PageContext, *, status: int = 200, **values: Any) -> Response:
+async def _page(ask: PageContext, **values: Any) -> Response:
     now = ask.home.parts.stores.clock()
     found = [described(key, now) for key in reversed(await ask.call(ask.home.access_keys.all))]
     organisation = ask.home.kind is HomeKind.ORGANISATION
     filled = {"made": None, "error": None, **values}
     failed = filled["error"] is not None  # then the form keeps what was said
     return ask.page(
-        "keys.html.jinja", status=status, **filled, organisation=organisation,
+        "keys.html.jinja", **filled, organisation=organisation,
         keys=sorted(found, key=lambda key: key["state"] != "active"),
         sources=[source.name for source in await ask.call(ask.home.sources)],
         clients=[client.name for client in await ask.call(ask.home.clients.all)] if organisation else [],

@@ -7,7 +7,6 @@ from starlette.routing import Route
 
 from countenance.errors import SignInNeeded, TooMany
 from countenance.http import authentication
-from countenance.http.problems import headers_of, status_of
 from countenance.http.rates import RateLimit
 from countenance.types import HomeKind
 from countenance.web.context import PageContext, own_path, page
@@ -33,8 +32,7 @@ async def enter(ask: PageContext) -> Response:
         )
     except (SignInNeeded, TooMany) as error:
         return ask.page(
-            "sign_in.html.jinja", status=int(status_of(error)), headers=headers_of(error),
-            error=error, next=where, name=name,
+            "sign_in.html.jinja", error=error, next=where, name=name,
         )  # fmt: skip
     return _come_in(ask, token, where)
 
@@ -44,11 +42,11 @@ async def follow(ask: PageContext) -> Response:
     """The link that `countenance serve` prints."""
     ask.service.rates.take(RateLimit.SIGN_IN, authentication.address(ask.request))
     try:
-        token = await ask.call(ask.home.sign_in.follow, ask.request.path_params["token"])
+        token = await ask.call(ask.home.sign_in.follow, ask.param("token"))
     except SignInNeeded as error:
         if ask.who.rights:
             return ask.go("/")
-        return ask.page("sign_in.html.jinja", status=401, headers=headers_of(error), error=error, next="/", name=None)
+        return ask.page("sign_in.html.jinja", status=401, error=error, next="/", name=None)
     return _come_in(ask, token, "/")
 
 

@@ -9,7 +9,6 @@ from starlette.routing import Route
 
 from countenance.app.access.identity import Right
 from countenance.errors import CountenanceError, WrongUse
-from countenance.http.problems import status_of
 from countenance.pipeline.erasure.erase import ErasureReport
 from countenance.web.context import PageContext, page
 
@@ -41,7 +40,7 @@ async def _form(
 ) -> Response:
     given = {name: ask.field(name) or "" for name in ("scope", "value", "authority")}
     return ask.page(
-        "erase.html.jinja", status=200 if error is None else int(status_of(error)), error=error, report=report,
+        "erase.html.jinja", error=error, report=report,
         given={**given, "scope": given["scope"] or "source"},
         sources=[source.name for source in await ask.call(ask.home.sources)],
     )  # fmt: skip

@@ -12,8 +12,7 @@ from countenance.app.access.identity import Right
 from countenance.app.erasure import receipts as pages
 from countenance.auditlog import receipt as signed
 from countenance.errors import CountenanceError, LogBroken, ReceiptRefused
-from countenance.http.problems import status_of
-from countenance.web.context import PageContext, page
+from countenance.web.context import PageContext, download, page
 
 ANSWER_BYTES: Final = 2**20
 
@@ -47,7 +46,7 @@ async def show(ask: PageContext) -> Response:
 async def verify(ask: PageContext) -> Response:
     """Its signature and its proof of inclusion, checked now."""
     receipts = ask.home.receipts
-    receipt = await ask.call(receipts.get, _id(ask))
+    receipt = await ask.call(receipts.get, ask.id)
     key = await ask.call(receipts.verifier_key)
     try:
         checked: signed.Checked | None = await ask.call(signed.check, receipt.document, key)
@@ -61,25 +60,25 @@ async def verify(ask: PageContext) -> Response:
 @page(Right.OVERSEE)
 async def document(ask: PageContext) -> Response:
     """As it was signed."""
-    found = await ask.call(ask.home.receipts.get, _id(ask))
-    return _download(found.document, "application/json", "receipt.json")
+    found = await ask.call(ask.home.receipts.get, ask.id)
+    return download(found.document, "receipt.json", "application/json")
 
 
 @page(Right.OVERSEE)
 async def as_page(ask: PageContext) -> Response:
     """As a page for people, whole in one file."""
-    found = await ask.call(ask.home.receipts.get, _id(ask))
-    return _download(await ask.call(pages.page, found.document), "text/html", "receipt.html")
+    found = await ask.call(ask.home.receipts.get, ask.id)
+    return download(await ask.call(pages.page, found.document), "receipt.html", "text/html")
 
 
 @page(Right.ERASE)
 async def tell(ask: PageContext) -> Response:
     """What to send to a client who was shown what is erased; that it was told is recorded."""
     try:
-        notice = await ask.call(ask.home.receipts.tell, _id(ask), ask.field("client") or "")
+        notice = await ask.call(ask.home.receipts.tell, ask.id, ask.field("client") or "")
     except CountenanceError as error:
         return await _show(ask, error)
-    return _download(json.dumps(notice, indent=2, ensure_ascii=False) + "\n", "application/json", "notice.json")
+    return download(json.dumps(notice, indent=2, ensure_ascii=False) + "\n", "notice.json", "application/json")
 
 
 @page(Right.ERASE, max_files=1)
@@ -87,39 +86,30 @@ async def answered(ask: PageContext) -> Response:
     """The client's own receipt is kept."""
     try:
         data = await ask.file("answer", max_bytes=ANSWER_BYTES)
-        await ask.call(ask.home.receipts.answered, _id(ask), ask.field("client") or "", data)
+        await ask.call(ask.home.receipts.answered, ask.id, ask.field("client") or "", data)
     except CountenanceError as error:
         return await _show(ask, error)
-    return ask.go(f"/receipts/{_id(ask)}", ask.text("Their answer is kept."))
+    return ask.go(f"/receipts/{ask.param('id')}", ask.text("Their answer is kept."))
 
 
 async def _list(
     ask: PageContext, *, checked: signed.Checked | None = None, error: CountenanceError | None = None
 ) -> Response:
     found = await ask.call(ask.home.receipts.all)
-    status = 200 if error is None else int(status_of(error))
-    return ask.page("receipts.html.jinja", status=status, receipts=found[::-1], checked=checked, error=error)
+    return ask.page("receipts.html.jinja", receipts=found[::-1], checked=checked, error=error)
 
 
 async def _show(
     ask: PageContext, error: CountenanceError | None = None, *, checked: signed.Checked | None = None
 ) -> Response:
-    found = await ask.call(ask.home.receipts.get, _id(ask))
+    found = await ask.call(ask.home.receipts.get, ask.id)
     told: dict[str, Any] = json.loads(found.document)
     recipients = await ask.call(ask.home.receipts.recipients, found.uid) if found.kind == "erasure" else ()
     return ask.page(
-        "receipt.html.jinja", status=200 if error is None else int(status_of(error)), uid=found.uid,
+        "receipt.html.jinja", uid=found.uid,
         receipt=told["receipt"], log=told["log"], entry=json.loads(told["log"]["record"]),
         signed_by=told["signed_by"], document=found.document, recipients=recipients, checked=checked, error=error,
     )  # fmt: skip
-
-
-def _id(ask: PageContext) -> str:
-    return str(ask.request.path_params["id"])
-
-
-def _download(text: str, kind: str, name: str) -> Response:
-    return Response(text, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
 
 
 routes = [

@@ -10,7 +10,6 @@ from countenance.app.erasure import compaction
 from countenance.app.erasure.retention import Retained, retain
 from countenance.app.settings import probe_days
 from countenance.errors import CountenanceError, WrongUse
-from countenance.http.problems import status_of
 from countenance.types import HomeKind
 from countenance.web.context import PageContext, page
 
@@ -36,7 +35,7 @@ async def run(ask: PageContext) -> Response:
 async def _page(ask: PageContext, error: CountenanceError | None = None, *, ran: Retained | None = None) -> Response:
     found = await ask.call(retain, ask.home, run=False)
     return ask.page(
-        "retention.html.jinja", status=200 if error is None else int(status_of(error)), error=error, ran=ran,
+        "retention.html.jinja", error=error, ran=ran,
         due=[duty.as_dict() for duty in found.duties], probes=found.probes, probe_days=probe_days(),
         keeps_probes=ask.home.kind is HomeKind.ORGANISATION,
         compaction=await ask.call(compaction.due, ask.home),

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Final
-from urllib.parse import quote
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
 from countenance.errors import BadPicture, CountenanceError, NotFound, SeveralFaces, TooMany, WrongUse
 from countenance.http.bodies import MAX_BODY_BYTES
-from countenance.http.problems import headers_of, status_of
 from countenance.http.rates import RateLimit
-from countenance.web.context import PageContext, page
+from countenance.web.context import PageContext, download, page
 
 SIZES: Final = frozenset({640, 1600})  # of a picture on a page, pixels of its longest side
 _SAY_AGAIN: Final = (BadPicture, SeveralFaces, TooMany, WrongUse)  # and NoFace: the form, with what was wrong
@@ -26,7 +24,7 @@ _SAY_AGAIN: Final = (BadPicture, SeveralFaces, TooMany, WrongUse)  # and NoFace:
 @page(None)
 async def visit(ask: PageContext) -> Response:
     """What the link is for: consent, or a guest's own pictures."""
-    token = ask.request.path_params["token"]
+    token = ask.param("token")
     try:
         return await _own(ask, token)
     except NotFound:
@@ -36,7 +34,7 @@ async def visit(ask: PageContext) -> Response:
 @page(None, rate=RateLimit.PUBLIC, max_files=1)
 async def agree(ask: PageContext) -> Response:
     """They are a guest, and on to their own link; or the form again, with what was wrong."""
-    token = ask.request.path_params["token"]
+    token = ask.param("token")
     photograph = await ask.file("photograph", max_bytes=MAX_BODY_BYTES)
     try:
         source, own = await ask.call(ask.home.guests.consent, token, photograph, agreed=ask.field("agreed") or "")
@@ -57,9 +55,7 @@ async def _consent_form(ask: PageContext, token: str, error: CountenanceError | 
         asked = await ask.call(ask.home.guests.invitation, token)
     except NotFound:
         return _not_in_use(ask)
-    status = 200 if error is None else int(status_of(error))
-    return ask.page("guest_consent.html.jinja", status=status, asked=asked, error=error,
-                    headers=None if error is None else headers_of(error))  # fmt: skip
+    return ask.page("guest_consent.html.jinja", asked=asked, error=error)
 
 
 async def _own(ask: PageContext, token: str) -> Response:
@@ -84,7 +80,7 @@ async def _own(ask: PageContext, token: str) -> Response:
 @page(None)
 async def picture(ask: PageContext) -> Response:
     """One picture of theirs, as a JPEG that fits a page."""
-    size = int(ask.request.path_params["size"])
+    size = int(ask.param("size"))
     if size not in SIZES:
         return _not_in_use(ask)
     return await _jpeg(ask, lambda token, id_: ask.home.guests.image(token, id_, preview_px=size))
@@ -93,32 +89,29 @@ async def picture(ask: PageContext) -> Response:
 @page(None)
 async def original(ask: PageContext) -> Response:
     """The very file of one picture of theirs, to keep."""
-    token, picture_id = ask.request.path_params["token"], str(ask.request.path_params["id"])
+    token, picture_id = ask.param("token"), ask.id
     try:
         data = await ask.call(ask.home.guests.original, token, picture_id)
         name = next(each.name for each in await ask.call(ask.home.guests.pictures, token) if each.id == picture_id)
     except (NotFound, StopIteration):
         return _not_in_use(ask)
-    return Response(data, media_type="application/octet-stream", headers={"content-disposition": attachment(name)})
+    return download(data, name, "application/octet-stream")
 
 
 @page(None)
 async def archive(ask: PageContext) -> Response:
     """All of their pictures' files, as a ZIP that is made as it is sent."""
     try:
-        parts = await ask.call(ask.home.guests.download, ask.request.path_params["token"])
+        parts = await ask.call(ask.home.guests.download, ask.param("token"))
     except NotFound:
         return _not_in_use(ask)
-    return StreamingResponse(
-        _read_in_threads(ask, parts), media_type="application/zip",
-        headers={"content-disposition": attachment("my-pictures.zip")},
-    )  # fmt: skip
+    return download(_read_in_threads(ask, parts), "my-pictures.zip", "application/zip")
 
 
 @page(None)
 async def ask_to_withdraw(ask: PageContext) -> Response:
     """What withdrawing does, before it is done."""
-    token = ask.request.path_params["token"]
+    token = ask.param("token")
     try:
         standing = await ask.call(ask.home.guests.standing, token)
     except NotFound:
@@ -131,7 +124,7 @@ async def ask_to_withdraw(ask: PageContext) -> Response:
 @page(None, rate=RateLimit.PUBLIC)
 async def withdraw(ask: PageContext) -> Response:
     """Nothing is shown from now on, and all that their consent brought is erased."""
-    token = ask.request.path_params["token"]
+    token = ask.param("token")
     try:
         await ask.call(ask.home.guests.withdraw, token)
     except NotFound:
@@ -143,20 +136,18 @@ async def withdraw(ask: PageContext) -> Response:
 async def receipt(ask: PageContext) -> Response:
     """The signed receipt of what their withdrawal erased."""
     try:
-        standing = await ask.call(ask.home.guests.standing, ask.request.path_params["token"])
+        standing = await ask.call(ask.home.guests.standing, ask.param("token"))
         if standing.receipt is None:
             return _not_in_use(ask)
         found = await ask.call(ask.home.receipts.get, standing.receipt)
     except NotFound:
         return _not_in_use(ask)
-    return Response(
-        found.document, media_type="application/json", headers={"content-disposition": attachment("receipt.json")}
-    )
+    return download(found.document, "receipt.json", "application/json")
 
 
 async def _jpeg(ask: PageContext, make: Callable[[str, str], bytes]) -> Response:
     try:
-        data = await ask.call(make, ask.request.path_params["token"], str(ask.request.path_params["id"]))
+        data = await ask.call(make, ask.param("token"), ask.id)
     except NotFound:
         return _not_in_use(ask)
     return Response(data, media_type="image/jpeg")
@@ -169,12 +160,6 @@ def _not_in_use(ask: PageContext) -> Response:
 def own_address(ask: PageContext, path: str) -> str:
     """The whole address of a page of ours, by the name that the browser used, which is one of ours."""
     return f"{'https' if ask.service.secure else 'http'}://{ask.request.headers['host']}{path}"
-
-
-def attachment(name: str) -> str:
-    """A Content-Disposition under which a browser saves a file (RFC 6266, RFC 8187)."""
-    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%' else "_" for c in name)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='', errors='replace')}"
 
 
 async def _read_in_threads(ask: PageContext, parts: Iterator[bytes]) -> AsyncIterator[bytes]:

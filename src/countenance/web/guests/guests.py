@@ -11,7 +11,6 @@ from starlette.routing import Route
 
 from countenance.app.access.identity import Right
 from countenance.errors import GrantInvalid, WrongUse
-from countenance.http.problems import status_of
 from countenance.web.context import PageContext, page
 from countenance.web.guests.guest import own_address
 
@@ -31,7 +30,7 @@ async def make(ask: PageContext) -> Response:
             ask.home.guests.open_link, source, organiser=ask.field("organiser") or "", expires=ask.field("expires")
         )
     except (GrantInvalid, WrongUse) as error:
-        return await _page(ask, source, status=int(status_of(error)), error=error)
+        return await _page(ask, source, error=error)
     address = own_address(ask, f"/guest/{made['token']}")
     return await _page(ask, source, made={**made, "address": address, "code": qr_code(address)})
 
@@ -43,16 +42,14 @@ async def close(ask: PageContext) -> Response:
     return ask.go(f"/guests?source={quote(closed['source'])}", ask.text("The link is closed."))
 
 
-async def _page(ask: PageContext, source: str, *, status: int = 200, **values: Any) -> Response:
+async def _page(ask: PageContext, source: str, **values: Any) -> Response:
     links = await ask.call(ask.home.guests.links, source)
     waiting = await ask.call(ask.home.guests.waiting, source)
     if waiting:
         await ask.call(ask.home.guests.search_soon, source)
     filled = {"made": None, "error": None, **values}
     organiser = ask.field("organiser") or (links[0]["organiser"] if links else "")
-    return ask.page(
-        "guests.html.jinja", status=status, source=source, links=links, waiting=waiting, organiser=organiser, **filled
-    )
+    return ask.page("guests.html.jinja", source=source, links=links, waiting=waiting, organiser=organiser, **filled)
 
 
 def qr_code(address: str) -> Markup:

@@ -23,7 +23,7 @@ MOST_FACES: Final = 400  # of one person on a page
 @page(Right.PEOPLE)
 async def listed(ask: PageContext) -> Response:
     """Everybody whom somebody has grouped, and the newest decision, to take back."""
-    first = int(said) if (said := ask.request.query_params.get("from", "")).isdecimal() and len(said) < 9 else 0
+    first = ask.number("from", most=99_999_999) or 0
 
     def gather() -> dict[str, Any]:
         people = ask.home.people
@@ -57,7 +57,7 @@ async def suggested(ask: PageContext) -> Response:
 @page(Right.PEOPLE)
 async def show(ask: PageContext) -> Response:
     """One person and their faces."""
-    uid = ask.request.path_params["person"]
+    uid = ask.param("person")
 
     def gather() -> dict[str, Any]:
         people = ask.home.people
@@ -77,7 +77,7 @@ async def show(ask: PageContext) -> Response:
 @page(Right.PEOPLE)
 async def crop(ask: PageContext) -> Response:
     """The thumbnail of a face that may be shown now."""
-    return jpeg(await ask.call(ask.home.crop, str(ask.request.path_params["face"])))
+    return jpeg(await ask.call(ask.home.crop, ask.param("face")))
 
 
 @page(Right.PEOPLE)

@@ -45,7 +45,7 @@ async def erase(ask: PageContext) -> Response:
 
 
 def _id(ask: PageContext) -> str:
-    return str(ask.request.path_params["picture"])
+    return ask.param("picture")
 
 
 routes = [

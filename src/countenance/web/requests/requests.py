@@ -9,7 +9,6 @@ from starlette.routing import Route
 
 from countenance.app.access.identity import Right
 from countenance.errors import CountenanceError, NotFound
-from countenance.http.problems import headers_of, status_of
 from countenance.web.context import PageContext, page
 
 PHOTO_BYTES: Final = 64 * 2**20
@@ -37,7 +36,7 @@ async def show(ask: PageContext) -> Response:
 @page(Right.REQUESTS)
 async def photograph(ask: PageContext) -> Response:
     """The face of the photograph that came with it."""
-    data = await ask.call(ask.home.requests.photograph, _id(ask))
+    data = await ask.call(ask.home.requests.photograph, ask.id)
     if data is None:
         raise NotFound("no photograph came with this request, or it is destroyed", "it is, once a request is decided")
     return Response(data, media_type="image/jpeg")
@@ -46,8 +45,8 @@ async def photograph(ask: PageContext) -> Response:
 @page(Right.REQUESTS)
 async def face(ask: PageContext) -> Response:
     """One of the faces that were found for it, and no other."""
-    wanted = str(ask.request.path_params["face"])
-    found = await ask.call(ask.home.requests.show, _id(ask))
+    wanted = ask.param("face")
+    found = await ask.call(ask.home.requests.show, ask.id)
     if wanted not in {each["face_id"] for each in found["faces"]}:
         raise NotFound(f"there is no face {wanted} in this request", "reload its page")
     try:
@@ -60,7 +59,7 @@ async def face(ask: PageContext) -> Response:
 async def send_code(ask: PageContext) -> Response:
     """A one-time code, shown this once to whoever sends it on."""
     try:
-        sent = await ask.call(ask.home.requests.send_code, _id(ask))
+        sent = await ask.call(ask.home.requests.send_code, ask.id)
     except CountenanceError as error:
         return await _shown(ask, error, at="verify")
     return await _shown(ask, sent=sent)
@@ -72,7 +71,11 @@ async def verify(ask: PageContext) -> Response:
     try:
         photo = await ask.file("photograph", max_bytes=PHOTO_BYTES) or None
         await ask.call(
-            ask.home.requests.verify, _id(ask), code=ask.field("code"), photo=photo, document=ask.field("document")
+            ask.home.requests.verify,
+            ask.id,
+            code=ask.field("code"),
+            photo=photo,
+            document=ask.field("document"),
         )
     except CountenanceError as error:
         return await _shown(ask, error, at="verify")
@@ -83,7 +86,7 @@ async def verify(ask: PageContext) -> Response:
 async def extend(ask: PageContext) -> Response:
     """The longer term, with reasons."""
     try:
-        await ask.call(ask.home.requests.extend, _id(ask), ask.field("reasons") or "")
+        await ask.call(ask.home.requests.extend, ask.id, ask.field("reasons") or "")
     except CountenanceError as error:
         return await _shown(ask, error, at="extend")
     return ask.go(_url(ask), ask.text("The term is longer. The person sees why on the page of their request."))
@@ -92,7 +95,7 @@ async def extend(ask: PageContext) -> Response:
 @page(Right.REQUESTS)
 async def plan(ask: PageContext) -> Response:
     """What granting it would do, for the faces that are ticked; nothing is changed."""
-    found = await ask.call(ask.home.requests.show, _id(ask))
+    found = await ask.call(ask.home.requests.show, ask.id)
     return ask.page("request_plan.html.jinja", plan=planned(found, _ticked(ask)), request=found, url=_url(ask),
                     rename=ask.field("rename") or "", jurisdiction=ask.field("jurisdiction") or "")  # fmt: skip
 
@@ -103,14 +106,14 @@ async def decide(ask: PageContext) -> Response:
     grant = ask.field("decision") == "grant"
     try:
         if grant:
-            found = await ask.call(ask.home.requests.show, _id(ask))
+            found = await ask.call(ask.home.requests.show, ask.id)
             decided = await ask.call(
-                ask.home.requests.decide, _id(ask), grant=True, to_fetch=found["kind"] == "access",
+                ask.home.requests.decide, ask.id, grant=True, to_fetch=found["kind"] == "access",
                 faces=_ticked(ask) if found["faces"] else None, rename=ask.field("rename") or "",
                 jurisdiction=ask.field("jurisdiction") or "",
             )  # fmt: skip
         else:
-            decided = await ask.call(ask.home.requests.decide, _id(ask), grant=False, reason=ask.field("reason") or "")
+            decided = await ask.call(ask.home.requests.decide, ask.id, grant=False, reason=ask.field("reason") or "")
     except CountenanceError as error:
         return await _shown(ask, error, at="decide")
     return ask.page("request_decided.html.jinja", decided=decided, url=_url(ask))
@@ -137,26 +140,21 @@ def _ticked(ask: PageContext) -> list[str]:
     return [each for each in ask.form.getlist("face") if isinstance(each, str)]
 
 
-def _id(ask: PageContext) -> str:
-    return str(ask.request.path_params["id"])
-
-
 def _url(ask: PageContext) -> str:
-    return f"/requests/{_id(ask)}"
+    return f"/requests/{ask.param('id')}"
 
 
 async def _shown(
     ask: PageContext, error: CountenanceError | None = None, *, at: str = "", sent: dict[str, Any] | None = None
 ) -> Response:
     """The request's page; with an error, beside the form `at` which it came."""
-    found = await ask.call(ask.home.requests.show, _id(ask))
+    found = await ask.call(ask.home.requests.show, ask.id)
     faces: dict[str, dict[str, Any]] = {}
     for each in found["faces"]:
         faces.setdefault(each["face_id"], {**each, "places": []})["places"].append(each["uri"])
-    photographed = found["state"] in {"open", "verified"} and await ask.call(_has_photograph, ask, _id(ask))
+    photographed = found["state"] in {"open", "verified"} and await ask.call(_has_photograph, ask, ask.id)
     return ask.page(
-        "request.html.jinja", status=200 if error is None else int(status_of(error)),
-        headers=None if error is None else headers_of(error), request=found, faces=list(faces.values()), error=error,
+        "request.html.jinja", request=found, faces=list(faces.values()), error=error,
         at=at, sent=sent, photographed=photographed, url=_url(ask), erases=found["kind"] in ERASING,
     )  # fmt: skip
 

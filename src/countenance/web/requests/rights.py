@@ -13,10 +13,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from countenance.errors import BadPicture, CountenanceError, NoFace, NotFound, PolicyDenied, SeveralFaces, WrongUse
-from countenance.http.problems import headers_of, status_of
 from countenance.http.rates import RateLimit
 from countenance.rights.requests import DEFAULT_TIER, TIERS, RequestKind
-from countenance.web.context import PageContext, page
+from countenance.web.context import PageContext, download, page
 
 PHOTO_BYTES: Final = 64 * 2**20
 # Where somebody lives: the jurisdiction whose law counts. Empty: nobody knows, and the first deadline to end counts.
@@ -112,9 +111,7 @@ async def answer(ask: PageContext) -> Response:
         data = await ask.call(ask.home.requests.answer, _code(ask))
     except CountenanceError as error:
         return _no_such(ask, error)
-    return Response(
-        data, media_type="application/zip", headers={"content-disposition": 'attachment; filename="my-pictures.zip"'}
-    )
+    return download(data, "my-pictures.zip", "application/zip")
 
 
 def in_plain_words(ask: PageContext, error: CountenanceError) -> CountenanceError:
@@ -177,27 +174,21 @@ def _code(ask: PageContext) -> str:
 def _form(ask: PageContext, error: CountenanceError | None = None) -> Response:
     given = {name: ask.field(name) or "" for name in _FIELDS}
     return ask.page(
-        "rights.html.jinja", status=_status(error), headers=None if error is None else headers_of(error),
-        given={**given, "kind": given["kind"] or "opt-out", "tier": given["tier"] or str(DEFAULT_TIER)}, error=error,
+        "rights.html.jinja", error=error,
+        given={**given, "kind": given["kind"] or "opt-out", "tier": given["tier"] or str(DEFAULT_TIER)},
     )  # fmt: skip
 
 
 def _standing(
     ask: PageContext, told: dict[str, Any], error: CountenanceError | None = None, done: str = ""
 ) -> Response:
-    return ask.page(
-        "rights_status.html.jinja", status=_status(error), told=told, tracking=_code(ask), error=error, done=done
-    )
+    return ask.page("rights_status.html.jinja", told=told, tracking=_code(ask), error=error, done=done)
 
 
 def _no_such(ask: PageContext, error: CountenanceError) -> Response:
     if not isinstance(error, NotFound):
         raise error
     return ask.page("rights_code.html.jinja", status=404, error=error)
-
-
-def _status(error: CountenanceError | None) -> int:
-    return 200 if error is None else int(status_of(error))
 
 
 routes = [

@@ -8,7 +8,6 @@ from starlette.routing import Route
 from countenance.app.access.identity import Right
 from countenance.app.search.search_sessions import SeenProbe
 from countenance.errors import BadPicture, CountenanceError, NoFace, PolicyDenied, WrongUse
-from countenance.http.problems import status_of
 from countenance.types import Odds
 from countenance.web.context import PageContext, page
 from countenance.web.search.search import asking, brought, session_of
@@ -21,8 +20,7 @@ async def start(ask: PageContext) -> Response:
 
 
 def _start(ask: PageContext, error: CountenanceError | None = None) -> Response:
-    status = 200 if error is None else int(status_of(error))
-    return ask.page("compare.html.jinja", status=status, error=error, **asking(ask))
+    return ask.page("compare.html.jinja", error=error, **asking(ask))
 
 
 @page(Right.SEARCH, max_files=2)
@@ -45,7 +43,7 @@ async def bring(ask: PageContext) -> Response:
 @page(Right.SEARCH)
 async def choose(ask: PageContext) -> Response:
     """The faces of both, to choose one of each."""
-    name = ask.request.path_params["name"]
+    name = ask.param("name")
     _, a, b = await _pair(ask, name)
     return ask.page("compare_faces.html.jinja", name=name, pair=(("a", a), ("b", b)))
 
@@ -55,17 +53,17 @@ async def chosen(ask: PageContext) -> Response:
     """Compared."""
     numbers = []
     for field in ("face_a", "face_b"):
-        said = ask.field(field) or ""
-        if not (said.isascii() and said.isdecimal() and len(said) < 6):
+        number = ask.number(field, most=99_999)
+        if number is None:
             raise WrongUse("a face of each picture is needed", "choose one of each")
-        numbers.append(int(said))
-    return await _compare(ask, ask.request.path_params["name"], *numbers)
+        numbers.append(number)
+    return await _compare(ask, ask.param("name"), *numbers)
 
 
 @page(Right.SEARCH)
 async def compared(ask: PageContext) -> Response:
     """The score, and both faces to look at."""
-    found = await ask.call(ask.home.searches.noted, session_of(ask), "comparison", ask.request.path_params["name"])
+    found = await ask.call(ask.home.searches.noted, session_of(ask), "comparison", ask.param("name"))
     _, a, b = await _pair(ask, found["pair"])
     return ask.page(
         "compared.html.jinja", found=found, fmr=Odds(found["fmr"], found["bound"]),

@@ -17,10 +17,9 @@ from countenance.app.search.search_sessions import PURPOSES, Filters, Searched, 
 from countenance.errors import BadPicture, CountenanceError, NoFace, PolicyDenied, WrongUse
 from countenance.http.authentication import session_token
 from countenance.http.bodies import BodyRefused
-from countenance.http.problems import status_of
 from countenance.present import labels
 from countenance.types import Band, HomeKind
-from countenance.web.context import PageContext, page
+from countenance.web.context import PageContext, download, page
 
 MAX_BYTES: Final = 64 * 2**20
 A_PAGE: Final = 12  # leads
@@ -61,8 +60,7 @@ async def start(ask: PageContext) -> Response:
 
 async def _start(ask: PageContext, error: CountenanceError | None = None) -> Response:
     sources = await ask.call(ask.home.sources)
-    status = 200 if error is None else int(status_of(error))
-    return ask.page("search.html.jinja", status=status, sources=sources, error=error, **asking(ask))
+    return ask.page("search.html.jinja", sources=sources, error=error, **asking(ask))
 
 
 @page(Right.SEARCH, max_files=1)
@@ -87,7 +85,7 @@ async def bring(ask: PageContext) -> Response:
 @page(Right.SEARCH)
 async def choose(ask: PageContext) -> Response:
     """Every face of the picture, to choose one."""
-    session, name = session_of(ask), ask.request.path_params["name"]
+    session, name = session_of(ask), ask.param("name")
     said = await ask.call(ask.home.searches.noted, session, "question", name)
     seen = await ask.call(ask.home.searches.seen, session, said["picture"])
     return ask.page("search_faces.html.jinja", seen=seen, name=name)
@@ -96,12 +94,12 @@ async def choose(ask: PageContext) -> Response:
 @page(Right.SEARCH)
 async def chosen(ask: PageContext) -> Response:
     """The leads of the face that was chosen."""
-    session, name, desk = session_of(ask), ask.request.path_params["name"], ask.home.searches
+    session, name, desk = session_of(ask), ask.param("name"), ask.home.searches
     said = await ask.call(desk.noted, session, "question", name)
-    face = ask.field("face") or ""
-    if not (face.isascii() and face.isdecimal() and len(face) < 6):
+    face = ask.number("face", most=99_999)
+    if face is None:
         raise WrongUse("no face was chosen", "choose one of those in the picture")
-    found = await ask.call(desk.search, session, said["picture"], int(face), purpose=said["purpose"], case=said["case"])
+    found = await ask.call(desk.search, session, said["picture"], face, purpose=said["purpose"], case=said["case"])
     return ask.go(f"/searches/{found}")
 
 
@@ -109,14 +107,14 @@ async def chosen(ask: PageContext) -> Response:
 async def held_picture(ask: PageContext) -> Response:
     """A picture that this session brought, or a face of it."""
     face = ask.request.path_params.get("face")
-    data = await ask.call(ask.home.searches.image, session_of(ask), ask.request.path_params["name"], face)
+    data = await ask.call(ask.home.searches.image, session_of(ask), ask.param("name"), face)
     return jpeg(data)
 
 
 @page(Right.SEARCH)
 async def leads(ask: PageContext) -> Response:
     """The leads of a search, of those the ones that the filters keep."""
-    session, name = session_of(ask), ask.request.path_params["name"]
+    session, name = session_of(ask), ask.param("name")
     held = await ask.call(ask.home.searches.searched, session, name)
     return await ask.call(_leads_page, ask, held)
 
@@ -126,9 +124,8 @@ def _leads_page(ask: PageContext, held: Searched) -> Response:
     result, filters = held.result, _filters(ask)
     wanted = result.threshold if filters.threshold is None else filters.threshold
     kept = [lead for lead in result.leads if filters.keeps(lead)]
-    said = query.get("page", "1")
     last = max(1, -(-len(kept) // A_PAGE))
-    number = min(max(int(said), 1), last) if said.isascii() and said.isdecimal() and len(said) < 6 else 1
+    number = max(1, min(ask.number("page", most=99_999) or 1, last))
     kept_query = {k: v for k, v in query.items() if k in _FIELDS and v}
     template = "leads_list.html.jinja" if ask.partial else "leads.html.jinja"
     return ask.page(
@@ -158,7 +155,7 @@ async def lower(ask: PageContext) -> Response:
     threshold = _threshold(ask.field("threshold"))
     if threshold is None:
         raise WrongUse("no threshold was named", "name one")
-    name = ask.request.path_params["name"]
+    name = ask.param("name")
     found = await ask.call(ask.home.searches.lower, session_of(ask), name, threshold)
     return ask.go(f"/searches/{found}", ask.text("Searched again, logged as a search of its own."))
 
@@ -173,10 +170,8 @@ async def crop(ask: PageContext) -> Response:
 @page(Right.SEARCH)
 async def export(ask: PageContext) -> Response:
     """The leads to take away, as a ZIP: page, JSON, crops."""
-    data = await ask.call(ask.home.searches.archive, session_of(ask), ask.request.path_params["name"], _filters(ask))
-    return Response(
-        data, media_type="application/zip", headers={"content-disposition": 'attachment; filename="leads.zip"'}
-    )
+    data = await ask.call(ask.home.searches.archive, session_of(ask), ask.param("name"), _filters(ask))
+    return download(data, "leads.zip", "application/zip")
 
 
 def jpeg(data: bytes) -> Response:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from countenance.app.access.identity import Right
 from countenance.app.home import Home
 from countenance.auditlog.kinds import KINDS
 from countenance.errors import LogBroken, WrongUse
-from countenance.web.context import PageContext, page
+from countenance.web.context import PageContext, download, page
 
 A_PAGE: Final = 50  # entries
 
@@ -21,9 +21,10 @@ A_PAGE: Final = 50  # entries
 async def log(ask: PageContext) -> Response:
     """The newest entries, or those before `?before=POSITION`."""
     said = ask.request.query_params.get("before")
-    if said is not None and not (said.isascii() and said.isdecimal() and len(said) < 16):
+    position = ask.number("before", most=10**15)
+    if said is not None and position is None:
         raise WrongUse(f"{said!r} is no position in the log", "follow the links of the page")
-    entries, size, before = await ask.call(_page, ask.home, None if said is None else int(said))
+    entries, size, before = await ask.call(_page, ask.home, position)
     return ask.page(
         "log.html.jinja", entries=entries, size=size, before=before, a_page=A_PAGE, kinds=KINDS, checked=None
     )
@@ -47,15 +48,15 @@ async def verify(ask: PageContext) -> Response:
 @page(Right.OVERSEE)
 async def proof(ask: PageContext) -> Response:
     """The proof that an entry is in the log, to take away."""
-    entry = ask.request.path_params["entry_id"]
+    entry = ask.param("entry_id")
     text = await ask.call(ask.home.audit.prove, entry)
-    return _download(text, "application/json", "proof.json")
+    return download(text, "proof.json", "application/json")
 
 
 @page(Right.OVERSEE)
 async def checkpoint(ask: PageContext) -> Response:
     """The newest signed checkpoint: kept elsewhere, it shows any later rewriting."""
-    return _download(await ask.call(ask.home.parts.stores.log.checkpoint), "text/plain", "checkpoint.txt")
+    return download(await ask.call(ask.home.parts.stores.log.checkpoint), "checkpoint.txt", "text/plain")
 
 
 @page(Right.OVERSEE)
@@ -67,10 +68,7 @@ async def key(ask: PageContext) -> Response:
 @page(Right.OVERSEE)
 async def export(ask: PageContext) -> Response:
     """Every entry, with what it takes to check them."""
-    return StreamingResponse(
-        ask.home.audit.lines(), media_type="application/x-ndjson",
-        headers={"content-disposition": 'attachment; filename="log.jsonl"'},
-    )  # fmt: skip
+    return download(ask.home.audit.lines(), "log.jsonl", "application/x-ndjson")
 
 
 def _page(home: Home, before: int | None) -> tuple[list[dict[str, Any]], int, int]:
@@ -85,10 +83,6 @@ def _page(home: Home, before: int | None) -> tuple[list[dict[str, Any]], int, in
         about = json.dumps(dict(entry.record), ensure_ascii=False, indent=2)
         entries.append({"position": entry.position, "id": entry.id, "at": entry.at, "kind": entry.kind, "about": about})
     return entries[::-1], size, end
-
-
-def _download(text: str, kind: str, name: str) -> Response:
-    return Response(text, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
 
 
 routes = [
