@@ -183,7 +183,7 @@ def test_an_order_that_is_in_force_by_then_is_not_said_to_be_unchanged(ask, made
         raise StorageFailed(f"{made.path}/records.db could not be used: disk I/O error", "run `countenance doctor`")
 
     with monkeypatch.context() as broken:
-        broken.setattr(made.parts.stores.records.orders, "done", fails)
+        broken.setattr(made.parts.stores.records.orders, "mark_done", fails)
         failed = ask.post(f"/orders/{order}/apply")
     assert failed.status_code == 503
     assert "nothing was changed" not in failed.text

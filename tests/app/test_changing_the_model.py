@@ -277,7 +277,7 @@ def test_references_need_a_grant_in_force_and_two_models_that_stand(consented):
     with pytest.raises(WrongUse, match="not in force"):
         add_references(home, "event", subjects)
     home.resume("event")
-    records.move(under_way, "finishing", active=under_way.to_space)
+    records.set_state(under_way, "finishing", active=under_way.to_space)
     with pytest.raises(WrongUse, match="being destroyed"):
         add_references(home, "event", subjects)
     with pytest.raises(WrongUse, match="meanwhile"):

@@ -301,7 +301,7 @@ def test_a_job_that_fails_says_why_and_one_whose_process_died_is_told_as_stopped
     job = home.jobs.start("event")
     assert list(home.jobs.follow(job.id, every_s=0.02))[-1].error["kind"] == "policy_denied"
     home.resume("event")
-    home.parts.stores.records.jobs.move(job.id, "running", among=("failed",))
+    home.parts.stores.records.jobs.set_state(job.id, "running", among=("failed",))
     assert home.jobs.get(job.id).state == "running"
     monkeypatch.setattr("countenance.app.jobs.LOST", timedelta(seconds=-1))
     assert home.jobs.get(job.id).state == "stopped"

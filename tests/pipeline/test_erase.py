@@ -214,7 +214,7 @@ STEPS = (
     ("records.erasures", "source_holdings"),
     ("records.erasures", "forget_source"),
     ("records.database", "truncate_wal"),
-    ("records.erasures", "done"),
+    ("records.erasures", "mark_done"),
 )
 
 

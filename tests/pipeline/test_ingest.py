@@ -436,7 +436,7 @@ def test_many_files_go_in_several_batches_and_copies_among_them_are_copies(toy, 
     toy.add_source(album)
     report = toy.ingest()
     assert (report.files, report.taken, report.copies, report.indexed) == (300, 150, 150, 150)
-    assert toy.records.gallery.enrolled_rows() == 150
+    assert toy.records.gallery.count_enrolled() == 150
     assert toy.log.kinds.count("ingest.committed") >= 2
     assert toy.ingest().unchanged == 300
 

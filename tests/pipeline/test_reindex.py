@@ -152,7 +152,7 @@ def test_the_lost_are_erased_by_finish_and_taken_again_when_their_file_is_read_a
     change.reindexer.finish(change.records.newest(), TURNED)
     assert change.search("carol@1,1,50,50").leads == ()
     assert needless_keys(toy) == set()
-    assert toy.records.gallery.enrolled_rows() == 2
+    assert toy.records.gallery.count_enrolled() == 2
     (album / "elsewhere.bin.tmp").rename(album / "carol-again.jpg")
     toy.embedder = change.embedder
     toy.ingest(prune=True)
@@ -253,7 +253,7 @@ def test_two_reindexes_at_once_are_refused(change):
         change.begin()
 
 
-@pytest.mark.parametrize("what", ["keep_one", "give_up", "move"])
+@pytest.mark.parametrize("what", ["keep_one", "unlist_lacking", "set_state"])
 def test_a_finish_cut_short_goes_on(change, monkeypatch, what):
     toy = change.toy
     change.begin()
@@ -283,7 +283,7 @@ def test_a_full_disk_leaves_no_key_and_no_template(change, monkeypatch):
         raise StorageFailed("records.db could not be used: database or disk is full")
 
     with monkeypatch.context() as patched:
-        patched.setattr(type(change.records), "add", full)
+        patched.setattr(type(change.records), "add_templates", full)
         with pytest.raises(StorageFailed):
             change.build()
     assert needless_keys(change.toy) == set()

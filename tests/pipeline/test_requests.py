@@ -386,7 +386,7 @@ def test_a_term_is_extended_once_with_reasons_and_in_time(filled, desk):
     filled.now = NOW + timedelta(days=80)
     with pytest.raises(WrongUse, match="over"):
         desk.extend(late.uid, "more")
-    assert filled.records.requests.overdue(filled.now) == 1
+    assert filled.records.requests.count_overdue(filled.now) == 1
 
 
 # --- what it must survive --------------------------------------------------------------------------------------------
@@ -421,7 +421,7 @@ def test_two_who_decide_at_once_decide_once(filled, desk):
     with pytest.raises(WrongState):
         filled.records.requests.begin_deciding(request, outcome="granted", details=b"", faces=None)
     with pytest.raises(WrongState):
-        filled.records.requests.verified(request, "document", NOW, {}, hide=False)
+        filled.records.requests.mark_verified(request, "document", NOW, {}, hide=False)
     with pytest.raises(WrongState):
         filled.records.requests.extend(request, NOW, NOW, b"")
 
@@ -645,7 +645,7 @@ def test_a_restricted_face_is_due_for_no_erasure(filled, desk):
     desk.decide(verified(desk, "restriction").uid, grant=True)
     assert not filled.records.pictures.due()
     lacking = filled.records.sources.ensure_space("another model", "1" * 64, 8)
-    given_up = set(filled.records.reindexes.give_up(lacking))
+    given_up = set(filled.records.reindexes.unlist_lacking(lacking))
     assert given_up
     assert given_up.isdisjoint(filled.records.requests.faces(filled.records.requests.all()[0]))
 

@@ -51,7 +51,7 @@ def people(tmp_path):
     store, tenant, faces = filled(tmp_path / "records.db")
 
     def new(*which, name=None):
-        return store.persons.new(
+        return store.persons.create(
             uid=uuid.uuid4(), tenant_id=tenant, key_id=uuid.uuid4().bytes, name=name, at=NOW, log=quiet,
             faces=[faces[n] for n in which],
         )  # fmt: skip
@@ -132,7 +132,7 @@ def test_what_is_unknown_is_told(people):
     for ask in (
         lambda: persons.get(nobody),
         lambda: persons.faces_of(nobody),
-        lambda: persons.name(nobody, None, NOW, quiet),
+        lambda: persons.rename(nobody, None, NOW, quiet),
     ):
         with pytest.raises(NotFound, match=nobody):
             ask()
@@ -171,7 +171,7 @@ def test_without_its_log_entry_nothing_is_decided(people):
         raise OSError("no space")
 
     for act in (
-        lambda: persons.name(one.uid, b"x", NOW, full),
+        lambda: persons.rename(one.uid, b"x", NOW, full),
         lambda: persons.add(one.uid, [faces[4]], NOW, full),
         lambda: persons.remove(one.uid, [faces[1]], NOW, full),
         lambda: persons.merge(one.uid, other.uid, NOW, full),
@@ -269,7 +269,7 @@ class Undoing(RuleBasedStateMachine):
 
     @rule(which=st.sets(st.integers(0, FACES - 1), max_size=3), name=st.sampled_from([None, b"a", b"b"]))
     def new(self, which, name):
-        self.do(lambda: self.persons.new(uid=uuid.uuid4(), tenant_id=self.tenant, key_id=b"k" * 16, name=name,
+        self.do(lambda: self.persons.create(uid=uuid.uuid4(), tenant_id=self.tenant, key_id=b"k" * 16, name=name,
                                          faces=[self.faces[n] for n in which], at=NOW, log=quiet))  # fmt: skip
 
     @rule(person=st.integers(0, 9), which=st.sets(st.integers(0, FACES - 1), min_size=1, max_size=3))
@@ -291,7 +291,7 @@ class Undoing(RuleBasedStateMachine):
 
     @rule(person=st.integers(0, 9), name=st.sampled_from([None, b"c"]))
     def name(self, person, name):
-        self.do(lambda: self.persons.name(self.one(person), name, NOW, quiet))
+        self.do(lambda: self.persons.rename(self.one(person), name, NOW, quiet))
 
     @precondition(lambda self: len(self.states) > 1)
     @rule()

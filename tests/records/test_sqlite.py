@@ -99,7 +99,7 @@ def test_a_home_of_the_first_schema_keeps_its_rows_and_may_be_reindexed(tmp_path
     assert store.reindexes.newest() is None
     begun = store.reindexes.begin(uuid.uuid4(), 1, 2, datetime.now(UTC))
     assert (begun.active, store.reindexes.newest()) == (1, begun)
-    assert store.reindexes.add(2, [Second(1, b"key", b"sealed")], store.sources.policy_version()) == {1}
+    assert store.reindexes.add_templates(2, [Second(1, b"key", b"sealed")], store.sources.policy_version()) == {1}
     assert set(store.gallery.key_ids()) == {b"\x05", b"key"}
     store.close()
 
@@ -174,11 +174,11 @@ def test_a_probe_of_the_sixth_schema_lies_under_its_cases_key_and_can_be_erased(
     for number, key in ((1, None), (2, b"\x02")):  # the case's key goes with the last probe under it
         target = Target("probe", f"entry-{number}", probes=[number])
         erasure = store.erasures.hide(target, uid=uuid.uuid4(), at=datetime(2026, 1, 2, tzinfo=UTC))
-        assert erasure.counts["probes"] == store.erasures.left(erasure) == 1
+        assert erasure.counts["probes"] == store.erasures.count_remaining(erasure) == 1
         [probe] = store.probes.leaving(erasure.id)
         assert (probe.blob, probe.key) == (f"probe-{number}", key)
         store.probes.forget([probe])
-        assert store.erasures.left(erasure) == 0
+        assert store.erasures.count_remaining(erasure) == 0
     assert (store.probes.count(), list(store.gallery.key_ids()), list(store.gallery.blob_names())) == (0, [], [])
     store.close()
 

@@ -35,7 +35,7 @@ class IdempotencyService:
 
     def __init__(self, home: Home) -> None:
         self._stores = home.parts.stores
-        self._rows = home.parts.stores.records.answers
+        self._rows = home.parts.stores.records.idempotency
 
     def digest(self, who: str, key: str) -> bytes:
         """The name under which a write of this asker's is known."""
@@ -64,7 +64,7 @@ class IdempotencyService:
         with self._stores.naming_keys():
             [key] = self._stores.keys.create()
             sealed = self._stores.keys.seal(key, answer_binding(digest), plain)
-            self._rows.end(digest, status=answer.status, body=sealed, key_id=key)
+            self._rows.record_answer(digest, status=answer.status, body=sealed, key_id=key)
             self._stores.keys.made([key])
 
     def drop(self, digest: bytes) -> None:

@@ -97,7 +97,7 @@ class JobService:
         """It ends at its next step, whichever process runs it; what was recorded stays. Raises NotFound."""
         uid = checked_uuid(job, "job")
         self._rows.get(uid)
-        self._rows.move(uid, "stopping", among=("queued", "running"))
+        self._rows.set_state(uid, "stopping", among=("queued", "running"))
         return self.get(uid)
 
     def follow(self, job: str, *, every_s: float = TOLD_EVERY_S) -> Iterator[Job]:
@@ -125,13 +125,13 @@ class JobService:
         try:
             progress = self._when_free(uid, lambda: self._work(uid, source, kind, options))
         except _Stopped:
-            self._rows.move(uid, "stopped", done_at=self._clock())
+            self._rows.set_state(uid, "stopped", done_at=self._clock())
         except CountenanceError as error:
-            self._rows.move(uid, "failed", error=error.as_dict(), done_at=self._clock())
+            self._rows.set_state(uid, "failed", error=error.as_dict(), done_at=self._clock())
         except Exception as bug:  # noqa: BLE001 - nobody reads this thread's errors: the job itself says where it was
-            self._rows.move(uid, "failed", error=_told_bug(bug), done_at=self._clock())
+            self._rows.set_state(uid, "failed", error=_told_bug(bug), done_at=self._clock())
         else:
-            self._rows.move(uid, "done", progress=progress, done_at=self._clock())
+            self._rows.set_state(uid, "done", progress=progress, done_at=self._clock())
         finally:
             beating.set()
             beat.join()
@@ -146,7 +146,7 @@ class JobService:
                 self._ending.wait(1)
 
     def _work(self, uid: str, source: str | None, kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
-        self._rows.move(uid, "running", among=("queued",), begun_at=self._clock())
+        self._rows.set_state(uid, "running", among=("queued",), begun_at=self._clock())
         return job_kinds.KINDS[kind].run(self._home, source, options, self._teller(uid))
 
     def _teller(self, uid: str) -> job_kinds.Tell:
@@ -164,13 +164,13 @@ class JobService:
 
     def _go_on(self, uid: str, progress: Mapping[str, Any] | None = None) -> None:
         """Raises _Stopped: somebody wished it."""
-        state = self._rows.beat(uid, self._clock(), progress)
+        state = self._rows.record_heartbeat(uid, self._clock(), progress)
         if self._ending.is_set() or state not in {"queued", "running"}:
             raise _Stopped
 
     def _beat(self, uid: str, over: threading.Event) -> None:
         while not over.wait(BEAT_S):
-            self._rows.beat(uid, self._clock())
+            self._rows.record_heartbeat(uid, self._clock())
 
     def _told(self, row: JobRow) -> Job:
         lost = row.state in OPEN and row.beat_at is not None and row.beat_at + LOST < self._clock()

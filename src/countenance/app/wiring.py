@@ -92,7 +92,7 @@ class Crops:
 
     def _shown(self, face_id: str) -> tuple[FacePlace, KeyId]:
         found = self.stores.records.gallery.face(face_id)
-        if found is None or found.key_id is None or self.stores.records.gallery.restricted(found.id):
+        if found is None or found.key_id is None or self.stores.records.gallery.is_restricted(found.id):
             raise _no_face(face_id)
         return found, found.key_id
 

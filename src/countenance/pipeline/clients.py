@@ -67,4 +67,4 @@ class ClientWorkflow:
         if client.ended_at is not None:
             return client
         self.stores.log.append("client.ended", {"client": client.uid, "order": by})
-        return self.stores.records.clients.end(client, self.stores.clock(), by=by)
+        return self.stores.records.clients.end_contract(client, self.stores.clock(), by=by)

@@ -124,7 +124,7 @@ class GuestWorkflow:
         link = self._named(uid)
         if link.closed_at is None:
             self.stores.log.append("guest.link_closed", {"link": link.uid})
-            self.stores.records.guests.close(link.uid, self.stores.clock())
+            self.stores.records.guests.close_link(link.uid, self.stores.clock())
         return self._named(uid)
 
     def invitation(self, token: str) -> tuple[GuestLink, tuple[str, ...]]:
@@ -159,7 +159,7 @@ class GuestWorkflow:
         check_agreed(agreed)
         check_photograph(photograph)
         now = self.stores.clock()
-        if not self.stores.records.guests.take_try(link, now, PHOTOGRAPHS_AN_HOUR):
+        if not self.stores.records.guests.count_attempt(link, now, PHOTOGRAPHS_AN_HOUR):
             self.stores.log.append("guest.refused", {"link": link.uid, "limit": "photographs"})
             raise TooMany(
                 "too many photographs were offered by this link within an hour", "try again in an hour",
@@ -257,7 +257,7 @@ class GuestWorkflow:
         waiting = records.guests.waiting(source.id)
         if not waiting:
             return Again(0, 0, 0, 0)
-        done, of = records.pictures.untied_counts(source.id, min(guest.checked_to for guest in waiting))
+        done, of = records.pictures.count_untied(source.id, min(guest.checked_to for guest in waiting))
         last = min(guest.checked_to for guest in waiting)
 
         def parts() -> Iterator[list[UntiedPicture]]:
@@ -267,12 +267,12 @@ class GuestWorkflow:
                 yield part
 
         def told(so_far: Again) -> None:
-            records.guests.checked(waiting, last)
+            records.guests.mark_checked(waiting, last)
             if progress is not None:
                 progress(so_far, of - done)
 
         found = run.look_again(parts(), told)
-        records.guests.checked(waiting, last, self.stores.clock())
+        records.guests.mark_checked(waiting, last, self.stores.clock())
         self.stores.log.append(
             "guest.searched",
             {
@@ -297,7 +297,7 @@ class GuestWorkflow:
     def standing(self, token: str) -> Standing:
         """Where the guest stands. Raises NotFound: not in use."""
         guest = self.guest(token)
-        done, of = self.stores.records.pictures.untied_counts(guest.source_id, guest.checked_to)
+        done, of = self.stores.records.pictures.count_untied(guest.source_id, guest.checked_to)
         finished = guest.checked_at is not None
         return Standing(
             event=guest.source,

@@ -43,7 +43,7 @@ class IdempotencyTable:
                 return None
         return KeptAnswer(found.request, found.status, found.body, found.key_id, found.at)
 
-    def end(self, digest: bytes, *, status: int, body: bytes, key_id: bytes) -> None:
+    def record_answer(self, digest: bytes, *, status: int, body: bytes, key_id: bytes) -> None:
         """It was answered so; `body` is sealed under `key_id`."""
         change = t.answers.update().where(t.answers.c.digest == digest)
         with self._db.write() as connection:
@@ -63,7 +63,7 @@ class IdempotencyTable:
                 connection.execute(t.answers.delete().where(over))
         return tuple(key for key in keys if key is not None)
 
-    def empty(self) -> tuple[bytes, ...]:
+    def clear_bodies(self) -> tuple[bytes, ...]:
         """That they were answered stays known, and not what. The keys that sealed them."""
         kept = t.answers.c.key_id.is_not(None)
         with self._db.write() as connection:

@@ -114,7 +114,7 @@ class OrderTable:
         return tuple(_record(row, [paper for paper in papers if paper.order_id == row.id]) for row in rows)
 
     # --- writes --------------------------------------------------------------------------------------------------
-    def draft(self, *, uid: uuid.UUID, terms: OrderTerms, key_id: bytes, paper: OrderPaper) -> OrderRecord:
+    def add_draft(self, *, uid: uuid.UUID, terms: OrderTerms, key_id: bytes, paper: OrderPaper) -> OrderRecord:
         """The order is recorded with its document, and stops nothing yet."""
         with self._db.write() as connection:
             made = connection.execute(
@@ -159,7 +159,7 @@ class OrderTable:
                 move_policy_version(connection)
         return self.get(order.uid)
 
-    def done(
+    def mark_done(
         self, order: OrderRecord, at: datetime, outcome: Mapping[str, Any], receipt: Receipt | None = None
     ) -> OrderRecord:
         """All that it demands at once is done, and its receipt is kept."""

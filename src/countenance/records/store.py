@@ -53,14 +53,14 @@ class RecordStore:
     orders: OrderTable
     policy: PolicyState
     persons: PersonTable
-    replays: RedoTable
+    redo: RedoTable
     requests: RequestTable
     corrections: CorrectionTable
     suppressions: SuppressionTable
     receipts: ReceiptTable
     coverage: Coverage
     accounts: AccountTable
-    answers: IdempotencyTable
+    idempotency: IdempotencyTable
     uploads: UploadTable
     jobs: JobTable
     picture_reads: PictureReads

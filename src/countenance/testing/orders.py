@@ -25,10 +25,10 @@ def in_force(
         "stops": frozenset(stops), "deletes": False, "deletes_unknown": False, "ends_contracts": False,
         "targets": ((scope, value),), "authority": "a court", "dated": at.date().isoformat(), "ends_at": None, **more,
     }  # fmt: skip
-    drafted = records.orders.draft(
+    drafted = records.orders.add_draft(
         uid=uuid.uuid4(), terms=OrderTerms(**terms), key_id=bytes(16), paper=a_paper("order", at)
     )
-    return records.orders.done(records.orders.put_in_force(drafted, at, {}), at, {})
+    return records.orders.mark_done(records.orders.put_in_force(drafted, at, {}), at, {})
 
 
 def lift(records: RecordStore, order: OrderRecord, at: datetime) -> OrderRecord:

@@ -130,9 +130,9 @@ class RecordStoreContract:
         assert classes[0].grant.suspended_at == NOW
         assert [o.id for o in in_force] == [order.id]
         assert clients == (client,)
-        ended = records.clients.end(client, NOW)
+        ended = records.clients.end_contract(client, NOW)
         assert moved()
-        assert records.clients.end(client, NOW + timedelta(days=1)) == ended
+        assert records.clients.end_contract(client, NOW + timedelta(days=1)) == ended
         assert not moved()
         for decide in (records.orders.stay, records.orders.resume, records.orders.lift):
             decided = decide(order, orders.a_paper("stay", NOW), bytes(16))
@@ -234,7 +234,7 @@ class RecordStoreContract:
         [faces] = list(_each(records, erasure))
         assert [(face.uid, face.key_id, face.classes) for face in faces] == [(str(uid), uid.bytes, (class_id,))]
         records.erasures.forget_pictures(erasure)
-        records.erasures.done(erasure, NOW)
+        records.erasures.mark_done(erasure, NOW)
         assert records.erasures.unfinished() == ()
         assert records.gallery.counts() == {"pictures": 0, "faces": 0, "indexed": 0, "rejected": 0}
         assert records.suppressions.of_pictures([b"d" * 32]) == {b"d" * 32: [(None, None)]}
@@ -254,8 +254,8 @@ class RecordStoreContract:
 
     def test_a_case_is_opened_once(self, records: RecordStore) -> None:
         assert records.cases.find("2026-1") is None
-        case = records.cases.open("2026-1", NOW)
-        assert records.cases.open("2026-1", NOW) == case
+        case = records.cases.ensure("2026-1", NOW)
+        assert records.cases.ensure("2026-1", NOW) == case
         assert records.cases.find("2026-1") == case
 
 

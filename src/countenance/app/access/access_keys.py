@@ -129,14 +129,14 @@ class AccessKeyService:
         key, secret = self._opened(key_id)
         if not hmac.compare_digest(secret.encode(), said.encode()):
             raise _not_one()
-        self._rows.used(key, self._stores.clock())
+        self._rows.touch(key, self._stores.clock())
         return _who(key)
 
     def used(self, key_id: str) -> None:
         """A program has come in with it: known to a minute."""
         found = self._rows.find(key_id)
         if found is not None:
-            self._rows.used(found, self._stores.clock())
+            self._rows.touch(found, self._stores.clock())
 
     def _opened(self, key_id: str) -> tuple[AccessKey, str]:
         key = self._rows.find(key_id)

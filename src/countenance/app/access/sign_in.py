@@ -64,7 +64,7 @@ class SignInService:
 
     def follow(self, token: str) -> str:
         """The token of a new session. Raises SignInNeeded: used, over, or never given out; one answer for all."""
-        if not self._rows.take_link(self._digest("link", token), self._stores.clock()):
+        if not self._rows.redeem_link(self._digest("link", token), self._stores.clock()):
             raise SignInNeeded(
                 "this link was used, or is more than ten minutes old", "`countenance serve --link` prints another"
             )
@@ -132,10 +132,10 @@ class SignInService:
         account, now = self._rows.find(name), self._stores.clock()
         if account is not None:
             self._wait_over(account, now)
-            self._rows.tried(account, now)
+            self._rows.record_attempt(account, now)
         known = _verify(_nobodys_hash() if account is None else account.password, password)
         step = None if account is None else self._step(account, code, now)
-        if account is None or not known or step is None or not self._rows.succeeded(account, step):
+        if account is None or not known or step is None or not self._rows.record_success(account, step):
             raise SignInNeeded(
                 "name, password and code do not fit together", "a code is good once; wait for the next one"
             )
@@ -149,7 +149,7 @@ class SignInService:
         if row is None or row.expires_at <= now or row.seen_at + IDLE_FOR[self._home.kind] <= now:
             raise SignInNeeded("you are not signed in, or no longer", "sign in again")
         if row.seen_at + SEEN_EVERY <= now:
-            self._rows.seen(digest, now)
+            self._rows.touch_session(digest, now)
         if row.account is None:
             return Who(WhoKind.OWNER, "owner", "Owner", EVERYTHING)
         return Who(WhoKind.OWNER, row.account.uid, row.account.name, EVERYTHING)

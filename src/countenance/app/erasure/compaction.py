@@ -32,7 +32,7 @@ class Compacted:
 
 def due(home: Home) -> int:
     """How many erasures were done since the last compaction."""
-    return len(home.parts.stores.records.erasures.before_compaction())
+    return len(home.parts.stores.records.erasures.awaiting_compaction())
 
 
 def compact(home: Home) -> Compacted:
@@ -45,7 +45,7 @@ def compact(home: Home) -> Compacted:
     stores = home.parts.stores
     file = home.path / "records.db"
     with home.parts.ingest_lock(), stores.erasing():
-        erasures = stores.records.erasures.before_compaction()
+        erasures = stores.records.erasures.awaiting_compaction()
         before = file.stat().st_size
         if free_bytes(home.path) < 2 * before:
             raise StorageFailed(
@@ -53,5 +53,5 @@ def compact(home: Home) -> Compacted:
             )
         emptied = stores.records.database.compact()
         if emptied:
-            stores.records.erasures.compacted(erasures, stores.clock())
+            stores.records.erasures.mark_compacted(erasures, stores.clock())
     return Compacted(len(erasures), before, file.stat().st_size, not emptied)

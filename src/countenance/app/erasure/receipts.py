@@ -52,7 +52,7 @@ class ReceiptService:
         receipt, recipient = self._recipient(text, client)
         at = self.home.parts.stores.clock()
         self._log(receipt, recipient, "told")
-        self.home.parts.stores.records.receipts.note(receipt.about, recipient.client_id, told_at=at)
+        self.home.parts.stores.records.receipts.update_recipient(receipt.about, recipient.client_id, told_at=at)
         return {
             "to": recipient.client,
             "at": at.isoformat(timespec="seconds"),
@@ -72,7 +72,7 @@ class ReceiptService:
         if not said.strip() or len(answer) > MAX_ANSWER:
             raise WrongUse(f"the client's receipt has {len(answer):,} bytes", "1 byte to 1 MB of text")
         self._log(receipt, recipient, "answered")
-        self.home.parts.stores.records.receipts.note(receipt.about, recipient.client_id, answer=said)
+        self.home.parts.stores.records.receipts.update_recipient(receipt.about, recipient.client_id, answer=said)
 
     def _recipient(self, text: str, client: str) -> tuple[Receipt, Recipient]:
         receipt = self.get(text)

@@ -94,7 +94,7 @@ def overdue_probes(home: Home) -> list[int]:
     """Probes that were kept with a case for their whole term (docs/erasure.md), by the ids of their searches."""
     days = probe_days()
     stores = home.parts.stores
-    return stores.records.probes.since_before(stores.clock() - timedelta(days=days))
+    return stores.records.probes.kept_before(stores.clock() - timedelta(days=days))
 
 
 def retain(home: Home, *, run: bool) -> Retained:

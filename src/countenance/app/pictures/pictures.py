@@ -104,7 +104,7 @@ class PictureService:
     def _to_draw(self, picture_id: str) -> tuple[PictureView, list[PlaceRow], tuple[Box, ...], tuple[Box, ...]]:
         """(picture, places that allow a look, faces to be seen, faces to be blurred). Raises NotFound."""
         picture, places, faces = self._found(picture_id)
-        going = self.home.parts.stores.records.picture_reads.going(picture.id)
+        going = self.home.parts.stores.records.picture_reads.leaving_boxes(picture.id)
         veiled = (*going, *(face.box for face in faces if _VEILED & set(face.states.values())))
         return picture, places, tuple(face.box for face in faces if face.box not in veiled), veiled
 
@@ -137,7 +137,7 @@ class PictureService:
         found = self.home.source(source)
         start = 0
         if after is not None:
-            known = records.gallery.picture(checked_uuid(after, "picture"))
+            known = records.gallery.picture_id(checked_uuid(after, "picture"))
             if known is None:
                 raise NotFound(f"there is no picture {after}", "begin again without it")
             start = known

@@ -52,7 +52,7 @@ class UploadService:
 
     def waiting(self, source: str) -> int:
         """How many pictures no ingest has taken or refused yet."""
-        return self._home.parts.stores.records.uploads.waiting(self._inbox(source).source.id)
+        return self._home.parts.stores.records.uploads.count_waiting(self._inbox(source).source.id)
 
     def index_now(self, source: str, place: str, data: bytes, *, keep: bool = True) -> HandedPicture:
         """One picture is taken at once, through every gate that an ingest passes.

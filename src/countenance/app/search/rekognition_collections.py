@@ -222,7 +222,9 @@ class CollectionService:
             gone = set(only_here)
             others = [face for face in ids if face not in gone]
             if others:
-                parts.eraser.due(self._rows.leave(collection.id, others), "face")  # due: what left elsewhere meanwhile
+                parts.eraser.due(
+                    self._rows.unenrol(collection.id, others), "face"
+                )  # due: what left elsewhere meanwhile
 
     # --- users ---------------------------------------------------------------------------------------------------
     def users(self, collection: Collection, *, after: int = 0, limit: int) -> tuple[NamedUser, ...]:
@@ -275,7 +277,7 @@ class CollectionService:
         if new and mine is not None and person is not None:
             self._home.people.add(person, new)
         elif new:
-            self._rows.is_person(user.row, self._home.people.new(new, user.name).id)
+            self._rows.set_person(user.row, self._home.people.new(new, user.name).id)
         return Associated(
             done=tuple(uid for uid in uids if uid in known and uid not in another),
             not_found=tuple(uid for uid in uids if uid not in known),

@@ -51,7 +51,7 @@ def waiting(home: Home) -> list[Backlog]:
     for source in home.sources():
         if source.grant.state(now) is not GrantState.IN_FORCE:
             continue
-        uploads = records.uploads.waiting(source.id) if source.kind == UPLOAD else 0
+        uploads = records.uploads.count_waiting(source.id) if source.kind == UPLOAD else 0
         each = Backlog(source.name, uploads, len(records.guests.waiting(source.id)))
         if each.uploads or each.guests:
             found.append(each)

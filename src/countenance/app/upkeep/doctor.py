@@ -134,7 +134,7 @@ def _consistency(home: Home) -> Iterator[HealthFinding]:
 def _index(home: Home) -> Iterator[HealthFinding]:
     index = home.parts.live.refreshed()
     classes = [c.id for c in home.parts.stores.records.policy.facts()[1]]
-    rows, wanted = index.count(classes), home.parts.stores.records.gallery.enrolled_rows()
+    rows, wanted = index.count(classes), home.parts.stores.records.gallery.count_enrolled()
     if rows == wanted:
         yield HealthFinding("index", "ok", f"{rows} rows, as the records have them")
     else:

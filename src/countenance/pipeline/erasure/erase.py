@@ -95,7 +95,7 @@ class Eraser:
 
     def picture(self, uid: str, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
         """A picture and its faces are erased wherever it stands, and it is not taken again. Raises NotFound."""
-        picture_id = self.stores.records.gallery.picture(checked_uuid(uid, "picture"))
+        picture_id = self.stores.records.gallery.picture_id(checked_uuid(uid, "picture"))
         if picture_id is None:
             return self._again("picture", uid, "leads name the pictures there are")
         keep_out = self.keep_pictures_out([picture_id])
@@ -104,7 +104,7 @@ class Eraser:
 
     def person(self, uid: str, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
         """A person is erased, name, history and faces; no face of theirs is taken again. Raises NotFound."""
-        found = self.stores.records.erasures.person(checked_uuid(uid, "person"))
+        found = self.stores.records.erasures.person_with_faces(checked_uuid(uid, "person"))
         if found is None:
             return self._again("person", uid, "`countenance person list` names the persons there are")
         person_id, faces = found
@@ -156,7 +156,7 @@ class Eraser:
 
     def earlier(self, scope: str, about: str) -> ErasureReport | None:
         """The account of what was erased of this before; None: nothing was."""
-        found = self.stores.records.erasures.earlier(scope, about)
+        found = self.stores.records.erasures.newest_about(scope, about)
         return None if found is None else self._account(found)
 
     def target_of(self, source: Source, authority: str | None) -> Target:
@@ -169,7 +169,7 @@ class Eraser:
 
     def source_named(self, name: str) -> ErasureReport:
         """The account of the source that had this name and was erased. Raises NotFound."""
-        earlier = self.stores.records.erasures.earlier_named("source", self._named(name))
+        earlier = self.stores.records.erasures.newest_named("source", self._named(name))
         if earlier is None:
             raise NotFound(f"there is no source called {name!r}", "`countenance source list` names them")
         return self._account(earlier)
@@ -197,7 +197,7 @@ class Eraser:
             keep_out=(lambda *picture: Suppression(picture_digest(self.stores, *picture), None)) if keep_out else None,
         )  # fmt: skip
         counts = self.stores.records.erasures.rehearse(target, self.stores.clock())
-        earlier = None if any(counts.values()) else self.stores.records.erasures.earlier(scope, about or code)
+        earlier = None if any(counts.values()) else self.stores.records.erasures.newest_about(scope, about or code)
         if earlier is not None:
             return self._account(earlier)
         return self._erase(target, dry_run=dry_run)
@@ -244,7 +244,7 @@ class Eraser:
 
     def left(self, source_id: int, faces: Sequence[FaceId]) -> ErasureReport | None:
         """These faces, which rest on that source alone, leave it, and are erased: hidden in the same commit."""
-        return self._erase(Target("face", faces=faces, left=source_id)) if faces else None
+        return self._erase(Target("face", faces=faces, leaving_source=source_id)) if faces else None
 
     def resume(self) -> tuple[ErasureReport, ...]:
         """Every erasure that was begun is done."""
@@ -275,11 +275,11 @@ class Eraser:
 
     def _note(self, erasure: Erasure) -> None:
         """The log has what a restore needs, before any row is gone. A crash may leave it there twice, to no harm."""
-        act = self.stores.records.replays.of_erasure(erasure)
+        act = self.stores.records.redo.of_erasure(erasure)
         if act is not None:
             record = {"erasure": erasure.uid, "faces": len(act["faces"]), "pictures": len(act["pictures"])}
             self.stores.log.append("erase.hidden", record, detail=seal_act(self.stores, act))
-            self.stores.records.replays.noted(erasure, self.stores.clock())
+            self.stores.records.redo.mark_noted(erasure, self.stores.clock())
 
     def _finish(self, erasure: Erasure) -> ErasureReport:
         records = self.stores.records.erasures
@@ -296,7 +296,7 @@ class Eraser:
         records.forget_persons(erasure)
         pending.update(self._remove_uploads(erasure))
         pending.update(self._remove_probes(erasure))
-        answered = self.stores.records.answers.empty()
+        answered = self.stores.records.idempotency.clear_bodies()
         pending.update(self.stores.keys.destroy(answered).pending if answered else ())
         records.forget_pictures(erasure)
         pending.update(self._remove_guests())
@@ -349,7 +349,7 @@ class Eraser:
         pending = set(self.stores.blobs.delete_many(blobs).pending)
         pending.update(self.stores.keys.destroy(keys).pending)
         scan.look_for_keys(self.stores, keys, blobs)
-        self.stores.records.guests.forget()
+        self.stores.records.guests.forget_withdrawn()
         snapshot(self.stores, self.live.space)  # faces that another grant's class has too leave this one's
         return pending
 
@@ -375,7 +375,7 @@ class Eraser:
         if erasure.scope not in _NO_RECEIPT:
             account = self._told(erasure, pending)
             receipt = sign_receipt(self.stores, kind="erasure", about=erasure.uid, account=account, entry=entry)
-        self.stores.records.erasures.done(erasure, self.stores.clock(), receipt)
+        self.stores.records.erasures.mark_done(erasure, self.stores.clock(), receipt)
         return _report(
             erasure.uid, erasure.scope, erasure.about, erasure.counts, pending=pending, log_entry=entry.id,
             receipt=None if receipt is None else receipt.uid,
@@ -395,7 +395,7 @@ class Eraser:
 
     def _again(self, scope: str, uid: str, way_out: str) -> ErasureReport:
         """The account of what was erased before. Raises NotFound: the same for what never was and went with more."""
-        earlier = self.stores.records.erasures.earlier(scope, checked_uuid(uid, scope))
+        earlier = self.stores.records.erasures.newest_about(scope, checked_uuid(uid, scope))
         if earlier is None:
             raise NotFound(f"there is no {scope} {uid}", way_out)
         return self._account(earlier)

@@ -62,7 +62,7 @@ def look_for_keys(stores: Stores, keys: Iterable[KeyId], blobs: Iterable[str] = 
 
 def look_for_rows(stores: Stores, erasure: Erasure) -> None:
     """The records hold no row of the erasure's. Raises StorageFailed."""
-    _none_of({"record": stores.records.erasures.left(erasure)})
+    _none_of({"record": stores.records.erasures.count_remaining(erasure)})
 
 
 def account() -> dict[str, Any]:

@@ -29,7 +29,7 @@ from countenance.pipeline.sealing import unpack_vectors
 from countenance.pipeline.search.group_duplicates import NEAR_BITS, SAME_PLACE_IOU
 from countenance.pipeline.stores import Stores
 from countenance.protocols import Embedder
-from countenance.records.erasure.suppressions import KeptOutRows, SealedPerson
+from countenance.records.erasure.suppressions import SealedPerson, SuppressionRows
 from countenance.types import AlignedFace, Box, CropSpec, EmbeddingSpace, FaceRefusal, Vectors
 
 SAME_BOX_IOU: Final = 0.5
@@ -172,13 +172,13 @@ class SuppressionList:
         return embedder
 
     def _opened(self) -> _Opened:
-        stamp = self._stores.records.suppressions.stamp()
+        stamp = self._stores.records.suppressions.version()
         kept = self._kept
         if kept is None or kept.stamp != stamp:
             kept = self._kept = self._open(self._stores.records.suppressions.rows())
         return kept
 
-    def _open(self, rows: KeptOutRows) -> _Opened:
+    def _open(self, rows: SuppressionRows) -> _Opened:
         items = [(each.key_id, hash_binding(each.digest), each.sealed) for each in rows.hashes]
         pairs = zip(rows.hashes, self._stores.keys.open_many(items), strict=True)
         hashes = [

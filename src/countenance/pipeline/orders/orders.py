@@ -92,7 +92,7 @@ class OrderWorkflow:
             [key] = self.stores.keys.create()
             paper = self._seal(str(uid), key, "order", data)
             self.stores.log.append("order.drafted", _record(str(uid), terms, named, paper))
-            order = self.stores.records.orders.draft(uid=uid, terms=terms, key_id=key, paper=paper)
+            order = self.stores.records.orders.add_draft(uid=uid, terms=terms, key_id=key, paper=paper)
             self.stores.keys.made([key], blobs=[paper.blob])
         return order
 
@@ -210,7 +210,7 @@ class OrderWorkflow:
         entry = self.stores.log.append("order.done", {"order": order.uid, **outcome})
         account = _account(order, outcome)
         receipt = sign_receipt(self.stores, kind="order", about=order.uid, account=account, entry=entry)
-        return self.stores.records.orders.done(order, self.stores.clock(), outcome, receipt)
+        return self.stores.records.orders.mark_done(order, self.stores.clock(), outcome, receipt)
 
     # --- how -----------------------------------------------------------------------------------------------------
     def _state(self, order: OrderRecord) -> OrderState:

@@ -165,8 +165,8 @@ class _Simulation:
         """All of it."""
         coverage = self._stores.records.coverage
         deleted = self._rehearsed()
-        elsewhere = coverage.indexed(self._sought - self._lost) if self._lost else {}
-        out = {face: picture for face, picture in coverage.indexed(self._lost).items() if face not in elsewhere}
+        elsewhere = coverage.indexed_faces(self._sought - self._lost) if self._lost else {}
+        out = {face: picture for face, picture in coverage.indexed_faces(self._lost).items() if face not in elsewhere}
         sources = [self._of_source(source, deleted) for source in self._sources]
         clients = [self._of_client(client) for client in self._clients]
         return Plan(
@@ -196,7 +196,7 @@ class _Simulation:
 
     def _of_source(self, source: Source, deleted: _Deleted) -> SourceChange | None:
         mine = {each.id: each.jurisdictions for each in self._classes if each.source == source.name}
-        faces = self._stores.records.coverage.indexed(self._lost & mine.keys())
+        faces = self._stores.records.coverage.indexed_faces(self._lost & mine.keys())
         change = SourceChange(
             source=source.name,
             stops_collecting=any(mine[id_] == source.jurisdictions for id_ in self._uncollected & mine.keys()),

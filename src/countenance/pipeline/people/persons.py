@@ -73,7 +73,7 @@ class PersonWorkflow:
         with self.stores.naming_keys():
             [key] = self.stores.keys.create()
             sealed = None if name is None else self._sealed(key, str(uid), name)
-            made = self.stores.records.persons.new(
+            made = self.stores.records.persons.create(
                 uid=uid, tenant_id=self.stores.records.sources.ensure_tenant(self.tenant), key_id=key, name=sealed,
                 faces=faces, at=self.stores.clock(), log=lambda: self._log("new", str(uid), faces),
             )  # fmt: skip
@@ -85,7 +85,9 @@ class PersonWorkflow:
         persons = self.stores.records.persons
         person = persons.get(checked_uuid(uid, "person"))
         sealed = None if name is None else self._sealed(person.key_id, person.uid, name)
-        return self._named(persons.name(person.uid, sealed, self.stores.clock(), lambda: self._log("name", person.uid)))
+        return self._named(
+            persons.rename(person.uid, sealed, self.stores.clock(), lambda: self._log("name", person.uid))
+        )
 
     def add(self, uid: str, faces: Sequence[str]) -> NamedPerson:
         """These faces are the person's too. Raises: NotFound; WrongUse: one belongs to another person."""

@@ -375,7 +375,7 @@ class Ingest:
                 yield from self._new_jobs(read)
                 read = []
         yield from self._new_jobs(read)
-        self._stores.records.pictures.seen(self._run_id, seen, seen_rejected)
+        self._stores.records.pictures.mark_seen(self._run_id, seen, seen_rejected)
         self._report_progress()
 
     def _jobs_again(

@@ -23,7 +23,7 @@ def read_original(stores: Stores, location: bytes, place: bytes, sha256: bytes) 
     if source is None:
         data = _of_file(location, place)
     else:
-        upload = stores.records.uploads.in_source_called(source, place)
+        upload = stores.records.uploads.get_by_source_uid(source, place)
         data = None if upload is None else read_upload(stores, upload)
     return data if data is not None and hashlib.sha256(data).digest() == sha256 else None
 

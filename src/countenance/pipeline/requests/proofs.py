@@ -43,7 +43,7 @@ class RequestProofs:
         request = self.book.at(name, RequestState.OPEN)
         code, now = new_code(), self.book.now(request)
         with self.book.step(request):
-            sent = self.stores.records.requests.send_code(
+            sent = self.stores.records.requests.record_code(
                 request, self.book.code_digest(request, code), now, self.limits.codes
             )
         if not sent:
@@ -68,7 +68,7 @@ class RequestProofs:
         request = self.book.at(name, RequestState.OPEN)
         details = self.book.details(request)
         second = None if photo is None else self.book.photograph(photo, photo_face)
-        if not self.stores.records.requests.take_try(request, self.limits.proofs):
+        if not self.stores.records.requests.count_attempt(request, self.limits.proofs):
             self.book.refuse("proofs", request)
             raise PolicyDenied(
                 f"{self.limits.proofs} proofs were offered for this request, and that is all",
@@ -87,7 +87,7 @@ class RequestProofs:
             detail=self.book.act(request, RequestState.VERIFIED, hides=found if hide else ()),
         )
         with self.book.step(request):
-            self.stores.records.requests.verified(request, "+".join(proofs), self.stores.clock(), found, hide=hide)
+            self.stores.records.requests.mark_verified(request, "+".join(proofs), self.stores.clock(), found, hide=hide)
         return self.book.get(request.uid)
 
     def _check_code(self, request: SubjectRequest, code: str) -> None:

@@ -276,7 +276,7 @@ class RequestWorkflow:
         pending: set[str] = set()
         records, decision = self.stores.records.requests, self._decision(request)
         if request.outcome == Outcome.REFUSED:
-            records.lift(request)
+            records.lift_restriction(request)
         elif request.kind in _ERASING:
             self.eraser.resume()
             faces = records.faces(request)
@@ -299,12 +299,12 @@ class RequestWorkflow:
         pending.update(self.stores.blobs.delete_many(records.files(request).values()).pending)
         keys = [request.proof_key_id, request.key_id if forgotten else None]
         pending.update(self.stores.keys.destroy([key for key in keys if key is not None]).pending)
-        kept_out, still = records.kept_out(request), tuple(sorted(pending))
+        kept_out, still = records.count_suppressions(request), tuple(sorted(pending))
         account = account_of(
             request, erased=erased, hidden=hidden, kept_out=kept_out, pending=still, erasure_receipt=erasure_receipt
         )
         receipt = sign_receipt(self.stores, kind="request", about=request.uid, account=account, entry=decision)
-        records.decided(request, self.stores.clock(), receipt, forget=forgotten)
+        records.mark_decided(request, self.stores.clock(), receipt, forget=forgotten)
         return CarriedOut(self.get(request.uid), erased, hidden, kept_out, still, receipt.uid, erasure_receipt)
 
     def _decision(self, request: SubjectRequest) -> LogEntry:

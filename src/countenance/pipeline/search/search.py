@@ -374,7 +374,7 @@ class Searcher:
 
     def _case(self, reference: str) -> Case:
         found = self.stores.records.cases.find(reference)
-        return self.stores.records.cases.open(reference, self.stores.clock()) if found is None else found
+        return self.stores.records.cases.ensure(reference, self.stores.clock()) if found is None else found
 
     def _leads(
         self, index: VectorIndex, template: Vectors, itself: frozenset[FaceId], question: SearchQuery, permit: Permit,

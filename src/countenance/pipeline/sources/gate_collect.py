@@ -12,7 +12,7 @@ from countenance.types import Basis
 def decide_collect(stores: Stores, source: Source) -> Permit:
     """A permit to collect from the source, good for a minute. Raises: PolicyDenied (logged as well), LogUnwritable."""
     household = source.grant.basis is Basis.HOUSEHOLD
-    full = household and stores.records.pictures.household_pictures(at_least=HOUSEHOLD_LIMIT) >= HOUSEHOLD_LIMIT
+    full = household and stores.records.pictures.count_household(at_least=HOUSEHOLD_LIMIT) >= HOUSEHOLD_LIMIT
     permit, _ = stores.policy.decide(
         stores.ask(Act.COLLECT, household_full=full),
         classes=frozenset({stores.records.sources.ensure_class(source.grant, source.jurisdictions)}),

@@ -86,7 +86,7 @@ def replay(stores: Stores, eraser: Eraser, start: int) -> Replayed:
     """
     gathered = _gather(stores, start)
     eraser.resume()
-    suppressions = stores.records.replays.add_suppressions(gathered.suppressions)
+    suppressions = stores.records.redo.add_suppressions(gathered.suppressions)
     requests = replay_requests(stores, gathered.requests)
     orders = replay_orders(stores, gathered.orders)
     revoked = [stores.records.access_keys.revoke(uid, at) for uid, at in gathered.access_keys.items()]
@@ -98,12 +98,12 @@ def replay(stores: Stores, eraser: Eraser, start: int) -> Replayed:
             stores.records.sources.set_grant_state(sources[uid], **times)
             changed += 1
     for uid, at in gathered.closed_links.items():
-        stores.records.guests.close(uid, at)
+        stores.records.guests.close_link(uid, at)
     for uid in gathered.guests:
         guest = stores.records.guests.get(uid)
         if guest is not None and guest.withdrawn_at is None:
             eraser.guest(guest)
-    faces, pictures = stores.records.replays.ids_of(gathered.faces, gathered.pictures)
+    faces, pictures = stores.records.redo.ids_of(gathered.faces, gathered.pictures)
     probes = stores.records.probes.of_searches(gathered.probes)
     if faces or pictures or probes:
         eraser.again(faces, pictures, probes)

@@ -71,6 +71,6 @@ def replay_orders(stores: Stores, gathered: GatheredOrders) -> int:
     for client in stores.records.clients.all():
         if client.uid in gathered.ended and client.ended_at is None:
             at, by = gathered.ended[client.uid]
-            stores.records.clients.end(client, at, by=by)
+            stores.records.clients.end_contract(client, at, by=by)
             changed += 1
     return changed

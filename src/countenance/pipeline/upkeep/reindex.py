@@ -166,7 +166,7 @@ class Reindexer:
                     for (face, _), key, vector in zip(wanted, keys, vectors, strict=True)
                 ]
                 try:
-                    added = self.stores.records.reindexes.add(space_id, seconds, decision.version)
+                    added = self.stores.records.reindexes.add_templates(space_id, seconds, decision.version)
                 except PolicyMoved:  # what was permitted a moment ago may not be now: ask again
                     self.stores.keys.destroy(keys)
                     continue
@@ -187,17 +187,17 @@ class Reindexer:
         `measured`: for the log: the operator has a report of how both models do on pictures of their own.
         """
         self.stores.log.append("reindex.switched", {"reindex": reindex.uid, "measured": measured})
-        return self.stores.records.reindexes.move(reindex, State.SWITCHED, active=reindex.to_space)
+        return self.stores.records.reindexes.set_state(reindex, State.SWITCHED, active=reindex.to_space)
 
     def roll_back(self, reindex: Reindex) -> Reindex:
         """Searches use the old space again, and the new one is to go. Only under the ingest lock."""
         self.stores.log.append("reindex.rolled_back", {"reindex": reindex.uid})
-        return self.stores.records.reindexes.move(reindex, State.ROLLING_BACK, active=reindex.from_space)
+        return self.stores.records.reindexes.set_state(reindex, State.ROLLING_BACK, active=reindex.from_space)
 
     def begin_finish(self, reindex: Reindex) -> Reindex:
         """The old space is to go; there is no way back from here. Only under the ingest lock."""
         self.stores.log.append("reindex.finishing", {"reindex": reindex.uid})
-        return self.stores.records.reindexes.move(reindex, State.FINISHING, active=reindex.to_space)
+        return self.stores.records.reindexes.set_state(reindex, State.FINISHING, active=reindex.to_space)
 
     # --- destruction ---------------------------------------------------------------------------------------------
     def finish(self, reindex: Reindex, kept: EmbeddingSpace) -> tuple[str, ...]:
@@ -217,13 +217,13 @@ class Reindexer:
                 old = [p.key_id if p.second_space == reindex.active else p.second.key_id for p in still]
                 pending.update(self.stores.keys.destroy(old).pending)
         records.keep_references(reindex.active)
-        self.eraser.due(Due(faces=records.give_up(reindex.active)), "replaced")
+        self.eraser.due(Due(faces=records.unlist_lacking(reindex.active)), "replaced")
         pending.update(self.stores.segments.keep_only(kept).pending)
         sweep(self.stores, whole=True)  # a finish that was cut short may have left an old key that was never noted
         if not self.stores.records.database.truncate_wal():
             pending.add("records.db and records.db-wal (held by a reader; emptied by the next erasure)")
         self.stores.log.append("reindex.finished", {"reindex": reindex.uid, "pending": sorted(pending)})
-        records.move(reindex, State.DONE, active=reindex.active, done_at=self.stores.clock())
+        records.set_state(reindex, State.DONE, active=reindex.active, done_at=self.stores.clock())
         return tuple(sorted(pending))
 
     def _crop_hashes(self, pairs: Sequence[Pair], active: int) -> dict[int, bytes]:

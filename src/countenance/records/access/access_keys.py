@@ -87,7 +87,7 @@ class AccessKeyTable:
             found: bytes | None = connection.scalar(sa.select(t.access_keys.c.seal_id).where(mine))
         return found
 
-    def used(self, key: AccessKey, at: datetime) -> None:
+    def touch(self, key: AccessKey, at: datetime) -> None:
         """It is known that the key was used now, to a minute: nothing is written where that is known already."""
         if key.used_at is not None and at - key.used_at < USED_EVERY:
             return

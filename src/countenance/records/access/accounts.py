@@ -90,13 +90,13 @@ class AccountTable:
             connection.execute(t.accounts.update().where(t.accounts.c.id == account.id).values(**new))
             connection.execute(t.sessions.delete().where(t.sessions.c.account_id == account.id))
 
-    def tried(self, account: Account, at: datetime) -> None:
+    def record_attempt(self, account: Account, at: datetime) -> None:
         """One more sign-in is under way; counted before it is judged, so that a crash gives no free guess."""
         change = t.accounts.update().where(t.accounts.c.id == account.id)
         with self._db.write() as connection:
             connection.execute(change.values(tries=t.accounts.c.tries + 1, tried_at=at))
 
-    def succeeded(self, account: Account, step: int) -> bool:
+    def record_success(self, account: Account, step: int) -> bool:
         """The tries are forgotten and the code's step is used up. False: it was used meanwhile."""
         change = t.accounts.update().where(t.accounts.c.id == account.id, t.accounts.c.totp_step < step)
         with self._db.write() as connection:
@@ -109,7 +109,7 @@ class AccountTable:
             connection.execute(t.sign_in_links.delete().where(t.sign_in_links.c.expires_at <= now))
             connection.execute(t.sign_in_links.insert().values(digest=digest, expires_at=expires_at))
 
-    def take_link(self, digest: bytes, now: datetime) -> bool:
+    def redeem_link(self, digest: bytes, now: datetime) -> bool:
         """Whether it was good; it is used up."""
         taken = t.sign_in_links.delete().where(t.sign_in_links.c.digest == digest, t.sign_in_links.c.expires_at > now)
         with self._db.write() as connection:
@@ -138,7 +138,7 @@ class AccountTable:
                 found = connection.execute(t.accounts.select().where(t.accounts.c.id == row.account_id)).one()
         return SessionRow(None if found is None else _account(found), row.made_at, row.seen_at, row.expires_at)
 
-    def seen(self, digest: bytes, now: datetime) -> None:
+    def touch_session(self, digest: bytes, now: datetime) -> None:
         """The session was used."""
         with self._db.write() as connection:
             connection.execute(t.sessions.update().where(t.sessions.c.digest == digest).values(seen_at=now))

@@ -55,7 +55,7 @@ class ClientTable:
             move_policy_version(connection)
         return self.get(name)
 
-    def end(self, client: Client, at: datetime, *, by: str | None = None) -> Client:
+    def end_contract(self, client: Client, at: datetime, *, by: str | None = None) -> Client:
         """The contract is over in every process with this commit; one that is over stays as it ended.
 
         by: the uuid of the order that ends it; None: the operator.

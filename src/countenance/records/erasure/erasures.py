@@ -15,8 +15,8 @@ from countenance.records.changes import note_changes
 from countenance.records.database import Database
 from countenance.records.erasure.receipts import Receipt, keep_receipt
 from countenance.records.guests.erasures import leaving_guests, withdraw_guests
-from countenance.records.people.face_references import drop_mentions, forget_persons, hide_persons
-from countenance.records.people.rekognition_collections import forget_collection, leave_source
+from countenance.records.people.face_references import drop_face_references, forget_persons, hide_persons
+from countenance.records.people.rekognition_collections import forget_collection, unenrol_from_source
 from countenance.records.pictures.uploads import mark_leaving
 from countenance.records.queries import chunks
 from countenance.records.reachability import drop_placements
@@ -82,7 +82,9 @@ class Target:
     about: str | None = None  # uid or code of what it names; None: an ingest found it due
     authority: str | None = None  # on whose word
     faces: Sequence[FaceId] = ()  # single faces
-    left: int | None = None  # a collection's source, which `faces` leave first: those go that nothing else supports
+    leaving_source: int | None = (
+        None  # `faces` leave this collection's source; erased are those that nothing else supports
+    )
     pictures: Sequence[int] = ()  # with all their faces
     source_id: int | None = None  # every placement of it, and each picture that has no other
     places: Callable[[frozenset[str]], bool] | None = None  # every placement in such jurisdictions, likewise
@@ -196,7 +198,7 @@ class ErasureTable:
                         sa.select(t.faces.c.id).where(t.faces.c.id.in_(part), t.faces.c.picture_id.in_(whole))
                     )
                 )
-                drop_mentions(connection, erasure.id, t.faces.c.id.in_(part))
+                drop_face_references(connection, erasure.id, t.faces.c.id.in_(part))
                 connection.execute(t.face_templates.delete().where(t.face_templates.c.face_id.in_(part)))
                 connection.execute(t.enrolments.delete().where(t.enrolments.c.face_id.in_(going)))
                 connection.execute(t.faces.delete().where(t.faces.c.id.in_(going)))
@@ -277,7 +279,7 @@ class ErasureTable:
             connection.execute(t.sources.delete().where(t.sources.c.id == source_id))
             move_policy_version(connection)
 
-    def left(self, erasure: Erasure) -> int:
+    def count_remaining(self, erasure: Erasure) -> int:
         """Rows of faces, pictures, persons and guests that are still to go: 0 once all is forgotten."""
         with self._db.read() as connection:
             return sum(
@@ -290,20 +292,20 @@ class ErasureTable:
                 for table in (t.faces, t.pictures, t.persons, t.uploads, t.searches)
             ) + len(leaving_guests(connection))
 
-    def done(self, erasure: Erasure, at: datetime, receipt: Receipt | None = None) -> None:
+    def mark_done(self, erasure: Erasure, at: datetime, receipt: Receipt | None = None) -> None:
         """The erasure is over, and its receipt, if it has one, is kept."""
         with self._db.write() as connection:
             connection.execute(t.erasures.update().where(t.erasures.c.id == erasure.id).values(done_at=at))
             if receipt is not None:
                 keep_receipt(connection, receipt)
 
-    def before_compaction(self) -> list[int]:
+    def awaiting_compaction(self) -> list[int]:
         """The ids of erasures that are done, and after which the database was not written anew yet."""
         waiting = (t.erasures.c.done_at.is_not(None), t.erasures.c.compacted_at.is_(None))
         with self._db.read() as connection:
             return list(connection.scalars(sa.select(t.erasures.c.id).where(*waiting)))
 
-    def compacted(self, ids: Sequence[int], at: datetime) -> None:
+    def mark_compacted(self, ids: Sequence[int], at: datetime) -> None:
         """The database was written anew after these."""
         with self._db.write() as connection:
             for part in chunks(list(ids)):
@@ -315,11 +317,11 @@ class ErasureTable:
             row = connection.execute(t.erasures.select().where(t.erasures.c.uid == uuid.UUID(uid).bytes)).one_or_none()
         return None if row is None else _erasure(row)
 
-    def earlier(self, scope: str, about: str) -> Erasure | None:
+    def newest_about(self, scope: str, about: str) -> Erasure | None:
         """The newest erasure, done or not, that named this."""
         return self._newest(t.erasures.c.about == about, scope)
 
-    def earlier_named(self, scope: str, named: bytes) -> Erasure | None:
+    def newest_named(self, scope: str, named: bytes) -> Erasure | None:
         """The newest erasure, done or not, of what had the name with this keyed digest."""
         return self._newest(t.erasures.c.named == named, scope)
 
@@ -330,7 +332,7 @@ class ErasureTable:
             ).one_or_none()
         return None if row is None else _erasure(row)
 
-    def person(self, uid: str) -> tuple[int, list[FaceId]] | None:
+    def person_with_faces(self, uid: str) -> tuple[int, list[FaceId]] | None:
         """(id, faces) of a person who is not being erased."""
         with self._db.read() as connection:
             found = connection.scalar(
@@ -375,8 +377,8 @@ def _hide(connection: sa.Connection, target: Target, uid: uuid.UUID, at: datetim
     )  # fmt: skip
     erasure_id = int(made.inserted_primary_key[0])  # type: ignore[index]  # one row
     pictures, single = list(target.pictures), list(target.faces)
-    if target.left is not None:
-        single = list(leave_source(connection, target.left, single).faces)
+    if target.leaving_source is not None:
+        single = list(unenrol_from_source(connection, target.leaving_source, single).faces)
     suppressions = list(target.suppressions)
     placements = _placements_of(connection, pictures)
     single += withdraw_guests(connection, target.guests, at)
@@ -398,7 +400,7 @@ def _hide(connection: sa.Connection, target: Target, uid: uuid.UUID, at: datetim
     _hide_uploads(connection, erasure_id, target)
     persons = hide_persons(connection, erasure_id, target.persons)
     probes = _hide_probes(connection, erasure_id, target, pictures)
-    drop_mentions(connection, erasure_id, t.faces.c.erasure_id == erasure_id)
+    drop_face_references(connection, erasure_id, t.faces.c.erasure_id == erasure_id)
     _keep_out(connection, uid, suppressions)
     counts = {"pictures": len(pictures), "faces": faces, "placements": placements, "persons": persons}
     if probes:

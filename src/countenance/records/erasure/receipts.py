@@ -78,7 +78,7 @@ class ReceiptTable:
             for row in rows
         )  # fmt: skip
 
-    def note(self, erasure: str, client_id: int, **told: Any) -> None:
+    def update_recipient(self, erasure: str, client_id: int, **told: Any) -> None:
         """`told_at` or `answer` of a recipient is recorded."""
         mine = sa.select(t.erasures.c.id).where(t.erasures.c.uid == uuid.UUID(erasure).bytes).scalar_subquery()
         with self._db.write() as connection:

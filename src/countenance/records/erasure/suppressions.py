@@ -53,7 +53,7 @@ class SealedHash:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptOutRows:
+class SuppressionRows:
     """All of it but the digests of bytes, which may be as many as there were erasures and are asked for by batch."""
 
     stamp: int
@@ -68,12 +68,12 @@ class SuppressionTable:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def stamp(self) -> int:
+    def version(self) -> int:
         """Grows with every change of what `rows` gives; 0 where nobody was ever kept out."""
         with self._db.read() as connection:
             return int(connection.scalar(_READ_STAMP) or 0)
 
-    def rows(self) -> KeptOutRows:
+    def rows(self) -> SuppressionRows:
         """In one snapshot."""
         with self._db.snapshot() as connection:
             stamp = int(connection.scalar(_READ_STAMP) or 0)
@@ -91,7 +91,7 @@ class SuppressionTable:
             persons = connection.execute(
                 sa.select(t.suppressed_persons, t.requests.c.uid).join(t.requests).order_by(t.requests.c.id)
             ).all()
-        return KeptOutRows(
+        return SuppressionRows(
             stamp,
             tuple((row.digest, row.request_id) for row in addresses),
             tuple(SealedHash(row.request_id, row.key_id, row.digest, row.sealed, tuple(row.box)) for row in hashes),
@@ -109,7 +109,7 @@ class SuppressionTable:
         return found
 
 
-def note_kept_out(connection: sa.Connection) -> None:
+def move_suppressions_version(connection: sa.Connection) -> None:
     """Every opened copy, and every earlier decision, is old from this commit on."""
     changed = connection.execute(
         t.counters.update().where(t.counters.c.name == _STAMP).values(value=t.counters.c.value + 1)

@@ -109,7 +109,7 @@ class GuestTable:
             row = connection.execute(_LINKS.where(which)).one_or_none()
         return None if row is None else _link(row)
 
-    def close(self, uid: str, at: datetime) -> None:
+    def close_link(self, uid: str, at: datetime) -> None:
         """Nobody comes in by this link from now on; the first time is the one that stands."""
         with self._db.write() as connection:
             connection.execute(
@@ -118,7 +118,7 @@ class GuestTable:
                 .values(closed_at=at)
             )
 
-    def take_try(self, link: GuestLink, now: datetime, limit: int) -> bool:
+    def count_attempt(self, link: GuestLink, now: datetime, limit: int) -> bool:
         """One more photograph is counted. False: as many as may be were offered within the hour."""
         here = t.guest_links.c.id == link.id
         with self._db.write() as connection:
@@ -190,7 +190,7 @@ class GuestTable:
         with self._db.read() as connection:
             return tuple(_guest(row) for row in connection.execute(query.order_by(t.guests.c.id)))
 
-    def checked(self, guests: Sequence[Guest], to: int, at: datetime | None = None) -> None:
+    def mark_checked(self, guests: Sequence[Guest], to: int, at: datetime | None = None) -> None:
         """Pictures up to the id `to` were looked at for these guests; with `at`, all of them."""
         with self._db.write() as connection:
             for part in chunks([guest.id for guest in guests]):
@@ -217,7 +217,7 @@ class GuestTable:
             rows = connection.execute(query.where(t.subjects.c.id.in_(subjects))).all() if subjects else ()
         return ([row.evidence_blob for row in rows], [row.key_id for row in rows if row.key_id]) if rows else None
 
-    def forget(self) -> None:
+    def forget_withdrawn(self) -> None:
         """Of guests who withdrew the subjects are gone from the records; that they came and withdrew stays."""
         with self._db.write() as connection:
             subjects = sorted(set(leaving_guests(connection).values()))

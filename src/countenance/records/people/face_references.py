@@ -16,7 +16,7 @@ from countenance.records import schema as t
 _OF_PERSONS: Final = (t.person_faces, t.person_refusals, t.person_act_faces, t.request_faces)
 
 
-def drop_mentions(connection: sa.Connection, erasure_id: int, faces: sa.ColumnElement[bool]) -> None:
+def drop_face_references(connection: sa.Connection, erasure_id: int, faces: sa.ColumnElement[bool]) -> None:
     """No row but their own names these faces; searches that showed one say how many of theirs are gone.
 
     The clients of those searches stand as recipients of the erasure.
@@ -64,11 +64,10 @@ def _keep_recipients(connection: sa.Connection, erasure_id: int, faces: sa.Selec
 
 
 def hide_persons(connection: sa.Connection, erasure_id: int, named: Sequence[int]) -> int:
-    """How many persons go with the faces that the erasure hides: those named, those left without a face, and whoever
-    was merged into one of them.
+    """Hide the persons who go with the faces that an erasure hides; return how many there are.
 
-    Comes before `drop_mentions`. They are gone from every list with this commit, and stand as the erasure's until
-    `forget_persons`.
+    They are the persons named, those left without a face, and those merged into one of them. With this commit they are
+    on no list; their rows stay until `forget_persons`. Call it before `drop_face_references`.
     """
     mine = sa.select(t.faces.c.id).where(t.faces.c.erasure_id == erasure_id)
     theirs = sa.select(t.person_faces.c.person_id).where(t.person_faces.c.face_id.in_(mine))

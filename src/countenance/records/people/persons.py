@@ -194,7 +194,7 @@ class PersonTable:
             return tuple(_decision(row) for row in connection.execute(_ACTS.limit(limit)))
 
     # --- decisions -----------------------------------------------------------------------------------------------
-    def new(self, *, uid: uuid.UUID, tenant_id: int, key_id: bytes, name: bytes | None, faces: Sequence[str],
+    def create(self, *, uid: uuid.UUID, tenant_id: int, key_id: bytes, name: bytes | None, faces: Sequence[str],
             at: datetime, log: Callable[[], object]) -> PersonRow:  # fmt: skip
         """A person of these faces. Raises: NotFound; WrongUse: one of them belongs to another."""
         with self._db.write() as connection:
@@ -208,7 +208,7 @@ class PersonTable:
             _note(connection, PersonAct.NEW, person_id, known, at)
             return _get(connection, str(uid))
 
-    def name(self, uid: str, name: bytes | None, at: datetime, log: Callable[[], object]) -> PersonRow:
+    def rename(self, uid: str, name: bytes | None, at: datetime, log: Callable[[], object]) -> PersonRow:
         """The person is called so. Raises NotFound."""
         with self._db.write() as connection:
             person = _get(connection, uid)

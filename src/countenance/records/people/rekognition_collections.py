@@ -145,10 +145,10 @@ class CollectionTable:
         with self._db.read() as connection:
             return int(connection.scalar(faces) or 0), int(connection.scalar(users) or 0)
 
-    def leave(self, source_id: int, faces: Sequence[FaceId]) -> Due:
+    def unenrol(self, source_id: int, faces: Sequence[FaceId]) -> Due:
         """These faces are in no class of the collection's source any more; returns what lost its last support."""
         with self._db.write() as connection:
-            return leave_source(connection, source_id, faces)
+            return unenrol_from_source(connection, source_id, faces)
 
     def only_here(self, source_id: int, faces: Sequence[FaceId]) -> tuple[FaceId, ...]:
         """Those of these faces that no class of another source may use."""
@@ -215,7 +215,7 @@ class CollectionTable:
                 found.update(str(uuid.UUID(bytes=uid)) for uid in rows)
         return found
 
-    def is_person(self, user: CollectionUser, person: str) -> None:
+    def set_person(self, user: CollectionUser, person: str) -> None:
         """The user is that person from this commit on."""
         with self._db.write() as connection:
             connection.execute(
@@ -230,7 +230,7 @@ class CollectionTable:
             connection.execute(t.collection_users.delete().where(t.collection_users.c.id == user.id))
 
     # --- signatures ----------------------------------------------------------------------------------------------
-    def take_signature(self, digest: bytes, now: datetime, expires_at: datetime) -> bool:
+    def register_signature(self, digest: bytes, now: datetime, expires_at: datetime) -> bool:
         """False: that signature was taken already, by whichever process. What has expired is forgotten."""
         with self._db.write() as connection:
             connection.execute(t.signatures.delete().where(t.signatures.c.expires_at < now))
@@ -304,7 +304,7 @@ def _user(row: Any) -> CollectionUser:
     )
 
 
-def leave_source(connection: sa.Connection, source_id: int, faces: Sequence[FaceId]) -> Due:
+def unenrol_from_source(connection: sa.Connection, source_id: int, faces: Sequence[FaceId]) -> Due:
     """These faces are in no class of the source any more; returns those of them that lost their last support."""
     pictures: list[int] = []
     for part in chunks(list(faces)):

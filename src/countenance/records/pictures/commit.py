@@ -1,6 +1,6 @@
 """How a batch comes to stand: pictures, faces, enrolments, placements, rejections and the index's change list.
 
-Everything here runs inside the one transaction of `Pictures.commit`: a crash leaves all of a batch or nothing.
+Everything here runs inside the one transaction of `PictureTable.commit`: a crash leaves all of a batch or nothing.
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ class PictureReads:
         with self._db.read() as connection:
             return _faces(connection.execute(query).all())
 
-    def going(self, picture_id: int) -> tuple[Box, ...]:
+    def leaving_boxes(self, picture_id: int) -> tuple[Box, ...]:
         """Where its faces are that are being erased, which `faces` does not tell any more."""
         faces = t.faces.c
         query = sa.select(faces.x1, faces.y1, faces.x2, faces.y2).where(

@@ -206,7 +206,7 @@ class PictureTable:
                     )
         return [UntiedPicture(each.id, each.sha256, tuple(places[each.id])) for each in pictures]
 
-    def untied_counts(self, source_id: int, up_to: int) -> tuple[int, int]:
+    def count_untied(self, source_id: int, up_to: int) -> tuple[int, int]:
         """(pictures of a source with a face tied to nobody up to the id `up_to`, all of them)."""
         query = sa.select(sa.func.count()).select_from(t.pictures).where(*_untied(source_id))
         with self._db.read() as connection:
@@ -215,7 +215,7 @@ class PictureTable:
                 int(connection.scalar(query) or 0),
             )
 
-    def household_pictures(self, *, at_least: int = 0) -> int:
+    def count_household(self, *, at_least: int = 0) -> int:
         """Pictures that stand in a source under the household basis (limited to 500,000 in a home).
 
         Below `at_least` it may be more than there are: a home that never had so many pictures is not counted through.
@@ -249,7 +249,7 @@ class PictureTable:
             last = rows[-1].id
 
     # --- writes --------------------------------------------------------------------------------------------------
-    def seen(self, run_id: int, placements: Sequence[int], rejections: Sequence[int] = ()) -> None:
+    def mark_seen(self, run_id: int, placements: Sequence[int], rejections: Sequence[int] = ()) -> None:
         """These stand where they stood, unchanged: this run saw them."""
         with self._db.write() as connection:
             for table, ids in ((t.placements, placements), (t.rejections, rejections)):

@@ -50,7 +50,7 @@ class UploadTable:
             row = connection.execute(query).one_or_none()
         return None if row is None else _upload(row)
 
-    def in_source_called(self, source_uid: str, place: bytes) -> Upload | None:
+    def get_by_source_uid(self, source_uid: str, place: bytes) -> Upload | None:
         """The same, by the source's uid."""
         query = (
             sa.select(t.uploads)
@@ -74,7 +74,7 @@ class UploadTable:
             yield from map(_upload, rows)
             last = rows[-1].place
 
-    def waiting(self, source_id: int) -> int:
+    def count_waiting(self, source_id: int) -> int:
         """How many no ingest has taken or rejected yet."""
         new = sa.and_(t.uploads.c.source_id == source_id, ~_stands(), ~_rejected())
         query = sa.select(sa.func.count()).select_from(t.uploads).where(new)

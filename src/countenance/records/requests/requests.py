@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from countenance.records import schema as t
 from countenance.records.database import Database
 from countenance.records.erasure.receipts import Receipt, keep_receipt
-from countenance.records.erasure.suppressions import KeepOut, note_kept_out
+from countenance.records.erasure.suppressions import KeepOut, move_suppressions_version
 from countenance.records.queries import chunks, living_ids
 from countenance.records.requests.faces import FOUND, RequestFace, found_face
 from countenance.records.requests.restrictions import is_held, restrict, show_again
@@ -145,7 +145,7 @@ class RequestTable:
             rows = connection.execute(query.where(t.requests.c.state.in_(wanted)) if wanted else query).all()
         return tuple(_request(row) for row in rows)
 
-    def overdue(self, now: datetime) -> int:
+    def count_overdue(self, now: datetime) -> int:
         """Requests that nobody has decided and whose term is over."""
         late = sa.and_(t.requests.c.state.in_((OPEN, VERIFIED, DECIDING)), t.requests.c.due_at < now)
         with self._db.read() as connection:
@@ -291,7 +291,7 @@ class RequestTable:
         with self._db.read() as connection:
             return _limit_met(connection, contact, since, limits)
 
-    def kept_out(self, request: SubjectRequest) -> int:
+    def count_suppressions(self, request: SubjectRequest) -> int:
         """Rows that keep something out for this request."""
         query = sa.select(sa.func.count()).select_from(t.suppressions).where(t.suppressions.c.request_id == request.id)
         with self._db.read() as connection:
@@ -333,7 +333,7 @@ class RequestTable:
             _add_files(connection, request_id, new.files)
         return None
 
-    def take_try(self, request: SubjectRequest, most: int) -> bool:
+    def count_attempt(self, request: SubjectRequest, most: int) -> bool:
         """One more proof is offered; False: there were as many as may be, and nothing changed."""
         with self._db.write() as connection:
             return bool(
@@ -344,7 +344,7 @@ class RequestTable:
                 ).rowcount
             )
 
-    def send_code(self, request: SubjectRequest, digest: bytes, at: datetime, most: int) -> bool:
+    def record_code(self, request: SubjectRequest, digest: bytes, at: datetime, most: int) -> bool:
         """From now on this code counts and no earlier one; False: there were as many as may be.
 
         Raises WrongState.
@@ -359,7 +359,7 @@ class RequestTable:
                 ).rowcount
             )
 
-    def verified(
+    def mark_verified(
         self, request: SubjectRequest, by: str, at: datetime, faces: Mapping[FaceId, float | None], *, hide: bool
     ) -> None:
         """It is known who asks, and these are the faces found. `hide`: out of every search from this commit on.
@@ -415,16 +415,16 @@ class RequestTable:
                     )
                 )
             if keep_out or person is not None:
-                note_kept_out(connection)
+                move_suppressions_version(connection)
             if hide:
                 restrict(connection, _faces_of(connection, request))
 
-    def lift(self, request: SubjectRequest) -> int:
+    def lift_restriction(self, request: SubjectRequest) -> int:
         """The faces that this request alone hides are in searches again; how many."""
         with self._db.write() as connection:
             return _lift(connection, request)
 
-    def decided(self, request: SubjectRequest, at: datetime, receipt: Receipt, *, forget: bool) -> None:
+    def mark_decided(self, request: SubjectRequest, at: datetime, receipt: Receipt, *, forget: bool) -> None:
         """It is carried out, and its receipt kept; its files and its proof key, destroyed by now, are forgotten.
 
         Args: forget: so are its details and their key.
@@ -460,7 +460,7 @@ class RequestTable:
                     .where(t.enrolments.c.refusal == str(FaceRefusal.OPTED_OUT))
                     .values(refusal=str(FaceRefusal.NOT_PERMITTED))
                 )
-                note_kept_out(connection)
+                move_suppressions_version(connection)
             connection.execute(t.request_faces.delete().where(t.request_faces.c.request_id == request.id))
             connection.execute(t.request_files.delete().where(t.request_files.c.request_id == request.id))
             row = connection.execute(t.requests.select().where(t.requests.c.id == request.id)).one()
@@ -495,7 +495,7 @@ class RequestTable:
                     t.request_faces.insert(), [{"request_id": request.id, "face_id": face} for face in faces]
                 )
                 restrict(connection, faces)
-            note_kept_out(connection)
+            move_suppressions_version(connection)
         return () if before is None else tuple(key for key in (before.key_id, before.proof_key_id) if key)
 
 

@@ -39,7 +39,7 @@ class CaseTable:
             row = connection.execute(t.cases.select().where(t.cases.c.reference == reference)).one_or_none()
         return None if row is None else Case(row.id, str(uuid.UUID(bytes=row.uid)), row.reference)
 
-    def open(self, reference: str, at: datetime) -> Case:
+    def ensure(self, reference: str, at: datetime) -> Case:
         """A new case, or the one that another process just opened under that reference."""
         with self._db.write() as connection:
             if connection.scalar(sa.select(t.cases.c.id).where(t.cases.c.reference == reference)) is None:

@@ -92,7 +92,7 @@ class Gallery:
             ).one_or_none()
         return None if row is None else FacePlace(row.id, uid, row.picture_id, row.key_id, row.second)
 
-    def restricted(self, face: FaceId) -> bool:
+    def is_restricted(self, face: FaceId) -> bool:
         """Whether the face is kept and shown to nobody, as the person pictured asked."""
         query = sa.select(sa.func.count()).where(
             t.enrolments.c.face_id == face, t.enrolments.c.refusal == str(FaceRefusal.RESTRICTED)
@@ -100,7 +100,7 @@ class Gallery:
         with self._db.read() as connection:
             return bool(connection.scalar(query))
 
-    def picture(self, uid: str) -> int | None:
+    def picture_id(self, uid: str) -> int | None:
         """The id of a picture that is not being erased, by its public id."""
         with self._db.read() as connection:
             found = connection.scalar(
@@ -163,7 +163,7 @@ class Gallery:
             yield from (row[1] for row in rows)
             last = rows[-1].id
 
-    def enrolled_rows(self) -> int:
+    def count_enrolled(self) -> int:
         """How many rows an index that is in step holds."""
         with self._db.read() as connection:
             return int(

@@ -50,7 +50,7 @@ class ProbeTable:
         with self._db.read() as connection:
             return list(connection.scalars(sa.select(t.searches.c.id).where(_KEPT, t.searches.c.case_id == mine)))
 
-    def since_before(self, moment: datetime) -> list[int]:
+    def kept_before(self, moment: datetime) -> list[int]:
         """Those kept before a moment."""
         with self._db.read() as connection:
             return list(connection.scalars(sa.select(t.searches.c.id).where(_KEPT, t.searches.c.at < moment)))
@@ -97,7 +97,7 @@ def hide_probes(
     """How many probes go with an erasure: those named, those whose bytes are an erased picture's, and, with `shown`,
     those whose search showed one of its faces: they may show the same person.
 
-    Comes before `drop_mentions`, which forgets what was shown.
+    Comes before `drop_face_references`, which forgets what was shown.
     Args: digests: keyed, of the erased pictures' files.
     """
     which = [t.searches.c.id.in_(part) for part in chunks(list(named))]

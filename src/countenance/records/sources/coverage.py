@@ -28,7 +28,7 @@ class Coverage:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def indexed(self, classes: Iterable[ClassId]) -> dict[FaceId, int]:
+    def indexed_faces(self, classes: Iterable[ClassId]) -> dict[FaceId, int]:
         """The faces that stand in an index in one of these classes, each with its picture."""
         query = (
             sa.select(t.faces.c.id, t.faces.c.picture_id)

@@ -59,7 +59,7 @@ class JobTable:
         with self._db.read() as connection:
             return [_job(row) for row in connection.execute(query.order_by(t.jobs.c.id.desc()).limit(limit))]
 
-    def beat(self, uid: str, at: datetime, progress: Mapping[str, Any] | None = None) -> str:
+    def record_heartbeat(self, uid: str, at: datetime, progress: Mapping[str, Any] | None = None) -> str:
         """Somebody works on it, and so far it came. Returns its state: another process may have asked it to stop."""
         new: dict[str, Any] = {"beat_at": at} if progress is None else {"beat_at": at, "progress": dict(progress)}
         mine = t.jobs.c.uid == uuid.UUID(uid).bytes
@@ -67,7 +67,7 @@ class JobTable:
             connection.execute(t.jobs.update().where(mine, t.jobs.c.state.in_(OPEN)).values(**new))
             return str(connection.scalar(sa.select(t.jobs.c.state).where(mine)) or "stopped")
 
-    def move(self, uid: str, to: str, *, among: tuple[str, ...] = OPEN, **values: Any) -> bool:
+    def set_state(self, uid: str, to: str, *, among: tuple[str, ...] = OPEN, **values: Any) -> bool:
         """From one of the states `among` to another. False: it is in none of them."""
         mine = t.jobs.update().where(t.jobs.c.uid == uuid.UUID(uid).bytes, t.jobs.c.state.in_(among))
         with self._db.write() as connection:

@@ -55,7 +55,7 @@ class RedoTable:
             "probes": sorted(probes),
         }
 
-    def noted(self, erasure: Erasure, at: datetime) -> None:
+    def mark_noted(self, erasure: Erasure, at: datetime) -> None:
         """The log says what it takes to do the erasure again."""
         with self._db.write() as connection:
             connection.execute(t.erasures.update().where(t.erasures.c.id == erasure.id).values(noted_at=at))
@@ -90,7 +90,7 @@ class RedoTable:
 
 
 def suppression_row(row: Any) -> dict[str, Any]:
-    """A row of `suppressions` as JSON, as `Replays.add_suppressions` takes it."""
+    """A row of `suppressions` as JSON, as `RedoTable.add_suppressions` takes it."""
     return {
         "kind": row.kind,
         "digest": row.digest.hex(),

@@ -120,7 +120,7 @@ class ReindexTable:
             reindex_id = int(made.inserted_primary_key[0])  # type: ignore[index]  # one row
         return Reindex(reindex_id, str(uid), from_space, to_space, from_space, State.BUILDING)
 
-    def move(self, reindex: Reindex, state: State, *, active: int, done_at: datetime | None = None) -> Reindex:
+    def set_state(self, reindex: Reindex, state: State, *, active: int, done_at: datetime | None = None) -> Reindex:
         """It stands there from this commit on, and every process searches in `active` with its next search."""
         with self._db.write() as connection:
             connection.execute(
@@ -195,7 +195,7 @@ class ReindexTable:
             for each in ids
         )  # fmt: skip
 
-    def add(self, space_id: int, seconds: Sequence[Second], policy: int) -> set[FaceId]:
+    def add_templates(self, space_id: int, seconds: Sequence[Second], policy: int) -> set[FaceId]:
         """The templates are recorded, and every index hears of them; returns the faces that have one by it.
 
         A face that was erased, or got one, meanwhile is left out. Raises: PolicyMoved: nothing was written.
@@ -298,7 +298,7 @@ class ReindexTable:
             connection.execute(t.subject_templates.delete())
             connection.execute(t.subjects.update().where(t.subjects.c.space_id != space_id).values(template=b""))
 
-    def give_up(self, space_id: int) -> tuple[FaceId, ...]:
+    def unlist_lacking(self, space_id: int) -> tuple[FaceId, ...]:
         """Faces without a template in the space leave every index, and are returned, to be erased.
 
         Those that their person had restricted stay: a restriction keeps.
