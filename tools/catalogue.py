@@ -17,14 +17,14 @@ from pathlib import Path
 from countenance.auditlog.kinds import KINDS
 from countenance.present import labels
 from countenance.records.orders import OrderState
-from countenance.rights.requests import Outcome, Proof, RequestKind, RequestState
+from countenance.rights.requests import Proof, RequestKind, RequestOutcome, RequestState
 from countenance.types import Basis, ClientClass, GrantState, HomeKind, Purpose, SearchResult
 from countenance.web.render import environment
 
 WEB = Path(__file__).resolve().parents[1] / "src" / "countenance" / "web"
 POT = WEB / "catalogue" / "countenance.pot"
 ENUMERATIONS: tuple[type[StrEnum], ...] = (
-    HomeKind, Basis, Purpose, ClientClass, GrantState, OrderState, RequestKind, RequestState, Outcome, Proof,
+    HomeKind, Basis, Purpose, ClientClass, GrantState, OrderState, RequestKind, RequestState, RequestOutcome, Proof,
 )  # fmt: skip
 HEAD = """# Texts of Countenance's pages. Made by tools/catalogue.py.
 msgid ""

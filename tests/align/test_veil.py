@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from countenance.align.veil import CELLS, MARGIN, veiled
+from countenance.align.blur import CELLS, MARGIN, veiled
 
 
 def noise(height=120, width=160):

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from countenance.app.upkeep.status import status_of
-from countenance.calibrate.evaluation import Lost, measure
+from countenance.calibrate.evaluation import LostComparisons, measure
 from countenance.calibrate.pairs import EveryPair, Labels
 from countenance.errors import NotFound, StorageFailed, WrongUse
-from countenance.pipeline.upkeep.evaluate import Evaluation, Excluded
+from countenance.pipeline.upkeep.evaluate import Evaluation, ExcludedPictures
 from countenance.present import evaluation_tables
 from countenance.present.evaluation_page import render_report, write_report
 from countenance.present.plots import det_svg, scores_svg
@@ -120,14 +120,14 @@ def evaluation(people=120, *, listed=False, labels=True, name="age", **kw) -> Ev
     rows = np.stack([first, first + 0.4 * generator.normal(size=first.shape)], axis=1).reshape(2 * people, 8)
     rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     pairs = EveryPair(rows, np.repeat(np.arange(people), 2), people)
-    lost = Lost(np.eye(1, people, dtype=np.int64)[0] * 2, 300, np.eye(1, people, dtype=np.int64)[0])
+    lost = LostComparisons(np.eye(1, people, dtype=np.int64)[0] * 2, 300, np.eye(1, people, dtype=np.int64)[0])
     grouping = Labels(name, ("old", name), (pairs.people % 2).astype(np.int64))
     measures = measure(pairs, lost, [(grouping, {"old": 1})] if labels else ())
     values = {
         "space": EmbeddingSpace("toy", "0" * 64, 8), "detector": "yunet", "made_at": "2026-11-02T09:05:00+00:00",
         "log_entry": "k7Qm2vXe9RtB4pWz", "listed": listed, "people": None if listed else people,
         "pictures": 2 * people + 1, "without_face": 1, "people_without_face": None if listed else 0, "several": 3,
-        "excluded": (Excluded("the same file again", 7, tuple(f"{n}.jpg" for n in range(7))),), "in_use": None,
+        "excluded": (ExcludedPictures("the same file again", 7, tuple(f"{n}.jpg" for n in range(7))),), "in_use": None,
         "measures": measures, "calibration": None,
     }  # fmt: skip
     return Evaluation(**{**values, **kw})
@@ -170,7 +170,7 @@ def test_no_line_is_wider_than_the_terminal(width):
 
 def test_nobody_with_two_pictures_and_no_pair_are_called_so():
     alone = EveryPair(np.eye(60, dtype=np.float32), np.arange(60), 60)
-    measures = measure(alone, Lost(np.zeros(60, np.int64), 0, np.zeros(60, np.int64)))
+    measures = measure(alone, LostComparisons(np.zeros(60, np.int64), 0, np.zeros(60, np.int64)))
     found = evaluation(measures=measures)
     assert "Nobody has two pictures" in evaluation_tables.summary(found)
     assert "no pair" in text(found)
@@ -223,7 +223,7 @@ def test_a_report_that_can_not_be_written_says_where(tmp_path, monkeypatch):
 def test_a_page_fetches_nothing_and_no_name_breaks_out_of_it(tmp_path):
     found = evaluation(
         name=HOSTILE, space=EmbeddingSpace(HOSTILE, "0" * 64, 8), log_entry=HOSTILE, detector=HOSTILE,
-        excluded=(Excluded(HOSTILE, 1, (HOSTILE,)),), in_use=HOSTILE,
+        excluded=(ExcludedPictures(HOSTILE, 1, (HOSTILE,)),), in_use=HOSTILE,
     )  # fmt: skip
     page = write_report(found, tmp_path / "report").read_text(encoding="utf-8")  # the plots take any name too
     tags = set(re.findall(r"<([a-z0-9]+)", page))
@@ -261,7 +261,7 @@ def test_a_page_can_be_read_by_everybody(found):
 
 def test_plots_of_nothing_say_so_and_the_same_data_give_the_same_text():
     alone = EveryPair(np.eye(3, dtype=np.float32), np.arange(3), 3)
-    nothing = measure(alone, Lost(np.zeros(3, np.int64), 0, np.zeros(3, np.int64)))
+    nothing = measure(alone, LostComparisons(np.zeros(3, np.int64), 0, np.zeros(3, np.int64)))
     assert "nothing to draw: no pair of one person" in det_svg(nothing, "x")
     assert "two people" in scores_svg(nothing, "x")
     measures = evaluation().measures

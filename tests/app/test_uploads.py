@@ -11,7 +11,7 @@ import pytest
 
 from countenance.app.home import open_home
 from countenance.app.pictures import pictures
-from countenance.collect.handed_in import HandedIn
+from countenance.collect.uploaded import UploadCollector
 from countenance.errors import NotFound, StorageFailed, WrongUse
 from countenance.pipeline.address import address_of
 from countenance.protocols import FoundFile
@@ -24,7 +24,7 @@ HOPPER, BROTHERS, CAT = ((DATA / name).read_bytes() for name in ("grace-hopper.j
 class TestHandedIn(CollectorContract):
     def make(self, files, scratch):
         self.files = dict(files)
-        return HandedIn(
+        return UploadCollector(
             lambda: (FoundFile(place, len(data), 1) for place, data in sorted(self.files.items())),
             self.files.get,
             lambda place: address_of(b"upload://x", place.encode()),

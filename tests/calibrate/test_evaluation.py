@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from countenance.calibrate.calibration import load
-from countenance.calibrate.evaluation import Lost, curve, measure, thresholds
+from countenance.calibrate.evaluation import LostComparisons, curve, measure, thresholds
 from countenance.calibrate.histogram import Histogram
 from countenance.calibrate.identification import search_all
 from countenance.calibrate.pairs import EveryPair, GivenPairs, Labels
 from countenance.embed.onnx import OnnxEmbedder
 
 PEOPLE = 200
-NOTHING_LOST = Lost(np.zeros(PEOPLE, np.int64), 0, np.zeros(PEOPLE, np.int64))
+NOTHING_LOST = LostComparisons(np.zeros(PEOPLE, np.int64), 0, np.zeros(PEOPLE, np.int64))
 
 
 def known(alike=40, hard=20, people=PEOPLE):
@@ -65,7 +65,7 @@ def test_what_the_data_are_too_few_for_is_not_demonstrated():
 
 def test_nothing_at_all_is_not_demonstrated_either():
     pairs = EveryPair(np.eye(2, dtype=np.float32), np.array([0, 1]), 2)
-    found = measure(pairs, Lost(np.zeros(2, np.int64), 0, np.zeros(2, np.int64)))
+    found = measure(pairs, LostComparisons(np.zeros(2, np.int64), 0, np.zeros(2, np.int64)))
     assert found.points == ()
     assert len(found.beyond) == 4
     assert found.identification.rank_1.value is None
@@ -83,7 +83,7 @@ def test_the_calibration_in_use_is_held_against_the_data():
 def test_what_could_not_be_compared_counts_in_the_generalised_rates():
     missed = np.zeros(PEOPLE, np.int64)
     missed[:10] = 3
-    found = measure(known(), Lost(missed, 20_000, missed))
+    found = measure(known(), LostComparisons(missed, 20_000, missed))
     point = next(point for point in found.points if point.wanted == 1e-3)
     assert (point.gfnmr.errors, point.gfnmr.trials) == (50, 230)
     assert (point.gfmr.errors, point.gfmr.trials) == (40, IMPOSTORS + 20_000)
@@ -126,8 +126,8 @@ def test_searches_of_known_scores():
 
 def test_the_threshold_of_an_fpir_is_kept_and_who_is_missed_is_counted():
     people = 520
-    nothing = Lost(np.zeros(people, np.int64), 0, np.zeros(people, np.int64))
-    lost = Lost(nothing.genuine, 0, np.eye(1, people, dtype=np.int64)[0] * 3)
+    nothing = LostComparisons(np.zeros(people, np.int64), 0, np.zeros(people, np.int64))
+    lost = LostComparisons(nothing.genuine, 0, np.eye(1, people, dtype=np.int64)[0] * 3)
     [point] = measure(known(alike=6, hard=25, people=people), lost).identification.points
     # Strangers of the six couples find somebody: first and first at 0.6 (12 searches), second and first at 0.48 (6).
     assert (point.wanted, point.threshold) == (1e-2, 0.601)

@@ -6,7 +6,7 @@ import hashlib
 import pytest
 
 from countenance.calibrate.calibration import load
-from countenance.calibrate.kept import KeptCalibrations
+from countenance.calibrate.home_calibrations import HomeCalibrations
 from countenance.embed.onnx import OnnxEmbedder
 from countenance.errors import StorageFailed
 
@@ -20,7 +20,7 @@ def seal(data):
 
 @pytest.fixture
 def kept(tmp_path):
-    return KeptCalibrations(tmp_path / "calibrations", seal)
+    return HomeCalibrations(tmp_path / "calibrations", seal)
 
 
 def test_what_is_kept_is_read_and_can_be_removed(kept):
@@ -73,7 +73,7 @@ def test_the_calibration_of_another_space_is_refused(kept):
 def test_another_homes_file_is_refused(kept):
     kept.keep(SHIPPED)
     with pytest.raises(StorageFailed, match="another hand"):
-        KeptCalibrations(kept.folder, lambda data: hashlib.sha256(data).hexdigest()).read(SPACE)
+        HomeCalibrations(kept.folder, lambda data: hashlib.sha256(data).hexdigest()).read(SPACE)
 
 
 def test_a_disk_that_fails_is_no_missing_calibration(kept, monkeypatch):

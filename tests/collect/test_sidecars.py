@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from countenance.collect.folder import FolderCollector
-from countenance.collect.sidecar import Malformed, PictureManifest, parse_manifest, parse_sidecar
+from countenance.collect.sidecar import MalformedValue, PictureManifest, parse_manifest, parse_sidecar
 from countenance.errors import WrongUse
 from countenance.testing.collector import found_in, rejected_in
 from countenance.types import RejectReason
@@ -61,7 +61,7 @@ def test_a_sidecar_names_one_code_or_several(text, codes):
 )
 def test_a_malformed_sidecar_says_what_is_wrong(content):
     result = parse_sidecar(content)
-    assert isinstance(result, Malformed)
+    assert isinstance(result, MalformedValue)
     assert "sidecar" in result.detail
 
 
@@ -130,7 +130,7 @@ def test_a_malformed_row_costs_that_row_alone():
         b"/etc/passwd,CA\n"
         b",CA\n"
     )
-    good = {place for place, value in manifest.rows.items() if not isinstance(value, Malformed)}
+    good = {place for place, value in manifest.rows.items() if not isinstance(value, MalformedValue)}
     assert good == {"good.jpg"}
     assert manifest.rows.keys() == {"good.jpg", "named.jpg", "none.jpg", "short.jpg", "long.jpg", "twice.jpg"}
     assert manifest.homeless == (9, 10, 11)

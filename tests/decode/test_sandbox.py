@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from countenance.decode.sandbox import QUEUED, QUEUED_BYTES, Bounds, Sandbox
+from countenance.decode.sandbox import QUEUED, QUEUED_BYTES, Sandbox, SandboxLimits
 from countenance.errors import SandboxFailed
 from countenance.types import Rejected, RejectReason
 
@@ -44,7 +44,7 @@ def test_large_pictures_both_ways_do_not_wait_for_each_other():
      ("bug", RejectReason.DECODER_DIED), ("odd", RejectReason.DECODER_DIED), ("hungry", RejectReason.TOO_MANY_PIXELS)],
 )  # fmt: skip
 def test_one_bad_picture_does_not_stop_the_run(word, reason):
-    with Sandbox(MISBEHAVE, workers=2, bounds=Bounds(time_s=0.7, start_s=20)) as sandbox:
+    with Sandbox(MISBEHAVE, workers=2, bounds=SandboxLimits(time_s=0.7, start_s=20)) as sandbox:
         answers = dict(sandbox.run_many((n, word.encode() if n == 3 else b"good", {}) for n in range(9)))
     assert isinstance(answers[3], Rejected)
     assert answers[3].reason is reason
@@ -64,7 +64,7 @@ def test_a_rejection_says_how_the_child_ended(word, says):
      ("sandbox_targets:dies_at_once", "exit code 7"), ("sandbox_targets:never_ready", "more than")],
 )  # fmt: skip
 def test_a_decoder_that_cannot_start_is_an_error_and_not_a_thousand_rejections(target, why):
-    with Sandbox(target, bounds=Bounds(start_s=1.0)) as sandbox:
+    with Sandbox(target, bounds=SandboxLimits(start_s=1.0)) as sandbox:
         with pytest.raises(SandboxFailed, match=why):
             sandbox.run(b"good", {})
         with pytest.raises(SandboxFailed, match=why):
@@ -126,13 +126,13 @@ def test_what_a_library_prints_does_not_spoil_the_answer():
 
 
 def test_a_child_that_stops_reading_holds_nobody_up():
-    with Sandbox("sandbox_targets:deaf", bounds=Bounds(time_s=0.5)) as sandbox:
+    with Sandbox("sandbox_targets:deaf", bounds=SandboxLimits(time_s=0.5)) as sandbox:
         assert sandbox.run(b"x", {}).reason is RejectReason.TIMED_OUT
         assert sandbox.run(bytes(10**7), {}).reason is RejectReason.TIMED_OUT
 
 
 def test_a_child_that_is_stopped_while_it_is_sent_a_large_picture_times_out():
-    with Sandbox(MISBEHAVE, bounds=Bounds(time_s=0.5)) as sandbox:
+    with Sandbox(MISBEHAVE, bounds=SandboxLimits(time_s=0.5)) as sandbox:
         header, _ = sandbox.run(b"pid", {})
         os.kill(header["pid"], signal.SIGSTOP)
         assert sandbox.run(bytes(10**7), {}).reason is RejectReason.TIMED_OUT

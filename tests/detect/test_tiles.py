@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from countenance.align.crop import align_crop
-from countenance.detect.scales import Pass, plan
+from countenance.detect.scales import DetectorPass, plan
 from countenance.detect.tiles import FEW_PX, RIM, TILE_PX, is_flat, tiles
 from countenance.detect.yunet_detector import YuNetDetector
 from countenance.embed.onnx import OnnxEmbedder
@@ -21,7 +21,7 @@ from countenance.weights.store import load
 
 sides = st.integers(1, 30_000)
 looks = st.builds(
-    Pass,
+    DetectorPass,
     st.sampled_from([1 / 8, 1 / 4, 2 / 3, 1.5]),
     st.just(0.0),
     st.floats(40, 150),

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from countenance.detect.again import CLOSE_AROUND, CLOSE_PX, STEADY_AROUND, SURE, confirmed
+from countenance.detect.second_pass import CLOSE_AROUND, CLOSE_PX, STEADY_AROUND, SURE, confirmed
 from countenance.detect.yunet import RawFaces, YuNet
 from countenance.detect.yunet_detector import YuNetDetector
 from countenance.testing.detector import DetectorContract, demo_picture, scaled

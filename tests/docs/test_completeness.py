@@ -12,7 +12,7 @@ from countenance.cli.access.client import CLASSES
 from countenance.cli.sources.source import BASES, PURPOSES
 from countenance.collect import sidecar
 from countenance.decode.limits import DecodeLimits
-from countenance.decode.sandbox import Bounds
+from countenance.decode.sandbox import SandboxLimits
 from countenance.pipeline import documents
 from countenance.pipeline.pictures import enrol, ingest
 from countenance.policy import facts, rules
@@ -69,7 +69,7 @@ def test_every_reason_and_band_has_words_for_people():
 def test_every_decoding_limit_is_documented_with_its_value(doc):
     table = doc("ingest.md").table("limit")
     limits = {name: getattr(DecodeLimits(), name) for name in DecodeLimits.__slots__}
-    bounds = {name: getattr(Bounds(), name) for name in ("time_s", "memory_bytes")}
+    bounds = {name: getattr(SandboxLimits(), name) for name in ("time_s", "memory_bytes")}
     assert set(table) == {*limits, *bounds}
     for name, value in (limits | bounds).items():
         assert table[name]["value"].startswith(f"{value:,.0f} "), name
@@ -105,7 +105,7 @@ def test_the_example_of_a_homes_own_rules_is_taken(doc, tmp_path):
     own = rules.RuleFiles(tmp_path).current()
     ask = facts.PolicyQuery(permits.Act.SEARCH, types.HomeKind.HOUSEHOLD, brought=True)
     [verdict] = own.judge(ask, [facts.brought_facts()])
-    assert verdict == rules.Verdict(allowed=True, rules=("compare.own-pictures",))
+    assert verdict == rules.RuleVerdict(allowed=True, rules=("compare.own-pictures",))
 
 
 def test_every_class_of_client_is_documented_and_offered(doc):

@@ -10,7 +10,7 @@ from PIL import Image
 
 from countenance.app.demo.pictures import write_album
 from countenance.app.requests.access_archive import bundle, new_passphrase
-from countenance.pipeline.analyse import Veil, iou, look
+from countenance.pipeline.analyse import FaceBlur, iou, look
 from countenance.pipeline.requests.access import gather
 from countenance.pipeline.requests.requests import RequestWorkflow
 from countenance.rights.requests import check_asked
@@ -127,7 +127,7 @@ def test_other_faces_of_a_real_picture_are_unrecognisable(tmp_path):
     seen = look(data, preview_px=4096)
     mine, *others = (face.face.box for face in seen.faces)
     before = np.asarray(Image.open(io.BytesIO(seen.preview)), np.int16)
-    veiled = look(data, preview_px=4096, veil=Veil((mine,))).preview
+    veiled = look(data, preview_px=4096, veil=FaceBlur((mine,))).preview
     after = np.asarray(Image.open(io.BytesIO(veiled)), np.int16)
     assert after.shape[:2] == (seen.height, seen.width)
     again = look(veiled)

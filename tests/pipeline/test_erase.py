@@ -143,9 +143,9 @@ def test_unknown_and_malformed_ids(filled, what):
 
 
 def test_nothing_due_is_no_erasure(filled):
-    from countenance.records.reachability import Due
+    from countenance.records.reachability import Unreachable
 
-    assert filled.eraser.due(Due(), "vanished") is None
+    assert filled.eraser.due(Unreachable(), "vanished") is None
     assert filled.eraser.resume() == ()
 
 

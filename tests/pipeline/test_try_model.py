@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from countenance.decode.sandbox import Bounds
+from countenance.decode.sandbox import SandboxLimits
 from countenance.errors import WrongUse
 from countenance.pipeline.upkeep.try_model import try_model
 from countenance.testing.networks import entry_text, tiny
@@ -101,13 +101,13 @@ def test_a_model_that_never_ends_ends_with_its_process():
         helper.make_node("Loop", ["times", "yes", "y"], ["z"], body=body),
         tensors={"times": np.array(2**62), "yes": np.array(True)},
     )
-    assert "took too long" in refusal(endless, bounds=Bounds(time_s=3.0))
+    assert "took too long" in refusal(endless, bounds=SandboxLimits(time_s=3.0))
 
 
 def test_a_model_that_eats_memory_is_refused():
     huge = tiny(node("Expand", "y", "wide", out="e"), node("ReduceSum", "e", "axes", keepdims=0),
                 tensors={"wide": np.array([2**33, 1, 16]), "axes": np.array([0])})  # fmt: skip
-    assert "fails on 5 crops" in refusal(huge, bounds=Bounds(time_s=20.0, memory_bytes=3 * 2**30))
+    assert "fails on 5 crops" in refusal(huge, bounds=SandboxLimits(time_s=20.0, memory_bytes=3 * 2**30))
 
 
 def detector_entry(data):

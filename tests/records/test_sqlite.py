@@ -15,7 +15,7 @@ from countenance.records import migrate, schema
 from countenance.records.database import open_sqlite
 from countenance.records.erasure.erasures import Target
 from countenance.records.store import open_records
-from countenance.records.upkeep.reindexes import Second
+from countenance.records.upkeep.reindexes import SecondTemplate
 from countenance.testing.records import RecordStoreContract
 
 
@@ -99,7 +99,9 @@ def test_a_home_of_the_first_schema_keeps_its_rows_and_may_be_reindexed(tmp_path
     assert store.reindexes.newest() is None
     begun = store.reindexes.begin(uuid.uuid4(), 1, 2, datetime.now(UTC))
     assert (begun.active, store.reindexes.newest()) == (1, begun)
-    assert store.reindexes.add_templates(2, [Second(1, b"key", b"sealed")], store.sources.policy_version()) == {1}
+    assert store.reindexes.add_templates(2, [SecondTemplate(1, b"key", b"sealed")], store.sources.policy_version()) == {
+        1
+    }
     assert set(store.gallery.key_ids()) == {b"\x05", b"key"}
     store.close()
 

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from countenance.errors import NotFound, WrongUse
-from countenance.pipeline.guests import GuestPicture, GuestWorkflow, Standing
+from countenance.pipeline.guests import GuestPicture, GuestStatus, GuestWorkflow
 from countenance.pipeline.pictures.originals import read_original
 from countenance.records.guests.guests import GuestLink
 from countenance.rights.guests import VERSION
@@ -124,7 +124,7 @@ class GuestService:
         return self.desk.consent(link, read_picture(photograph), agreed=agreed)
 
     # --- for a guest -------------------------------------------------------------------------------------------------
-    def standing(self, token: str) -> Standing:
+    def standing(self, token: str) -> GuestStatus:
         """Where they stand: how far their pictures were looked for, whether they withdrew. Raises NotFound."""
         return self.desk.standing(token)
 

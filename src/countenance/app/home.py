@@ -49,7 +49,7 @@ from countenance.pipeline.people.persons import PersonWorkflow
 from countenance.pipeline.people.suggest import SuggestedGroup, suggest
 from countenance.pipeline.pictures.duplicates import Duplicates, find_duplicates
 from countenance.pipeline.pictures.inbox import Inbox
-from countenance.pipeline.pictures.ingest import Again, Ingest, IngestReport, Progress
+from countenance.pipeline.pictures.ingest import Ingest, IngestReport, Progress, SecondPassProgress
 from countenance.pipeline.search.search import SearchQuery, look_at
 from countenance.pipeline.sources.grant import SourceWorkflow
 from countenance.pipeline.sources.subjects import open_subjects
@@ -369,7 +369,7 @@ class Home:
 
     def search_for_guests(
         self, name: str, *, workers: int | None = None, progress: Callable[[int, int], None] | None = None
-    ) -> Again:
+    ) -> SecondPassProgress:
         """The source's pictures were looked at for every guest who waits for it (docs/guests.md). Safe to kill.
 
         Args: workers: as of `ingest`; progress: called with (pictures looked at, of how many).

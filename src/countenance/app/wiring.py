@@ -44,7 +44,7 @@ from countenance.weights.store import shipped
 
 if TYPE_CHECKING:
     from countenance.calibrate.calibration import Calibration
-    from countenance.calibrate.kept import KeptCalibrations
+    from countenance.calibrate.home_calibrations import HomeCalibrations
     from countenance.embed.onnx import OnnxEmbedder
     from countenance.pipeline.search.search import Searcher
     from countenance.protocols import Embedder
@@ -223,11 +223,11 @@ class Parts:
         return SuppressionList(self.stores, self.embedder_of, self.calibration_of)
 
     @cached_property
-    def calibrations(self) -> KeptCalibrations:
+    def calibrations(self) -> HomeCalibrations:
         """Those that this home has measured for itself."""
-        from countenance.calibrate.kept import KeptCalibrations
+        from countenance.calibrate.home_calibrations import HomeCalibrations
 
-        return KeptCalibrations(
+        return HomeCalibrations(
             self.path / CALIBRATIONS, lambda data: self.stores.pseudonym("calibration", data)
         )  # fmt: skip
 

@@ -40,7 +40,7 @@ def write_proof(proof: EntryProof) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Proven:
+class ProvenEntry:
     """An entry that is in a log."""
 
     record: dict[str, Any]
@@ -49,7 +49,7 @@ class Proven:
     cosigned: dict[str, int]  # name of a witness -> seconds since 1970 UTC
 
 
-def check_proof(text: str, key: str, witnesses: Sequence[str] = ()) -> Proven:
+def check_proof(text: str, key: str, witnesses: Sequence[str] = ()) -> ProvenEntry:
     """An entry that is in the log with this verifier key. Raises LogBroken: it isn't, or not each witness cosigned."""
     origin, public_key = parse_verifier_key(key)
     try:
@@ -73,7 +73,7 @@ def check_proof(text: str, key: str, witnesses: Sequence[str] = ()) -> Proven:
                 f"{name} has not cosigned the checkpoint of this proof",
                 "ask for a proof made after the entry was cosigned",
             )
-    return Proven(said, position, checkpoint, cosigned)
+    return ProvenEntry(said, position, checkpoint, cosigned)
 
 
 def write_export(origin: str, entries: Iterable[tuple[int, bytes, bytes]], size: int, checkpoint: str) -> Iterator[str]:

@@ -46,7 +46,7 @@ _SAME: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class VerifiedReceipt:
     """A receipt that holds."""
 
     receipt: Mapping[str, Any]
@@ -97,7 +97,7 @@ def read(text: str | bytes) -> dict[str, Any]:
     return document
 
 
-def check(text: str | bytes, key: str, *, about: str | None = None) -> Checked:
+def check(text: str | bytes, key: str, *, about: str | None = None) -> VerifiedReceipt:
     """The receipt, if it was signed with `key` (a verifier key), is whole, and the log's proof in it holds.
 
     Args: about: uid of the erasure, order or request, or of what was erased, that it must be of.
@@ -126,7 +126,7 @@ def check(text: str | bytes, key: str, *, about: str | None = None) -> Checked:
     _agree(receipt, entry)
     if about is not None and about not in {receipt["about"], receipt.get("of")}:
         raise ReceiptRefused(f"the receipt is about {receipt['about']}, not about {about}", "ask for the right one")
-    return Checked(receipt, entry, position, document["log"]["checkpoint"], key.strip())
+    return VerifiedReceipt(receipt, entry, position, document["log"]["checkpoint"], key.strip())
 
 
 def _entry(log: Any, origin: str, public_key: bytes) -> tuple[dict[str, Any], int]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from countenance.calibrate.calibration import SHOWN_FROM, Calibration
 from countenance.calibrate.histogram import Histogram
-from countenance.calibrate.identification import RANK, Searches, search_all
+from countenance.calibrate.identification import RANK, SearchOutcomes, search_all
 from countenance.calibrate.interval import LEVEL, MeasuredRate, difference
 from countenance.calibrate.pairs import EveryPair, Labels, Pairs
 from countenance.calibrate.tally import Distributions, Tally, distributions, tally
@@ -26,7 +26,7 @@ PROMISES: Final = (1e-3, 1e-4)  # of the calibration in use, held against these 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lost:
+class LostComparisons:
     """Comparisons that were wanted and could not be made, because a picture showed no face."""
 
     genuine: NDArray[np.int64]  # (P,) pairs
@@ -48,7 +48,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Beyond:
+class NotMeasurable:
     """A rate that these data can't show."""
 
     wanted: float
@@ -76,7 +76,7 @@ class Identification:
     rank_10: MeasuredRate
     grank_1: MeasuredRate  # generalised
     points: tuple[OpenSet, ...]
-    beyond: tuple[Beyond, ...]
+    beyond: tuple[NotMeasurable, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class LabelledGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class Cross:
+class CrossLabelRate:
     """Impostors of two labels."""
 
     a: str
@@ -101,7 +101,7 @@ class Cross:
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class RateDifference:
     """a's rate less b's, with an interval that allows for the number of comparisons (Bonferroni)."""
 
     rate: str  # "fmr" or "fnmr"
@@ -125,17 +125,17 @@ class Grouping:
     threshold: float
     wanted: float  # the FMR, over everybody, for which that threshold stands
     groups: tuple[LabelledGroup, ...]
-    cross: tuple[Cross, ...]
-    gaps: tuple[Gap, ...]
+    cross: tuple[CrossLabelRate, ...]
+    gaps: tuple[RateDifference, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Measures:
+class Measurements:
     """Everything that was measured."""
 
     found: Distributions
     points: tuple[Point, ...]
-    beyond: tuple[Beyond, ...]
+    beyond: tuple[NotMeasurable, ...]
     identification: Identification | None  # None: listed pairs, or fewer than two people
     groupings: tuple[Grouping, ...]
 
@@ -175,11 +175,11 @@ class Measures:
 
 def measure(
     pairs: Pairs,
-    lost: Lost,
+    lost: LostComparisons,
     groupings: Sequence[tuple[Labels, Mapping[str, int]]] = (),
     in_use: Calibration | None = None,
     promises: Sequence[float] = PROMISES,
-) -> Measures:
+) -> Measurements:
     """The measures of these pairs.
 
     Args: groupings: labels of the rows, each with its pictures without a face by label; in_use: the calibration whose
@@ -197,7 +197,7 @@ def measure(
         _measured(everybody, number, wanted, promised, score, lost)
         for number, (wanted, promised, score) in enumerate(cuts)
     )
-    return Measures(
+    return Measurements(
         found=found,
         points=points,
         beyond=beyond,
@@ -210,7 +210,7 @@ def measure(
     )
 
 
-def thresholds(impostor: Histogram) -> tuple[list[tuple[float, float]], tuple[Beyond, ...]]:
+def thresholds(impostor: Histogram) -> tuple[list[tuple[float, float]], tuple[NotMeasurable, ...]]:
     """(FMR, lowest score at which it is kept) of each of FMRS that at least SHOWN_FROM impostors carry; the rest."""
     shown, beyond = [], []
     for wanted in FMRS:
@@ -218,7 +218,7 @@ def thresholds(impostor: Histogram) -> tuple[list[tuple[float, float]], tuple[Be
         if allowed >= SHOWN_FROM:
             shown.append((wanted, impostor.lowest_with_at_most(allowed)))
         else:
-            beyond.append(Beyond(wanted, impostor.total, round(SHOWN_FROM / wanted)))
+            beyond.append(NotMeasurable(wanted, impostor.total, round(SHOWN_FROM / wanted)))
     return shown, tuple(beyond)
 
 
@@ -234,7 +234,7 @@ def curve(found: Distributions) -> list[list[float | int]]:
     ]  # fmt: skip
 
 
-def _measured(one: Tally, number: int, wanted: float, promised: bool, score: float, lost: Lost) -> Point:
+def _measured(one: Tally, number: int, wanted: float, promised: bool, score: float, lost: LostComparisons) -> Point:
     fmr = one.fmr(number, 0)
     trials = fmr.trials + lost.impostor
     scale = trials / fmr.trials if fmr.trials else 1.0
@@ -249,7 +249,7 @@ def _measured(one: Tally, number: int, wanted: float, promised: bool, score: flo
     )
 
 
-def _identified(pairs: Pairs, lost: Lost) -> Identification | None:
+def _identified(pairs: Pairs, lost: LostComparisons) -> Identification | None:
     if not isinstance(pairs, EveryPair) or len(np.unique(pairs.people)) < 2:
         return None
     searches = search_all(pairs.vectors, pairs.people, pairs.persons)
@@ -259,7 +259,7 @@ def _identified(pairs: Pairs, lost: Lost) -> Identification | None:
         if allowed >= SHOWN_FROM:
             points.append(_searched(searches, wanted, searches.threshold(allowed), lost))
         else:
-            beyond.append(Beyond(wanted, len(searches.best), round(SHOWN_FROM / wanted)))
+            beyond.append(NotMeasurable(wanted, len(searches.best), round(SHOWN_FROM / wanted)))
     return Identification(
         enrolled=searches.enrolled,
         rank_1=searches.rank_rate(1),
@@ -270,7 +270,7 @@ def _identified(pairs: Pairs, lost: Lost) -> Identification | None:
     )
 
 
-def _searched(searches: Searches, wanted: float, threshold: float, lost: Lost) -> OpenSet:
+def _searched(searches: SearchOutcomes, wanted: float, threshold: float, lost: LostComparisons) -> OpenSet:
     return OpenSet(
         wanted, threshold, searches.fpir(threshold), searches.fnir(threshold), searches.fnir(threshold, lost.searches)
     )
@@ -308,19 +308,19 @@ def _grouped(
         wanted=cuts[number][0],
         groups=tuple(groups),
         cross=tuple(
-            Cross(labels.names[a], labels.names[b], one.fmr(number, cells[a, b]))
+            CrossLabelRate(labels.names[a], labels.names[b], one.fmr(number, cells[a, b]))
             for a, b in combinations(range(len(labels.names)), 2)
         ),
         gaps=tuple(gap for rate in ("fmr", "fnmr") for gap in _gaps(rate, groups)),
     )
 
 
-def _gaps(rate: str, groups: Sequence[LabelledGroup]) -> list[Gap]:
+def _gaps(rate: str, groups: Sequence[LabelledGroup]) -> list[RateDifference]:
     """Every two groups with trials, each at the level that keeps LEVEL for all together."""
     measured = [(group.name, getattr(group, rate)) for group in groups]
     couples = list(combinations([(name, value) for name, value in measured if value.trials], 2))
     level = 1 - (1 - LEVEL) / max(len(couples), 1)
-    return [Gap(rate, a, b, *difference(x, y, level)) for (a, x), (b, y) in couples]
+    return [RateDifference(rate, a, b, *difference(x, y, level)) for (a, x), (b, y) in couples]
 
 
 # --- for JSON --------------------------------------------------------------------------------------------------------
@@ -336,7 +336,7 @@ def _point(point: Point) -> dict[str, Any]:
     }
 
 
-def _beyond(beyond: Beyond) -> dict[str, Any]:
+def _beyond(beyond: NotMeasurable) -> dict[str, Any]:
     return {"wanted": beyond.wanted, "trials": beyond.trials, "trials_needed": beyond.needed}
 
 

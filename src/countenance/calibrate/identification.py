@@ -23,7 +23,7 @@ PROBES: Final = 1024  # in memory at once, with their scores
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Searches:
+class SearchOutcomes:
     """The outcome of every search, in bins of a thousandth. M mated, N non-mated searches, P people."""
 
     enrolled: int
@@ -59,7 +59,7 @@ class Searches:
         return clustered(errors + more, np.bincount(self.mated, minlength=self.persons) + more)
 
 
-def search_all(vectors: Vectors, people: NDArray[np.int64], persons: int) -> Searches:
+def search_all(vectors: Vectors, people: NDArray[np.int64], persons: int) -> SearchOutcomes:
     """Every search through one enrolled picture a person, of (N, D) rows; at least two people have one."""
     enrolled_people, enrolled = np.unique(people, return_index=True)
     column = np.zeros(persons, np.int64)
@@ -78,7 +78,7 @@ def search_all(vectors: Vectors, people: NDArray[np.int64], persons: int) -> Sea
         mated = probe[rows]
         mates.append(bins_of(mate[mated]))
         ranks.append(1 + (scores[mated] >= mate[mated][:, None]).sum(axis=1))
-    return Searches(
+    return SearchOutcomes(
         enrolled=len(enrolled),
         persons=persons,
         mated=people[probe],

@@ -50,7 +50,7 @@ class Labels:
         return cls("", ("all",), np.zeros(rows, np.int64))
 
 
-class Trials(Protocol):
+class ImpostorTrials(Protocol):
     """How many impostor pairs there are, by cell (pair of labels) and person."""
 
     persons: NDArray[np.int64]  # (C, P) pairs in which each person is one side
@@ -74,7 +74,7 @@ class Pairs(Protocol):
     def tiles(self) -> Iterator[Iterator[PairBlock]]:
         """Every pair once; a tile's blocks are to be read before the next tile."""
 
-    def trials(self, labels: Labels) -> Trials:
+    def trials(self, labels: Labels) -> ImpostorTrials:
         """The impostor pairs of which both sides are labelled."""
 
 
@@ -98,7 +98,7 @@ class EveryPair:
             for b in ranges[place:]:
                 yield self._blocks(a, b)
 
-    def trials(self, labels: Labels) -> Trials:
+    def trials(self, labels: Labels) -> ImpostorTrials:
         """By closed form."""
         counts = np.zeros((self.persons, len(labels.names)), np.int64)
         known = labels.codes >= 0
@@ -175,7 +175,7 @@ class GivenPairs:
         """One tile: a list of pairs fits."""
         yield self._blocks()
 
-    def trials(self, labels: Labels) -> Trials:
+    def trials(self, labels: Labels) -> ImpostorTrials:
         """By counting."""
         p, q = self.people[self.first], self.people[self.second]
         g, h = labels.codes[self.first], labels.codes[self.second]

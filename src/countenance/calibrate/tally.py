@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from countenance.calibrate.histogram import BINS, Histogram, bin_of
 from countenance.calibrate.interval import MeasuredRate, clustered, dyadic
-from countenance.calibrate.pairs import Labels, Pairs, Trials
+from countenance.calibrate.pairs import ImpostorTrials, Labels, Pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Tally:
     """Errors at T thresholds under one grouping of L labels: C = L (L + 1) / 2 cells, a cell a pair of labels."""
 
     labels: Labels
-    trials: Trials  # impostors
+    trials: ImpostorTrials  # impostors
     hits: NDArray[np.int64]  # (T, C, P) impostor pairs that reach a threshold, of which each person is one side
     squares: NDArray[np.float64]  # (T, C) sum over pairs of people of their hits, squared
     products: NDArray[np.float64]  # (T, C) sum over pairs of people of their hits times their trials

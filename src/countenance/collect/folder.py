@@ -22,7 +22,7 @@ from countenance.collect.sidecar import (
     MAX_MANIFEST_BYTES,
     MAX_SIDECAR_BYTES,
     SIDECAR_SUFFIX,
-    Malformed,
+    MalformedValue,
     Own,
     PictureManifest,
     is_place,
@@ -167,7 +167,9 @@ def _sidecars_in(folder: int, entries: list[_Entry]) -> dict[str, Own]:
             except OSError as error:
                 content = _rejected(error)
             own = (
-                Malformed(f"its sidecar: {content.detail}") if isinstance(content, Rejected) else parse_sidecar(content)
+                MalformedValue(f"its sidecar: {content.detail}")
+                if isinstance(content, Rejected)
+                else parse_sidecar(content)
             )
             found[entry.name.removesuffix(SIDECAR_SUFFIX)] = own
     return found
@@ -189,7 +191,7 @@ def _manifest_in(root: int) -> PictureManifest:
 def _agreed(sidecar: Own | None, row: Own | None) -> Own | None:
     """A picture's own codes where it has any; None: the source's default stands."""
     if sidecar is not None and row is not None and sidecar != row:
-        return Malformed(f"its sidecar and its row in {MANIFEST_NAME} do not agree")
+        return MalformedValue(f"its sidecar and its row in {MANIFEST_NAME} do not agree")
     return row if sidecar is None else sidecar
 
 
@@ -201,7 +203,7 @@ def _judged(place: str, status: os.stat_result | None, own: Own | None) -> Found
         return place, Rejected(RejectReason.LINK, "a symbolic link; links are never followed")
     if not stat.S_ISREG(status.st_mode):
         return place, Rejected(RejectReason.NOT_A_FILE, "a FIFO, socket or device")
-    if isinstance(own, Malformed):
+    if isinstance(own, MalformedValue):
         return place, Rejected(RejectReason.BAD_SIDECAR, own.detail)
     return FoundFile(place, status.st_size, status.st_mtime_ns, own)
 

@@ -31,13 +31,13 @@ MANIFEST_COLUMNS: Final = ("path", "jurisdiction")
 
 
 @dataclass(frozen=True, slots=True)
-class Malformed:
+class MalformedValue:
     """A value that can't be used, and why, in a sentence without anything from the file itself."""
 
     detail: str
 
 
-Own = frozenset[str] | Malformed
+Own = frozenset[str] | MalformedValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +51,19 @@ class PictureManifest:
 def parse_sidecar(content: bytes) -> Own:
     """The codes that a sidecar names."""
     if len(content) > MAX_SIDECAR_BYTES:
-        return Malformed(f"its sidecar is larger than {MAX_SIDECAR_BYTES} bytes")
+        return MalformedValue(f"its sidecar is larger than {MAX_SIDECAR_BYTES} bytes")
     try:
         values = tomllib.loads(content.decode())
     except ValueError:  # no UTF-8, or no TOML
-        return Malformed("its sidecar is not TOML in UTF-8")
+        return MalformedValue("its sidecar is not TOML in UTF-8")
     except RecursionError:
-        return Malformed("its sidecar is nested too deeply")
+        return MalformedValue("its sidecar is nested too deeply")
     if values.keys() != {"jurisdiction"}:
-        return Malformed("its sidecar must hold the key jurisdiction and no other")
+        return MalformedValue("its sidecar must hold the key jurisdiction and no other")
     value = values["jurisdiction"]
     codes = [value] if isinstance(value, str) else value
     if not isinstance(codes, list) or not codes or not all(isinstance(code, str) for code in codes):
-        return Malformed('in its sidecar, jurisdiction must be a code such as "CA-ON", or a list of codes')
+        return MalformedValue('in its sidecar, jurisdiction must be a code such as "CA-ON", or a list of codes')
     return _codes_of(";".join(codes), "its sidecar")
 
 
@@ -93,9 +93,9 @@ def parse_manifest(content: bytes) -> PictureManifest:
             if not is_place(place):
                 homeless.append(reader.line_num)
             elif place in rows:
-                rows[place] = Malformed(f"{MANIFEST_NAME} names it more than once")
+                rows[place] = MalformedValue(f"{MANIFEST_NAME} names it more than once")
             elif len(row) != len(header):
-                rows[place] = Malformed(f"its row in {MANIFEST_NAME} has not {len(header)} columns")
+                rows[place] = MalformedValue(f"its row in {MANIFEST_NAME} has not {len(header)} columns")
             else:
                 codes = row[codes_at]
                 if codes not in seen:
@@ -115,4 +115,4 @@ def _codes_of(codes: str, whose: str) -> Own:
     try:
         return parse_set(codes)
     except WrongUse as error:
-        return Malformed(f"{whose} names what is not a jurisdiction; {error.hint}")
+        return MalformedValue(f"{whose} names what is not a jurisdiction; {error.hint}")

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class DecodeLimits:
-    """Bounds of one decode; what goes over is a Rejected before a pixel is allocated. `sandbox.Bounds` has time and
-    memory.
+    """Limits of one decode: a picture over one is a Rejected before a pixel is allocated.
+
+    `sandbox.SandboxLimits` has time and memory.
     """
 
     max_bytes: int = 512 * 2**20  # an uncompressed scan of 100 megapixels has 300 MB

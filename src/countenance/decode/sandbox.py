@@ -39,7 +39,7 @@ _STARTER: Final = ThreadPoolExecutor(1, thread_name_prefix="sandbox-starter")
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class SandboxLimits:
     """What a child may take."""
 
     time_s: float = 60.0  # for one picture
@@ -59,14 +59,14 @@ class Sandbox:
         target: str,
         *,
         workers: int = 1,
-        bounds: Bounds | None = None,
+        bounds: SandboxLimits | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         """`environment`: what the children know beside the few names that are passed on."""
         self._target = target
         self._environment = dict(environment or {})
         self._workers = workers
-        self._bounds = bounds or Bounds()
+        self._bounds = bounds or SandboxLimits()
         self._lock = threading.Lock()
         self._children: list[_Child] = []  # all that live
         self._free: queue.LifoQueue[_Child | None] = queue.LifoQueue()  # a child, or room to start one
@@ -174,7 +174,7 @@ def _room(under_way: Iterable[tuple[Any, int]], pictures: int) -> bool:
 class _Child:
     """One process and its pipes. Ready when made. One thread asks at a time; another may kill it meanwhile."""
 
-    def __init__(self, target: str, bounds: Bounds, environment: Mapping[str, str]) -> None:
+    def __init__(self, target: str, bounds: SandboxLimits, environment: Mapping[str, str]) -> None:
         self.dead = False
         self._bounds = bounds
         passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}

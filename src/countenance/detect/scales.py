@@ -41,7 +41,7 @@ STEP: Final = 1.5  # from the fine pass to the first of them, or one more look f
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class DetectorPass:
     """One look at the picture, scaled by `scale`, for faces from `min_px` to `max_px` wide in pixels of the picture."""
 
     scale: float
@@ -51,7 +51,7 @@ class Pass:
     suspected: bool = False  # only those tiles in which the pass before it suspects a face
 
 
-def plan(width: int, height: int, min_face_px: float = MIN_FACE_PX) -> tuple[Pass, ...]:
+def plan(width: int, height: int, min_face_px: float = MIN_FACE_PX) -> tuple[DetectorPass, ...]:
     """The passes over a picture of `width` x `height` pixels that find every face from `min_face_px` on.
 
     The whole picture first, fine and coarse; then the tiles, the finest last.
@@ -62,22 +62,24 @@ def plan(width: int, height: int, min_face_px: float = MIN_FACE_PX) -> tuple[Pas
     tiled = _tiled(fine, enough) if fine < min(enough, 1.0) else ()
     narrowest = NARROWEST_PX / fine if tiled else min_face_px
     if short_side * fine <= WIDEST_PX:
-        return (Pass(fine, narrowest, math.inf), *tiled)
+        return (DetectorPass(fine, narrowest, math.inf), *tiled)
     border = WIDEST_PX / OVERLAP / fine
     return (
-        Pass(fine, narrowest, border * OVERLAP),
-        Pass(COARSE_SIDE_PX / long_side, max(min_face_px, border / OVERLAP), math.inf),
+        DetectorPass(fine, narrowest, border * OVERLAP),
+        DetectorPass(COARSE_SIDE_PX / long_side, max(min_face_px, border / OVERLAP), math.inf),
         *tiled,
     )
 
 
-def _tiled(fine: float, enough: float) -> tuple[Pass, ...]:
+def _tiled(fine: float, enough: float) -> tuple[DetectorPass, ...]:
     """The passes by tiles for faces too narrow for a pass at scale `fine`, where a pass at `enough` finds them all."""
     between = [scale for scale in TILED if fine * STEP < scale < enough]
     if not between and fine < TILED[-1] < enough:
         between = [TILED[-1]]
     scales = (fine, *between, enough)
     return tuple(
-        Pass(scale, NARROWEST_PX / scale, NARROWEST_PX / coarser * OVERLAP**2, tiled=True, suspected=scale == enough)
+        DetectorPass(
+            scale, NARROWEST_PX / scale, NARROWEST_PX / coarser * OVERLAP**2, tiled=True, suspected=scale == enough
+        )
         for coarser, scale in pairwise(scales)
     )

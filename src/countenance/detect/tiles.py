@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from countenance.detect.scales import Pass
+from countenance.detect.scales import DetectorPass
 from countenance.types import Rgb
 
 TILE_PX: Final = 1024  # longest side as the network sees it: larger ones leave the processor's caches
@@ -40,7 +40,7 @@ class Tile:
         return inside
 
 
-def tiles(width: int, height: int, look: Pass, step: int = 1) -> tuple[Tile, ...]:
+def tiles(width: int, height: int, look: DetectorPass, step: int = 1) -> tuple[Tile, ...]:
     """The tiles, for one pass, of a picture that is shown in `width` x `height` pixels, each for `step` of its own.
 
     The cores at the border reach beyond it without end: the middle of a face may lie outside the picture.

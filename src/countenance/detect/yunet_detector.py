@@ -7,11 +7,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from countenance.detect.again import confirmed
 from countenance.detect.boxes import suppress
 from countenance.detect.landmarks import steadied
 from countenance.detect.resize import reduced, resized
-from countenance.detect.scales import MIN_FACE_PX, Pass, plan
+from countenance.detect.scales import MIN_FACE_PX, DetectorPass, plan
+from countenance.detect.second_pass import confirmed
 from countenance.detect.tiles import is_flat, tiles
 from countenance.detect.yunet import MAX_IOU, RawFaces, YuNet
 from countenance.types import DetectedFace, Rgb
@@ -64,7 +64,7 @@ class YuNetDetector:
         scaled, ratio = resized(rgb, scale)
         return _back(self._network.find(scaled, bar, voting=True), ratio)
 
-    def _tiled(self, rgb: Rgb, step: int, look: Pass, bar: float, suspects: NDArray[np.float32]) -> RawFaces:
+    def _tiled(self, rgb: Rgb, step: int, look: DetectorPass, bar: float, suspects: NDArray[np.float32]) -> RawFaces:
         """What looks at the tiles of (H, W, 3) `rgb` find, each face in the tile that answers for it; in its pixels.
 
         `step`: pixels of the picture for which one of `rgb` stands; `suspects`: (N, 2) x, y, in pixels of the picture,

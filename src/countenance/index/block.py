@@ -20,7 +20,7 @@ faiss: Any = typed_faiss  # its stubs lack half of what is used here
 HALF: Final = np.dtype(np.float16)
 
 
-class Coded(Protocol):
+class CodedBlock(Protocol):
     """The rows of a block in short."""
 
     def wipe(self) -> None:
@@ -35,7 +35,9 @@ class Block:
     def __init__(self, dimension: int, capacity: int) -> None:
         self.capacity = capacity
         self.count = 0
-        self.coded: Coded | None = None  # these rows in short, if an approximate index has made it; gone at each change
+        self.coded: CodedBlock | None = (
+            None  # these rows in short, if an approximate index has made it; gone at each change
+        )
         self.lowest = int(np.iinfo(np.int64).max)  # no face id below it is here; after removals maybe none at it either
         self.highest = int(np.iinfo(np.int64).min)
         self.list: Any = faiss.ArrayInvertedLists(1, dimension * HALF.itemsize)  # one list

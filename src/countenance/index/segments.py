@@ -58,7 +58,7 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedIndex:
     """An index as of the records' change `seq`; what changed since is still to be added."""
 
     index: FlatIndex
@@ -84,7 +84,7 @@ class SegmentStore:
         self._space = space
         self._lock = lock or FileLock(folder / "lock", timeout=lock_timeout_s, mode=0o600)
 
-    def load(self) -> Loaded:
+    def load(self) -> LoadedIndex:
         """A new index that holds the snapshot's rows; an empty one, and why, if the snapshot is not whole.
 
         Writes nothing and waits for no writer. Raises: nothing of its own; what `keys` raises when it can't be read.
@@ -95,12 +95,12 @@ class SegmentStore:
             if manifest is None:
                 break
             try:
-                return Loaded(self._filled(manifest), manifest.seq)
+                return LoadedIndex(self._filled(manifest), manifest.seq)
             except _BrokenError as broken:
                 reason = str(broken)
                 if self._manifest()[0] == manifest:  # else a writer was faster, and what is named now is there
                     break
-        return Loaded(FlatIndex(self._space), 0, reason)
+        return LoadedIndex(FlatIndex(self._space), 0, reason)
 
     def save(self, gather: Callable[[int], Changes]) -> int:
         """The snapshot holds all that `gather` gave, and the change sequence it is complete to is returned.

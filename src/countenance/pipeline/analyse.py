@@ -19,13 +19,13 @@ from typing import Any, Final, Self, TypeVar
 
 import numpy as np
 
+from countenance.align.blur import veiled
 from countenance.align.crop import align_crop
 from countenance.align.quality import quality_of
 from countenance.align.thumbnail import jpeg, thumbnail
-from countenance.align.veil import veiled
 from countenance.decode.formats import FORMATS, decode, import_readers
 from countenance.decode.pdq import ENOUGH_QUALITY, HASH_BYTES, pdq
-from countenance.decode.sandbox import Bounds, Sandbox
+from countenance.decode.sandbox import Sandbox, SandboxLimits
 from countenance.decode.wire import Answer
 from countenance.detect.boxes import iou_with
 from countenance.protocols import Detector
@@ -85,7 +85,7 @@ class FaceAnalysis:
 
 
 @dataclass(frozen=True, slots=True)
-class Veil:
+class FaceBlur:
     """Whose face may be seen in a preview: every other face is made unrecognisable. Boxes in pixels of the picture."""
 
     keep: tuple[Box, ...]
@@ -103,7 +103,7 @@ class FaceAnalyser:
         self,
         *,
         workers: int = 1,
-        bounds: Bounds | None = None,
+        bounds: SandboxLimits | None = None,
         detector: Model | None = None,
         crops: Iterable[CropSpec] = (),
     ) -> None:
@@ -133,7 +133,7 @@ class FaceAnalyser:
         if "_sandbox" in self.__dict__:
             self._sandbox.close()
 
-    def look_one(self, data: bytes, *, preview_px: int = 0, veil: Veil | None = None) -> FaceAnalysis | Rejected:
+    def look_one(self, data: bytes, *, preview_px: int = 0, veil: FaceBlur | None = None) -> FaceAnalysis | Rejected:
         """What is in one picture; the preview as `veil` says. Raises SandboxFailed."""
         options = {"preview_px": preview_px, "veil": None if veil is None else [veil.keep, veil.also]}
         return _understood(self._sandbox.run(data, options), self._crops)
@@ -156,7 +156,7 @@ def looking() -> Callable[[bytes, Mapping[str, Any]], Answer | Rejected]:
         veil = options.get("veil")
         looked = look(
             data, preview_px=int(options.get("preview_px", 0)), detector=detector, crops=crops,
-            veil=None if veil is None else Veil(*(tuple(map(tuple, boxes)) for boxes in veil)),
+            veil=None if veil is None else FaceBlur(*(tuple(map(tuple, boxes)) for boxes in veil)),
         )  # fmt: skip
         return looked if isinstance(looked, Rejected) else _told(looked, crops)
 
@@ -169,7 +169,7 @@ def look(
     preview_px: int = 0,
     detector: Detector | None = None,
     crops: Sequence[CropSpec] = (),
-    veil: Veil | None = None,
+    veil: FaceBlur | None = None,
 ) -> FaceAnalysis | Rejected:
     """Decode, detect, align; cropped also as `crops` say, and the preview veiled as `veil` does."""
     picture = decode(data)

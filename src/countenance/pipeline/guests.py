@@ -37,7 +37,7 @@ from countenance.pipeline.erasure.erase import Eraser, ErasureReport
 from countenance.pipeline.erasure.suppression_list import SeenPicture, SuppressionList
 from countenance.pipeline.live_index import space_id_of
 from countenance.pipeline.pictures.enrol import quality_refusal
-from countenance.pipeline.pictures.ingest import Again, Ingest
+from countenance.pipeline.pictures.ingest import Ingest, SecondPassProgress
 from countenance.pipeline.receipts import rfc3339
 from countenance.pipeline.search.search import look_at
 from countenance.pipeline.sources.grant import embed_references, references_kept_out, seal_subject
@@ -77,7 +77,7 @@ class GuestPicture:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class GuestStatus:
     """Where a guest stands, for their page."""
 
     event: str
@@ -246,7 +246,9 @@ class GuestWorkflow:
         return matcher.ids[best] if scores[best] >= threshold else None
 
     # --- looking for them ----------------------------------------------------------------------------------------
-    def search_for(self, source: Source, run: Ingest, progress: Callable[[Again, int], None] | None = None) -> Again:
+    def search_for(
+        self, source: Source, run: Ingest, progress: Callable[[SecondPassProgress, int], None] | None = None
+    ) -> SecondPassProgress:
         """The source's recorded pictures were looked at for every guest who still waited for it.
 
         Safe to kill: it goes on behind the last part that was recorded. Only under the ingest lock.
@@ -256,7 +258,7 @@ class GuestWorkflow:
         records = self.stores.records
         waiting = records.guests.waiting(source.id)
         if not waiting:
-            return Again(0, 0, 0, 0)
+            return SecondPassProgress(0, 0, 0, 0)
         done, of = records.pictures.count_untied(source.id, min(guest.checked_to for guest in waiting))
         last = min(guest.checked_to for guest in waiting)
 
@@ -266,7 +268,7 @@ class GuestWorkflow:
                 last = part[-1].id
                 yield part
 
-        def told(so_far: Again) -> None:
+        def told(so_far: SecondPassProgress) -> None:
             records.guests.mark_checked(waiting, last)
             if progress is not None:
                 progress(so_far, of - done)
@@ -294,12 +296,12 @@ class GuestWorkflow:
             raise _not_in_use()
         return found
 
-    def standing(self, token: str) -> Standing:
+    def standing(self, token: str) -> GuestStatus:
         """Where the guest stands. Raises NotFound: not in use."""
         guest = self.guest(token)
         done, of = self.stores.records.pictures.count_untied(guest.source_id, guest.checked_to)
         finished = guest.checked_at is not None
-        return Standing(
+        return GuestStatus(
             event=guest.source,
             organiser=guest.organiser,
             consented_at=guest.consented_at,

@@ -27,7 +27,7 @@ PORTION: Final = 65_536  # rows gathered at once for a snapshot: 32 MB at 128-d
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ChangeRun:
     """A run of changes of one kind in one class. `vectors` None: the faces leave it."""
 
     class_id: ClassId
@@ -110,7 +110,7 @@ def space_id_of(stores: Stores, space: EmbeddingSpace) -> int:
 
 def changes(
     stores: Stores, after: int, space: EmbeddingSpace, space_id: int, *, since: int | None = None
-) -> Iterator[tuple[int, tuple[Step, ...]]]:
+) -> Iterator[tuple[int, tuple[ChangeRun, ...]]]:
     """(seq reached, steps in order) of the change list after `after`, a few thousand rows at a time.
 
     Args: since: as of `ChangeList.after`, where an earlier call began from nothing.
@@ -127,7 +127,7 @@ def changes(
         yield after, tuple(_steps(stores, rows, space))
 
 
-def _steps(stores: Stores, rows: tuple[Change, ...], space: EmbeddingSpace) -> Iterator[Step]:
+def _steps(stores: Stores, rows: tuple[Change, ...], space: EmbeddingSpace) -> Iterator[ChangeRun]:
     """Consecutive changes of one class and kind as one step. A row whose face has gone is a removal."""
     wanted = [row for row in rows if row.sealed is not None]
     opened = dict(
@@ -152,10 +152,10 @@ def _kind(row: Change, opened: dict[int, bytes | None]) -> tuple[ClassId, bool]:
     return row.class_id, opened.get(row.seq) is None
 
 
-def _step(run: list[Change], opened: dict[int, bytes | None], space: EmbeddingSpace) -> Step:
+def _step(run: list[Change], opened: dict[int, bytes | None], space: EmbeddingSpace) -> ChangeRun:
     packed = [plain for row in run if (plain := opened.get(row.seq)) is not None]
     vectors = unpack_vectors(packed, space.dimension) if packed else None
-    return Step(run[0].class_id, tuple(row.face for row in run), vectors)
+    return ChangeRun(run[0].class_id, tuple(row.face for row in run), vectors)
 
 
 def snapshot(stores: Stores, space: EmbeddingSpace) -> None:

@@ -18,7 +18,7 @@ from countenance.policy.facts import Facts, PolicyQuery
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RuleVerdict:
     """Of one policy class. `rules`: those that decided; empty when nothing permits it."""
 
     allowed: bool
@@ -37,7 +37,7 @@ class RuleSet:
         self._policies = cedarpy.PolicySet.from_str(text)
         self._authorize = cedarpy.is_authorized_batch
 
-    def judge(self, ask: PolicyQuery, facts: Sequence[Facts]) -> list[Verdict]:
+    def judge(self, ask: PolicyQuery, facts: Sequence[Facts]) -> list[RuleVerdict]:
         """One verdict a class, in order."""
         requests = [
             {
@@ -51,12 +51,14 @@ class RuleSet:
         return [_verdict(answer) for answer in self._authorize(requests, self._policies, "[]")]
 
 
-def _verdict(answer: Any) -> Verdict:
+def _verdict(answer: Any) -> RuleVerdict:
     if answer.diagnostics.errors:
         # A rule that cannot be evaluated must not be passed over: Cedar skips it, and a skipped forbid would permit.
-        return Verdict(allowed=False, rules=tuple(f"error: {e}" for e in answer.diagnostics.errors))
+        return RuleVerdict(allowed=False, rules=tuple(f"error: {e}" for e in answer.diagnostics.errors))
     named = answer.diagnostics.id_annotations_by_reason
-    return Verdict(answer.allowed, tuple(sorted(named.get(reason) or reason for reason in answer.diagnostics.reasons)))
+    return RuleVerdict(
+        answer.allowed, tuple(sorted(named.get(reason) or reason for reason in answer.diagnostics.reasons))
+    )
 
 
 class RuleFiles:

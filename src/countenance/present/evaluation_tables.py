@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from countenance.calibrate.calibration import SHOWN_FROM
-from countenance.calibrate.evaluation import Beyond, Gap, Grouping, Identification, OpenSet, Point
+from countenance.calibrate.evaluation import Grouping, Identification, NotMeasurable, OpenSet, Point, RateDifference
 from countenance.calibrate.interval import FEW, MeasuredRate
 from countenance.pipeline.upkeep.evaluate import Evaluation
 from countenance.present import labels
@@ -214,7 +214,7 @@ def differences(grouping: Grouping, rate: str) -> Iterator[str]:
         )
 
 
-def _clear(gap: Gap, name: str, comparisons: str) -> str:
+def _clear(gap: RateDifference, name: str, comparisons: str) -> str:
     higher, lower, low, high = (gap.a, gap.b, gap.low, gap.high) if gap.low > 0 else (gap.b, gap.a, -gap.high, -gap.low)
     return (
         f"{name} is higher for {higher} than for {lower}, by {_size(low, gap.rate)} to {_size(high, gap.rate)} "
@@ -222,7 +222,7 @@ def _clear(gap: Gap, name: str, comparisons: str) -> str:
     )
 
 
-def _comparisons(gaps: Sequence[Gap]) -> str:
+def _comparisons(gaps: Sequence[RateDifference]) -> str:
     return "1 comparison" if len(gaps) == 1 else f"allowing for {len(gaps)} comparisons"
 
 
@@ -297,7 +297,7 @@ def _footnote(rates: Iterable[MeasuredRate]) -> tuple[str, ...]:
     return (FEW_NOTE,) if any(map(_few, rates)) else ()
 
 
-def _needed(beyond: Beyond, what: str) -> str:
+def _needed(beyond: NotMeasurable, what: str) -> str:
     return (
         f"{NOT_SHOWN.capitalize()}: to show {one_in(beyond.wanted)} takes {labels.number(beyond.needed)} {what} "
         f"({SHOWN_FROM} errors), and there are {labels.number(beyond.trials)}."

@@ -6,7 +6,7 @@ import math
 from typing import Final
 
 from countenance.calibrate.calibration import SHOWN_FROM
-from countenance.calibrate.evaluation import Measures, curve
+from countenance.calibrate.evaluation import Measurements, curve
 from countenance.calibrate.histogram import Histogram
 from countenance.present.chart import INK, SOFT, Axis, Chart, steps
 from countenance.present.labels import visible
@@ -15,7 +15,7 @@ GENUINE, IMPOSTOR = "#0b6e5f", "#b4531b"
 SCORE_BIN: Final = 10  # thousandths a bar: finer ones are noise
 
 
-def det_svg(measures: Measures, title: str) -> str:
+def det_svg(measures: Measurements, title: str) -> str:
     """The detection error trade-off: FNMR over FMR, both axes logarithmic as in NIST FRTE.
 
     Solid where at least SHOWN_FROM impostors carry the FMR, dotted beyond: there it is what these few happened to do.
@@ -45,7 +45,7 @@ def det_svg(measures: Measures, title: str) -> str:
     return chart.svg(legend_x=500)
 
 
-def scores_svg(measures: Measures, title: str) -> str:
+def scores_svg(measures: Measurements, title: str) -> str:
     """How often which score comes, of pairs of one person and of two, with the thresholds that the data show."""
     kinds = [
         (_stairs(histogram), colour, label, dash)

@@ -29,7 +29,7 @@ UNSUPPORTED: Final = (  # a template that no class may use must not stay (DESIGN
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class Unreachable:
     """What nothing supports any more and is to be erased: whole pictures, and templates of faces of other pictures."""
 
     pictures: tuple[int, ...] = ()
@@ -39,17 +39,17 @@ class Due:
         return bool(self.pictures or self.faces)
 
 
-def due_of(connection: sa.Connection, pictures: Sequence[int]) -> Due:
+def due_of(connection: sa.Connection, pictures: Sequence[int]) -> Unreachable:
     """What of these pictures has lost its last support."""
     unplaced: list[int] = []
     unsupported: list[FaceId] = []
     for part in chunks(sorted(set(pictures))):
         unplaced.extend(connection.scalars(UNPLACED.where(t.pictures.c.id.in_(part))))
         unsupported.extend(connection.scalars(UNSUPPORTED.where(t.faces.c.picture_id.in_(part))))
-    return Due(tuple(unplaced), tuple(unsupported))
+    return Unreachable(tuple(unplaced), tuple(unsupported))
 
 
-def drop_placements(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Due:
+def drop_placements(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Unreachable:
     """Placements, and the enrolments that rested on them alone, are gone; returns what lost its last support."""
     pictures = list(connection.scalars(sa.select(t.placements.c.picture_id).distinct().where(which)))
     connection.execute(t.placements.delete().where(which))

@@ -33,7 +33,7 @@ class RequestState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-class Outcome(StrEnum):
+class RequestOutcome(StrEnum):
     """How a request was decided."""
 
     GRANTED = "granted"

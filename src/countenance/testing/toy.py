@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from countenance import permits
 from countenance.permits import EMBEDDING_ACTS, Permit
-from countenance.pipeline.analyse import FaceAnalysis, Veil
+from countenance.pipeline.analyse import FaceAnalysis, FaceBlur
 from countenance.types import (
     ARCFACE,
     AlignedFace,
@@ -53,7 +53,7 @@ class ToyLooker:
     ) -> None:
         return None
 
-    def look_one(self, data: bytes, *, preview_px: int = 0, veil: Veil | None = None) -> FaceAnalysis | Rejected:
+    def look_one(self, data: bytes, *, preview_px: int = 0, veil: FaceBlur | None = None) -> FaceAnalysis | Rejected:
         """What stands in the line; veiled, a preview that names who can be seen."""
         self.looked += 1
         words = data.decode("utf-8", "replace").split()

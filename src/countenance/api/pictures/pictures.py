@@ -63,7 +63,7 @@ class Pictures(Page[Picture]):
     """Pictures of a source."""
 
 
-class HandedIn(Shape):
+class NewUpload(Shape):
     """A picture for a source that takes uploads. Its name never becomes a path."""
 
     picture: File
@@ -115,16 +115,16 @@ async def list_pictures(
     return answer({"items": [_told(each) for each in found], "next": more})
 
 
-@operation(router, "POST", "/sources/{name}/pictures", answer=Taken, status=201, body=HandedIn, form=True)
-async def hand_in_picture(ask: Collecting, name: Name, handed: Annotated[HandedIn, sent(HandedIn)]) -> Response:
+@operation(router, "POST", "/sources/{name}/pictures", answer=Taken, status=201, body=NewUpload, form=True)
+async def hand_in_picture(ask: Collecting, name: Name, upload: Annotated[NewUpload, sent(NewUpload)]) -> Response:
     """Hands in a picture, which passes every gate that an ingest passes. It is sealed before this answers."""
     await ask.call(ask.source, name)
-    if not handed.wait:
-        await ask.call(ask.home.uploads.put, name, handed.place, handed.picture)
+    if not upload.wait:
+        await ask.call(ask.home.uploads.put, name, upload.place, upload.picture)
         nothing: dict[str, Any] = {"picture_id": None, "width": 0, "height": 0, "faces": [], "rejected": None}
-        return answer({"place": handed.place, "waiting": True, **nothing, "detail": ""}, 201)
+        return answer({"place": upload.place, "waiting": True, **nothing, "detail": ""}, 201)
     act = ask.home.uploads.index_now
-    taken = await ask.call(lambda: act(name, handed.place, handed.picture, keep=handed.keep))
+    taken = await ask.call(lambda: act(name, upload.place, upload.picture, keep=upload.keep))
     return answer(
         {
             "place": taken.place, "waiting": False, "picture_id": taken.picture_id, "width": taken.width,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Compacted:
+class CompactionReport:
     """What it came to."""
 
     erasures: int  # after which this is the first
@@ -35,7 +35,7 @@ def due(home: Home) -> int:
     return len(home.parts.stores.records.erasures.awaiting_compaction())
 
 
-def compact(home: Home) -> Compacted:
+def compact(home: Home) -> CompactionReport:
     """Pages of `records.db` keep nothing of what was erased before.
 
     No erasure and no ingest runs meanwhile; another process that writes waits. A crash leaves the file as it was, or
@@ -54,4 +54,4 @@ def compact(home: Home) -> Compacted:
         emptied = stores.records.database.compact()
         if emptied:
             stores.records.erasures.mark_compacted(erasures, stores.clock())
-    return Compacted(len(erasures), before, file.stat().st_size, not emptied)
+    return CompactionReport(len(erasures), before, file.stat().st_size, not emptied)

@@ -103,7 +103,7 @@ def key_of_home(path: str | None) -> str:
         return home.receipts.verifier_key()
 
 
-def check_file(file: str | os.PathLike[str], key: str, *, about: str | None = None) -> receipts.Checked:
+def check_file(file: str | os.PathLike[str], key: str, *, about: str | None = None) -> receipts.VerifiedReceipt:
     """The receipt in a file, checked with the public key alone. Raises: ReceiptRefused, NotFound, LogBroken."""
     path = path_of(file)
     try:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Duty:
+class RetentionDuty:
     """A source that is to be erased by a day."""
 
     source: str
@@ -46,7 +46,7 @@ class Duty:
         }
 
 
-def duty_of(source: Source, now: datetime) -> Duty | None:
+def duty_of(source: Source, now: datetime) -> RetentionDuty | None:
     """When everything of a source must be erased, the earliest of its reasons; None while it may stay.
 
     A term that is still running is a duty only once it has run out: nobody need do anything before.
@@ -55,29 +55,29 @@ def duty_of(source: Source, now: datetime) -> Duty | None:
     return min(found, key=lambda duty: duty.deadline, default=None)
 
 
-def _ended(source: Source, now: datetime) -> Duty | None:
+def _ended(source: Source, now: datetime) -> RetentionDuty | None:
     grant = source.grant
     state = grant.state(now)
     if state not in {GrantState.WITHDRAWN, GrantState.EXPIRED}:
         return None
     # The earlier of the two, so that withdrawing what has expired puts nothing off.
     ended = min(moment for moment in (grant.withdrawn_at, grant.expires_at) if moment is not None)
-    return Duty(source.name, f"its grant is {state}", ended + timedelta(days=grant.erase_within_days), now)
+    return RetentionDuty(source.name, f"its grant is {state}", ended + timedelta(days=grant.erase_within_days), now)
 
 
-def _kept_long_enough(source: Source, now: datetime) -> Duty | None:
+def _kept_long_enough(source: Source, now: datetime) -> RetentionDuty | None:
     ends = retention_ends(
         source.retention, added_at=source.added_at, interaction_at=source.interaction_at,
         purpose_met_at=source.purpose_met_at,
     )  # fmt: skip
-    return None if ends is None or ends[0] > now else Duty(source.name, ends[1], ends[0], now)
+    return None if ends is None or ends[0] > now else RetentionDuty(source.name, ends[1], ends[0], now)
 
 
 @dataclass(frozen=True, slots=True)
-class Retained:
+class RetentionReport:
     """What `retain` found and did."""
 
-    duties: tuple[Duty, ...]  # of all, the most urgent first
+    duties: tuple[RetentionDuty, ...]  # of all, the most urgent first
     erased: tuple[ErasureReport, ...]  # each with its receipt
     probes: int = 0  # kept with cases, and past their term when it was looked
 
@@ -97,7 +97,7 @@ def overdue_probes(home: Home) -> list[int]:
     return stores.records.probes.kept_before(stores.clock() - timedelta(days=days))
 
 
-def retain(home: Home, *, run: bool) -> Retained:
+def retain(home: Home, *, run: bool) -> RetentionReport:
     """Everything that is due; with `run` what is overdue is erased, a receipt each. Safe to repeat after a crash.
 
     Then the database is written anew if anything was erased since it last was, unless an ingest runs.
@@ -109,7 +109,7 @@ def retain(home: Home, *, run: bool) -> Retained:
     )
     probes = overdue_probes(home)
     if not run:
-        return Retained(tuple(duties), (), len(probes))
+        return RetentionReport(tuple(duties), (), len(probes))
     home.parts.eraser.resume()
     home.requests.sweep_answers()
     overdue = [duty for duty in duties if duty.overdue]
@@ -121,4 +121,4 @@ def retain(home: Home, *, run: bool) -> Retained:
     if compaction.due(home):
         with suppress(HomeBusy):  # the next run does it; `status` says that it waits
             compaction.compact(home)
-    return Retained(tuple(duties), tuple(erased), len(probes))
+    return RetentionReport(tuple(duties), tuple(erased), len(probes))

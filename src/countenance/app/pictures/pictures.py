@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from countenance.errors import NotFound
 from countenance.permits import Act
 from countenance.pipeline.address import address_of
-from countenance.pipeline.analyse import FaceAnalysis, Veil
+from countenance.pipeline.analyse import FaceAnalysis, FaceBlur
 from countenance.pipeline.ids import checked_uuid
 from countenance.pipeline.pictures.originals import read_original
 from countenance.types import Box, ClassId, FaceRefusal, HomeKind, Purpose
@@ -121,7 +121,7 @@ class PictureService:
             data = read_original(stores, place.location, place.place, picture.sha256)
             if data is None:
                 continue
-            veil = Veil(clear, veiled) if veiled else None
+            veil = FaceBlur(clear, veiled) if veiled else None
             looked = self.home.parts.looker.look_one(data, preview_px=longest, veil=veil)
             if isinstance(looked, FaceAnalysis) and looked.preview is not None:
                 return looked.preview

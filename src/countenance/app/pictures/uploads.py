@@ -23,7 +23,7 @@ WAIT_S: Final = 30.0  # for an ingest that is running to let one picture in betw
 
 
 @dataclass(frozen=True, slots=True)
-class HandedPicture:
+class UploadedPicture:
     """What became of one picture: a picture with its faces, or the reason why it was not taken."""
 
     place: str
@@ -54,7 +54,7 @@ class UploadService:
         """How many pictures no ingest has taken or refused yet."""
         return self._home.parts.stores.records.uploads.count_waiting(self._inbox(source).source.id)
 
-    def index_now(self, source: str, place: str, data: bytes, *, keep: bool = True) -> HandedPicture:
+    def index_now(self, source: str, place: str, data: bytes, *, keep: bool = True) -> UploadedPicture:
         """One picture is taken at once, through every gate that an ingest passes.
 
         Args: keep: False: its bytes are not kept, once its faces are taken: nobody can see the whole picture again.
@@ -73,15 +73,15 @@ class UploadService:
                 inbox.let_go(kept or upload)
         return told
 
-    def _told(self, source: Source, upload: Upload, place: str) -> HandedPicture:
+    def _told(self, source: Source, upload: Upload, place: str) -> UploadedPicture:
         records = self._home.parts.stores.records
         known = records.pictures.known_places(source.id, [upload.place]).get(upload.place)
         if known is None or known.reason is not None:
             reason = RejectReason.NOT_PERMITTED if known is None else known.reason
-            return HandedPicture(place, None, 0, 0, (), reason)
+            return UploadedPicture(place, None, 0, 0, (), reason)
         picture = records.pictures.known_pictures(source.tenant_id, [upload.sha256])[upload.sha256]
         found = PictureService(self._home).handed_in(str(picture.uid), source)
-        return HandedPicture(place, found.picture_id, found.width, found.height, found.faces)
+        return UploadedPicture(place, found.picture_id, found.width, found.height, found.faces)
 
     def _inbox(self, name: str) -> Inbox:
         source = self._home.source(name)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from countenance.records.requests.requests import SubjectRequest
-from countenance.rights.requests import Outcome, RequestKind, RequestState
+from countenance.rights.requests import RequestKind, RequestOutcome, RequestState
 
 FETCH_FOR: Final = timedelta(days=30)
 _PART_S: Final = 24 * 3600.0
@@ -66,6 +66,6 @@ class AccessAnswers:
 
 def _stands(request: SubjectRequest, now: datetime) -> bool:
     answered = (request.kind, request.state, request.outcome) == (
-        RequestKind.ACCESS, RequestState.DECIDED, Outcome.GRANTED,
+        RequestKind.ACCESS, RequestState.DECIDED, RequestOutcome.GRANTED,
     )  # fmt: skip
     return answered and request.decided_at is not None and now < request.decided_at + FETCH_FOR

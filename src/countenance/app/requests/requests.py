@@ -18,11 +18,11 @@ from countenance.app.requests.access_answers import FETCH_FOR, AccessAnswers
 from countenance.errors import NotFound, WrongUse
 from countenance.pipeline.address import address_of
 from countenance.pipeline.requests.corrections import Correction
-from countenance.pipeline.requests.requests import CarriedOut, Receipted, RequestWorkflow
+from countenance.pipeline.requests.requests import CarriedOut, OpenedRequest, RequestWorkflow
 from countenance.records.requests.faces import RequestFace
 from countenance.records.requests.requests import SubjectRequest
 from countenance.rights.deadlines import laws
-from countenance.rights.requests import TIERS, Outcome, RequestKind, RequestState, check_asked, is_tracking
+from countenance.rights.requests import TIERS, RequestKind, RequestOutcome, RequestState, check_asked, is_tracking
 
 if TYPE_CHECKING:
     from countenance.app.home import Home
@@ -177,7 +177,7 @@ class RequestService:
         return {
             **_told(request, now),
             "overdue": waits and now > request.due_at,
-            "reason": details.get("reason") if request.outcome == Outcome.REFUSED else None,
+            "reason": details.get("reason") if request.outcome == RequestOutcome.REFUSED else None,
             "why_later": details.get("extension"),
             "verified": request.verified_by is not None,
             "photograph": request.state == RequestState.OPEN and _brought(desk, request),
@@ -276,7 +276,7 @@ class RequestService:
 
 
 # --- documents -------------------------------------------------------------------------------------------------------
-def _receipted(opened: Receipted) -> dict[str, Any]:
+def _receipted(opened: OpenedRequest) -> dict[str, Any]:
     return {
         "request": opened.uid,
         "tracking": opened.tracking,
@@ -312,7 +312,7 @@ def _told(request: SubjectRequest, now: datetime) -> dict[str, Any]:
     """What a tracking code shows: where the request stands and what is kept for it; nothing of any gallery."""
     line = _line(request, now)
     in_force = (request.state, request.outcome, request.kind) == (
-        RequestState.DECIDED, Outcome.GRANTED, RequestKind.OPT_OUT,
+        RequestState.DECIDED, RequestOutcome.GRANTED, RequestKind.OPT_OUT,
     )  # fmt: skip
     kept = TIERS[request.tier] if in_force and request.tier is not None else None
     return {**{name: line[name] for name in _TOLD}, "what_is_kept": kept}

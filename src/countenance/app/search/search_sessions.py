@@ -57,7 +57,7 @@ class SeenProbe:
 
 
 @dataclass(frozen=True, slots=True)
-class Searched:
+class HeldSearch:
     """A search, held in the tray: how it was asked, what may still be shown of it, and what a threshold means there."""
 
     id: str
@@ -179,13 +179,13 @@ class SearchSessionService:
         }
         return self._tray.put(session, about)
 
-    def searched(self, session: str, search: str) -> Searched:
+    def searched(self, session: str, search: str) -> HeldSearch:
         """What may be shown of a search now. Raises NotFound."""
         about, _ = self._held(session, search, "search")
         result: SearchResult = _adapter().validate_python(about["result"], strict=False)
         leads = self._still(result.leads, about["purpose"])
         people = () if len(leads) < len(result.leads) else result.people
-        return Searched(
+        return HeldSearch(
             search, about["probe"], about["purpose"], about["case"], replace(result, leads=leads, people=people),
             min(self._floor(result.searched), result.threshold),
         )  # fmt: skip

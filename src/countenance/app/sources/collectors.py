@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from countenance.collect.folder import FolderCollector
-from countenance.collect.handed_in import HandedIn
+from countenance.collect.uploaded import UploadCollector
 from countenance.pipeline.address import address_of
 from countenance.pipeline.pictures.inbox import Inbox
 from countenance.pipeline.stores import Stores
@@ -22,7 +22,7 @@ def collector_of(stores: Stores, source: Source, *, only: Upload | None = None) 
     if source.kind != UPLOAD:
         return FolderCollector(Path(os.fsdecode(source.location)))
     inbox = Inbox(stores, source)
-    return HandedIn(
+    return UploadCollector(
         inbox.listed if only is None else lambda: inbox.one(only),
         inbox.opened,
         lambda place: address_of(source.location, place.encode("utf-8")),

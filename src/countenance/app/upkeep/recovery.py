@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class RecoveryReport:
     """How many of each were done now."""
 
     erasures: int
@@ -24,7 +24,7 @@ class Finished:
     requests: int
 
 
-def finish(home: Home) -> Finished:
+def finish(home: Home) -> RecoveryReport:
     """Raises: LogUnwritable, StorageFailed, HomeBusy."""
     erasures = home.parts.eraser.resume() if home.parts.stores.records.erasures.unfinished() else ()
-    return Finished(len(erasures), len(home.orders.finish()), finish_decisions(home))
+    return RecoveryReport(len(erasures), len(home.orders.finish()), finish_decisions(home))

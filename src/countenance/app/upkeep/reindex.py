@@ -15,7 +15,7 @@ from countenance.errors import NotFound, SpaceMismatch, StorageFailed, WrongUse
 from countenance.pipeline.analyse import FaceAnalyser
 from countenance.pipeline.live_index import space_id_of
 from countenance.pipeline.sources.subjects import some_names, without_reference
-from countenance.pipeline.upkeep.reindex import Built, Reindexer
+from countenance.pipeline.upkeep.reindex import BuildReport, Reindexer
 from countenance.present.labels import visible
 from countenance.protocols import Embedder
 from countenance.records.upkeep.reindexes import Reindex, State
@@ -146,7 +146,7 @@ def _begin(home: Home, model: str) -> Reindex:
     return stores.records.reindexes.begin(uid, fro, to, stores.clock())
 
 
-def _build(home: Home, reindex: Reindex, space_id: int, progress: Progress | None) -> Built:
+def _build(home: Home, reindex: Reindex, space_id: int, progress: Progress | None) -> BuildReport:
     embedder = embedder_in(home, space_of(home, space_id))
     looking = {**home.parts.looking(), "crops": (embedder.crop,)}
     with FaceAnalyser(workers=worker_count(None), **looking) as looker:  # type: ignore[arg-type]  # Looking with other crops
@@ -180,7 +180,7 @@ def _refuse_loss(home: Home, leaving: int, staying: int) -> None:
     _refuse_lost_references(home, leaving, staying)
 
 
-def _lost_faces(home: Home, staying: int, lacking: int, built: Built | None) -> WrongUse:
+def _lost_faces(home: Home, staying: int, lacking: int, built: BuildReport | None) -> WrongUse:
     where = "" if built is None else "".join(
         f"; {source}/{visible(os.fsdecode(place))}: {why}" for source, place, why in built.why[:5]
     )  # fmt: skip
@@ -293,7 +293,7 @@ def _calibration_id(home: Home, space: EmbeddingSpace) -> str | None:
     return None
 
 
-def _told(home: Home, reindex: Reindex, built: Built | None = None) -> dict[str, Any]:
+def _told(home: Home, reindex: Reindex, built: BuildReport | None = None) -> dict[str, Any]:
     lacking = home.parts.stores.records.reindexes.count_lacking(reindex.to_space)
     indexed = home.parts.stores.records.gallery.counts()["indexed"]
     leaving = reindex.to_space if reindex.state is State.ROLLING_BACK else reindex.from_space

@@ -30,19 +30,19 @@ from countenance.keys.master import MasterKey
 from countenance.keys.ring import SqliteKeyRing
 from countenance.keys.sealed_file import MAGIC, SealedReader
 from countenance.pipeline.garbage_collect import sweep
-from countenance.pipeline.upkeep.redo import Replayed, replay
+from countenance.pipeline.upkeep.redo import RedoReport, replay
 
 _NEEDED: Final = (RECORDS, KEYS, LOG, manifests.FILE)
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class RestoredHome:
     """A home that came from a backup."""
 
     home: Path
     backup: str  # its uid
     made_at: str
-    replayed: Replayed
+    replayed: RedoReport
     suspended: tuple[str, ...]  # sources that stand still until somebody resumes each: no later log was at hand
     log_entry: str
 
@@ -65,7 +65,7 @@ def restore(
     log: str | os.PathLike[str] | None = None,
     without_log: bool = False,
     verifying: bool = False,
-) -> Restored:
+) -> RestoredHome:
     """The home of the backup `file` stands at `where`, a folder that is not there or empty.
 
     Order: everything is unpacked and done again in `.NAME.restoring` beside it, synced, and then renamed. A crash
@@ -106,7 +106,7 @@ def restore(
 
 def _again(
     work: Path, found: manifests.HomeManifest, header: Mapping[str, Any], place: Path, *, log_known: bool
-) -> Restored:
+) -> RestoredHome:
     """What the log says was done since is done again."""
     parts = Parts(work, found)
     try:
@@ -125,7 +125,7 @@ def _again(
         )
     finally:
         parts.close()
-    return Restored(place, header["backup"], header["made_at"], done, tuple(suspended), entry.id)
+    return RestoredHome(place, header["backup"], header["made_at"], done, tuple(suspended), entry.id)
 
 
 def _unpacked(path: Path, into: Path) -> tuple[Mapping[str, Any], MasterKey]:

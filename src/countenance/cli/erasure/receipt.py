@@ -11,7 +11,7 @@ import click
 from countenance.cli.base import CommandGroup, Session, pass_session, several
 
 if TYPE_CHECKING:
-    from countenance.auditlog.receipt import Checked
+    from countenance.auditlog.receipt import VerifiedReceipt
 
 
 @click.group("receipt", cls=CommandGroup, short_help="Signed accounts of what was erased, ordered, decided.")
@@ -146,7 +146,7 @@ def answer(session: Session, receipt: str, client: str, file: Path) -> None:
         session.answer({"client": client, "kept": True}, lambda: click.echo(f"Kept: the answer of {client}."))
 
 
-def _tell(found: Checked) -> None:
+def _tell(found: VerifiedReceipt) -> None:
     receipt = found.receipt
     click.echo(f"The receipt holds: {receipt['kind']} {receipt['about']}, {receipt['at']}.")
     counts = receipt.get("counts")

@@ -9,7 +9,7 @@ import click
 from countenance.cli.base import Command, Session, on_terminal, pass_session, several
 
 if TYPE_CHECKING:
-    from countenance.app.upkeep.restore import Restored
+    from countenance.app.upkeep.restore import RestoredHome
 
 
 @click.command(cls=Command, short_help="Make a home from a backup; what was erased since stays erased.")
@@ -37,7 +37,7 @@ def command(session: Session, file: str, log: str | None, log_lost: bool, yes: b
     session.answer(done.as_dict(), lambda: _tell(done))
 
 
-def _tell(done: Restored) -> None:
+def _tell(done: RestoredHome) -> None:
     click.echo(f"The home of the backup of {done.made_at} is at {done.home}.")
     again = done.replayed
     click.echo(

@@ -28,7 +28,7 @@ from countenance.records.erasure.erasures import Erasure, HiddenFace, Suppressio
 from countenance.records.erasure.receipts import Receipt
 from countenance.records.guests.erasures import GUEST
 from countenance.records.guests.guests import Guest
-from countenance.records.reachability import Due
+from countenance.records.reachability import Unreachable
 from countenance.records.sources.sources import Source
 from countenance.types import ClassId, FaceId
 
@@ -236,7 +236,7 @@ class Eraser:
             for tenant, sha256 in self.stores.records.erasures.picture_hashes(pictures)
         ]
 
-    def due(self, due: Due, scope: str) -> ErasureReport | None:
+    def due(self, due: Unreachable, scope: str) -> ErasureReport | None:
         """What an ingest left without support is erased: `vanished` or `replaced`. It may be taken again."""
         if not due:
             return None

@@ -49,7 +49,7 @@ class SeenPicture:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptBox:
+class SuppressedBox:
     """A face of a picture that gets no template."""
 
     box: Box  # pixels
@@ -88,7 +88,7 @@ class SuppressionList:
         self._calibrations = calibrations
         self._kept: _Opened | None = None
 
-    def boxes(self, tenant: str, pictures: Sequence[SeenPicture]) -> list[list[KeptBox]]:
+    def boxes(self, tenant: str, pictures: Sequence[SeenPicture]) -> list[list[SuppressedBox]]:
         """For each picture the faces of it that get no template."""
         opened = self._opened()
         digests = [picture_digest(self._stores, tenant, picture.sha256) for picture in pictures]
@@ -96,12 +96,12 @@ class SuppressionList:
         found = []
         for picture, digest in zip(pictures, digests, strict=True):
             kept = [
-                KeptBox(box, FaceRefusal.ERASED if request is None else FaceRefusal.OPTED_OUT, SAME_BOX_IOU)
+                SuppressedBox(box, FaceRefusal.ERASED if request is None else FaceRefusal.OPTED_OUT, SAME_BOX_IOU)
                 for box, request in by_bytes.get(digest, ())
                 if box is not None
             ]
             kept += [
-                KeptBox(_in_pixels(opened.boxes[row], picture), FaceRefusal.OPTED_OUT, SAME_PLACE_IOU)
+                SuppressedBox(_in_pixels(opened.boxes[row], picture), FaceRefusal.OPTED_OUT, SAME_PLACE_IOU)
                 for row in _near(opened, picture.pdq)
             ]
             found.append(kept)

@@ -20,7 +20,7 @@ from countenance.decode.pdq import ENOUGH_QUALITY, pdq
 from countenance.errors import PolicyDenied, StorageFailed
 from countenance.permits import PERMIT_TERM_S, Act, Permit
 from countenance.pipeline.analyse import FaceAnalysis, iou
-from countenance.pipeline.erasure.suppression_list import SAME_BOX_IOU, KeptBox, SeenPicture, SuppressionList
+from countenance.pipeline.erasure.suppression_list import SAME_BOX_IOU, SeenPicture, SuppressedBox, SuppressionList
 from countenance.pipeline.live_index import space_id_of
 from countenance.pipeline.sealing import crop_binding, crop_hash_binding, pack_vector, template_binding
 from countenance.pipeline.sources.subjects import Subjects
@@ -223,7 +223,7 @@ class Enroller:
         looked: FaceAnalysis,
         identity: _Identity,
         decision: PolicyDecision,
-        kept_out: Sequence[KeptBox],
+        kept_out: Sequence[SuppressedBox],
     ) -> Iterator[_Candidate]:
         classes = sorted({p.class_id for p in job.places})
         for aligned in looked.faces:

@@ -32,7 +32,7 @@ from countenance.pipeline.stores import Stores
 from countenance.protocols import Collector, Embedder, FoundFile
 from countenance.records.pictures.batch import Batch, PictureLeaving, PlacementRow, PolicyMoved, RejectionRow
 from countenance.records.pictures.pictures import KnownPicture, KnownPlace, UntiedPicture
-from countenance.records.reachability import Due
+from countenance.records.reachability import Unreachable
 from countenance.records.sources.sources import Source
 from countenance.types import ClassId, FaceRefusal, Rejected, RejectReason
 
@@ -96,7 +96,7 @@ class IngestReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class SecondPassProgress:
     """How far a second look at recorded pictures has come."""
 
     pictures: int
@@ -232,7 +232,9 @@ class Ingest:
             self._take(iter(jobs))
         self._end_beside()
 
-    def look_again(self, parts: Iterable[Sequence[UntiedPicture]], done: Callable[[Again], None]) -> Again:
+    def look_again(
+        self, parts: Iterable[Sequence[UntiedPicture]], done: Callable[[SecondPassProgress], None]
+    ) -> SecondPassProgress:
         """These recorded pictures are looked at once more, as the grant's subjects stand by now. Nothing new is taken.
 
         A file that can't be read, or holds something else by now, is left to the next ingest.
@@ -249,7 +251,7 @@ class Ingest:
         self._end(whole=False)
         return self._looked_again(pictures)
 
-    def take(self) -> Again:
+    def take(self) -> SecondPassProgress:
         """What the collector finds, and nothing else of the source: pictures that were just handed in.
 
         It may run beside an ingest. So keys and blobs are named before anybody may sweep, what a killed run left is
@@ -271,9 +273,9 @@ class Ingest:
             self._source.id, self._run_id, self._stores.clock(), whole=False, beside=True
         )
 
-    def _looked_again(self, pictures: int) -> Again:
+    def _looked_again(self, pictures: int) -> SecondPassProgress:
         tally = self._tally
-        return Again(pictures, pictures - tally.again, tally.faces, tally.indexed)
+        return SecondPassProgress(pictures, pictures - tally.again, tally.faces, tally.indexed)
 
     def _begin(self, *, beside: bool = False) -> _Standing:
         self._eraser.resume()
@@ -560,7 +562,7 @@ class Ingest:
             rejections=tuple(rejections),
         )
 
-    def _commit(self, enrolled: Enrolled, batch: Batch) -> Due:
+    def _commit(self, enrolled: Enrolled, batch: Batch) -> Unreachable:
         """The batch is recorded, or nothing of it is left. Raises: PolicyMoved, PictureLeaving, StorageFailed."""
         try:
             due = self._stores.records.pictures.commit(batch)

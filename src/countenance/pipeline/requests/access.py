@@ -15,7 +15,7 @@ from typing import Final
 from countenance.align.thumbnail import MARGIN
 from countenance.errors import KeyDestroyed, NotFound, SealBroken
 from countenance.pipeline.address import address_of
-from countenance.pipeline.analyse import FaceAnalyser, Veil
+from countenance.pipeline.analyse import FaceAnalyser, FaceBlur
 from countenance.pipeline.pictures.originals import read_original
 from countenance.pipeline.sealing import crop_binding
 from countenance.pipeline.stores import Stores
@@ -66,7 +66,7 @@ def _held(stores: Stores, looker: FaceAnalyser, faces: Sequence[RequestFace]) ->
     others = stores.records.requests.boxes_beside(first.picture_id, list(mine))
     shown = stores.records.requests.shown(list(mine))
     places = {(face.location, face.place): face for face in faces}
-    veil = Veil(tuple(face.box for face in mine.values()), others)
+    veil = FaceBlur(tuple(face.box for face in mine.values()), others)
     jpeg = next((found for place in places.values() if (found := _veiled(stores, looker, place, veil))), None)
     return HeldPicture(
         id=first.picture_uid,
@@ -93,7 +93,7 @@ def _place(place: RequestFace, faces: Sequence[RequestFace]) -> HeldPlace:
     )
 
 
-def _veiled(stores: Stores, looker: FaceAnalyser, place: RequestFace, veil: Veil) -> bytes | None:
+def _veiled(stores: Stores, looker: FaceAnalyser, place: RequestFace, veil: FaceBlur) -> bytes | None:
     data = read_original(stores, place.location, place.place, place.sha256)
     if data is None:
         return None

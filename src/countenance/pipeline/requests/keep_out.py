@@ -16,14 +16,14 @@ from countenance.pipeline.requests.faces import RequestFaces
 from countenance.pipeline.sealing import pack_vector
 from countenance.pipeline.stores import Stores
 from countenance.records.erasure.erasures import Suppression
-from countenance.records.erasure.suppressions import KeepOut
+from countenance.records.erasure.suppressions import NewSuppression
 from countenance.records.requests.requests import NewPerson, SubjectRequest
 from countenance.rights.requests import RequestKind
 from countenance.types import Box, FaceId
 
 
 @dataclass(frozen=True, slots=True)
-class RequestKeepsOut:
+class RequestSuppressions:
     """Makes the rows that keep it out, for whoever decides to record."""
 
     stores: Stores
@@ -33,11 +33,11 @@ class RequestKeepsOut:
 
     def of_opt_out(
         self, request: SubjectRequest, details: Mapping[str, Any], chosen: Sequence[FaceId] | None
-    ) -> tuple[tuple[KeepOut, ...], NewPerson | None]:
+    ) -> tuple[tuple[NewSuppression, ...], NewPerson | None]:
         """(rows, template of the person) of an opt-out; of what else, and at tier 0, there are none."""
         if request.kind != RequestKind.OPT_OUT or not request.tier:
             return (), None
-        rows: dict[tuple[str, bytes], KeepOut] = {}
+        rows: dict[tuple[str, bytes], NewSuppression] = {}
         for face in self.faces.found(request):
             if chosen is None or face.id in chosen:
                 relative = _relative(face.box, face.width, face.height)
@@ -53,20 +53,20 @@ class RequestKeepsOut:
         return tuple(rows.values()), self._person(request, photograph) if request.tier == 2 else None
 
     def _add(
-        self, rows: dict[tuple[str, bytes], KeepOut], request: SubjectRequest, tenant: str, sha256: bytes, pdq: bytes |
-        None, box: Box, relative: Box,
+        self, rows: dict[tuple[str, bytes], NewSuppression], request: SubjectRequest, tenant: str, sha256: bytes,
+        pdq: bytes | None, box: Box, relative: Box,
     ) -> None:  # fmt: skip
         """The picture's bytes, and its looks where there is enough to see, keep out the face at that box."""
         digest = picture_digest(self.stores, tenant, sha256)
-        rows["bytes", digest + repr(box).encode()] = KeepOut("bytes", digest, box)
+        rows["bytes", digest + repr(box).encode()] = NewSuppression("bytes", digest, box)
         if pdq:
             digest = hash_digest(self.stores, pdq)
             sealed = self.stores.keys.seal(request.key_id or b"", hash_binding(digest), pdq)
-            rows["pdq", digest + repr(relative).encode()] = KeepOut("pdq", digest, relative, sealed)
+            rows["pdq", digest + repr(relative).encode()] = NewSuppression("pdq", digest, relative, sealed)
 
-    def _add_address(self, rows: dict[tuple[str, bytes], KeepOut], tenant: str, address: str) -> None:
+    def _add_address(self, rows: dict[tuple[str, bytes], NewSuppression], tenant: str, address: str) -> None:
         digest = address_digest(self.stores, tenant, address)
-        rows["address", digest] = KeepOut("address", digest)
+        rows["address", digest] = NewSuppression("address", digest)
 
     def _person(self, request: SubjectRequest, photograph: Photograph | None) -> NewPerson:
         """The template that keeps the person out, under a key of its own. Held by `naming_keys` until a row stands."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from countenance.pipeline.receipts import rfc3339
 from countenance.records.requests.requests import SubjectRequest
-from countenance.rights.requests import TIERS, Outcome, RequestKind
+from countenance.rights.requests import TIERS, RequestKind, RequestOutcome
 
 _ERASED: Final = (
     "A keyed code of the bytes of each picture in which a face was erased, so that it is not taken from the same file "
@@ -61,7 +61,7 @@ def account_of(
 
 
 def _kept(request: SubjectRequest) -> tuple[str, str]:
-    if request.outcome != Outcome.GRANTED:
+    if request.outcome != RequestOutcome.GRANTED:
         return _REFUSED, _RECORD
     if request.kind == RequestKind.OPT_OUT:
         assert request.tier is not None  # `check_asked` sees to it

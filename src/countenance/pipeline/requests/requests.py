@@ -25,7 +25,7 @@ from countenance.pipeline.receipts import sign_receipt
 from countenance.pipeline.requests.book import RequestBook, photo_binding
 from countenance.pipeline.requests.corrections import Correction, put_right
 from countenance.pipeline.requests.faces import RequestFaces
-from countenance.pipeline.requests.keep_out import RequestKeepsOut
+from countenance.pipeline.requests.keep_out import RequestSuppressions
 from countenance.pipeline.requests.proofs import RequestProofs
 from countenance.pipeline.requests.receipts import account_of
 from countenance.pipeline.search.search import choose_face, look_at
@@ -35,10 +35,10 @@ from countenance.records.requests.faces import RequestFace
 from countenance.records.requests.requests import PHOTOGRAPH, NewRequest, SubjectRequest
 from countenance.rights.deadlines import Law, law_for, laws
 from countenance.rights.requests import (
-    Outcome,
     RequestedThings,
     RequestKind,
     RequestLimits,
+    RequestOutcome,
     RequestState,
     new_tracking,
 )
@@ -48,7 +48,7 @@ _ERASING: Final = frozenset({RequestKind.OPT_OUT, RequestKind.ERASURE, RequestKi
 
 
 @dataclass(frozen=True, slots=True)
-class Receipted:
+class OpenedRequest:
     """What whoever asks is told. The tracking code is shown this once."""
 
     uid: str
@@ -100,8 +100,8 @@ class RequestWorkflow:
         return RequestProofs(self.stores, self.book, self._faces, self.limits)
 
     @property
-    def _keeps_out(self) -> RequestKeepsOut:
-        return RequestKeepsOut(self.stores, self.book, self._faces, self.tenant)
+    def _keeps_out(self) -> RequestSuppressions:
+        return RequestSuppressions(self.stores, self.book, self._faces, self.tenant)
 
     # --- open ----------------------------------------------------------------------------------------------------
     def open(
@@ -111,7 +111,7 @@ class RequestWorkflow:
         photo: bytes | None = None,
         law: str | None = None,
         jurisdiction: str | None = None,
-    ) -> Receipted:
+    ) -> OpenedRequest:
         """The request stands. Nothing is looked for in the gallery, so the answer says nothing of it.
 
         Sealed photograph and keys first, then the log, then one transaction. A crash before it leaves sealed bytes that
@@ -154,7 +154,7 @@ class RequestWorkflow:
                 self.stores.blobs.delete_many([name for _, name in files])
                 self.stores.keys.destroy([key, proof_key])
         self._refuse_if(met)
-        return Receipted(
+        return OpenedRequest(
             str(uid), tracking, str(asked.kind), asked.tier, counts, counts.due(now), counts.confirm_by(now)
         )
 
@@ -223,7 +223,7 @@ class RequestWorkflow:
                 "--rename, --jurisdiction",
             )
         right = {} if correction is None else correction.as_details()
-        outcome = Outcome.GRANTED if grant else Outcome.REFUSED
+        outcome = RequestOutcome.GRANTED if grant else RequestOutcome.REFUSED
         details = {**self.details(request), "reason": reason.strip(), **right}
         with self.stores.naming_keys():
             keep_out, person = self._keeps_out.of_opt_out(request, details, chosen) if grant else ((), None)
@@ -275,7 +275,7 @@ class RequestWorkflow:
         erased, hidden, erasure_receipt = 0, 0, None
         pending: set[str] = set()
         records, decision = self.stores.records.requests, self._decision(request)
-        if request.outcome == Outcome.REFUSED:
+        if request.outcome == RequestOutcome.REFUSED:
             records.lift_restriction(request)
         elif request.kind in _ERASING:
             self.eraser.resume()

@@ -25,7 +25,7 @@ Progress = Callable[[int, int], None]  # pictures done, of how many
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Acquired:
+class LabelledTemplates:
     """One template a labelled picture that shows a face, in the order of the labels."""
 
     vectors: Vectors  # (N, D)
@@ -42,7 +42,7 @@ def acquire(
     embedder: Embedder,
     permit_for: PermitFor,
     progress: Progress | None = None,
-) -> Acquired:
+) -> LabelledTemplates:
     """One template a picture that shows a face. In memory: the templates, and the crops of one batch."""
     total = len(labelled.pictures)
     sha256: list[bytes] = [b""] * total
@@ -85,7 +85,7 @@ def acquire(
             progress(done, total)
     embed()
     rows = sorted(vectors)
-    return Acquired(
+    return LabelledTemplates(
         vectors=np.stack([vectors[place] for place in rows])
         if rows
         else np.empty((0, embedder.space.dimension), np.float32),

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countenance.calibrate.calibration import Calibration
-from countenance.calibrate.evaluation import PROMISES, Lost, Measures, measure
+from countenance.calibrate.evaluation import PROMISES, LostComparisons, Measurements, measure
 from countenance.calibrate.measure import METHOD, check_enough, measured
 from countenance.calibrate.pairs import EveryPair, GivenPairs, Labels, Pairs
 from countenance.cases.reference import check_reference
@@ -25,7 +25,7 @@ from countenance.errors import WrongUse
 from countenance.permits import Act, Permit
 from countenance.pipeline.analyse import FaceAnalyser
 from countenance.pipeline.stores import Stores
-from countenance.pipeline.upkeep.acquire import Acquired, PermitFor, Progress, acquire
+from countenance.pipeline.upkeep.acquire import LabelledTemplates, PermitFor, Progress, acquire
 from countenance.pipeline.upkeep.labelled_pictures import Labelled
 from countenance.policy.facts import BROUGHT
 from countenance.protocols import Embedder
@@ -40,7 +40,7 @@ ROAD: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Excluded:
+class ExcludedPictures:
     """Labelled pictures or pairs that were left out, and why. Nothing else is."""
 
     why: str
@@ -62,9 +62,9 @@ class Evaluation:
     without_face: int
     people_without_face: int | None  # of whom not one picture shows a face: they can't be enrolled
     several: int
-    excluded: tuple[Excluded, ...]
+    excluded: tuple[ExcludedPictures, ...]
     in_use: str | None  # id of the calibration whose thresholds were held against the data
-    measures: Measures
+    measures: Measurements
     calibration: Calibration | None  # measured from the same data, if it was asked for
 
     def as_dict(self) -> dict[str, Any]:
@@ -184,7 +184,7 @@ class Evaluator:
         return permit_for, begun.id
 
 
-def about_these(labelled: Labelled, got: Acquired, detector: Model, data: str, date: object) -> dict[str, Any]:
+def about_these(labelled: Labelled, got: LabelledTemplates, detector: Model, data: str, date: object) -> dict[str, Any]:
     """What a calibration says of how it was measured; `data` says whose pictures they are."""
     return {
         "protocol": ROAD + METHOD,
@@ -216,7 +216,7 @@ def _check_worth_calibrating(labelled: Labelled) -> None:
 class _Used:
     """The acquired rows less what contradicts or repeats itself, as pairs; and what that leaves out, counted."""
 
-    def __init__(self, labelled: Labelled, got: Acquired, groupings: Sequence[Labels]) -> None:
+    def __init__(self, labelled: Labelled, got: LabelledTemplates, groupings: Sequence[Labels]) -> None:
         self._labelled = labelled
         excluded: dict[str, list[str]] = defaultdict(list)
         for place, rejected in got.rejected:
@@ -250,16 +250,16 @@ class _Used:
         ]
         for name, why in labelled.ignored:
             excluded[why].append(name)
-        self.excluded = tuple(Excluded(why, len(names), tuple(names)) for why, names in excluded.items())
+        self.excluded = tuple(ExcludedPictures(why, len(names), tuple(names)) for why, names in excluded.items())
 
     def _listed(
         self,
-        got: Acquired,
+        got: LabelledTemplates,
         people: NDArray[np.int64],
         missed: set[int],
         out: set[int],
         excluded: Mapping[str, list[str]],
-    ) -> tuple[GivenPairs, Lost]:
+    ) -> tuple[GivenPairs, LostComparisons]:
         """The listed pairs that can be measured, and those that a picture without a face has cost."""
         labelled, listed = self._labelled, self._labelled.pairs
         assert listed is not None
@@ -284,10 +284,10 @@ class _Used:
         pairs = GivenPairs(
             got.vectors, people, len(labelled.persons), np.array(first, np.int64), np.array(second, np.int64)
         )
-        return pairs, Lost(lost_genuine, lost_impostor, np.zeros(len(labelled.persons), np.int64))
+        return pairs, LostComparisons(lost_genuine, lost_impostor, np.zeros(len(labelled.persons), np.int64))
 
 
-def _repeated(labelled: Labelled, got: Acquired, excluded: Mapping[str, list[str]]) -> set[int]:
+def _repeated(labelled: Labelled, got: LabelledTemplates, excluded: Mapping[str, list[str]]) -> set[int]:
     """Places of files that are the same bytes: of one person all but the first, of two people every one."""
     places: dict[bytes, list[int]] = defaultdict(list)
     for place, sha256 in enumerate(got.sha256):
@@ -303,11 +303,11 @@ def _repeated(labelled: Labelled, got: Acquired, excluded: Mapping[str, list[str
     return out
 
 
-def _lost_of_every(people: NDArray[np.int64], missed: NDArray[np.int64], persons: int) -> Lost:
+def _lost_of_every(people: NDArray[np.int64], missed: NDArray[np.int64], persons: int) -> LostComparisons:
     """What the pictures without a face have cost, of all pairs and of searches through one picture a person."""
     shown = np.bincount(people, minlength=persons)
     every = shown + np.bincount(missed, minlength=persons)
     genuine = every * (every - 1) // 2 - shown * (shown - 1) // 2
     total, left = int(every.sum()), int(shown.sum())
     impostor = total * (total - 1) // 2 - left * (left - 1) // 2 - int(genuine.sum())
-    return Lost(genuine, impostor, np.maximum(every - 1, 0) - np.maximum(shown - 1, 0))
+    return LostComparisons(genuine, impostor, np.maximum(every - 1, 0) - np.maximum(shown - 1, 0))

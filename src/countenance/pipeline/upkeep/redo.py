@@ -30,7 +30,7 @@ _GRANT_STATES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Replayed:
+class RedoReport:
     """How much was done again: how many were here to be erased, or to be brought to a later state."""
 
     faces: int
@@ -78,7 +78,7 @@ class _Gathered:
             times[column] = at
 
 
-def replay(stores: Stores, eraser: Eraser, start: int) -> Replayed:
+def replay(stores: Stores, eraser: Eraser, start: int) -> RedoReport:
     """The records are where the log says, as far as it concerns what was erased, opted out or stopped from `start` on.
 
     Order: whatever keeps out or stops first, then the erasures. A crash leaves some of it: do it again.
@@ -110,7 +110,7 @@ def replay(stores: Stores, eraser: Eraser, start: int) -> Replayed:
     for uid in gathered.gone_sources & sources.keys():
         eraser.source(sources[uid])
         changed += uid not in gathered.grants
-    return Replayed(len(faces), len(pictures), changed, suppressions, requests, orders)
+    return RedoReport(len(faces), len(pictures), changed, suppressions, requests, orders)
 
 
 def _gather(stores: Stores, start: int) -> _Gathered:

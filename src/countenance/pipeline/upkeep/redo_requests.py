@@ -15,8 +15,8 @@ from typing import Any, Final
 from countenance.pipeline.erasure.suppression_list import hash_binding
 from countenance.pipeline.stores import Stores
 from countenance.protocols import LogEntry
-from countenance.records.erasure.suppressions import KeepOut
-from countenance.records.requests.requests import PutBack, SubjectRequest
+from countenance.records.erasure.suppressions import NewSuppression
+from countenance.records.requests.requests import RestoredRequest, SubjectRequest
 
 WITHDRAWN: Final = "request.withdrawn"
 ACTS: Final = frozenset({"request.verified", "request.decided"})  # kinds whose detail says how to do it again
@@ -28,7 +28,7 @@ def request_act(
     tracking: bytes,
     state: str,
     outcome: str | None = None,
-    keep_out: Sequence[tuple[KeepOut, bytes | None]] = (),
+    keep_out: Sequence[tuple[NewSuppression, bytes | None]] = (),
     hides: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What it takes to do it again, for `act_detail.seal_act`.
@@ -105,7 +105,7 @@ def _put_back(stores: Stores, act: Mapping[str, Any], at: datetime) -> None:
         [key] = stores.keys.create()
         rows = [_row(stores, key, each) for each in act["keeps_out"]]
         left = stores.records.requests.put_back(
-            PutBack(
+            RestoredRequest(
                 uid=uuid.UUID(act["request"]),
                 tracking=bytes.fromhex(act["tracking"]),
                 kind=act["kind"],
@@ -125,10 +125,10 @@ def _put_back(stores: Stores, act: Mapping[str, Any], at: datetime) -> None:
         stores.keys.destroy(left)
 
 
-def _row(stores: Stores, key: bytes, told: Mapping[str, Any]) -> KeepOut:
+def _row(stores: Stores, key: bytes, told: Mapping[str, Any]) -> NewSuppression:
     digest = bytes.fromhex(told["digest"])
     sealed = None
     if told["hash"] is not None:
         sealed = stores.keys.seal(key, hash_binding(digest), bytes.fromhex(told["hash"]))
     x = told["box"]
-    return KeepOut(told["kind"], digest, None if x is None else (x[0], x[1], x[2], x[3]), sealed)
+    return NewSuppression(told["kind"], digest, None if x is None else (x[0], x[1], x[2], x[3]), sealed)

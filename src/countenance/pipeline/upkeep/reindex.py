@@ -28,9 +28,16 @@ from countenance.pipeline.sealing import crop_binding, crop_hash_binding, pack_v
 from countenance.pipeline.stores import Stores, salted_hash
 from countenance.protocols import Collector, Embedder, FoundFile
 from countenance.records.pictures.batch import PolicyMoved
-from countenance.records.reachability import Due
+from countenance.records.reachability import Unreachable
 from countenance.records.sources.sources import Source
-from countenance.records.upkeep.reindexes import Lacking, LackingPicture, Pair, Reindex, Second, State
+from countenance.records.upkeep.reindexes import (
+    FaceWithoutTemplate,
+    LackingPicture,
+    Pair,
+    Reindex,
+    SecondTemplate,
+    State,
+)
 from countenance.types import AlignedFace, EmbeddingSpace, Rejected
 
 PICTURES: Final = 64  # a batch: one decision of each gate, well within a permit's minute
@@ -40,7 +47,7 @@ NAMED: Final = 1000  # places that a report names, the rest are counted
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class BuildReport:
     """What a run of `build` came to. `lacking` faces have no template in the space; `why` names their places."""
 
     made: int
@@ -68,7 +75,7 @@ class Reindexer:
         looker: FaceAnalyser,
         collector_of: Callable[[Source], Collector],
         progress: Callable[[int, int], None] | None = None,
-    ) -> Built:
+    ) -> BuildReport:
         """Every searchable face that can have one has a template in that space; those that can't are named.
 
         Raises: LogUnwritable, StorageFailed: what was committed stays, and running again goes on from there.
@@ -86,7 +93,7 @@ class Reindexer:
         lacking = records.reindexes.count_lacking(space_id)
         named = tuple((source, place, reason) for (source, place), reason in why.items())[:NAMED] if lacking else ()
         self.stores.log.append("reindex.built", {"reindex": reindex.uid, "templates": made, "lacking": lacking})
-        return Built(made, lacking, named)
+        return BuildReport(made, lacking, named)
 
     def _lacking_in(self, source: Source, space_id: int) -> Iterator[tuple[LackingPicture, ...]]:
         """Pictures of the source whose faces lack a template and may have one, each once."""
@@ -138,7 +145,7 @@ class Reindexer:
         why: dict[tuple[str, bytes], str],
     ) -> int:
         """Templates of the faces of these pictures, recorded; how many."""
-        seen: list[tuple[Lacking, AlignedFace]] = []
+        seen: list[tuple[FaceWithoutTemplate, AlignedFace]] = []
         for picture, looked in looker.look_many(pictures):
             if isinstance(looked, Rejected):
                 why[source.name, picture.place] = str(looked.reason)
@@ -162,7 +169,9 @@ class Reindexer:
             with self.stores.naming_keys():
                 keys = self.stores.keys.create(len(wanted))
                 seconds = [
-                    Second(face.id, key, self.stores.keys.seal(key, template_binding(face.uid), pack_vector(vector)))
+                    SecondTemplate(
+                        face.id, key, self.stores.keys.seal(key, template_binding(face.uid), pack_vector(vector))
+                    )
                     for (face, _), key, vector in zip(wanted, keys, vectors, strict=True)
                 ]
                 try:
@@ -217,7 +226,7 @@ class Reindexer:
                 old = [p.key_id if p.second_space == reindex.active else p.second.key_id for p in still]
                 pending.update(self.stores.keys.destroy(old).pending)
         records.keep_references(reindex.active)
-        self.eraser.due(Due(faces=records.unlist_lacking(reindex.active)), "replaced")
+        self.eraser.due(Unreachable(faces=records.unlist_lacking(reindex.active)), "replaced")
         pending.update(self.stores.segments.keep_only(kept).pending)
         sweep(self.stores, whole=True)  # a finish that was cut short may have left an old key that was never noted
         if not self.stores.records.database.truncate_wal():
@@ -255,7 +264,7 @@ class Reindexer:
         return self.stores.keys.seal(pair.second.key_id, crop_binding(pair.uid), plain)
 
 
-def _same_face(face: Lacking, looked: FaceAnalysis) -> AlignedFace | None:
+def _same_face(face: FaceWithoutTemplate, looked: FaceAnalysis) -> AlignedFace | None:
     """The face of the picture that stands where this one was found."""
     best = max(looked.faces, key=lambda aligned: iou(aligned.face.box, face.box), default=None)
     return best if best is not None and iou(best.face.box, face.box) > SAME_BOX_IOU else None

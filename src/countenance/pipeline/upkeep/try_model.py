@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from countenance.decode.sandbox import Bounds, Sandbox
+from countenance.decode.sandbox import Sandbox, SandboxLimits
 from countenance.decode.wire import Answer
 from countenance.errors import WrongUse
 from countenance.types import CropSpec, Rejected, RejectReason
@@ -25,7 +25,7 @@ from countenance.weights.model import EMBED, Model
 from countenance.weights.own import OwnEntry
 
 TARGET: Final = "countenance.pipeline.upkeep.try_model:trying"
-BOUNDS: Final = Bounds(time_s=120.0, memory_bytes=8 * 2**30, start_s=60.0)
+BOUNDS: Final = SandboxLimits(time_s=120.0, memory_bytes=8 * 2**30, start_s=60.0)
 SAME_COSINE: Final = 0.9999  # protocols.Embedder: a row does not depend on its neighbours
 DIFFERENT_COSINE: Final = 0.9999  # of two pictures of noise; above, the network does not look at its input
 SHORTEST: Final = 1e-6  # a row this short has no direction that float16 could keep
@@ -41,13 +41,13 @@ _NEEDED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class ModelTrial:
     """What was seen of a model that passed."""
 
     seconds_a_run: float  # on one thread: of a crop, or of a picture of 640 x 480
 
 
-def try_model(entry: OwnEntry, onnx: bytes, *, bounds: Bounds = BOUNDS) -> Tried:
+def try_model(entry: OwnEntry, onnx: bytes, *, bounds: SandboxLimits = BOUNDS) -> ModelTrial:
     """The model loads and gives what its entry says.
 
     Raises: WrongUse: names what it does instead; SandboxFailed.
@@ -65,7 +65,7 @@ def try_model(entry: OwnEntry, onnx: bytes, *, bounds: Bounds = BOUNDS) -> Tried
         raise WrongUse(
             f"the model {entry.name} is refused: {header['refused']!s:.500}", f"{header.get('hint', '')!s:.500}"
         )
-    return Tried(float(header["seconds"]))
+    return ModelTrial(float(header["seconds"]))
 
 
 # --- in the child ----------------------------------------------------------------------------------------------------

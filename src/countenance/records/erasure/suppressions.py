@@ -22,7 +22,7 @@ _STAMP: Final = "kept_out"
 
 
 @dataclass(frozen=True, slots=True)
-class KeepOut:
+class NewSuppression:
     """One row that an opt-out leaves. `box`: in pixels; of a `pdq` in parts of the picture's width and height."""
 
     kind: str  # bytes, address, pdq

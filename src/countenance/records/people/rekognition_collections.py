@@ -19,7 +19,7 @@ from countenance.records.changes import note_changes
 from countenance.records.database import Database
 from countenance.records.packing import unpack_landmarks, unpack_quality
 from countenance.records.queries import chunks
-from countenance.records.reachability import USABLE, Due, due_of
+from countenance.records.reachability import USABLE, Unreachable, due_of
 from countenance.types import Box, ClassId, FaceId, FaceRefusal, Landmarks, Quality
 
 
@@ -145,7 +145,7 @@ class CollectionTable:
         with self._db.read() as connection:
             return int(connection.scalar(faces) or 0), int(connection.scalar(users) or 0)
 
-    def unenrol(self, source_id: int, faces: Sequence[FaceId]) -> Due:
+    def unenrol(self, source_id: int, faces: Sequence[FaceId]) -> Unreachable:
         """These faces are in no class of the collection's source any more; returns what lost its last support."""
         with self._db.write() as connection:
             return unenrol_from_source(connection, source_id, faces)
@@ -304,7 +304,7 @@ def _user(row: Any) -> CollectionUser:
     )
 
 
-def unenrol_from_source(connection: sa.Connection, source_id: int, faces: Sequence[FaceId]) -> Due:
+def unenrol_from_source(connection: sa.Connection, source_id: int, faces: Sequence[FaceId]) -> Unreachable:
     """These faces are in no class of the source any more; returns those of them that lost their last support."""
     pictures: list[int] = []
     for part in chunks(list(faces)):
@@ -314,7 +314,7 @@ def unenrol_from_source(connection: sa.Connection, source_id: int, faces: Sequen
         note_changes(connection, [(row.face_id, row.class_id) for row in rows], added=False)
         pictures += connection.scalars(sa.select(t.faces.c.picture_id).where(t.faces.c.id.in_(part)))
     due = due_of(connection, pictures)
-    return Due(faces=tuple(face for face in due.faces if face in set(faces)))
+    return Unreachable(faces=tuple(face for face in due.faces if face in set(faces)))
 
 
 def _classes_of(source_id: int) -> sa.Select[tuple[int]]:

@@ -16,7 +16,7 @@ from countenance.records.packing import unpack_landmarks, unpack_quality
 from countenance.records.pictures.batch import Batch, Enrolment, FaceRow, PlacementRow, PolicyMoved
 from countenance.records.pictures.commit import put_pictures, put_placements, put_rejections
 from countenance.records.queries import CHUNK, chunks
-from countenance.records.reachability import UNPLACED, UNSUPPORTED, Due, drop_placements, due_of
+from countenance.records.reachability import UNPLACED, UNSUPPORTED, Unreachable, drop_placements, due_of
 from countenance.records.sources.sources import policy_version
 from countenance.types import ClassId, FaceId, FaceRefusal, RejectReason
 
@@ -256,7 +256,7 @@ class PictureTable:
                 for part in chunks(ids):
                     connection.execute(table.update().where(table.c.id.in_(part)).values(run_id=run_id))
 
-    def commit(self, batch: Batch) -> Due:
+    def commit(self, batch: Batch) -> Unreachable:
         """All of the batch is recorded, with the index's change list, or nothing. Safe to do twice.
 
         Returns: what lost its last support by it.
@@ -269,15 +269,15 @@ class PictureTable:
             left = put_placements(connection, batch) + put_rejections(connection, batch)
             return due_of(connection, left)
 
-    def drop_placements(self, ids: Sequence[int]) -> Due:
+    def drop_placements(self, ids: Sequence[int]) -> Unreachable:
         """The placements are gone. Returns what lost its last support by it."""
         with self._db.write() as connection:
             return drop_placements(connection, t.placements.c.id.in_(list(ids)))
 
-    def due(self) -> Due:
+    def due(self) -> Unreachable:
         """Everything in the home that has lost its support and is not yet being erased: a run was killed between."""
         with self._db.read() as connection:
-            return Due(
+            return Unreachable(
                 tuple(connection.scalars(UNPLACED)),
                 tuple(connection.scalars(UNSUPPORTED)),
             )

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from countenance.records import schema as t
 from countenance.records.database import Database
 from countenance.records.erasure.receipts import Receipt, keep_receipt
-from countenance.records.erasure.suppressions import KeepOut, move_suppressions_version
+from countenance.records.erasure.suppressions import NewSuppression, move_suppressions_version
 from countenance.records.queries import chunks, living_ids
 from countenance.records.requests.faces import FOUND, RequestFace, found_face
 from countenance.records.requests.restrictions import is_held, restrict, show_again
@@ -79,7 +79,7 @@ class NewPerson:
 
 
 @dataclass(frozen=True, slots=True)
-class PutBack:
+class RestoredRequest:
     """A request as the log has it, for a home that was restored from before it."""
 
     uid: uuid.UUID
@@ -93,7 +93,7 @@ class PutBack:
     outcome: str | None
     at: datetime  # when that was
     key_id: bytes
-    keep_out: tuple[KeepOut, ...]
+    keep_out: tuple[NewSuppression, ...]
     hides: tuple[str, ...]  # public ids of faces
 
 
@@ -108,7 +108,7 @@ class SealedFace:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShowingSearch:
     """A search that showed one of some faces."""
 
     face_uid: str
@@ -263,9 +263,9 @@ class RequestTable:
             )
             return tuple((row.x1, row.y1, row.x2, row.y2) for row in rows)
 
-    def shown(self, faces: Sequence[FaceId]) -> tuple[Shown, ...]:
+    def shown(self, faces: Sequence[FaceId]) -> tuple[ShowingSearch, ...]:
         """Every kept search that showed one of these faces, oldest first."""
-        found: list[Shown] = []
+        found: list[ShowingSearch] = []
         with self._db.read() as connection:
             for part in chunks(list(faces)):
                 rows = connection.execute(
@@ -276,7 +276,7 @@ class RequestTable:
                     .where(t.shown.c.face_id.in_(part))
                 )
                 found += [
-                    Shown(str(uuid.UUID(bytes=row.uid)), row.at, row.purpose, row.name, row.client_class)
+                    ShowingSearch(str(uuid.UUID(bytes=row.uid)), row.at, row.purpose, row.name, row.client_class)
                     for row in rows
                 ]
         return tuple(sorted(found, key=lambda each: (each.at, each.face_uid)))
@@ -393,7 +393,7 @@ class RequestTable:
         outcome: str,
         details: bytes,
         faces: Sequence[FaceId] | None,
-        keep_out: Sequence[KeepOut] = (),
+        keep_out: Sequence[NewSuppression] = (),
         person: NewPerson | None = None,
         hide: bool = False,
     ) -> None:
@@ -470,7 +470,7 @@ class RequestTable:
             )  # fmt: skip
         return tuple(key for key in (*keys, row.key_id, row.proof_key_id) if key)
 
-    def put_back(self, back: PutBack) -> tuple[bytes, ...]:
+    def put_back(self, back: RestoredRequest) -> tuple[bytes, ...]:
         """The request stands as it did; returns the keys that it had in an older state, to destroy. Safe to repeat."""
         when = {"verified_at" if back.state == VERIFIED else "decided_at": back.at}
         values = {
@@ -526,7 +526,7 @@ def _update(connection: sa.Connection, request: SubjectRequest, **values: Any) -
     connection.execute(t.requests.update().where(t.requests.c.id == request.id).values(**values))
 
 
-def _add_keep_out(connection: sa.Connection, request: SubjectRequest, keep_out: Sequence[KeepOut]) -> None:
+def _add_keep_out(connection: sa.Connection, request: SubjectRequest, keep_out: Sequence[NewSuppression]) -> None:
     if keep_out:
         connection.execute(
             t.suppressions.insert(),

@@ -50,7 +50,7 @@ class Reindex:
 
 
 @dataclass(frozen=True, slots=True)
-class Lacking:
+class FaceWithoutTemplate:
     """A face without a template in a space."""
 
     id: FaceId
@@ -69,11 +69,11 @@ class LackingPicture:
     place: bytes
     size: int
     mtime_ns: int
-    faces: tuple[Lacking, ...]
+    faces: tuple[FaceWithoutTemplate, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Second:
+class SecondTemplate:
     """A template in a second space, sealed under a key of its own."""
 
     face: FaceId
@@ -88,7 +88,7 @@ class Pair:
     face: FaceId
     uid: str
     key_id: bytes
-    second: Second
+    second: SecondTemplate
     second_space: int
     crop_hash: bytes | None = None  # sealed under `key_id`
 
@@ -188,14 +188,16 @@ class ReindexTable:
                 id=each, sha256=places[each].sha256, salt=places[each].salt, place=places[each].place,
                 size=places[each].size, mtime_ns=places[each].mtime_ns,
                 faces=tuple(
-                    Lacking(row.id, str(uuid.UUID(bytes=row.uid)), (row.x1, row.y1, row.x2, row.y2), tuple(in_classes))
+                    FaceWithoutTemplate(
+                        row.id, str(uuid.UUID(bytes=row.uid)), (row.x1, row.y1, row.x2, row.y2), tuple(in_classes)
+                    )
                     for row, in_classes in found[each].values()
                 ),
             )
             for each in ids
         )  # fmt: skip
 
-    def add_templates(self, space_id: int, seconds: Sequence[Second], policy: int) -> set[FaceId]:
+    def add_templates(self, space_id: int, seconds: Sequence[SecondTemplate], policy: int) -> set[FaceId]:
         """The templates are recorded, and every index hears of them; returns the faces that have one by it.
 
         A face that was erased, or got one, meanwhile is left out. Raises: PolicyMoved: nothing was written.
@@ -259,8 +261,8 @@ class ReindexTable:
                 .limit(FACES_A_STEP)
             ).all()  # fmt: skip
         return tuple(
-            Pair(row.id, str(uuid.UUID(bytes=row.uid)), row.key_id, Second(row.id, row.second_key, row.template),
-                 row.space_id, row.crop_hash)
+            Pair(row.id, str(uuid.UUID(bytes=row.uid)), row.key_id,
+                 SecondTemplate(row.id, row.second_key, row.template), row.space_id, row.crop_hash)
             for row in rows
         )  # fmt: skip
 

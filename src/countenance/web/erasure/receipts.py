@@ -49,7 +49,7 @@ async def verify(ask: PageContext) -> Response:
     receipt = await ask.call(receipts.get, ask.id)
     key = await ask.call(receipts.verifier_key)
     try:
-        checked: signed.Checked | None = await ask.call(signed.check, receipt.document, key)
+        checked: signed.VerifiedReceipt | None = await ask.call(signed.check, receipt.document, key)
     except (ReceiptRefused, LogBroken) as error:
         return await _show(ask, error)
     if ask.partial:
@@ -93,14 +93,14 @@ async def answered(ask: PageContext) -> Response:
 
 
 async def _list(
-    ask: PageContext, *, checked: signed.Checked | None = None, error: CountenanceError | None = None
+    ask: PageContext, *, checked: signed.VerifiedReceipt | None = None, error: CountenanceError | None = None
 ) -> Response:
     found = await ask.call(ask.home.receipts.all)
     return ask.page("receipts.html.jinja", receipts=found[::-1], checked=checked, error=error)
 
 
 async def _show(
-    ask: PageContext, error: CountenanceError | None = None, *, checked: signed.Checked | None = None
+    ask: PageContext, error: CountenanceError | None = None, *, checked: signed.VerifiedReceipt | None = None
 ) -> Response:
     found = await ask.call(ask.home.receipts.get, ask.id)
     told: dict[str, Any] = json.loads(found.document)

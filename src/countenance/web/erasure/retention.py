@@ -7,7 +7,7 @@ from starlette.routing import Route
 
 from countenance.app.access.identity import Right
 from countenance.app.erasure import compaction
-from countenance.app.erasure.retention import Retained, retain
+from countenance.app.erasure.retention import RetentionReport, retain
 from countenance.app.settings import probe_days
 from countenance.errors import CountenanceError, WrongUse
 from countenance.types import HomeKind
@@ -32,7 +32,9 @@ async def run(ask: PageContext) -> Response:
     return await _page(ask, ran=ran)
 
 
-async def _page(ask: PageContext, error: CountenanceError | None = None, *, ran: Retained | None = None) -> Response:
+async def _page(
+    ask: PageContext, error: CountenanceError | None = None, *, ran: RetentionReport | None = None
+) -> Response:
     found = await ask.call(retain, ask.home, run=False)
     return ask.page(
         "retention.html.jinja", error=error, ran=ran,

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from countenance.app.access.identity import Right
-from countenance.app.search.search_sessions import PURPOSES, Filters, Searched, one_face
+from countenance.app.search.search_sessions import PURPOSES, Filters, HeldSearch, one_face
 from countenance.errors import BadPicture, CountenanceError, NoFace, PolicyDenied, WrongUse
 from countenance.http.authentication import session_token
 from countenance.http.bodies import BodyRefused
@@ -119,7 +119,7 @@ async def leads(ask: PageContext) -> Response:
     return await ask.call(_leads_page, ask, held)
 
 
-def _leads_page(ask: PageContext, held: Searched) -> Response:
+def _leads_page(ask: PageContext, held: HeldSearch) -> Response:
     query = ask.request.query_params
     result, filters = held.result, _filters(ask)
     wanted = result.threshold if filters.threshold is None else filters.threshold
@@ -201,7 +201,7 @@ def _threshold(said: str | None) -> float | None:
     return value
 
 
-def _steps(ask: PageContext, held: Searched) -> list[tuple[float, str]]:
+def _steps(ask: PageContext, held: HeldSearch) -> list[tuple[float, str]]:
     """(threshold, what to expect there) from the floor to 1, for the slider's live text."""
     searched = held.result.searched
     first = round(held.floor / STEP)

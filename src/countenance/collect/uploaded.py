@@ -13,7 +13,7 @@ from countenance.protocols import FoundFile
 from countenance.types import Rejected, RejectReason
 
 
-class HandedIn:
+class UploadCollector:
     """A Collector over a list of places and whatever opens each."""
 
     def __init__(

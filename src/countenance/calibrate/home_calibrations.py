@@ -22,7 +22,7 @@ WAY_OUT: Final = "`countenance evaluate --use-shipped` removes it; then measure 
 
 
 @dataclass(frozen=True, slots=True)
-class KeptCalibrations:
+class HomeCalibrations:
     """Those in `folder`, which need not be there."""
 
     folder: Path
