@@ -38,11 +38,12 @@ MOST = 10**6
 
 def desk_of(home: Any) -> RequestWorkflow:
     """A desk that takes up as many as come."""
-    parts = home.parts
+    engine = home.parts.engine()
     limits = RequestLimits(a_day=MOST, waiting=MOST)
     return RequestWorkflow(
-        parts.stores, parts.looker, parts.embedder, parts.live, parts.calibration, parts.eraser, "operator", limits
-    )
+        home.parts.stores, engine.analyser, engine.embedder, engine.live, engine.calibration, engine.eraser, "operator",
+        limits,
+    )  # fmt: skip
 
 
 def opt_out(desk: RequestWorkflow, name: str) -> float:

@@ -38,7 +38,7 @@ def templates_of(people: Path) -> tuple[Vectors, list[str]]:
         with open_home(f"{folder}/home") as home:
             home.add_source("people", people, basis="household", jurisdiction="CA-ON")
             home.ingest()
-            stores, space = home.parts.stores, home.parts.embedder.space
+            stores, space = home.parts.stores, home.parts.engine().embedder.space
             space_id = stores.records.sources.ensure_space(space.model, space.weights_sha256, space.dimension)
             classes = [known.id for known in stores.records.policy.facts()[1]]
             sealed = [face for page in stores.records.persons.enrolled(classes, space_id) for face in page]

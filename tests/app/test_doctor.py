@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from filelock import FileLock
 
+from countenance.app.opening import check_databases
 from countenance.app.upkeep import doctor
 from countenance.app.upkeep.doctor import examine
-from countenance.app.wiring import check_databases
 from countenance.errors import StorageFailed
 
 
@@ -72,7 +72,7 @@ def test_a_database_with_a_broken_page(filled):
 
 
 def test_an_erasure_that_was_interrupted_is_finished(filled, monkeypatch):
-    eraser = filled.parts.eraser
+    eraser = filled.parts.engine().eraser
     with monkeypatch.context() as broken:
         broken.setattr(type(eraser.stores.records.erasures), "forget_pictures", _full_disk)
         with pytest.raises(StorageFailed):
@@ -129,7 +129,7 @@ def test_a_data_key_that_is_missing(filled):
 
 
 def test_an_index_that_lacks_rows(filled, monkeypatch):
-    monkeypatch.setattr(type(filled.parts.live.refreshed()), "count", lambda *_: 3)
+    monkeypatch.setattr(type(filled.parts.engine().live.refreshed()), "count", lambda *_: 3)
     seen = found(filled)["index"]
     assert (seen.state, seen.said) == ("problem", "3 rows, and the records have 4")
     assert str(filled.path / "index") in seen.do
@@ -142,12 +142,10 @@ def test_little_room(filled, monkeypatch):
 
 def test_a_damaged_calibration_of_the_homes_own(filled):
     calibrations = filled.parts.calibrations
-    calibrations.keep(replace(filled.parts.calibration, space=filled.parts.embedder.space))
-    filled.parts.calibration_changed()
+    calibrations.keep(replace(filled.parts.engine().calibration, space=filled.parts.engine().embedder.space))
     assert "measured in this home" in found(filled)["calibration"].said
     [path] = calibrations.folder.iterdir()
     path.write_bytes(path.read_bytes()[:-9])
-    filled.parts.calibration_changed()
     seen = found(filled)["calibration"]
     assert seen.state == "problem"
     assert "--use-shipped" in seen.do
@@ -156,8 +154,7 @@ def test_a_damaged_calibration_of_the_homes_own(filled):
 def test_a_calibration_with_another_detector_is_named(filled):
     parts = filled.parts
     about = {"detector": {"model": "my-eyes", "weights_sha256": "0" * 64}}
-    parts.calibrations.keep(replace(parts.calibration, space=parts.embedder.space, about=about))
-    parts.calibration_changed()
+    parts.calibrations.keep(replace(parts.engine().calibration, space=parts.engine().embedder.space, about=about))
     seen = found(filled)["calibration"]
     assert seen.state == "warning"
     assert "another detector than yunet-2023mar" in seen.said

@@ -84,7 +84,7 @@ def test_a_calibration_that_was_refused_changes_nothing(toy_home, many, tmp_path
         kept = home.evaluate(people=many, use=True).calibration
         with pytest.raises(WrongUse, match="too few to calibrate"):
             home.evaluate(people=tmp_path / "few", use=True)
-        assert home.parts.calibration == kept
+        assert home.parts.engine().calibration == kept
 
 
 def test_a_model_that_came_without_a_calibration_gets_one_and_loses_it_again(toy_home, many, tmp_path, monkeypatch):
@@ -97,9 +97,9 @@ def test_a_model_that_came_without_a_calibration_gets_one_and_loses_it_again(toy
         patched.setattr("countenance.calibrate.calibration.load", none)
         assert home.evaluate(pairs=tmp_path / "pairs.csv").in_use is None
         with pytest.raises(NotFound):
-            home.parts.calibration  # noqa: B018  asks for it
+            home.parts.engine().calibration  # noqa: B018  asks for it
         made = home.evaluate(people=many, use=True).calibration
-        assert home.parts.calibration == made
+        assert home.parts.engine().calibration == made
         assert home.use_shipped_calibration() is None
 
 

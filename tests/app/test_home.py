@@ -231,8 +231,8 @@ def test_erase_names_one_thing(filled):
 
 def test_a_model_is_named_and_a_detector_is_no_embedder(toy_home):
     with toy_home() as home:
-        assert home.parts.embedder_of(None) is home.parts.embedder
-        assert home.parts.embedder_of("toy") is home.parts.embedder
+        assert home.parts.embedder_of(None) is home.parts.engine().embedder
+        assert home.parts.embedder_of("toy") is home.parts.engine().embedder
         with pytest.raises(WrongUse, match="detector"):
             home.parts.embedder_of("yunet-2023mar")
         with pytest.raises(NotFound, match="no model is called 'buffalo'"):

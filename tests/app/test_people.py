@@ -141,9 +141,9 @@ def test_the_odds_of_a_person_are_those_of_a_lower_score(home):
     home.people.new(faces_like(home, "alice"))
     result = home.search(toy.picture("carol@1,1,50,50"), threshold=-1.0)
     [lead] = result.people
-    single = home.parts.calibration.fmr(lead.score)
+    single = home.parts.engine().calibration.fmr(lead.score)
     assert lead.fmr.value > single.value
-    assert lead.fmr.value == home.parts.calibration.fmr(lead.score - FUSED_LIFT).value
+    assert lead.fmr.value == home.parts.engine().calibration.fmr(lead.score - FUSED_LIFT).value
     assert lead.expected_false.value == pytest.approx(lead.fmr.value)  # one person was compared
 
 
@@ -275,8 +275,11 @@ def test_a_search_may_start_from_a_person(home, tmp_path):
     assert lead.face_id not in faces
     mean = toy.vector("alice") + toy.vector("alice~")
     assert lead.score == pytest.approx(mean / np.linalg.norm(mean) @ toy.vector("alice~~"), abs=2e-3)
-    assert (lead.fmr.bound, lead.fmr.value) == (True, home.parts.calibration.fmr(lead.score - FUSED_LIFT).value)
-    threshold, _ = home.parts.calibration.threshold(found.searched, 0.01)
+    assert (lead.fmr.bound, lead.fmr.value) == (
+        True,
+        home.parts.engine().calibration.fmr(lead.score - FUSED_LIFT).value,
+    )
+    threshold, _ = home.parts.engine().calibration.threshold(found.searched, 0.01)
     assert home.search_person(may.id).threshold == pytest.approx(threshold + FUSED_LIFT, abs=1e-3)
     home.people.remove(may.id, faces[1:])
     assert home.search_person(may.id).threshold == pytest.approx(threshold, abs=1e-3)  # one face, no mean

@@ -131,7 +131,9 @@ def test_what_waits_where_something_was_refused_before_is_not_dropped(home):
 def test_one_that_fails_ends_nobody_elses_look(home, monkeypatch):
     """The child processes are everybody's: what one run does not want any more may not be killed with them."""
     closed = []
-    monkeypatch.setattr(type(home.parts.looker), "look_many", lambda *_: closed.append("many"), raising=False)
+    monkeypatch.setattr(
+        type(home.parts.engine().analyser), "look_many", lambda *_: closed.append("many"), raising=False
+    )
     append = home.parts.log.append
 
     def full(kind, *args, **more):

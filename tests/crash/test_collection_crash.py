@@ -76,7 +76,7 @@ def test_deleting_killed_at_every_point(place, breaker):
             if faces(home, token):
                 assert ask(home, token, "DeleteFaces", **delete)["DeletedFaces"] == delete["FaceIds"]
             assert faces(home, token) == []
-            home.parts.eraser.resume()
+            home.parts.engine().eraser.resume()
             whole(home)
         assert Thief(keyfile, copy).find(face_needles(HERS)) == {}
 

@@ -86,7 +86,7 @@ def test_an_erasure_killed_at_every_point(filled, folders, breaker, scope):
                 assert not shown
                 assert receipts.check(home.receipts.get(ran.told[0]["receipt"]).document, home.receipts.verifier_key())
             begun = bool(home.parts.stores.records.erasures.unfinished())
-            home.parts.eraser.resume()
+            home.parts.engine().eraser.resume()
             if begun or not shown:
                 assert not shown, "an erasure that was begun hides"
                 assert erase(home, scope, which).already

@@ -90,7 +90,7 @@ def test_a_withdrawal_killed_at_every_point(guest, breaker):
         with opened(copy) as home:
             if ran.acknowledged:
                 assert names(home, token) == []
-            home.parts.eraser.resume()
+            home.parts.engine().eraser.resume()
             home.guests.withdraw(token)
             assert names(home, token) == []
             if len(ran.points) % 5 and not ran.acknowledged:

@@ -135,7 +135,7 @@ def test_erasing_a_probe_killed_at_every_point(organisation, breaker):
 
     def check(copy, ran):
         with opened(copy) as home:
-            home.parts.eraser.resume()
+            home.parts.engine().eraser.resume()
             assert home.parts.stores.records.probes.count() == 1 or not ran.acknowledged
             assert home.erase(probe=entry).probes == 1
             sweep(home.parts.stores, whole=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from countenance.app.wiring import Crops
+from countenance.app.pictures.crops import Crops
 from countenance.collect.folder import FolderCollector
 from countenance.errors import SpaceMismatch, StorageFailed, WrongUse
 from countenance.permits import Act

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from countenance.app.wiring import Crops
+from countenance.app.pictures.crops import Crops
 from countenance.errors import (
     GrantInvalid,
     LogUnwritable,

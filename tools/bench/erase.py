@@ -73,7 +73,7 @@ def measure(scratch: Path, *, rows: tuple[int, ...]) -> dict[str, Any]:
             measured = _measured(home, chosen)
         seconds["restore"] = _seconds(lambda: restore(backup, restored, log=path))
         with countenance.open(restored) as home:
-            snapshot(home.parts.stores, home.parts.embedder.space)  # its index is made anew, as an ingest does
+            snapshot(home.parts.stores, home.parts.engine().embedder.space)  # its index is made anew, as an ingest does
             found = _scanned(Thief(home), home, chosen)
             told = {"backup_bytes": backup.stat().st_size, "seconds_to": seconds, **found}
         return {"faces": faces, **measured, "restored": told}
@@ -90,7 +90,7 @@ def _seconds(act: Callable[[], object]) -> float:
 
 
 def _measured(home: Home, chosen: list[Chosen]) -> dict[str, Any]:
-    home.parts.live.refreshed()
+    home.parts.engine().live.refreshed()
     erased = chosen[::2]
     segments, written = _segments(home), _written()
     alone, pending_alone = _erase(home, erased[: ERASURES // 2])
@@ -196,7 +196,7 @@ def _some(home: Home, count: int) -> list[Chosen]:
 
 def _biometric(number: int, home: Home) -> dict[str, bytes]:
     """What a template or crop of it could be on a disk."""
-    space = home.parts.embedder.space
+    space = home.parts.engine().embedder.space
     vector = rows(SEED, [number], space.dimension)[0]
     turned = vector @ code_book(space.dimension)._rotation  # noqa: SLF001  # the code of one row, as `CodeBook` has it
     edge = THRESHOLD / np.sqrt(space.dimension)

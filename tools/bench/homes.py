@@ -175,9 +175,9 @@ def _resident() -> dict[str, int]:
 
 
 def _searcher(home: Home) -> Searcher:
-    parts = home.parts
-    embedder = MadeUpEmbedder(parts.embedder.space, SEED)
-    return Searcher(parts.stores, MadeUpLooker(), embedder, parts.live, parts.calibration)  # type: ignore[arg-type]
+    parts, engine = home.parts, home.parts.engine()
+    embedder = MadeUpEmbedder(engine.embedder.space, SEED)
+    return Searcher(parts.stores, MadeUpLooker(), embedder, engine.live, engine.calibration)  # type: ignore[arg-type]
 
 
 def _searches(home: Home, searcher: Searcher) -> dict[str, Any]:
@@ -230,11 +230,11 @@ def change(path: Path, *, size: int) -> dict[str, Any]:
     """A sweep with nothing left over, an ingest of 2,000 faces, the refresh after it, and single erasures."""
     with countenance.open(path) as home:
         parts = home.parts
-        parts.live.refreshed()
+        parts.engine().live.refreshed()
         before = _timed(lambda: (parts.blobs.sweep(), sweep(parts.stores)), 1)
         first = _next_number(home)
         ingest = _timed(lambda: grow(home, SEED, first, first + INGESTED), INGESTED)
-        refresh = _timed(parts.live.refreshed, INGESTED)
+        refresh = _timed(parts.engine().live.refreshed, INGESTED)
         erasures = [
             _timed(lambda face=face: home.erase(face=face), 1)
             for face in _some_faces(home, ERASED.get(size, ERASED_ELSE))

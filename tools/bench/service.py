@@ -172,7 +172,7 @@ def _answered(ready: selectors.BaseSelector, request: bytes, *, seconds: float) 
 
 def _without_service(picture: bytes, home: Home) -> tuple[float, float]:
     """A second, by as many threads: pictures decoded, detected and embedded; searches by the library."""
-    searcher = home.parts.searcher
+    searcher = home.parts.engine().searcher
     ask = searcher.stores.ask(Act.SEARCH, purpose=Purpose(PURPOSE), has_case=True, client=None)
     permit, _ = searcher.stores.policy.decide(ask, classes=None, record={"probe": None, "case": None, "client": None})
 

@@ -38,10 +38,10 @@ class GuestService:
     @property
     def desk(self) -> GuestWorkflow:
         """With the model that the home is searched with at this moment."""
-        parts = self._home.parts.followed()
+        parts, engine = self._home.parts, self._home.parts.engine()
         return GuestWorkflow(
-            parts.stores, parts.looker, parts.embedder, parts.calibration, parts.eraser, parts.kept_out
-        )  # fmt: skip
+            parts.stores, engine.analyser, engine.embedder, engine.calibration, engine.eraser, parts.kept_out
+        )
 
     # --- for the organiser ---------------------------------------------------------------------------------------
     def open_link(self, source: str, *, organiser: str, expires: str | None = None) -> dict[str, Any]:
@@ -142,7 +142,7 @@ class GuestService:
         """A picture of theirs as a JPEG of at most `preview_px` a side, made anew. Raises NotFound."""
         from countenance.pipeline.analyse import FaceAnalysis
 
-        looked = self._home.parts.looker.look_one(self._original(token, picture_id), preview_px=preview_px)
+        looked = self._home.parts.engine().analyser.look_one(self._original(token, picture_id), preview_px=preview_px)
         if not isinstance(looked, FaceAnalysis) or looked.preview is None:
             raise _gone()
         self.desk.face_in(token, picture_id)  # gate 4 once more: drawing takes a while

@@ -28,8 +28,10 @@ from countenance.app.inputs import (
     source_name,
 )
 from countenance.app.jobs import JobService
+from countenance.app.opening import make_home
 from countenance.app.orders import OrderService
 from countenance.app.paths import path_of
+from countenance.app.pictures.crops import Crops
 from countenance.app.pictures.pictures import PictureService
 from countenance.app.pictures.uploads import UploadService
 from countenance.app.requests.requests import RequestService, finish_decisions
@@ -38,7 +40,7 @@ from countenance.app.search.search_sessions import SearchSessionService
 from countenance.app.settings import Settings, worker_count
 from countenance.app.sources.collectors import UPLOAD, collector_of
 from countenance.app.upkeep.audit import AuditService
-from countenance.app.wiring import Parts, make_home, open_parts
+from countenance.app.wiring import Parts
 from countenance.errors import NotFound, PolicyDenied, WrongUse
 from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis
 from countenance.pipeline.clients import ClientWorkflow
@@ -123,7 +125,7 @@ class Home:
     @cached_property
     def parts(self) -> Parts:
         """Stores and engines, wired; the way in for the command line, the service and tests."""
-        return open_parts(self.path, self._manifest)
+        return Parts(self.path, self._manifest)
 
     @cached_property
     def guests(self) -> GuestService:
@@ -257,7 +259,7 @@ class Home:
         """The grant is over and everything taken under it is erased now."""
         ended = self.source(name).grant.withdrawn_at or self.parts.stores.clock()
         self._set_state(name, "takedown", withdrawn_at=ended)
-        return self.parts.eraser.source(self.source(name))
+        return self.parts.engine().eraser.source(self.source(name))
 
     def interaction(self, name: str) -> Source:
         """The people pictured dealt with you today: terms of retention that run from it begin anew."""
@@ -303,7 +305,6 @@ class Home:
         skipped: list[tuple[str, str]] = []
         now = self.parts.stores.clock()
         with self.parts.ingest_lock():
-            self.parts.followed()
             self.parts.blobs.sweep()
             sweep(self.parts.stores)
             self.orders.finish()
@@ -360,7 +361,7 @@ class Home:
     ) -> IngestReport:
         parts = self.parts
         finish_decisions(self)
-        with FaceAnalyser(workers=worker_count(workers), **parts.looking()) as looker:
+        with FaceAnalyser(workers=worker_count(workers), **parts.engine().looking()) as looker:
             told = None if progress is None else lambda p: progress(source.name, p)
             report = self.ingest_run(source, looker, progress=told).run(prune=prune)
         if source.kind == UPLOAD:
@@ -375,13 +376,13 @@ class Home:
         Args: workers: as of `ingest`; progress: called with (pictures looked at, of how many).
         Raises: NotFound, PolicyDenied, HomeBusy (an ingest runs), LogUnwritable, StorageFailed.
         """
-        source, parts = self.source(name), self.parts.followed()
+        source, parts = self.source(name), self.parts
         with parts.ingest_lock():
             parts.blobs.sweep()
             sweep(parts.stores)
             self.orders.finish()
             finish_decisions(self)
-            with FaceAnalyser(workers=worker_count(workers), **parts.looking()) as looker:
+            with FaceAnalyser(workers=worker_count(workers), **parts.engine().looking()) as looker:
                 run = self.ingest_run(source, looker)
                 told = None if progress is None else lambda so_far, of: progress(so_far.pictures, of)
                 return self.guests.desk.search_for(source, run, told)
@@ -391,16 +392,16 @@ class Home:
         progress: Callable[[Progress], None] | None = None,
     ) -> Ingest:  # fmt: skip
         """A run over the source, or over what `collector` finds in it. Only under the ingest lock."""
-        parts = self.parts
+        parts, engine = self.parts, self.parts.engine()
         return Ingest(
             stores=parts.stores,
             looker=looker,
-            embedder=parts.embedder,
-            eraser=parts.eraser,
+            embedder=engine.embedder,
+            eraser=engine.eraser,
             collector=collector_of(parts.stores, source) if collector is None else collector,
             source=source,
             subjects=(
-                open_subjects(parts.stores, source, parts.embedder, parts.calibration)
+                open_subjects(parts.stores, source, engine.embedder, engine.calibration)
                 if source.grant.basis in SUBJECT_BASES
                 else None
             ),
@@ -445,21 +446,19 @@ class Home:
         asked = SearchQuery(purpose=purpose_of(purpose), **question)
         if not self.parts.stores.records.sources.any():
             raise NotFound("there is nothing to search: this home has no source yet", _ADD_ONE)
-        return self.parts.followed().searcher.search(read_picture(picture), asked, preview_px=preview_px)
+        return self.parts.engine().searcher.search(read_picture(picture), asked, preview_px=preview_px)
 
     def search_face(self, face_id: str, *, purpose: str | None = None, **question: Any) -> SearchResult:
         """`search` for a face of the gallery, by a lead's `face_id`. Raises: NotFound, also for one not to be shown."""
-        return self.parts.followed().searcher.search_face(face_id, SearchQuery(purpose=purpose_of(purpose), **question))
+        return self.parts.engine().searcher.search_face(face_id, SearchQuery(purpose=purpose_of(purpose), **question))
 
     def search_person(self, person: str, *, purpose: str | None = None, **question: Any) -> SearchResult:
         """`search` for a person of this home, by its id and all its faces together; those are not among the leads."""
-        return self.parts.followed().searcher.search_person(
-            person, SearchQuery(purpose=purpose_of(purpose), **question)
-        )
+        return self.parts.engine().searcher.search_person(person, SearchQuery(purpose=purpose_of(purpose), **question))
 
     def detect(self, picture: PictureLike) -> FaceAnalysis:
         """Every face of a picture, with box and quality. Stores nothing. Raises BadPicture."""
-        return look_at(self.parts.looker, read_picture(picture))
+        return look_at(self.parts.engine().analyser, read_picture(picture))
 
     def compare(
         self, a: PictureLike, b: PictureLike, *, face_a: int | None = None, face_b: int | None = None,
@@ -470,7 +469,7 @@ class Home:
         Args: face_a, face_b: which face, counted from 0; needed where a picture holds several.
         """
         question = SearchQuery(purpose=purpose_of(purpose), case=case, client=client)
-        found = self.parts.followed().searcher.compare(
+        found = self.parts.engine().searcher.compare(
             read_picture(a), read_picture(b), question, face_a=face_a, face_b=face_b
         )
         return Comparison(*found)
@@ -498,7 +497,7 @@ class Home:
 
     def crop(self, face_id: str) -> bytes:
         """The JPEG thumbnail of an indexed face. Raises NotFound, also for a face that may not be shown now."""
-        return self.parts.crops.crop(face_id)
+        return Crops(self.parts.stores).crop(face_id)
 
     def verify_log(self) -> dict[str, Any]:
         """What `countenance log verify --json` answers, of a log that is whole. Raises LogBroken: the first bad one."""
@@ -569,8 +568,8 @@ class Home:
 
     def suggest_people(self) -> tuple[SuggestedGroup, ...]:
         """Faces that may be one person, for you to decide. Raises: PolicyDenied: across an organisation's gallery."""
-        parts = self.parts.followed()
-        return suggest(parts.stores, parts.embedder.space, parts.calibration)
+        engine = self.parts.engine()
+        return suggest(self.parts.stores, engine.embedder.space, engine.calibration)
 
     # --- out for good --------------------------------------------------------------------------------------------
     def erase(
@@ -584,7 +583,7 @@ class Home:
         entry; case: every probe kept with that case; authority: on whose word, by default the operator's.
         What was erased before is answered with the account of then. Raises NotFound, WrongUse.
         """
-        eraser: Eraser = self.parts.followed().eraser
+        eraser: Eraser = self.parts.engine().eraser
         named = {
             "face": face, "picture": picture, "source": source, "person": person, "jurisdiction": jurisdiction,
             "probe": probe, "case": case,
@@ -623,12 +622,12 @@ class Home:
     @property
     def orders(self) -> OrderService:
         """What regulators, courts and platforms demand: `draft`, `simulate`, `apply`, ... (docs/orders.md)."""
-        return OrderService(OrderWorkflow(self.parts.followed().stores, self.parts.eraser))
+        return OrderService(OrderWorkflow(self.parts.stores, self.parts.engine().eraser))
 
     @property
     def _registrar(self) -> SourceWorkflow:
-        self.parts.followed()
-        return SourceWorkflow(self.parts.stores, self.parts.looker, self.parts.embedder, OPERATOR, self.parts.kept_out)
+        engine = self.parts.engine()
+        return SourceWorkflow(self.parts.stores, engine.analyser, engine.embedder, OPERATOR, self.parts.kept_out)
 
 
 _ADD_ONE = "`countenance source add album ~/Pictures --basis household --jurisdiction CA-ON` adds one"

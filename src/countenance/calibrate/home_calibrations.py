@@ -63,6 +63,14 @@ class HomeCalibrations:
         """Something is kept for `space`, whole or damaged."""
         return self._path(space).exists()
 
+    def stamp(self, space: EmbeddingSpace) -> tuple[int, int, int] | None:
+        """What changes whenever another is kept for `space`; None: none is kept."""
+        try:
+            found = self._path(space).stat()
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
     def remove(self, space: EmbeddingSpace) -> None:
         """None is kept for `space` any more. Raises: StorageFailed."""
         try:

@@ -15,6 +15,7 @@ from countenance.cli.base import Command, Session, pass_session
 def command(session: Session, kind: str | None) -> None:
     """Make a home for your data. The first command in a new place does it by itself, as a household."""
     with session.open(kind=kind) as home:
+        home.parts.stores  # noqa: B018  # opens the home
         keyfile = home.parts.keyfile
 
         def text() -> None:

@@ -31,10 +31,10 @@ async def ready(request: Request) -> Response:
 
 
 def _work(service: Service) -> None:
-    parts = service.home.parts.followed()
+    parts = service.home.parts
     parts.stores.records.sources.policy_version()
     len(parts.stores.log)
-    parts.live.refreshed()
+    parts.engine().live.refreshed()
 
 
 async def metrics(_: Request) -> Response:

@@ -88,7 +88,7 @@ def toy_eyes() -> Iterator[None]:
         for name, new in {
             "countenance.embed.onnx.OnnxEmbedder": _embedder,
             "countenance.app.home.FaceAnalyser": Eyes,
-            "countenance.app.wiring.FaceAnalyser": Eyes,
+            "countenance.app.engine.FaceAnalyser": Eyes,
             "countenance.app.upkeep.evaluation.FaceAnalyser": Eyes,
             "countenance.app.upkeep.reindex.FaceAnalyser": Eyes,
             "countenance.app.upkeep.reindex_report.FaceAnalyser": Eyes,
@@ -146,12 +146,12 @@ def held_by(home: Home, *, ignore_left_over: bool = False) -> Held:
             "LEFT JOIN face_templates t ON t.face_id = f.id LEFT JOIN spaces z ON z.id = t.space_id "
             "WHERE f.key_id IS NOT NULL"
         ).all()
-    active = home.parts.followed().embedder.space
+    active = home.parts.engine().embedder.space
     changing = {SPACE.model, TURNED.model} if reindex.under_way(home) else {active.model}
     named: dict[int, tuple[str, str]] = {}
     for face in faces:
         uid = str(uuid.UUID(bytes=face.uid))
-        name = home.parts.crops.crop(uid).removeprefix(THUMBNAIL).decode()
+        name = home.crop(uid).removeprefix(THUMBNAIL).decode()
         templates = {face.model: (face.key_id, face.template), face.second_model: (face.second_key, face.second)}
         for model in filter(None, templates):
             key, sealed = templates[model]
@@ -169,7 +169,7 @@ def held_by(home: Home, *, ignore_left_over: bool = False) -> Held:
         if not ignore_left_over:
             assert living == needed, f"{len(living - needed)} keys that nothing names"
             assert blobs == set(named_blobs), blobs - set(named_blobs)
-    index = home.parts.followed().live.refreshed()
+    index = home.parts.engine().live.refreshed()
     classes = [known.id for known in stores.records.policy.facts()[1]]
     permit = forged.live(Act.SEARCH, classes)
     hits = index.search(vector_of("anybody", active.model)[None], max(1, len(index)), permit)[0]

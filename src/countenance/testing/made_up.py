@@ -83,13 +83,13 @@ def grow(home: Home, seed: int, first: int, last: int) -> tuple[IngestReport, ..
                 within=",".join(source.jurisdictions), purposes=source.purposes, evidence=evidence,
             )  # fmt: skip
     parts = home.parts
-    embedder = MadeUpEmbedder(parts.embedder.space, seed)
+    embedder = MadeUpEmbedder(parts.engine().embedder.space, seed)
     reports = []
     with parts.ingest_lock():
         for source in SOURCES:
             run = _PartOfASource(
                 stores=parts.stores, looker=MadeUpLooker(), embedder=embedder,  # type: ignore[arg-type]  # a stand-in
-                eraser=parts.eraser, collector=MadeUpCollector(folder, source, first, last),
+                eraser=parts.engine().eraser, collector=MadeUpCollector(folder, source, first, last),
                 source=home.source(source.name), subjects=None, kept_out=parts.kept_out,
             )  # fmt: skip
             reports.append(run.run())

@@ -59,7 +59,7 @@ class Asked:
     @property
     def model(self) -> str:
         """FaceModelVersion."""
-        return self.home.parts.followed().embedder.space.model
+        return self.home.parts.engine().embedder.space.model
 
 
 Answer = dict[str, Any]
@@ -151,7 +151,7 @@ def compare_faces(asked: Asked) -> Answer:
     least = params.quality("NONE")
     asked_for = params.percent("SimilarityThreshold", DEFAULT)
     a, b = params.image("SourceImage"), params.image("TargetImage")
-    searcher = asked.home.parts.followed().searcher
+    searcher = asked.home.parts.engine().searcher
     (looked_a, source), looked_b, scores = searcher.compare_each(a, b, asked.desk.question(None))
     similarity = Similarity(searcher.calibration.threshold(1)[0])
     pairs = [
@@ -235,7 +235,7 @@ def search_faces_by_image(asked: Asked) -> Answer:
     most, least = params.whole("MaxFaces", 1, PAGE, 80), params.percent("FaceMatchThreshold", DEFAULT)
     _check_quality(asked, data)
     question, similarity = _search(asked, desk, collection, least, most)
-    found, looked = asked.home.parts.followed().searcher.search(data, question)
+    found, looked = asked.home.parts.engine().searcher.search(data, question)
     probe = looked.faces[found.face.index]
     return {
         "SearchedFaceBoundingBox": shapes.bounding_box(probe.face.box, looked.width, looked.height),
@@ -334,7 +334,7 @@ def search_users_by_image(asked: Asked) -> Answer:
     most, least = params.whole("MaxUsers", 1, USER_PAGE, 20), params.percent("UserMatchThreshold", DEFAULT)
     _check_quality(asked, data)
     question, similarity = _search(asked, desk, collection, least, TOP_LIMIT)
-    found, looked = asked.home.parts.followed().searcher.search(data, question)
+    found, looked = asked.home.parts.engine().searcher.search(data, question)
     details = [shapes.detail(face, looked.width, looked.height) for face in looked.faces]
     return {
         "UserMatches": _user_matches(desk, collection, found, similarity, least)[:most],
@@ -404,7 +404,7 @@ def _search(
 ) -> tuple[SearchQuery, Similarity]:
     """The question for faces at or above a Similarity, and the mapping of this collection as it is now."""
     question = desk.question(collection, top=min(most, TOP_LIMIT), largest=True)
-    similarity = Similarity(asked.home.parts.followed().searcher.default_threshold(question))
+    similarity = Similarity(asked.home.parts.engine().searcher.default_threshold(question))
     return desk.question(
         collection, top=question.top, largest=True, threshold=similarity.score(least)
     ), similarity  # fmt: skip
@@ -415,7 +415,7 @@ def _by_face(asked: Asked, collection: Collection, faces: Sequence[str], questio
     if len(asked.desk.known(collection, faces)) != len(faces):
         raise _no_face(faces)
     try:
-        return asked.home.parts.followed().searcher.search_face(faces[0], question, also=faces[1:])
+        return asked.home.parts.engine().searcher.search_face(faces[0], question, also=faces[1:])
     except NotFound:
         raise _no_face(faces) from None
 

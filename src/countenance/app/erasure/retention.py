@@ -110,14 +110,14 @@ def retain(home: Home, *, run: bool) -> RetentionReport:
     probes = overdue_probes(home)
     if not run:
         return RetentionReport(tuple(duties), (), len(probes))
-    home.parts.eraser.resume()
+    home.parts.engine().eraser.resume()
     home.requests.sweep_answers()
     overdue = [duty for duty in duties if duty.overdue]
     home.parts.stores.log.append("retention.run", {"due": len(overdue), "probes": len(probes)})
     erased = [home.erase(source=duty.source, authority=f"retention: {duty.why}") for duty in overdue]
     if probes:
         term = f"retention: probes are kept for {probe_days()} days"
-        erased.append(home.parts.eraser.probes(probes, about=None, authority=term))
+        erased.append(home.parts.engine().eraser.probes(probes, about=None, authority=term))
     if compaction.due(home):
         with suppress(HomeBusy):  # the next run does it; `status` says that it waits
             compaction.compact(home)

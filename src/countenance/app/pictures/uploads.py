@@ -62,10 +62,11 @@ class UploadService:
         Raises: as `put`; HomeBusy: half a minute was not enough for that, or for a reindex.
         """
         home, inbox = self._home, self._inbox(source)
-        parts = home.parts.followed()
+        parts = home.parts
         with parts.reindex_lock(WAIT_S), alone_if_known(home, inbox.source, data):
             upload = inbox.put(place, data)
-            home.ingest_run(inbox.source, parts.looker, collector_of(parts.stores, inbox.source, only=upload)).take()
+            collector = collector_of(parts.stores, inbox.source, only=upload)
+            home.ingest_run(inbox.source, parts.engine().analyser, collector).take()
             told = self._told(inbox.source, upload, place)
             inbox.settle()
             if not keep and told.rejected is None:

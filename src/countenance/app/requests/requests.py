@@ -42,10 +42,11 @@ class RequestService:
         """With the model that the home is searched with at this moment."""
         from countenance.app.home import OPERATOR
 
-        parts = self._home.parts.followed()
+        engine = self._home.parts.engine()
         return RequestWorkflow(
-            parts.stores, parts.looker, parts.embedder, parts.live, parts.calibration, parts.eraser, OPERATOR
-        )
+            self._home.parts.stores, engine.analyser, engine.embedder, engine.live, engine.calibration, engine.eraser,
+            OPERATOR,
+        )  # fmt: skip
 
     def open(
         self,

@@ -116,8 +116,8 @@ class CollectionService:
                 f"a grant of {grant.basis} names the people whom it covers, and this protocol has no word for that",
                 "bind the key to a source with another basis",
             )
-        parts = self._home.parts.followed()
-        registrar = SourceWorkflow(parts.stores, parts.looker, parts.embedder, self._bound.tenant, parts.kept_out)
+        parts, engine = self._home.parts, self._home.parts.engine()
+        registrar = SourceWorkflow(parts.stores, engine.analyser, engine.embedder, self._bound.tenant, parts.kept_out)
         source = registrar.add(
             name=f"{name[:180]} ({secrets.token_hex(4)})", location=None,
             terms=GrantTerms(
@@ -161,7 +161,7 @@ class CollectionService:
         `Ingest.take` leaves.
         Raises: PolicyDenied, HomeBusy: it waited too long; LogUnwritable, StorageFailed.
         """
-        parts, source = self._home.parts.followed(), self.source(collection)
+        parts, source = self._home.parts, self.source(collection)
         sha256 = hashlib.sha256(data).digest()
         place = sha256.hex() + (f"/{external}" if external else "")
         self._tidy()
@@ -216,15 +216,13 @@ class CollectionService:
         """
         ids = [face.id for face in faces]
         if ids:
-            parts = self._home.parts.followed()
+            eraser = self._home.parts.engine().eraser
             only_here = self._rows.only_here(collection.id, ids)
-            parts.eraser.left(collection.id, only_here)
+            eraser.left(collection.id, only_here)
             gone = set(only_here)
             others = [face for face in ids if face not in gone]
             if others:
-                parts.eraser.due(
-                    self._rows.unenrol(collection.id, others), "face"
-                )  # due: what left elsewhere meanwhile
+                eraser.due(self._rows.unenrol(collection.id, others), "face")  # due: what left elsewhere meanwhile
 
     # --- users ---------------------------------------------------------------------------------------------------
     def users(self, collection: Collection, *, after: int = 0, limit: int) -> tuple[NamedUser, ...]:

@@ -106,7 +106,7 @@ class SearchSessionService:
     # --- a picture that somebody brings ------------------------------------------------------------------------------
     def bring(self, session: str, picture: bytes) -> SeenProbe:
         """It was looked at, and is held for the next step. Raises BadPicture, NoFace, StorageFailed."""
-        looked = look_at(self._home.parts.looker, picture, preview_px=PREVIEW_PX)
+        looked = look_at(self._home.parts.engine().analyser, picture, preview_px=PREVIEW_PX)
         if not looked.faces:
             raise NoFace("no face was found in the picture", "crop it closer, turn it upright, or try a sharper one")
         faces = [SeenFace(each.face.box, each.quality.overall, _turn(each.face.landmarks)) for each in looked.faces]
@@ -201,15 +201,15 @@ class SearchSessionService:
         return self._home.crop(face_id)
 
     def _floor(self, searched: int) -> float:
-        return self._home.parts.calibration.threshold(searched, FLOOR_FPIR)[0]
+        return self._home.parts.engine().calibration.threshold(searched, FLOOR_FPIR)[0]
 
     def odds(self, searched: int, threshold: float) -> Odds:
         """False leads that a search of this size is to expect at this threshold."""
-        return self._home.parts.calibration.expected_false(threshold, searched)
+        return self._home.parts.engine().calibration.expected_false(threshold, searched)
 
     def curves(self) -> tuple[list[float], list[float]]:
         """How often scores from 0 to 1 come in steps of 0.02: of two people, of one; each highest at 1."""
-        calibration = self._home.parts.calibration
+        calibration = self._home.parts.engine().calibration
         found = []
         for histogram in (calibration.impostor, calibration.genuine):
             reach = np.array([histogram.at_or_above(each / 50) for each in range(51)], np.float64)
@@ -227,7 +227,7 @@ class SearchSessionService:
         if filters.threshold is not None:
             kept = replace(kept, threshold=filters.threshold)
         probe = self._file(session, held.probe)
-        looked: FaceAnalysis = look_at(self._home.parts.looker, probe, preview_px=1024)
+        looked: FaceAnalysis = look_at(self._home.parts.engine().analyser, probe, preview_px=1024)
         view, crops = search_view(self._home, kept, looked, probe_name="probe")
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -282,7 +282,7 @@ class SearchSessionService:
         )
 
     def _visible(self, face_ids: Sequence[str], purpose: str | None) -> frozenset[str]:
-        stores = self._home.parts.followed().stores
+        stores = self._home.parts.stores
         household = self._home.kind is HomeKind.HOUSEHOLD
         ask = stores.ask(Act.SEARCH, purpose=None if household else purpose_of(purpose), has_case=not household)
         known = [stores.records.gallery.face(checked_uuid(face, "face")) for face in face_ids]

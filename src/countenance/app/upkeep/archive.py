@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
-from countenance.app.wiring import KEYS, LOG, RECORDS
+from countenance.app.opening import KEYS, LOG, RECORDS
 from countenance.errors import BackupBroken, StorageFailed
 from countenance.keys.sealed_file import CHUNK, SealedReader, SealedWriter
 

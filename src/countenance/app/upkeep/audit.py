@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from countenance.app.opening import LOG
 from countenance.app.paths import path_of
 from countenance.app.upkeep.witnesses import Witnesses, as_time
-from countenance.app.wiring import LOG
 from countenance.auditlog.checkpoint import COSIGNER, Signer, open_checkpoint, parse_verifier_key
 from countenance.auditlog.cosign import CosignRequest
 from countenance.auditlog.export import check_export, check_proof, write_export, write_proof

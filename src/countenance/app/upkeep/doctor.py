@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from countenance.app.erasure.retention import duty_of
+from countenance.app.opening import check_databases
 from countenance.app.redact import without_paths
 from countenance.app.settings import free_bytes
 from countenance.app.upkeep.backlog import waiting
 from countenance.app.upkeep.recovery import finish
-from countenance.app.wiring import check_databases
 from countenance.errors import CountenanceError, HomeBusy
 from countenance.pipeline.garbage_collect import sweep
 
@@ -41,7 +41,7 @@ def examine(home: Home) -> Iterator[HealthFinding]:
     yield from _databases(home)
     yield from _disk(home)
     try:
-        home.parts  # noqa: B018  # opens the home
+        home.parts.stores  # noqa: B018  # opens the home
     except CountenanceError as error:
         yield HealthFinding("home", "problem", error.message, error.hint)
         return
@@ -132,7 +132,7 @@ def _consistency(home: Home) -> Iterator[HealthFinding]:
 
 
 def _index(home: Home) -> Iterator[HealthFinding]:
-    index = home.parts.live.refreshed()
+    index = home.parts.engine().live.refreshed()
     classes = [c.id for c in home.parts.stores.records.policy.facts()[1]]
     rows, wanted = index.count(classes), home.parts.stores.records.gallery.count_enrolled()
     if rows == wanted:
@@ -143,7 +143,7 @@ def _index(home: Home) -> Iterator[HealthFinding]:
 
 
 def _weights(home: Home) -> Iterator[HealthFinding]:
-    space = home.parts.embedder.space
+    space = home.parts.engine().embedder.space
     yield HealthFinding("weights", "ok", f"{space.model}, sha256 {space.weights_sha256[:16]}, as the manifest says")
 
 
@@ -154,8 +154,8 @@ def _disk(home: Home) -> Iterator[HealthFinding]:
 
 
 def _calibration(home: Home) -> Iterator[HealthFinding]:
-    own = home.parts.calibrations.has(home.parts.embedder.space)
-    calibration, detector = home.parts.calibration, home.parts.detector()
+    own = home.parts.calibrations.has(home.parts.engine().embedder.space)
+    calibration, detector = home.parts.engine().calibration, home.parts.detector()
     said = f"{calibration.id}, {'measured in this home' if own else 'as it came with the model'}"
     # Another detector places eyes and mouth elsewhere, and the scores move with them.
     measured_with = calibration.about.get("detector")

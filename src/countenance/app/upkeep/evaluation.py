@@ -56,7 +56,6 @@ def evaluate(
             },
         )
         parts.calibrations.keep(found.calibration)
-        parts.calibration_changed()
     return found
 
 
@@ -80,7 +79,6 @@ def use_shipped(parts: Parts, model: str | None) -> Calibration | None:
         )
     parts.stores.log.append("calibration.removed", {"model": space.model, "weights_sha256": space.weights_sha256})
     parts.calibrations.remove(space)
-    parts.calibration_changed()
     return in_use(parts, space)
 
 

@@ -163,7 +163,7 @@ def in_use(home: Home, model: Model) -> str:
     """For what the home uses it now; empty: for nothing."""
     if model.task == DETECT:
         return "finds faces" if home.parts.detector().name == model.name else ""
-    if home.parts.followed().embedder.space == model.space:
+    if home.parts.engine().embedder.space == model.space:
         return "searches"
     newest = home.parts.stores.records.reindexes.newest()
     if newest is None or newest.state is State.DONE:

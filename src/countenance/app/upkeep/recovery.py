@@ -26,5 +26,5 @@ class RecoveryReport:
 
 def finish(home: Home) -> RecoveryReport:
     """Raises: LogUnwritable, StorageFailed, HomeBusy."""
-    erasures = home.parts.eraser.resume() if home.parts.stores.records.erasures.unfinished() else ()
+    erasures = home.parts.engine().eraser.resume() if home.parts.stores.records.erasures.unfinished() else ()
     return RecoveryReport(len(erasures), len(home.orders.finish()), finish_decisions(home))

@@ -39,7 +39,7 @@ def add_references(
     reindex = under_way(home)
     if reindex is not None and reindex.state not in BOTH_STAND:
         raise WrongUse("templates of one model are being destroyed", "`countenance reindex` ends it; then do this")
-    active = space_id_of(stores, home.parts.followed().embedder.space)
+    active = space_id_of(stores, home.parts.engine().embedder.space)
     if isinstance(subjects, str | os.PathLike):
         subjects = read_subjects(path_of(subjects))
     lines = subjects or ()

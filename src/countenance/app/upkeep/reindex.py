@@ -55,7 +55,7 @@ def check(home: Home, model: str | None) -> None:
         raise _nothing()
     if model is not None and reindex is not None and model != space_of(home, reindex.to_space).model:
         raise _another(home, reindex)
-    if model is not None and home.parts.embedder_of(model).space == home.parts.followed().embedder.space:
+    if model is not None and home.parts.embedder_of(model).space == home.parts.engine().embedder.space:
         raise _already(model)
 
 
@@ -86,7 +86,6 @@ def switch(home: Home, *, accept_loss: bool = False, unmeasured: bool = False) -
         if not accept_loss:
             _refuse_loss(home, reindex.from_space, reindex.to_space)
         reindex = _reindexer(home).switch(reindex, measured=measured)
-        home.parts.followed()
         return _told(home, reindex)
 
 
@@ -101,7 +100,6 @@ def roll_back(home: Home, *, accept_loss: bool = False, progress: Progress | Non
             _refuse_lost_references(home, reindex.to_space, reindex.from_space)
         if reindex.state is not State.ROLLING_BACK:
             reindex = _reindexer(home).roll_back(reindex)
-        home.parts.followed()
         return _end(home, reindex, accept_loss=accept_loss, progress=progress, locked=True)
 
 
@@ -125,7 +123,7 @@ def status(home: Home) -> dict[str, Any] | None:
 # --- inside ----------------------------------------------------------------------------------------------------------
 def _begin(home: Home, model: str) -> Reindex:
     embedder = home.parts.embedder_of(model)
-    old = home.parts.followed().embedder.space
+    old = home.parts.engine().embedder.space
     if embedder.space == old:
         raise _already(model)
     stores = home.parts.stores
@@ -148,7 +146,7 @@ def _begin(home: Home, model: str) -> Reindex:
 
 def _build(home: Home, reindex: Reindex, space_id: int, progress: Progress | None) -> BuildReport:
     embedder = embedder_in(home, space_of(home, space_id))
-    looking = {**home.parts.looking(), "crops": (embedder.crop,)}
+    looking = {**home.parts.engine().looking(), "crops": (embedder.crop,)}
     with FaceAnalyser(workers=worker_count(None), **looking) as looker:  # type: ignore[arg-type]  # Looking with other crops
         return _reindexer(home).build(
             reindex, space_id, embedder, looker, lambda s: collector_of(home.parts.stores, s), progress
@@ -162,7 +160,7 @@ def _end(
     if not locked:
         with home.parts.ingest_lock():
             return _end(home, reindex, accept_loss=accept_loss, progress=progress, locked=True)
-    home.parts.eraser.resume()
+    home.parts.engine().eraser.resume()
     kept = space_of(home, reindex.active)
     if home.parts.stores.records.reindexes.count_lacking(reindex.active):
         built = _build(home, reindex, reindex.active, progress)
@@ -231,7 +229,7 @@ def embedder_in(home: Home, space: EmbeddingSpace) -> Embedder:
 
 
 def _reindexer(home: Home) -> Reindexer:
-    return Reindexer(home.parts.stores, home.parts.followed().eraser)
+    return Reindexer(home.parts.stores, home.parts.engine().eraser)
 
 
 def space_of(home: Home, space_id: int) -> EmbeddingSpace:

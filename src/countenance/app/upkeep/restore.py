@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from countenance.app import manifest as manifests
+from countenance.app.opening import KEYS, LOG, RECORDS
 from countenance.app.paths import path_of
 from countenance.app.upkeep.archive import database_copy, unpack
-from countenance.app.wiring import KEYS, LOG, RECORDS, Parts
+from countenance.app.wiring import Parts
 from countenance.auditlog.checkpoint import Signer, open_checkpoint
 from countenance.auditlog.log import SqliteLog
 from countenance.auditlog.verify import verify_log
@@ -118,7 +119,7 @@ def _again(
                     parts.stores.log.append("source.suspended", record)
                     parts.stores.records.sources.set_grant_state(source, suspended_at=parts.stores.clock())
                     suspended.append(source.name)
-        done = replay(parts.stores, parts.eraser, header["log_entries"])
+        done = replay(parts.stores, parts.engine().eraser, header["log_entries"])
         sweep(parts.stores, whole=True)  # keys of the index that was left out, and what was in the making
         entry = parts.stores.log.append(
             "home.restored", {"backup": header["backup"], "replayed": done.as_dict(), "log_known": log_known}

@@ -25,7 +25,7 @@ WARN_DAYS = 30  # a grant that ends within so many days is named
 
 def status_of(home: Home) -> dict[str, Any]:
     """The answer of `countenance status --json`."""
-    parts = home.parts
+    parts, engine = home.parts, home.parts.engine()
     records = parts.stores.records
     now = parts.stores.clock()
     sources = records.sources.all()
@@ -44,13 +44,13 @@ def status_of(home: Home) -> dict[str, Any]:
         "unfinished_erasures": len(records.erasures.unfinished()),
         "orders": [about for about in map(home.orders.describe, home.orders.all()) if about["state"] in OPEN_ORDERS],
         "log_entries": len(parts.stores.log),
-        "model": parts.followed().embedder.space.model,
-        "space": parts.embedder.space.weights_sha256,
+        "model": engine.embedder.space.model,
+        "space": engine.embedder.space.weights_sha256,
         "detector": parts.detector().name,
         "reindex": reindex_status(home),
-        "calibration": parts.calibration.id,
-        "calibration_own": parts.calibrations.has(parts.embedder.space),
-        "runtime": parts.embedder.runtime,
+        "calibration": engine.calibration.id,
+        "calibration_own": parts.calibrations.has(engine.embedder.space),
+        "runtime": engine.embedder.runtime,
         "providers": providers(),  # of ONNX Runtime on this machine
         "disk_bytes": disk_bytes,
         "disk_bytes_exact": exact,  # False: of very many crops only some were asked for their size
