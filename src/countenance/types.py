@@ -1,4 +1,4 @@
-"""The words of DESIGN.md section 1 as immutable values. No IO, no rules.
+"""The product's terms (docs/glossary.md) as immutable values. No IO, no rules.
 
 Coordinates are pixels of the picture *as displayed* (after its EXIF orientation), x to the right, y down, with (0, 0)
 the upper left corner of the upper left pixel. "Left" and "right" of a face are as the viewer sees them. Colour
@@ -35,7 +35,7 @@ class HomeKind(StrEnum):
 
 
 class Basis(StrEnum):
-    """The lawful bases of DESIGN.md section 2. *Publicly available* is not among them."""
+    """The lawful bases (docs/grants.md). *Publicly available* is not among them."""
 
     HOUSEHOLD = "household"
     CONSENT = "consent"
@@ -76,7 +76,7 @@ class ClientClass(StrEnum):
 class RejectReason(StrEnum):
     """Why a file did not become a picture."""
 
-    NOT_A_PICTURE = "not_a_picture"  # no format of DESIGN.md section 8, by content
+    NOT_A_PICTURE = "not_a_picture"  # none of the formats of docs/ingest.md, by content
     NO_READER = "no_reader"  # HEIC or AVIF, and its reader is not installed
     DAMAGED = "damaged"  # truncated or malformed
     TOO_LARGE = "too_large"  # more bytes than the limit
@@ -429,7 +429,7 @@ class ProbeFace:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The answer to a search; `as_dict` is the JSON of DESIGN.md section 7."""
+    """The answer to a search; `as_dict` is the JSON of every door."""
 
     probe_sha256: str | None  # of the file; None: the probe is a face of the gallery
     face: ProbeFace

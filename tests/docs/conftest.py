@@ -65,10 +65,10 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def doc():
-    """doc("errors.md") or doc("README.md"): a page of docs/, or of the project's root."""
+    """doc("README.md") or doc("errors.md"): a page of the project's root, or of docs/."""
 
     def find(name: str) -> Document:
-        path = ROOT / "docs" / name
-        return Document(path if path.is_file() else ROOT / name)
+        path = ROOT / name
+        return Document(path if path.is_file() else ROOT / "docs" / name)
 
     return find

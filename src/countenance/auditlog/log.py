@@ -5,7 +5,7 @@ that a record could go one day and the tree stand. With each entry the root afte
 name the first entry that does not fit.
 
 Sealed detail lies beside the tree; the record holds its SHA-256. It goes by `erase_details` alone, which writes the
-entry that names the positions: a detail that is missing without one is a fault (DESIGN.md section 4).
+entry that names the positions: a detail that is missing without one is a fault (docs/audit-log.md).
 
 Nothing is signed on top of what does not fit: an append first checks that the end of the log is whole and signed.
 """

@@ -158,7 +158,7 @@ def load(space: EmbeddingSpace) -> Calibration:
 
 
 def round_up_searched(searched: int) -> int:
-    """The number of faces searched as clients see it: rounded up to two significant figures (DESIGN.md section 2).
+    """The number of faces searched as clients see it: rounded up to two significant figures (docs/design.md).
 
     Raises: ValueError: searched < 0.
     """

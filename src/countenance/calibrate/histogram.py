@@ -13,7 +13,7 @@ BINS = 1000  # bins in a score of 1
 
 
 def bin_of(score: float) -> int:
-    """The bin of `score`: the nearest thousandth, because scores leave rounded to that (DESIGN.md section 2)."""
+    """The bin of `score`: the nearest thousandth, because scores leave rounded to that (docs/design.md)."""
     return round(score * BINS)
 
 

@@ -16,7 +16,7 @@ class DecodeLimits:
     max_pixels: int = 200_000_000  # twice such a scan; RGB of it is 600 MB, so larger needs tiles
     max_side: int = 65_500  # JPEG's own limit; formats that allow more hold no photograph there
     max_frames: int = 1_000  # of an animation, of which only the first is used
-    min_side: int = 12  # no face is found in less (DESIGN.md section 5: recall 0.66 at 12 px)
+    min_side: int = 12  # no face is found in less (docs/detection.md: 0.35 of those of 12 px)
 
 
 LIMITS = DecodeLimits()

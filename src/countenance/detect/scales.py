@@ -5,7 +5,7 @@ falls (0.95 at 16 px); above, scores fall until nothing is found (at 900 px). So
 
 - a fine pass, for its small faces: enlarged until the narrowest face looked for is 24 px wide, and at least until the
   picture is 352 px long (a face that fills a picture of 92 x 112 is found in 0 of 100 as it is, in 97 enlarged two
-  times, in 100 enlarged three times: DESIGN.md section 5), at most until it has 1,024 x 768 pixels;
+  times, in 100 enlarged three times: docs/design.md), at most until it has 1,024 x 768 pixels;
 - and, where faces wider than 400 px would fit into that, a coarse pass at 352 px for the large ones.
 
 A picture whose fine pass had to make it smaller (from 0.8 megapixels on) also gets

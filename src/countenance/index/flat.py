@@ -1,8 +1,8 @@
 """The embedded VectorIndex: exact, in memory, about 300 bytes a face.
 
 The rows of a policy class stand together (`ClassRows`), so a search scans what its permit names and nothing else, and
-costs what it may see. An exact scan has no recall to lose under a narrow permit, as graphs and cells have (DESIGN.md
-section 6).
+costs what it may see. An exact scan has no recall to lose under a narrow permit, as graphs and cells have
+(docs/design.md).
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ from countenance.index.manifest import SEGMENT_ID, Manifest, Segment
 from countenance.protocols import KeyRing, RemovalResult
 from countenance.types import ClassId, EmbeddingSpace, FaceId, KeyId
 
-SEGMENT_ROWS: Final = 4_096  # DESIGN.md section 3: an erasure rewrites this much, a million rows are 245 files
+SEGMENT_ROWS: Final = 4_096  # docs/design.md: an erasure rewrites this much, a million rows are 245 files
 OPENED_AT_ONCE: Final = 16  # segments in memory beside the index while it loads: 17 MB at 128-d
 LOCK_TIMEOUT_S: Final = 60.0  # the first snapshot of a million rows takes some seconds
 READ_ATTEMPTS: Final = 5  # a reader starts again when a writer replaced what it was reading

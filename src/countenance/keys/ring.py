@@ -2,7 +2,7 @@
 
 A database of its own, with no long readers, because that is what makes destruction final: `secure_delete=on` zeroes a
 deleted row in its page, and `wal_checkpoint(TRUNCATE)` drops the copies in the write-ahead log, which only a reader can
-hold up (measured in DESIGN.md section 3). Every statement here is read to its end before the next line runs.
+hold up (measured: docs/design.md). Every statement here is read to its end before the next line runs.
 
 The standard library's sqlite3 and not SQLAlchemy: what matters here (those two pragmas, `WITHOUT ROWID`, the log
 file's name) is SQLite's alone and would only be hidden by a portable layer. A PostgreSQL or KMS ring follows behind
@@ -40,7 +40,7 @@ from countenance.types import KeyId
 
 SCHEMA_VERSION: Final = 2  # 2: what is in the making
 BUSY_TIMEOUT_MS: Final = 10_000  # a writer waits this long for another process's short transaction
-CHECKPOINT_TIMEOUT_MS: Final = 200  # readers of the key store are shorter than that (DESIGN.md section 3)
+CHECKPOINT_TIMEOUT_MS: Final = 200  # readers of the key store are shorter than that (docs/design.md)
 CHUNK: Final = 999  # ids in one query: SQLite's oldest limit on variables; a millisecond's read
 PENDING: Final = "keys.db and keys.db-wal (held by a reader; emptied by the next erasure or `countenance doctor`)"
 

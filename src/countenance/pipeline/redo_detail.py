@@ -1,4 +1,4 @@
-"""What it takes to do an act again, sealed beside its log entry: for a restore from an older backup (replay.py).
+"""What it takes to do an act again, sealed beside its log entry: for a restore from an older backup (redo.py).
 
 Uids, keyed digests and rows; never a picture, a template or a name. The key is derived from a secret of the home's that
 every backup holds, and nobody destroys it: without these details an old backup would bring the erased back.

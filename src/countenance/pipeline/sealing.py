@@ -1,7 +1,7 @@
 """What is sealed under which key, and what its seal is bound to.
 
 A binding is the associated data of the AEAD: tenant, id and kind. Sealed bytes that are moved to another row, or passed
-off as another kind, do not open (DESIGN.md section 3).
+off as another kind, do not open.
 """
 
 from __future__ import annotations

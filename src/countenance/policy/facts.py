@@ -1,7 +1,7 @@
 """What a decision is made of: who asks what for which reason, and the state of a policy class at that moment.
 
-Facts are values without identity, so that equal facts get one decision (DESIGN.md section 2: once per distinct tuple of
-attributes, never per face).
+Facts are values without identity, so that equal facts get one decision (docs/policy.md: once per policy class, never
+per face).
 """
 
 from __future__ import annotations

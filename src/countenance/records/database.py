@@ -1,6 +1,6 @@
 """Opening `records.db`: connections, pragmas, schema revision. Knows nothing of what the tables mean.
 
-SQLite as DESIGN.md section 3 measured it: WAL, `secure_delete=on`, `synchronous=FULL`; `truncate_wal` after an erasure.
+SQLite as measured in docs/design.md: WAL, `secure_delete=on`, `synchronous=FULL`; `truncate_wal` after an erasure.
 Another engine (PostgreSQL) is another URL; what is SQLite's alone sits behind `if engine.dialect.name == "sqlite"`.
 """
 
@@ -18,7 +18,7 @@ from countenance.errors import HomeTooNew, StorageFailed
 from countenance.records import schema
 
 BUSY_TIMEOUT_MS: Final = 10_000  # a writer waits this long for another process's short transaction
-CHECKPOINT_TIMEOUT_MS: Final = 200  # readers hold snapshots of at most 200 ms (DESIGN.md section 3)
+CHECKPOINT_TIMEOUT_MS: Final = 200  # readers hold snapshots of at most 200 ms (docs/design.md)
 
 
 class Database:

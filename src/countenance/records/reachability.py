@@ -20,7 +20,7 @@ UNPLACED: Final = (
     .where(t.pictures.c.erasure_id.is_(None))
     .where(~sa.exists().where(t.placements.c.picture_id == t.pictures.c.id))
 )
-UNSUPPORTED: Final = (  # a template that no class may use must not stay (DESIGN.md section 2)
+UNSUPPORTED: Final = (  # a template that no class may use must not stay
     sa.select(t.faces.c.id)
     .where(t.faces.c.erasure_id.is_(None), t.faces.c.key_id.is_not(None))
     .where(sa.exists().where(t.placements.c.picture_id == t.faces.c.picture_id))

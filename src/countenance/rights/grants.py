@@ -16,7 +16,7 @@ from countenance.errors import GrantInvalid
 from countenance.rights.retention import check_retention
 from countenance.types import SUBJECT_BASES, Basis, HomeKind, Purpose
 
-HOUSEHOLD_LIMIT: Final = 500_000  # pictures in a household home's household sources (DESIGN.md section 2)
+HOUSEHOLD_LIMIT: Final = 500_000  # pictures in a household home's household sources (docs/grants.md)
 ERASE_WITHIN_DAYS: Final = 30  # after withdrawal or expiry, unless the grant says less
 
 _PUBLIC: Final = frozenset({"public", "publicly-available", "publicly_available", "open-web", "osint", "scraped"})

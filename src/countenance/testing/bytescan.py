@@ -1,4 +1,4 @@
-"""The bytes of a home as somebody sees them who has stolen it *and* its master key (DESIGN.md section 3).
+"""The bytes of a home as somebody sees them who has stolen it *and* its master key (docs/erasure.md).
 
 The thief reads files, not databases: every byte of every file counts, in free pages, write-ahead logs and what was left
 half-written. From the raw bytes come

@@ -22,7 +22,7 @@ from countenance.pipeline.requests.access import HeldPicture
 from countenance.rights.requests import LETTERS
 from countenance.types import Basis
 
-RIGHTS: Final[Mapping[Basis, str]] = {  # as the person pictured is told, and not whoever enrols (words.py)
+RIGHTS: Final[Mapping[Basis, str]] = {  # as the person pictured is told, and not whoever enrols (labels.py)
     Basis.HOUSEHOLD: "a household's own pictures (household)",
     Basis.CONSENT: "that you agreed (consent)",
     Basis.LICENCE: "a contract with a release of yours (licence)",

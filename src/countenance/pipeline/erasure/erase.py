@@ -1,4 +1,4 @@
-"""Erasure, in an order that is safe to repeat after a crash at any line (DESIGN.md section 3).
+"""Erasure, in an order that is safe to repeat after a crash at any line (docs/erasure.md).
 
     log the intent -> hide -> log what a restore needs -> index and segments -> blobs -> keys -> scan -> rows
         -> truncate -> log the end -> receipt

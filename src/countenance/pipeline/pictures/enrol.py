@@ -32,7 +32,7 @@ from countenance.records.pictures.pictures import KnownPicture
 from countenance.records.sources.sources import Source
 from countenance.types import AlignedFace, Box, ClassId, FaceRefusal, KeyId, Vectors
 
-MIN_FACE_PX: Final = 16.0  # below, recall of detection itself falls under 0.95 (DESIGN.md section 5)
+MIN_FACE_PX: Final = 16.0  # below, recall of detection itself falls under 0.95 (docs/detection.md)
 MIN_QUALITY: Final = 0.05  # far below what a person would call usable
 
 

@@ -1,9 +1,10 @@
 """An ingest: walk, read, look, decide, embed, seal, record. One source, one run, any number of interruptions.
 
 Crash order of a batch: the decision is in the log; data keys; sealed crops; then one transaction with the pictures,
-faces and the index's change list. A kill before that transaction leaves keys and crops that no row names (`sweep.py`
-removes them before the next run); a kill after it leaves nothing to do. What was recorded is recognised by place, size
-and time, then by content, so a run that is started again loses nothing and takes nothing twice.
+faces and the index's change list. A kill before that transaction leaves keys and crops that no row names
+(`garbage_collect.py` removes them before the next run); a kill after it leaves nothing to do. What was recorded is
+recognised by place, size and time, then by content, so a run that is started again loses nothing and takes nothing
+twice.
 """
 
 from __future__ import annotations

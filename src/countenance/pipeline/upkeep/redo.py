@@ -1,6 +1,6 @@
 """Doing again what a backup is too old to know: later erasures, opt-outs, orders, withdrawals, revoked keys.
 
-All from the log. What each needs beyond its record lies sealed beside its entry (act_detail.py). Everything is gathered
+All from the log. What each needs beyond its record is sealed beside its entry (redo_detail.py). Everything is gathered
 first, so that a thousand erasures are one, and the last state of a grant is the one that counts. Safe to repeat: what
 is gone already is passed over.
 """

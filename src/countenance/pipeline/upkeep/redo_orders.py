@@ -1,7 +1,7 @@
 """Orders and ended contracts that a backup is too old to know, put where the log says. Their papers don't come back.
 
 Everything that the policy needs of an order stands in the record of its draft, so that no sealed detail is needed. What
-it deleted is erased again by the erasures' own entries (replay.py); one that was applied and not done goes on.
+it deleted is erased again by the erasures' own entries (redo.py); one that was applied and not done goes on.
 """
 
 from __future__ import annotations

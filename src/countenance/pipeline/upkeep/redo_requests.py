@@ -1,6 +1,6 @@
 """Requests that a backup is too old to know, done again from the log: they keep out and hide what they did.
 
-What was erased for them is erased again by its own entries (replay.py). What can't come back: the template of tier 2,
+What was erased for them is erased again by its own entries (redo.py). What can't come back: the template of tier 2,
 which no log holds (the person is to be asked again), and what a request said.
 """
 

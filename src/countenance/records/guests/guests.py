@@ -1,4 +1,4 @@
-"""Guest links of sources, and the guests who came by them. What hides one who withdraws is in `guest_erasures.py`."""
+"""Guest links of sources, and the guests who came by them. What hides one who withdraws is in `erasures.py`."""
 
 from __future__ import annotations
 

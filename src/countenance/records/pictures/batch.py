@@ -19,7 +19,7 @@ class Enrolment:
 
 @dataclass(frozen=True, slots=True)
 class FaceRow:
-    """A face to record. Without a template only uid, box and enrolments are kept (DESIGN.md section 2)."""
+    """A face to record. Without a template only uid, box and enrolments are kept (docs/design.md)."""
 
     uid: uuid.UUID
     box: Box
