@@ -16,7 +16,7 @@ from countenance.detect.tiles import is_flat, tiles
 from countenance.detect.yunet import MAX_IOU, RawFaces, YuNet
 from countenance.types import DetectedFace, Rgb
 
-MIN_SCORE: Final = 0.5  # of a first look; what is not sure gets a second one (again.py)
+MIN_SCORE: Final = 0.5  # of a first look; what is not sure gets a second one (second_pass.py)
 SUSPECT: Final = 0.05  # of a find too narrow for its pass: enough to look there in a finer one
 
 
