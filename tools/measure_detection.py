@@ -27,7 +27,7 @@ from PIL import Image
 from countenance.detect import scales
 from countenance.detect.tiles import tiles
 from countenance.detect.yunet_detector import YuNetDetector
-from countenance.pipeline.analyse import FaceAnalyser, look
+from countenance.pipeline.analyse import FaceAnalyser, analyse_picture
 from countenance.testing.detector import demo_picture, overlap, scaled
 from countenance.types import Box, DetectedFace, Rgb
 from countenance.weights.store import load, model_path
@@ -127,7 +127,7 @@ def of_opencv(jpeg: bytes) -> float:
     def theirs() -> None:
         detector.detect(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR))
 
-    spent = [(cpu_s(lambda: look(jpeg)), cpu_s(theirs)) for _ in range(ROUNDS)]
+    spent = [(cpu_s(lambda: analyse_picture(jpeg)), cpu_s(theirs)) for _ in range(ROUNDS)]
     return statistics.median(mine for mine, _ in spent) / statistics.median(other for _, other in spent)
 
 
@@ -147,12 +147,12 @@ def as_jpeg(picture: Rgb) -> bytes:
 
 def in_child(data: bytes, times: int) -> tuple[float, float]:
     """(CPU seconds in the child for one picture, the most MB that it ever held). Linux."""
-    with FaceAnalyser() as looker:
-        looker.look_one(as_jpeg(demo_picture(ALONE[0])))
-        [child] = looker._sandbox._children  # noqa: SLF001  # whose process is to be measured
+    with FaceAnalyser() as analyser:
+        analyser.analyse(as_jpeg(demo_picture(ALONE[0])))
+        [child] = analyser._sandbox._children  # noqa: SLF001  # whose process is to be measured
         before = _spent_s(child._process.pid)  # noqa: SLF001  # likewise
         for _ in range(times):
-            looker.look_one(data)
+            analyser.analyse(data)
         after = _spent_s(child._process.pid)  # noqa: SLF001  # likewise
         peak = next(line for line in _proc(child._process.pid, "status").splitlines() if line.startswith("VmHWM"))  # noqa: SLF001  # likewise
         return (after - before) / times, int(peak.split()[1]) / 1024

@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from countenance.decode.pdq import ENOUGH_QUALITY, pdq
 from countenance.index.near import Groups, distance, near_pairs
-from countenance.pipeline.analyse import FaceAnalysis, look
+from countenance.pipeline.analyse import FaceAnalysis, analyse_picture
 from countenance.pipeline.search.group_duplicates import CROP_BITS, NEAR_BITS
 from countenance.types import Box
 
@@ -41,7 +41,7 @@ class Seen:
     @classmethod
     def of(cls, data: bytes) -> Seen:
         """Raises SystemExit: it is no picture."""
-        looked = look(data)
+        looked = analyse_picture(data)
         if not isinstance(looked, FaceAnalysis):
             raise SystemExit(f"a file can't be looked at: {looked.reason}")
         hashed = [(pdq(face.crop), face.face.box) for face in looked.faces]

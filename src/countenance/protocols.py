@@ -138,16 +138,16 @@ class KeyRing(Protocol):
     """
 
     def create(self, count: int = 1, *, blobs: Iterable[str] = ()) -> list[KeyId]:
-        """New keys, durable on return, and noted in the same commit as in the making: until `made` is told of them.
+        """New keys, durable on return, and noted in the same commit as in the making: until `confirm` is told of them.
 
         Args: blobs: names of what will be sealed and put in the blob store before a row names it, noted as well.
         """
 
-    def made(self, keys: Iterable[KeyId] = (), *, blobs: Iterable[str] = ()) -> None:
+    def confirm(self, keys: Iterable[KeyId] = (), *, blobs: Iterable[str] = ()) -> None:
         """Rows name these now; they are in the making no more. Need not be durable: being told so twice is harmless."""
 
-    def in_the_making(self) -> tuple[list[KeyId], list[str]]:
-        """(living keys, names of blobs) noted by `create` of which `made` was not told: at work, or left by a crash."""
+    def unconfirmed(self) -> tuple[list[KeyId], list[str]]:
+        """(living keys, names of blobs) noted by `create` and not confirmed: at work, or left by a crash."""
 
     def seal(self, key: KeyId, binding: str, plaintext: bytes) -> bytes:
         """Raises: KeyDestroyed: no such key."""

@@ -208,7 +208,7 @@ class AlignedFace:
     others: Mapping[CropSpec, Rgb] = field(default_factory=dict)  # for embedders that want to see something else
 
     def crop_for(self, spec: CropSpec) -> Rgb:
-        """(height, width, 3) uint8, aligned as `spec` says. Raises KeyError: the looker was not asked for it."""
+        """(height, width, 3) uint8, aligned as `spec` says. Raises KeyError: the analyser was not asked for it."""
         return self.crop if spec == ARCFACE else self.others[spec]
 
 

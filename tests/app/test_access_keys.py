@@ -8,7 +8,7 @@ from sqlalchemy import text
 from countenance.app.access.access_keys import ID_LENGTH, ID_LETTERS, PREFIX
 from countenance.app.access.identity import Binding, Right, WhoKind
 from countenance.errors import KeyDestroyed, NotFound, SignInNeeded, WrongUse
-from countenance.pipeline.garbage_collect import sweep
+from countenance.pipeline.garbage_collect import collect_garbage
 from countenance.pipeline.sealing import access_key_binding
 
 HOUSEHOLD = {"basis": "household", "jurisdiction": "CA-ON"}
@@ -93,7 +93,7 @@ def test_revoking_destroys_the_secrets_data_key_and_may_be_repeated(home):
 def test_a_crash_between_row_and_data_key_is_mended_by_a_sweep(home):
     made, kept = home.access_keys.make("helper"), home.access_keys.make("other")
     home.parts.stores.records.access_keys.revoke(made.key.uid, home.parts.stores.clock())
-    sweep(home.parts.stores, whole=True)
+    collect_garbage(home.parts.stores, whole=True)
     assert made.key.seal_id not in set(home.parts.keys.ids())
     assert home.access_keys.bearer(kept.token), "a sweep takes no key that counts"
 

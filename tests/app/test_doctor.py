@@ -129,7 +129,7 @@ def test_a_data_key_that_is_missing(filled):
 
 
 def test_an_index_that_lacks_rows(filled, monkeypatch):
-    monkeypatch.setattr(type(filled.parts.engine().live.refreshed()), "count", lambda *_: 3)
+    monkeypatch.setattr(type(filled.parts.engine().live.refresh()), "count", lambda *_: 3)
     seen = found(filled)["index"]
     assert (seen.state, seen.said) == ("problem", "3 rows, and the records have 4")
     assert str(filled.path / "index") in seen.do

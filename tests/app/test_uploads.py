@@ -196,7 +196,7 @@ def meanwhile(home, monkeypatch):
     """Something comes into force while the next picture is drawn."""
 
     def comes(act):
-        look, acts = home.parts.engine().analyser.look_one, [act]
+        look, acts = home.parts.engine().analyser.analyse, [act]
 
         def looks(*args, **kwargs):
             drawn = look(*args, **kwargs)
@@ -204,7 +204,7 @@ def meanwhile(home, monkeypatch):
                 acts.pop()()
             return drawn
 
-        monkeypatch.setattr(home.parts.engine().analyser, "look_one", looks)
+        monkeypatch.setattr(home.parts.engine().analyser, "analyse", looks)
 
     return comes
 

@@ -132,7 +132,7 @@ def test_one_that_fails_ends_nobody_elses_look(home, monkeypatch):
     """The child processes are everybody's: what one run does not want any more may not be killed with them."""
     closed = []
     monkeypatch.setattr(
-        type(home.parts.engine().analyser), "look_many", lambda *_: closed.append("many"), raising=False
+        type(home.parts.engine().analyser), "analyse_many", lambda *_: closed.append("many"), raising=False
     )
     append = home.parts.log.append
 

@@ -81,8 +81,8 @@ def test_what_a_crash_left_half_written_is_no_blob_and_is_swept(tmp_path):
     store.put_many({"a": b"1"})
     (tmp_path / "blobs" / "new" / "b.0123abcd").write_bytes(b"half")
     assert set(store.names()) == {"a"}
-    assert store.sweep() == 1
-    assert store.sweep() == 0
+    assert store.remove_unfinished() == 1
+    assert store.remove_unfinished() == 0
     assert store.get("a") == b"1"
 
 
@@ -93,7 +93,7 @@ def test_nothing_is_swept_while_somebody_writes(tmp_path, monkeypatch):
 
     def write_and_sweep(path, data):
         real(path, data)
-        swept.append(FileBlobStore(tmp_path / "blobs").sweep())
+        swept.append(FileBlobStore(tmp_path / "blobs").remove_unfinished())
 
     monkeypatch.setattr(files, "_write_durably", write_and_sweep)
     store.put_many({"a": b"1", "b": b"2"})
@@ -102,7 +102,7 @@ def test_nothing_is_swept_while_somebody_writes(tmp_path, monkeypatch):
 
 
 def test_a_store_without_a_blob_has_nothing_to_sweep(tmp_path):
-    assert FileBlobStore(tmp_path / "blobs").sweep() == 0
+    assert FileBlobStore(tmp_path / "blobs").remove_unfinished() == 0
     assert not (tmp_path / "blobs").exists()
 
 
@@ -111,7 +111,7 @@ def test_what_cannot_be_swept_is_told(tmp_path):
     store.put_many({"a": b"1"})
     (tmp_path / "blobs" / "new" / "b.0123abcd").mkdir()
     with pytest.raises(StorageFailed, match="half-written"):
-        store.sweep()
+        store.remove_unfinished()
 
 
 def synced(monkeypatch):
@@ -162,6 +162,6 @@ def test_what_was_put_survives_a_kill_and_each_blob_is_whole(tmp_path):
     names = set(store.names())
     assert {f"b{n}-{m}" for n in seen for m in range(8)} <= names
     assert all(store.get(name) == b"x" * 50_000 for name in names)
-    store.sweep()
+    store.remove_unfinished()
     assert set(store.names()) == names
     assert list((tmp_path / "blobs" / "new").iterdir()) == []

@@ -92,13 +92,13 @@ def test_a_calibration_of_another_space_is_refused(desk):
 
 
 def test_an_embedder_that_sees_a_crop_of_its_own_gets_it(album):
-    """Its crops come from the looker's child, aligned to its five points, beside the ArcFace crop."""
+    """Its crops come from the analyser's child, aligned to its five points, beside the ArcFace crop."""
     from countenance.pipeline.analyse import FaceAnalyser
     from countenance.types import ARCFACE, CropSpec
 
     spec = CropSpec(96, 112, tuple(map(tuple, POINTS)))
-    with FaceAnalyser(crops=(ARCFACE, spec)) as looker:
-        [face] = looker.look_one(album.probe.read_bytes()).faces
+    with FaceAnalyser(crops=(ARCFACE, spec)) as analyser:
+        [face] = analyser.analyse(album.probe.read_bytes()).faces
     assert face.crop_for(ARCFACE).shape == (112, 112, 3)
     assert face.crop_for(spec).shape == (112, 96, 3)
 

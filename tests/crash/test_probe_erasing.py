@@ -10,7 +10,7 @@ from countenance.app.upkeep.backup import back_up
 from countenance.app.upkeep.restore import restore
 from countenance.app.upkeep.status import status_of
 from countenance.errors import NotFound, WrongUse
-from countenance.pipeline.garbage_collect import sweep
+from countenance.pipeline.garbage_collect import collect_garbage
 from countenance.testing.bytescan import Thief
 from countenance.testing.disk_home import held_by, opened
 from countenance.testing.toy import picture
@@ -138,7 +138,7 @@ def test_erasing_a_probe_killed_at_every_point(organisation, breaker):
             home.parts.engine().eraser.resume()
             assert home.parts.stores.records.probes.count() == 1 or not ran.acknowledged
             assert home.erase(probe=entry).probes == 1
-            sweep(home.parts.stores, whole=True)
+            collect_garbage(home.parts.stores, whole=True)
             held_by(home)
             if ran.acknowledged or len(ran.points) % 8 == 0:  # reading every byte takes longest
                 assert kept(home) == {"nobody"}

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from countenance.detect.yunet_detector import YuNetDetector
-from countenance.pipeline.analyse import look
+from countenance.pipeline.analyse import analyse_picture
 from countenance.testing.detector import overlap, scaled
 from countenance.types import Rejected
 from countenance.weights.store import load
@@ -52,7 +52,7 @@ def test_at_most_2_of_89_faces_are_missed_and_at_most_3_finds_are_false(faces_di
     tally = Tally()
     for folder, is_it in (("noses", holds), ("boxes", covers)):
         for name, truths in json.loads((faces_dir / folder / f"{folder}.json").read_text()).items():
-            looked = look((faces_dir / folder / name).read_bytes())
+            looked = analyse_picture((faces_dir / folder / name).read_bytes())
             assert not isinstance(looked, Rejected), name
             count(f"{folder}/{name}", truths, [aligned.face for aligned in looked.faces], is_it, tally)
     with capsys.disabled():

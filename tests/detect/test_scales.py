@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from countenance.detect.boxes import iou_with, suppress
+from countenance.detect.boxes import iou_with, suppress_overlaps
 from countenance.detect.scales import FINE_PX, NARROWEST_PX, WIDEST_PX, plan
 
 sides = st.integers(1, 20_000)
@@ -64,7 +64,7 @@ boxes = st.lists(
 
 @given(boxes)
 def test_what_stays_does_not_overlap_and_what_goes_overlaps_something_better(rows):
-    kept = suppress(rows[:, :4], rows[:, 4], 0.3)
+    kept = suppress_overlaps(rows[:, :4], rows[:, 4], 0.3)
     assert [rows[i, 4] for i in kept] == sorted((rows[i, 4] for i in kept), reverse=True)
     for place, i in enumerate(kept):
         assert (iou_with(rows[i, :4], rows[kept[place + 1 :], :4]) <= 0.3).all()

@@ -279,7 +279,7 @@ def test_a_locked_ring_is_told(ring, path):
 
 def test_a_key_costs_at_most_a_hundred_bytes_on_disk(ring, path):
     for _ in range(50):
-        ring.made(ring.create(200))
+        ring.confirm(ring.create(200))
     ring.tidy()
     assert path.stat().st_size / 10_000 <= 100
 
@@ -298,7 +298,7 @@ def test_a_ring_of_version_1_is_brought_up_to_date_and_opens_what_it_sealed(ring
     again = SqliteKeyRing(path, MASTER, make=False)
     assert again.open(key, "b", sealed) == b"x"
     [new] = again.create(blobs=["crop"])
-    assert again.in_the_making() == ([new], ["crop"])
+    assert again.unconfirmed() == ([new], ["crop"])
 
 
 # --- another master key -----------------------------------------------------------------------------------------------

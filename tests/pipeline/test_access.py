@@ -10,7 +10,7 @@ from PIL import Image
 
 from countenance.app.demo.pictures import write_album
 from countenance.app.requests.access_archive import bundle, new_passphrase
-from countenance.pipeline.analyse import FaceBlur, iou, look
+from countenance.pipeline.analyse import FaceBlur, analyse_picture, iou
 from countenance.pipeline.requests.access import gather
 from countenance.pipeline.requests.requests import RequestWorkflow
 from countenance.rights.requests import check_asked
@@ -21,7 +21,7 @@ ALICE, BOB = "alice@10,20,60,80", "bob@200,20,250,80"
 
 def found_for(home, name):
     desk = RequestWorkflow(
-        home.stores, home.looker, home.embedder, home.live, home.calibration, home.eraser, "operator"
+        home.stores, home.analyser, home.embedder, home.live, home.calibration, home.eraser, "operator"
     )  # fmt: skip
     asked = check_asked(kind="access", tier=None, name="", contact="", text="", address="", face="", has_photo=True)
     opened = desk.open(asked, photo=picture(f"{name}@1,1,50,50", "#one"))
@@ -40,7 +40,7 @@ def filled(toy, album):
 
 
 def test_every_picture_with_its_rights_and_no_other_face(filled):
-    pictures = gather(filled.stores, filled.looker, found_for(filled, "alice"))
+    pictures = gather(filled.stores, filled.analyser, found_for(filled, "alice"))
     assert len(pictures) == 2
     assert sorted(len(each.places) for each in pictures) == [1, 2]
     for each in pictures:
@@ -61,7 +61,7 @@ def test_a_file_that_is_not_there_gives_the_persons_face_alone(filled, album, ch
             file.write_bytes(picture(ALICE, BOB, "carol@300,20,350,80"))
         if change == "link":
             file.symlink_to(file.with_suffix(".old"))
-    for each in gather(filled.stores, filled.looker, found):
+    for each in gather(filled.stores, filled.analyser, found):
         assert not each.whole
         assert each.jpeg.startswith(b"thumbnail of alice")
 
@@ -72,7 +72,7 @@ def test_a_thumbnail_into_which_another_face_reaches_stays_out(toy, album):
     toy.ingest()
     found = found_for(toy, "alice")
     (album / "close.jpg").unlink()
-    [held] = gather(toy.stores, toy.looker, found)
+    [held] = gather(toy.stores, toy.analyser, found)
     assert held.jpeg is None
 
 
@@ -84,7 +84,7 @@ def test_who_searched_and_was_shown_it(organisation, album, tmp_path):
     )  # fmt: skip
     organisation.ingest()
     organisation.search("alice@1,1,50,50", purpose="archive-description", case="2026-1")
-    [held] = gather(organisation.stores, organisation.looker, found_for(organisation, "alice"))
+    [held] = gather(organisation.stores, organisation.analyser, found_for(organisation, "alice"))
     [(at, purpose, who)] = held.shown
     assert (purpose, who) == ("archive-description", "the operator")
     assert abs((at - organisation.clock()).total_seconds()) < 60
@@ -93,7 +93,7 @@ def test_who_searched_and_was_shown_it(organisation, album, tmp_path):
 def test_the_bundle_opens_with_its_passphrase_alone_and_holds_no_template(filled):
     import pyzipper
 
-    pictures = gather(filled.stores, filled.looker, found_for(filled, "alice"))
+    pictures = gather(filled.stores, filled.analyser, found_for(filled, "alice"))
     passphrase = new_passphrase()
     data = bundle(pictures, made_at=filled.clock(), passphrase=passphrase)
     with pyzipper.AESZipFile(io.BytesIO(data)) as archive:
@@ -122,15 +122,15 @@ def test_other_faces_of_a_real_picture_are_unrecognisable(tmp_path):
         for path in sorted(album.root.rglob("*"))
         if path.is_file()
         for data in [path.read_bytes()]
-        if getattr(look(data), "faces", ()) and len(look(data).faces) > 2
+        if getattr(analyse_picture(data), "faces", ()) and len(analyse_picture(data).faces) > 2
     )
-    seen = look(data, preview_px=4096)
+    seen = analyse_picture(data, preview_px=4096)
     mine, *others = (face.face.box for face in seen.faces)
     before = np.asarray(Image.open(io.BytesIO(seen.preview)), np.int16)
-    veiled = look(data, preview_px=4096, veil=FaceBlur((mine,))).preview
+    veiled = analyse_picture(data, preview_px=4096, veil=FaceBlur((mine,))).preview
     after = np.asarray(Image.open(io.BytesIO(veiled)), np.int16)
     assert after.shape[:2] == (seen.height, seen.width)
-    again = look(veiled)
+    again = analyse_picture(veiled)
     for box in others:
         x1, y1, x2, y2 = (round(v) for v in box)
         detail = np.abs(np.diff(after[y1:y2, x1:x2].astype(float), axis=0)).mean()

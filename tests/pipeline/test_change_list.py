@@ -36,14 +36,14 @@ def vanish(toy, album, *numbers):
 
 def test_a_process_far_behind_holds_nothing_that_has_left(grown, album):
     behind = LiveIndex(grown.stores, SPACE)
-    assert held(behind.refreshed()) == searchable(grown)
+    assert held(behind.refresh()) == searchable(grown)
     vanish(grown, album, 1, 5, 11)
     assert grown.records.changes.compact_if_due(kept=1) > 3
     with grown.records.database.read() as connection:  # nothing in the list tells of two of those that left
         assert connection.exec_driver_sql("SELECT count(*) FROM changes WHERE NOT added").scalar() == 1
-    assert held(behind.refreshed()) == searchable(grown)
-    assert len(behind.refreshed()) == 9
-    assert behind.refreshed() is behind.refreshed()  # not loaded anew again
+    assert held(behind.refresh()) == searchable(grown)
+    assert len(behind.refresh()) == 9
+    assert behind.refresh() is behind.refresh()  # not loaded anew again
 
 
 @pytest.mark.parametrize("portions", [0, 1, 2])
@@ -69,7 +69,7 @@ def test_a_snapshot_that_fell_behind_or_was_killed_half_built_is_built_anew(grow
         patched.setattr(store, "holds", lambda *_: 0)
         vanish(grown, album, 0, 4, 8)
     grown.records.changes.compact_if_due(kept=1)
-    assert held(LiveIndex(grown.stores, SPACE).refreshed()) == searchable(grown)
+    assert held(LiveIndex(grown.stores, SPACE).refresh()) == searchable(grown)
     snapshot(grown.stores, SPACE)
     loaded = grown.stores.segments.of(SPACE).load()
     assert held(loaded.index) == searchable(grown)
@@ -90,5 +90,5 @@ def test_a_list_that_is_compacted_while_it_is_read_from_the_beginning(grown, alb
         return real(self, seq, space_id, since=since)
 
     monkeypatch.setattr(type(grown.records.changes), "after", after)
-    assert held(LiveIndex(grown.stores, SPACE).refreshed()) == searchable(grown)
+    assert held(LiveIndex(grown.stores, SPACE).refresh()) == searchable(grown)
     assert "compacted" in read

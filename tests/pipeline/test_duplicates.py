@@ -139,10 +139,10 @@ def test_the_erased_are_in_no_stack(toy, album):
     toy.add_source(album)
     toy.ingest()
     [lead] = toy.search(ALICE).leads
-    toy.eraser.face(lead.duplicates[0].face_id)
+    toy.eraser.erase_face(lead.duplicates[0].face_id)
     [lead] = toy.search(ALICE).leads
     assert len(lead.duplicates) == 1
-    toy.eraser.picture(lead.picture.id)
+    toy.eraser.erase_picture(lead.picture.id)
     [lead] = toy.search(ALICE).leads
     assert lead.duplicates == ()
 
@@ -189,7 +189,7 @@ def test_what_is_erased_or_suspended_while_the_list_is_read_is_not_told(toy, alb
     toy.ingest("archive")
     found = find_duplicates(toy.stores, toy.records.sources.all())
     assert found.groups_found == 2
-    toy.eraser.picture(next(lead.picture.id for lead in toy.search(ALICE).leads))
+    toy.eraser.erase_picture(next(lead.picture.id for lead in toy.search(ALICE).leads))
     toy.records.sources.set_grant_state(toy.records.sources.get("archive"), suspended_at=toy.clock())
     assert list(found.groups) == []
 
@@ -231,6 +231,6 @@ def test_of_a_face_that_may_not_be_indexed_no_crop_hash_is_kept(toy, album, monk
         rows = connection.execute(sa.select(schema.faces.c.template, schema.faces.c.crop_hash)).all()
     assert sorted((row.template is None, row.crop_hash is None) for row in rows) == [(False, False), (True, True)]
     [lead] = toy.search(ALICE).leads
-    toy.eraser.face(lead.face_id)
+    toy.eraser.erase_face(lead.face_id)
     with toy.records.database.read() as connection:
         assert set(connection.scalars(sa.select(schema.faces.c.crop_hash))) == {None}

@@ -26,7 +26,7 @@ def faces_of(home, name):
 
 def test_an_erased_face_is_gone_and_is_not_taken_again(filled, album):
     [bob] = faces_of(filled, BOB)
-    report = filled.eraser.face(bob)
+    report = filled.eraser.erase_face(bob)
     assert (report.faces, report.pictures, report.pending) == (1, 0, ())
     assert filled.log.kinds[-4:] == ["erase.begun", "erase.hidden", "erase.done", "receipt.signed"]
     assert bob not in filled.blobs.kept
@@ -39,14 +39,14 @@ def test_an_erased_face_is_gone_and_is_not_taken_again(filled, album):
     (album / "both.jpg").unlink()
     filled.ingest(prune=True)
     assert faces_of(filled, BOB) == []
-    again = filled.eraser.face(bob)
+    again = filled.eraser.erase_face(bob)
     assert (again.already, again.uid, again.receipt) == (True, report.uid, report.receipt)
 
 
 def test_an_erased_face_stays_out_of_a_new_source_with_the_same_picture(filled, album, tmp_path):
     [bob] = faces_of(filled, BOB)
-    filled.eraser.face(bob)
-    filled.eraser.source(filled.records.sources.get("album"))
+    filled.eraser.erase_face(bob)
+    filled.eraser.erase_source(filled.records.sources.get("album"))
     filled.add_source(album, "again")
     report = filled.ingest("again")
     assert report.refused == {"not_permitted": 1}
@@ -59,13 +59,13 @@ def test_an_erased_face_stays_out_of_a_new_source_with_the_same_picture(filled, 
 
 def test_an_erased_picture_is_gone_and_is_not_taken_again(filled, album):
     lead = filled.search(BOB).leads[0]
-    report = filled.eraser.picture(lead.picture.id)
+    report = filled.eraser.erase_picture(lead.picture.id)
     assert (report.faces, report.pictures) == (2, 1)
     assert faces_of(filled, BOB) == []
     again = filled.ingest()
     assert again.rejected == {"not_permitted": 1}
     assert len(faces_of(filled, ALICE)) == 1
-    told = filled.eraser.picture(lead.picture.id)
+    told = filled.eraser.erase_picture(lead.picture.id)
     assert (told.already, told.uid, told.pictures, told.log_entry) == (True, report.uid, 1, report.log_entry)
 
 
@@ -79,7 +79,7 @@ def test_an_erased_source_is_gone_with_its_grant_and_evidence(organisation, albu
         subjects=tmp_path / "subjects.csv",
     )  # fmt: skip
     organisation.ingest()
-    report = organisation.eraser.source(organisation.records.sources.get("album"))
+    report = organisation.eraser.erase_source(organisation.records.sources.get("album"))
     assert (report.pictures, report.faces) == (1, 1)
     assert organisation.blobs.kept == {}
     assert organisation.keys.keys == {}
@@ -92,7 +92,7 @@ def test_an_erased_source_is_gone_with_its_grant_and_evidence(organisation, albu
 
 
 def test_a_source_may_be_added_and_taken_again_after_its_erasure(filled, album):
-    filled.eraser.source(filled.records.sources.get("album"))
+    filled.eraser.erase_source(filled.records.sources.get("album"))
     filled.add_source(album)
     assert filled.ingest().indexed == 3
 
@@ -110,7 +110,7 @@ def test_a_template_that_no_class_may_use_goes_with_the_class_that_could(toy, or
     )  # fmt: skip
     home.ingest("wide")
     assert home.ingest("narrow").refused == {"not_a_subject": 1}
-    home.eraser.source(home.records.sources.get("wide"))
+    home.eraser.erase_source(home.records.sources.get("wide"))
     with home.records.database.read() as connection:
         [row] = connection.exec_driver_sql("SELECT landmarks, quality, key_id, template FROM faces").all()
     assert tuple(row) == (None, None, None, None)
@@ -122,10 +122,10 @@ def test_a_dry_run_counts_and_changes_nothing(filled, what):
     lead = filled.search(BOB).leads[0]
     kinds = list(filled.log.kinds)
     if what == "source":
-        report = filled.eraser.source(filled.records.sources.get("album"), dry_run=True)
+        report = filled.eraser.erase_source(filled.records.sources.get("album"), dry_run=True)
     else:
         uid = lead.face_id if what == "face" else lead.picture.id
-        report = getattr(filled.eraser, what)(uid, dry_run=True)
+        report = getattr(filled.eraser, f"erase_{what}")(uid, dry_run=True)
     assert report.dry_run
     assert (report.pictures, report.faces) == {"face": (0, 1), "picture": (1, 2), "source": (2, 3)}[what]
     assert filled.log.kinds == kinds
@@ -135,7 +135,7 @@ def test_a_dry_run_counts_and_changes_nothing(filled, what):
 
 @pytest.mark.parametrize("what", ["face", "picture"])
 def test_unknown_and_malformed_ids(filled, what):
-    erase = getattr(filled.eraser, what)
+    erase = getattr(filled.eraser, f"erase_{what}")
     with pytest.raises(NotFound):
         erase(str(uuid.uuid4()))
     with pytest.raises(WrongUse):
@@ -145,7 +145,7 @@ def test_unknown_and_malformed_ids(filled, what):
 def test_nothing_due_is_no_erasure(filled):
     from countenance.records.reachability import Unreachable
 
-    assert filled.eraser.due(Unreachable(), "vanished") is None
+    assert filled.eraser.erase_unsupported(Unreachable(), "vanished") is None
     assert filled.eraser.resume() == ()
 
 
@@ -153,7 +153,7 @@ def test_without_its_log_nothing_is_erased(filled):
     [bob] = faces_of(filled, BOB)
     filled.log.broken = True
     with pytest.raises(LogUnwritable):
-        filled.eraser.face(bob)
+        filled.eraser.erase_face(bob)
     filled.log.broken = False
     assert filled.records.erasures.unfinished() == ()
     assert faces_of(filled, BOB) == [bob]
@@ -172,12 +172,12 @@ def test_a_log_that_breaks_on_the_way_leaves_it_hidden_and_unacknowledged(filled
     with monkeypatch.context() as patched:
         patched.setattr(filled.log, "append", append)
         with pytest.raises(LogUnwritable):
-            filled.eraser.face(bob)
+            filled.eraser.erase_face(bob)
     assert faces_of(filled, BOB) == []
     assert filled.records.receipts.all() == ()
     [report] = filled.eraser.resume()
     assert (report.about, len(filled.records.receipts.all())) == (bob, 1)
-    assert filled.eraser.face(bob).receipt == report.receipt
+    assert filled.eraser.erase_face(bob).receipt == report.receipt
 
 
 @pytest.mark.parametrize(("store", "act", "left"), [("keys", "destroy", "template"), ("blobs", "delete_many", "crop")])
@@ -186,7 +186,7 @@ def test_what_can_still_be_read_is_not_acknowledged_as_erased(filled, monkeypatc
     with monkeypatch.context() as patched:
         patched.setattr(getattr(filled, store), act, lambda which: RemovalResult(physically=True))
         with pytest.raises(StorageFailed, match=f"can still be read: 1 {left}"):
-            filled.eraser.face(bob)
+            filled.eraser.erase_face(bob)
     assert "erase.done" not in filled.log.kinds
     assert filled.records.receipts.all() == ()
     [report] = filled.eraser.resume()
@@ -197,7 +197,7 @@ def test_what_can_still_be_read_is_not_acknowledged_as_erased(filled, monkeypatc
 def test_erasing_a_picture_writes_no_snapshot_of_the_whole_index(filled, monkeypatch):
     lead = filled.search(BOB).leads[0]
     monkeypatch.setattr("countenance.pipeline.erasure.erase.snapshot", None)
-    assert filled.eraser.picture(lead.picture.id).placements == 1
+    assert filled.eraser.erase_picture(lead.picture.id).placements == 1
 
 
 class Died(BaseException):
@@ -231,9 +231,9 @@ def test_an_erasure_that_died_at_any_step_is_finished_by_the_next_opening(filled
         raise Died
 
     erase = {
-        "face": lambda: filled.eraser.face(lead.face_id),
-        "picture": lambda: filled.eraser.picture(lead.picture.id),
-        "source": lambda: filled.eraser.source(filled.records.sources.get("album")),
+        "face": lambda: filled.eraser.erase_face(lead.face_id),
+        "picture": lambda: filled.eraser.erase_picture(lead.picture.id),
+        "source": lambda: filled.eraser.erase_source(filled.records.sources.get("album")),
     }[scope]
     with monkeypatch.context() as patched:
         patched.setattr(type(target), step, die)
@@ -260,6 +260,6 @@ def test_a_reader_that_holds_the_log_of_the_records_is_named_as_pending(filled):
     with filled.records.database.read() as connection, connection.begin():
         connection.exec_driver_sql("BEGIN")
         connection.exec_driver_sql("SELECT count(*) FROM faces").scalar()
-        report = filled.eraser.face(faces_of(filled, BOB)[0])
+        report = filled.eraser.erase_face(faces_of(filled, BOB)[0])
         assert any("records.db-wal" in place for place in report.pending)
     assert filled.records.database.truncate_wal()

@@ -47,7 +47,7 @@ def odd(tmp_path):
 
 
 def evaluator(home, *, in_use=True):
-    return Evaluator(home.stores, home.looker, home.embedder, shipped(YUNET), home.calibration if in_use else None)
+    return Evaluator(home.stores, home.analyser, home.embedder, shipped(YUNET), home.calibration if in_use else None)
 
 
 def kinds(home):
@@ -164,7 +164,7 @@ def test_no_log_no_template(toy, some, monkeypatch):
     monkeypatch.setattr(toy.log, "append", unwritable)
     with pytest.raises(LogUnwritable):
         evaluator(toy).evaluate(read_people(some))
-    assert toy.embedder.embedded == toy.looker.looked == 0
+    assert toy.embedder.embedded == toy.analyser.looked == 0
 
 
 def test_an_organisation_names_purpose_and_case_before_any_picture_is_looked_at(organisation, some):
@@ -174,7 +174,7 @@ def test_an_organisation_names_purpose_and_case_before_any_picture_is_looked_at(
         measuring.evaluate(labelled)
     with pytest.raises(PolicyDenied, match="names its reason"):
         measuring.evaluate(labelled, purpose=Purpose.RESEARCH)
-    assert organisation.looker.looked == 0
+    assert organisation.analyser.looked == 0
     assert organisation.stores.kind is HomeKind.ORGANISATION
     assert measuring.evaluate(labelled, purpose=Purpose.RESEARCH, case="2026-1").pictures == 20
 
@@ -186,7 +186,7 @@ def test_too_few_to_calibrate_with_is_said_before_any_work(toy, some):
     (some / "pairs.csv").write_text("a,b,same\np0/0.jpg,p1/0.jpg,0\n")
     with pytest.raises(WrongUse, match="a list of pairs names neither"):
         evaluator(toy).evaluate(read_pairs(some / "pairs.csv"), calibrate=True)
-    assert toy.looker.looked == 0
+    assert toy.analyser.looked == 0
     assert kinds(toy) == []
 
 

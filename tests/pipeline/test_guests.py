@@ -56,7 +56,7 @@ def comes(home, photograph, link=None):
 
 
 def search_for(home, name="party", **more):
-    return home.guests.search_for(home.records.sources.get(name), home.ingest_run(name), **more)
+    return home.guests.match_waiting_guests(home.records.sources.get(name), home.ingest_run(name), **more)
 
 
 def seen(home, token):
@@ -234,9 +234,9 @@ def test_a_later_ingest_finds_new_pictures_of_a_guest(event, album):
 
 def test_an_ingest_does_not_open_settled_pictures_again_for_a_guest(event):
     comes(event, ALICE)
-    looked = event.looker.looked
+    looked = event.analyser.looked
     event.ingest("party")
-    assert event.looker.looked == looked
+    assert event.analyser.looked == looked
 
 
 def test_a_search_that_was_killed_goes_on_where_it_was(event, monkeypatch):
@@ -299,7 +299,7 @@ def test_what_is_shown_and_given_stands_in_the_log(event):
     token = comes(event, ALICE)
     search_for(event)
     seen(event, token)
-    event.guests.delivered(token, 2)
+    event.guests.log_delivered(token, 2)
     [shown], [given] = logged(event, "guest.shown"), logged(event, "guest.delivered")
     assert shown["pictures"] == given["pictures"] == 2
     assert shown["guest"] == given["guest"]
@@ -388,7 +388,7 @@ def test_an_erased_source_takes_its_guests_along(event):
     token = comes(event, ALICE)
     search_for(event)
     keys = {s.key_id for s in event.records.sources.subjects(event.records.sources.get("party").grant.id)}
-    event.eraser.source(event.records.sources.get("party"))
+    event.eraser.erase_source(event.records.sources.get("party"))
     assert keys.isdisjoint(event.keys.ids())
     with pytest.raises(NotFound):
         event.guests.standing(token)
@@ -420,7 +420,7 @@ def test_a_guest_who_lost_their_link_is_erased_by_a_request(event):
     source = event.records.sources.get("party")
     hers = event.records.sources.subjects(source.grant.id)[0]
     desk = RequestWorkflow(
-        event.stores, event.looker, event.embedder, event.live, event.calibration, event.eraser, "operator"
+        event.stores, event.analyser, event.embedder, event.live, event.calibration, event.eraser, "operator"
     )
     asked = check_asked(
         kind="erasure", tier=None, name="", contact="", text="", address="", face="", has_photo=True

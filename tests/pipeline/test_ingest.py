@@ -8,7 +8,7 @@ import pytest
 
 from countenance.errors import LogUnwritable, NotFound, PolicyDenied, StorageFailed
 from countenance.permits import Act
-from countenance.pipeline.garbage_collect import sweep
+from countenance.pipeline.garbage_collect import collect_garbage
 from countenance.pipeline.pictures.enrol import Enroller
 from countenance.records.erasure.erasures import Target
 from countenance.testing import orders
@@ -40,9 +40,9 @@ def test_an_unchanged_file_is_not_even_looked_at(toy, album):
     (album / "b.txt").write_text("no picture")
     toy.add_source(album)
     toy.ingest()
-    looked = toy.looker.looked
+    looked = toy.analyser.looked
     toy.ingest()
-    assert toy.looker.looked == looked
+    assert toy.analyser.looked == looked
 
 
 def test_a_changed_file_is_taken_anew_and_what_it_held_is_erased(toy, album):
@@ -154,7 +154,7 @@ def test_an_order_that_stops_collecting_stops_before_the_first_file(toy, album):
     orders.in_force(toy.records, ["collect"], "jurisdiction", "CA", toy.clock())
     with pytest.raises(PolicyDenied):
         toy.ingest()
-    assert toy.looker.looked == 0
+    assert toy.analyser.looked == 0
     assert toy.records.gallery.counts()["pictures"] == 0
 
 
@@ -174,7 +174,7 @@ def test_the_same_picture_in_two_sources_is_stored_once_and_found_in_both_classe
     toy.records.sources.set_grant_state(toy.records.sources.get("album"), suspended_at=toy.clock())
     [lead] = toy.search(ALICE).leads
     assert (lead.source, lead.jurisdictions) == ("other", ("FR",))
-    toy.eraser.source(toy.records.sources.get("other"))
+    toy.eraser.erase_source(toy.records.sources.get("other"))
     assert toy.records.gallery.counts()["pictures"] == 1
     with pytest.raises(PolicyDenied):
         toy.search(ALICE)
@@ -240,7 +240,7 @@ def test_a_log_that_cannot_be_written_means_nothing_is_done(toy, album):
     toy.log.broken = True
     with pytest.raises(LogUnwritable):
         toy.ingest()
-    assert toy.looker.looked == 0
+    assert toy.analyser.looked == 0
 
 
 def test_a_crop_store_that_is_full_leaves_no_key_behind(toy, album):
@@ -275,28 +275,28 @@ def test_what_a_killed_command_left_is_swept_before_the_next_run(toy, album):
     (album / "a.jpg").write_bytes(picture(ALICE))
     toy.add_source(album)
     toy.ingest()
-    assert toy.keys.in_the_making() == ([], [])
+    assert toy.keys.unconfirmed() == ([], [])
     [orphan] = toy.keys.create(blobs=["left-over"])
     toy.blobs.put_many({"left-over": b"sealed"})
     kept = set(toy.keys.keys) - {orphan}
     toy.ingest()
     assert set(toy.keys.keys) == kept
     assert "left-over" not in toy.blobs.kept
-    assert toy.keys.in_the_making() == ([], [])
+    assert toy.keys.unconfirmed() == ([], [])
 
 
 def test_what_a_row_names_is_not_swept_though_its_note_came_back(toy, album):
     (album / "a.jpg").write_bytes(picture(ALICE))
     toy.add_source(album)
-    made = toy.keys.made
-    toy.keys.made = lambda *keys, **blobs: None
+    made = toy.keys.confirm
+    toy.keys.confirm = lambda *keys, **blobs: None
     toy.ingest()
-    assert all(toy.keys.in_the_making())
-    toy.keys.made = made
+    assert all(toy.keys.unconfirmed())
+    toy.keys.confirm = made
     kept = set(toy.keys.keys), dict(toy.blobs.kept)
     toy.ingest()
     assert (set(toy.keys.keys), toy.blobs.kept) == kept
-    assert toy.keys.in_the_making() == ([], [])
+    assert toy.keys.unconfirmed() == ([], [])
 
 
 def test_what_no_note_tells_of_is_found_by_a_whole_sweep_alone(toy, album):
@@ -304,10 +304,10 @@ def test_what_no_note_tells_of_is_found_by_a_whole_sweep_alone(toy, album):
     toy.add_source(album)
     toy.ingest()
     kept = set(toy.keys.keys), dict(toy.blobs.kept)
-    toy.keys.made(toy.keys.create())
+    toy.keys.confirm(toy.keys.create())
     toy.blobs.put_many({"left-over": b"sealed"})
-    assert sweep(toy.stores) == (0, 0)
-    assert sweep(toy.stores, whole=True) == (1, 1)
+    assert collect_garbage(toy.stores) == (0, 0)
+    assert collect_garbage(toy.stores, whole=True) == (1, 1)
     assert (set(toy.keys.keys), toy.blobs.kept) == kept
 
 
@@ -323,10 +323,10 @@ def test_a_name_that_is_no_utf8_and_a_name_with_a_newline_are_taken(toy, album):
 def test_a_rejection_that_may_pass_is_tried_again(toy, album):
     (album / "a.jpg").write_bytes(picture(ALICE))
     toy.add_source(album)
-    look = toy.looker.look_one
-    toy.looker.look_one = lambda data, **more: Rejected(RejectReason.TIMED_OUT)
+    look = toy.analyser.analyse
+    toy.analyser.analyse = lambda data, **more: Rejected(RejectReason.TIMED_OUT)
     assert toy.ingest().rejected == {"timed_out": 1}
-    toy.looker.look_one = look
+    toy.analyser.analyse = look
     report = toy.ingest()
     assert (report.taken, report.rejected) == (1, {})
     assert list(toy.records.gallery.rejected(toy.records.sources.get("album").id)) == []
@@ -504,7 +504,7 @@ def test_a_picture_that_can_only_not_be_read_or_decoded_now_stays(toy, album, mo
         busy.setattr(
             "countenance.pipeline.pictures.ingest.settled", lambda *_: False
         )  # looked at again, whatever it holds
-        busy.setattr(toy.looker, "look_one", lambda *_, **__: Rejected(RejectReason.TIMED_OUT))
+        busy.setattr(toy.analyser, "analyse", lambda *_, **__: Rejected(RejectReason.TIMED_OUT))
         assert toy.ingest().rejected == {"timed_out": 1}
     assert len(toy.search(ALICE).leads) == 1
 
@@ -561,14 +561,14 @@ def test_a_picture_that_is_erased_while_it_is_looked_at_again_stays_out(toy, alb
     toy.add_source(album, "second", jurisdiction="FR")
     toy.ingest("album")
     lead = toy.search(ALICE).leads[0]
-    look = toy.looker.look_one
+    look = toy.analyser.analyse
 
     def erase_and_look(data, **more):
-        toy.looker.look_one = look
-        toy.eraser.picture(lead.picture.id)
+        toy.analyser.analyse = look
+        toy.eraser.erase_picture(lead.picture.id)
         return look(data, **more)
 
-    toy.looker.look_one = erase_and_look
+    toy.analyser.analyse = erase_and_look
 
     report = toy.ingest("second")
     assert report.indexed == 0
@@ -588,14 +588,14 @@ def test_a_picture_that_somebody_is_erasing_is_waited_for(toy, album, tmp_path):
     toy.add_source(other, "other")
     toy.ingest("album")
     source = toy.records.sources.get("album")
-    look = toy.looker.look_one
+    look = toy.analyser.analyse
 
     def hide_and_look(data, **more):
-        toy.looker.look_one = look  # another process begins to erase the first source
+        toy.analyser.analyse = look  # another process begins to erase the first source
         toy.records.erasures.hide(Target("source", source_id=source.id), uid=uuid.uuid4(), at=toy.clock())
         return look(data, **more)
 
-    toy.looker.look_one = hide_and_look
+    toy.analyser.analyse = hide_and_look
     report = toy.ingest("other")
     assert report.taken + report.again == 1
     assert toy.records.erasures.unfinished() == ()
@@ -606,7 +606,7 @@ def test_an_order_given_in_the_middle_of_a_run_stops_it_before_the_next_file(toy
     for number in range(6):
         (album / f"{number}.jpg").write_bytes(picture(f"alice{'~' * number}@10,20,60,80"))
     toy.add_source(album)
-    look, looked = toy.looker.look_one, []
+    look, looked = toy.analyser.analyse, []
 
     def order_after_the_second(data, **more):
         looked.append(data)
@@ -614,7 +614,7 @@ def test_an_order_given_in_the_middle_of_a_run_stops_it_before_the_next_file(toy
             orders.in_force(toy.records, ["collect"], "source", "album", toy.clock())
         return look(data, **more)
 
-    toy.looker.look_one = order_after_the_second
+    toy.analyser.analyse = order_after_the_second
     with patch("countenance.pipeline.pictures.ingest.READ_AHEAD", 1), pytest.raises(PolicyDenied):
         toy.ingest()
     assert len(looked) == 2
@@ -628,7 +628,7 @@ def test_where_a_pictures_own_sidecar_says_that_it_is_an_order_stops_collecting_
     toy.add_source(album, jurisdiction="CA-ON", within="CA")
     order = orders.in_force(toy.records, ["collect"], "jurisdiction", "CA-QC", toy.clock())
     report = toy.ingest()
-    assert (report.taken, report.rejected, toy.looker.looked) == (1, {"not_permitted": 1}, 1)
+    assert (report.taken, report.rejected, toy.analyser.looked) == (1, {"not_permitted": 1}, 1)
     assert toy.ingest().rejected == {"not_permitted": 1}
     orders.lift(toy.records, order, toy.clock())
     assert (toy.ingest().taken, toy.ingest().unchanged) == (1, 2)

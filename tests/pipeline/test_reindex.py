@@ -11,7 +11,7 @@ from countenance.app.pictures.crops import Crops
 from countenance.collect.folder import FolderCollector
 from countenance.errors import SpaceMismatch, StorageFailed, WrongUse
 from countenance.permits import Act
-from countenance.pipeline.live_index import LiveIndex, space_id_of
+from countenance.pipeline.live_index import LiveIndex, ensure_space_id
 from countenance.pipeline.search.search import Searcher, SearchQuery
 from countenance.pipeline.upkeep import reindex
 from countenance.pipeline.upkeep.reindex import Reindexer
@@ -28,25 +28,25 @@ class Change:
         self.embedder = TurnedEmbedder()
         self.reindexer = Reindexer(toy.stores, toy.eraser)
         self.records = toy.records.reindexes
-        self.old = space_id_of(toy.stores, SPACE)
-        self.new = space_id_of(toy.stores, TURNED)
+        self.old = ensure_space_id(toy.stores, SPACE)
+        self.new = ensure_space_id(toy.stores, TURNED)
 
     def begin(self):
         return self.records.begin(uuid.uuid4(), self.old, self.new, self.toy.clock())
 
     def build(self, space=None, embedder=None):
         return self.reindexer.build(
-            self.records.newest(), space or self.new, embedder or self.embedder, self.toy.looker,
+            self.records.newest(), space or self.new, embedder or self.embedder, self.toy.analyser,
             lambda source: FolderCollector(Path(os.fsdecode(source.location))),
         )  # fmt: skip
 
     def search(self, *faces, **question):
         live = LiveIndex(self.toy.stores, TURNED)
-        searcher = Searcher(self.toy.stores, self.toy.looker, self.embedder, live, self.toy.calibration)
+        searcher = Searcher(self.toy.stores, self.toy.analyser, self.embedder, live, self.toy.calibration)
         return searcher.search(picture(*faces), SearchQuery(**question))[0]
 
     def rows(self, space):
-        return len(LiveIndex(self.toy.stores, space).refreshed())
+        return len(LiveIndex(self.toy.stores, space).refresh())
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_a_probe_of_one_space_meets_no_row_of_the_other(change):
     change.begin()
     change.build()
     permit = forged.live(Act.SEARCH, [c.id for c in change.toy.records.policy.facts()[1]])
-    live = LiveIndex(change.toy.stores, TURNED).refreshed()
+    live = LiveIndex(change.toy.stores, TURNED).refresh()
     with pytest.raises(SpaceMismatch):
         live.search(np.eye(1, 64, dtype=np.float32), 1, permit)
 
@@ -164,9 +164,9 @@ def test_a_grant_that_no_longer_permits_gets_no_new_template(change):
     source = toy.records.sources.get("album")
     change.begin()
     toy.records.sources.set_grant_state(source, suspended_at=toy.clock())
-    looked = toy.looker.looked
+    looked = toy.analyser.looked
     assert change.build().as_dict() == {"made": 0, "lacking": 3}
-    assert toy.looker.looked == looked
+    assert toy.analyser.looked == looked
     toy.records.sources.set_grant_state(source, suspended_at=None)
     assert change.build().made == 3
 
@@ -221,12 +221,12 @@ def test_erasing_a_face_during_it_removes_both_templates(change, when):
     if when == "switched":
         change.reindexer.switch(change.records.newest(), measured=True)
     place = toy.records.gallery.face(uid)
-    toy.eraser.face(uid)
+    toy.eraser.erase_face(uid)
     assert {place.key_id, place.second_key}.isdisjoint(toy.keys.keys)
     assert (change.rows(SPACE), change.rows(TURNED)) == (2, 2)
     assert change.build().made == 0  # it does not come back
     assert change.search("alice@1,1,50,50").leads == ()
-    toy.eraser.source(toy.records.sources.get("album"))
+    toy.eraser.erase_source(toy.records.sources.get("album"))
     assert (change.rows(SPACE), change.rows(TURNED)) == (0, 0)
     assert needless_keys(toy) == set()
 
@@ -238,7 +238,7 @@ def test_a_face_that_is_erased_while_its_batch_is_embedded_gets_none(change):
 
     def erase_and_embed(crops, permit):
         change.embedder.embed = embed
-        toy.eraser.face(uid)
+        toy.eraser.erase_face(uid)
         return embed(crops, permit)
 
     change.begin()

@@ -47,7 +47,7 @@ def filled(toy, album):
 def desk_of(home, **limits):
     return RequestWorkflow(
         home.stores,
-        home.looker,
+        home.analyser,
         home.embedder,
         home.live,
         home.calibration,
@@ -619,7 +619,7 @@ def test_what_keeps_out_by_another_version_of_a_model_is_not_compared(filled, de
     class Larger(ToyEmbedder):
         crop = CropSpec(128, 128, ARCFACE.points)
 
-    [face] = filled.looker.look_one(picture("alice@10,20,60,80")).faces
+    [face] = filled.analyser.analyse(picture("alice@10,20,60,80")).faces
     permit = forged.live(Act.SUPPRESSION_CHECK, [1])
     assert kept.persons([face], permit) == [True]
     for embedder in (Other(), Larger()):

@@ -122,12 +122,12 @@ def test_an_order_given_while_a_search_runs_binds_that_search(filled):
 
 def test_an_erased_face_is_not_shown_even_if_the_index_returns_it(filled):
     filled.search(ALICE)
-    index = filled.live.refreshed()
-    filled.live.refreshed = lambda: index  # an index that lags
+    index = filled.live.refresh()
+    filled.live.refresh = lambda: index  # an index that lags
     first = filled.search(ALICE, top=2).leads
     [hidden] = [lead for lead in first if lead.rank == 1]
     remove, index.remove = index.remove, lambda *a, **k: None
-    filled.eraser.face(hidden.face_id)
+    filled.eraser.erase_face(hidden.face_id)
     index.remove = remove
     leads = filled.search(ALICE, top=2).leads
     assert hidden.face_id not in {lead.face_id for lead in leads}
@@ -139,12 +139,12 @@ def test_dropped_leads_are_replaced_however_many_there_are(toy, album):
         (album / f"{number:02}.jpg").write_bytes(picture(f"alice{'~' * (number % 3)}@10,20,{60 + number},80"))
     toy.add_source(album)
     toy.ingest()
-    index = toy.live.refreshed()
-    toy.live.refreshed = lambda: index
+    index = toy.live.refresh()
+    toy.live.refresh = lambda: index
     doomed = [lead.face_id for lead in toy.search(ALICE, top=50).leads]
     index.remove, keep = (lambda *a, **k: None), index.remove
     for face in doomed:
-        toy.eraser.face(face)
+        toy.eraser.erase_face(face)
     index.remove = keep
     assert len(toy.search(ALICE, top=10).leads) == 10
 
@@ -261,7 +261,7 @@ def test_a_lead_that_is_erased_leaves_a_tombstone_with_its_search(served, scope)
     [lead] = home.search(ALICE, client="Gazette", **FOR_ARCHIVE).leads
     home.search(ALICE, **FOR_ARCHIVE)
     what = {"face": lead.face_id, "picture": lead.picture.id, "source": home.records.sources.get("album")}[scope]
-    getattr(home.eraser, scope)(what)
+    getattr(home.eraser, f"erase_{scope}")(what)
     assert kept_searches(home) == [("Gazette", None), (None, None)]
     with home.records.database.read() as connection:
         assert connection.exec_driver_sql("SELECT erased_leads FROM searches").scalars().all() == [1, 1]
@@ -283,7 +283,7 @@ def test_what_comes_into_force_while_a_client_searches_binds_that_search(served,
         elif change == "order":
             orders.in_force(home.records, ["offer"], "client_class", "newsroom", home.clock())
         else:
-            home.eraser.face(lead.face_id)
+            home.eraser.erase_face(lead.face_id)
         return asked(*args)
 
     setattr(part, moment, change_first)
@@ -321,12 +321,12 @@ def test_another_index_sees_new_faces_and_forgets_erased_ones(filled, album):
     from countenance.testing.toy import SPACE
 
     other = LiveIndex(filled.stores, SPACE)
-    assert len(other.refreshed()) == 10
+    assert len(other.refresh()) == 10
     (album / "new.jpg").write_bytes(picture("dave@1,1,50,50"))
     filled.ingest()
-    assert len(other.refreshed()) == 11
-    filled.eraser.picture(filled.search("dave@1,1,50,50").leads[0].picture.id)
-    assert len(other.refreshed()) == 10
+    assert len(other.refresh()) == 11
+    filled.eraser.erase_picture(filled.search("dave@1,1,50,50").leads[0].picture.id)
+    assert len(other.refresh()) == 10
 
 
 def test_an_index_from_segments_gives_the_scores_of_the_first(filled):

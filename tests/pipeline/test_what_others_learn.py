@@ -25,7 +25,7 @@ ID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0
 def desk_of(home):
     limits = RequestLimits(a_day=10_000, waiting=10_000)
     return RequestWorkflow(
-        home.stores, home.looker, home.embedder, home.live, home.calibration, home.eraser, "operator", limits
+        home.stores, home.analyser, home.embedder, home.live, home.calibration, home.eraser, "operator", limits
     )
 
 
@@ -174,7 +174,7 @@ def test_a_guest_who_is_kept_out_is_answered_like_anybody_who_is_in_no_picture(t
         token = home.guests.consent(
             home.guests.open_link(source, organiser="Ada")[1], picture(f"{name}@1,1,50,50", "#me"), agreed=VERSION
         )[1]
-        home.guests.search_for(source, home.ingest_run("party"))
+        home.guests.match_waiting_guests(source, home.ingest_run("party"))
         shown = home.guests.pictures(token)
         made = home.records.sources.subjects(source.grant.id)
         standing = ID.sub("id", re.sub(r"datetime\([^)]*\)", "then", repr(home.guests.standing(token))))

@@ -155,4 +155,4 @@ def _killed(*_):
 def assert_whole(home):
     assert [finding.said for finding in examine(home) if finding.state == "problem"] == []
     assert home.audit.verify()["entries"] == len(home.parts.log)
-    assert home.parts.stores.keys.in_the_making() == ([], [])
+    assert home.parts.stores.keys.unconfirmed() == ([], [])

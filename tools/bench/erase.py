@@ -90,7 +90,7 @@ def _seconds(act: Callable[[], object]) -> float:
 
 
 def _measured(home: Home, chosen: list[Chosen]) -> dict[str, Any]:
-    home.parts.engine().live.refreshed()
+    home.parts.engine().live.refresh()
     erased = chosen[::2]
     segments, written = _segments(home), _written()
     alone, pending_alone = _erase(home, erased[: ERASURES // 2])
@@ -202,7 +202,7 @@ def _biometric(number: int, home: Home) -> dict[str, bytes]:
     edge = THRESHOLD / np.sqrt(space.dimension)
     level = np.sum([turned > -edge, turned > 0, turned > edge], axis=0).astype(np.uint8)
     pairs = level[0::2] | level[1::2] << 2
-    looked = MadeUpLooker().look_one(b"%09d" % number)
+    looked = MadeUpLooker().analyse(b"%09d" % number)
     thumbnail = looked.faces[0].thumbnail  # type: ignore[union-attr]  # it sees a face in everything
     forms = (vector.astype("<f4").tobytes(), pack_vector(vector), (pairs[0::2] | pairs[1::2] << 4).tobytes(), thumbnail)
     return dict(zip(BIOMETRIC, forms, strict=True))

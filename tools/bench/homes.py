@@ -26,7 +26,7 @@ from bench.machine import ROOT
 from bench.pictures import album
 from countenance.app.home import Home
 from countenance.permits import Act
-from countenance.pipeline.garbage_collect import sweep
+from countenance.pipeline.garbage_collect import collect_garbage
 from countenance.pipeline.search.search import Searcher, SearchQuery
 from countenance.testing import forged
 from countenance.testing.made_up import SOURCES, MadeUpEmbedder, MadeUpLooker, grow
@@ -159,7 +159,7 @@ def look(path: Path) -> dict[str, Any]:
     started = time.perf_counter()
     with countenance.open(path) as home:
         searcher = _searcher(home)
-        index = searcher.live.refreshed()
+        index = searcher.live.refresh()
         opened = time.perf_counter() - started
         rows = len(index)
         found: dict[str, Any] = {"rows": rows, "open_s": round(opened, 3)}
@@ -187,7 +187,7 @@ def _searches(home: Home, searcher: Searcher) -> dict[str, Any]:
     """
     question = SearchQuery(purpose=Purpose.RESEARCH, case="bench")
     classes = [each.id for each in home.parts.stores.records.policy.facts()[1]]
-    index = searcher.live.refreshed()
+    index = searcher.live.refresh()
     kept: list[dict[str, float]] = []
     kept_all: list[dict[str, float]] = []
     real_keep = Searcher._keep_probe  # noqa: SLF001  # timed apart
@@ -204,12 +204,12 @@ def _searches(home: Home, searcher: Searcher) -> dict[str, Any]:
     for number in range(WARM_UP + SEARCHES):
         probe = b"%09d" % (number * 7919 % max(1, len(index)))
         permit = forged.live(Act.SEARCH, classes)
-        crop = searcher.looker.look_one(probe).faces[0].crop
+        crop = searcher.analyser.analyse(probe).faces[0].crop
         template = searcher.embedder.embed(crop[None], permit)
         scan = _timed(partial(index.search, template, question.top + 16, permit), 1)
         kept.clear()
         whole = _timed(partial(searcher.search, probe, question), 1)
-        apart = [scan, *kept, _timed(partial(searcher.looker.look_one, probe), 1)]
+        apart = [scan, *kept, _timed(partial(searcher.analyser.analyse, probe), 1)]
         scans.append(scan)
         rest.append({clock: whole[clock] - sum(each[clock] for each in apart) for clock in whole})
     Searcher._keep_probe = real_keep  # type: ignore[method-assign]  # noqa: SLF001
@@ -230,11 +230,11 @@ def change(path: Path, *, size: int) -> dict[str, Any]:
     """A sweep with nothing left over, an ingest of 2,000 faces, the refresh after it, and single erasures."""
     with countenance.open(path) as home:
         parts = home.parts
-        parts.engine().live.refreshed()
-        before = _timed(lambda: (parts.blobs.sweep(), sweep(parts.stores)), 1)
+        parts.engine().live.refresh()
+        before = _timed(lambda: (parts.blobs.remove_unfinished(), collect_garbage(parts.stores)), 1)
         first = _next_number(home)
         ingest = _timed(lambda: grow(home, SEED, first, first + INGESTED), INGESTED)
-        refresh = _timed(parts.engine().live.refreshed, INGESTED)
+        refresh = _timed(parts.engine().live.refresh, INGESTED)
         erasures = [
             _timed(lambda face=face: home.erase(face=face), 1)
             for face in _some_faces(home, ERASED.get(size, ERASED_ELSE))

@@ -119,7 +119,7 @@ def _bare(files: list[Path]) -> tuple[float, float, int]:
 
     from countenance.embed.onnx import OnnxEmbedder
     from countenance.permits import Act
-    from countenance.pipeline.analyse import FaceAnalysis, look
+    from countenance.pipeline.analyse import FaceAnalysis, analyse_picture
     from countenance.testing import forged
 
     spent = 0.0
@@ -135,9 +135,9 @@ def _bare(files: list[Path]) -> tuple[float, float, int]:
 
     onnxruntime.InferenceSession.run = timed
     try:
-        look(files[0].read_bytes())  # warm
+        analyse_picture(files[0].read_bytes())  # warm
         spent = 0.0
-        looked = [look(path.read_bytes()) for path in files]
+        looked = [analyse_picture(path.read_bytes()) for path in files]
     finally:
         onnxruntime.InferenceSession.run = real
     crops = np.stack([face.crop for one in looked if isinstance(one, FaceAnalysis) for face in one.faces])

@@ -93,8 +93,8 @@ def _templates(files: list[Path]) -> dict[Path, NDArray[np.float32]]:
     from countenance.testing import forged
 
     embedder, found = OnnxEmbedder(), {}
-    with FaceAnalyser(workers=os.cpu_count() or 1) as looker:
-        for file, looked in looker.look_many((file, file.read_bytes()) for file in files):
+    with FaceAnalyser(workers=os.cpu_count() or 1) as analyser:
+        for file, looked in analyser.analyse_many((file, file.read_bytes()) for file in files):
             if not isinstance(looked, FaceAnalysis) or not looked.faces:
                 continue
             middle = np.array([looked.width, looked.height])

@@ -142,7 +142,7 @@ class GuestService:
         """A picture of theirs as a JPEG of at most `preview_px` a side, made anew. Raises NotFound."""
         from countenance.pipeline.analyse import FaceAnalysis
 
-        looked = self._home.parts.engine().analyser.look_one(self._original(token, picture_id), preview_px=preview_px)
+        looked = self._home.parts.engine().analyser.analyse(self._original(token, picture_id), preview_px=preview_px)
         if not isinstance(looked, FaceAnalysis) or looked.preview is None:
             raise _gone()
         self.desk.face_in(token, picture_id)  # gate 4 once more: drawing takes a while
@@ -151,7 +151,7 @@ class GuestService:
     def original(self, token: str, picture_id: str) -> bytes:
         """The very file of a picture of theirs. Raises NotFound."""
         data = self._original(token, picture_id)
-        self.desk.delivered(token, 1)
+        self.desk.log_delivered(token, 1)
         return data
 
     def download(self, token: str, pictures: Sequence[GuestPicture] | None = None) -> Iterator[bytes]:
@@ -161,7 +161,7 @@ class GuestService:
         Args: pictures: some of `pictures(token)`; by default all. Raises NotFound, before the first part.
         """
         chosen = self.pictures(token) if pictures is None else pictures
-        self.desk.delivered(token, len(chosen))
+        self.desk.log_delivered(token, len(chosen))
         return self._zipped(token, chosen)
 
     def withdraw(self, token: str) -> ErasureReport | None:

@@ -45,14 +45,14 @@ from countenance.errors import NotFound, PolicyDenied, WrongUse
 from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis
 from countenance.pipeline.clients import ClientWorkflow
 from countenance.pipeline.erasure.erase import Eraser, ErasureReport
-from countenance.pipeline.garbage_collect import sweep
+from countenance.pipeline.garbage_collect import collect_garbage
 from countenance.pipeline.orders.orders import OrderWorkflow
 from countenance.pipeline.people.persons import PersonWorkflow
 from countenance.pipeline.people.suggest import SuggestedGroup, suggest
 from countenance.pipeline.pictures.duplicates import Duplicates, find_duplicates
 from countenance.pipeline.pictures.inbox import Inbox
 from countenance.pipeline.pictures.ingest import Ingest, IngestReport, Progress, SecondPassProgress
-from countenance.pipeline.search.search import SearchQuery, look_at
+from countenance.pipeline.search.search import SearchQuery, analyse_or_raise
 from countenance.pipeline.sources.grant import SourceWorkflow
 from countenance.pipeline.sources.subjects import open_subjects
 from countenance.present.labels import visible
@@ -259,7 +259,7 @@ class Home:
         """The grant is over and everything taken under it is erased now."""
         ended = self.source(name).grant.withdrawn_at or self.parts.stores.clock()
         self._set_state(name, "takedown", withdrawn_at=ended)
-        return self.parts.engine().eraser.source(self.source(name))
+        return self.parts.engine().eraser.erase_source(self.source(name))
 
     def interaction(self, name: str) -> Source:
         """The people pictured dealt with you today: terms of retention that run from it begin anew."""
@@ -305,8 +305,8 @@ class Home:
         skipped: list[tuple[str, str]] = []
         now = self.parts.stores.clock()
         with self.parts.ingest_lock():
-            self.parts.blobs.sweep()
-            sweep(self.parts.stores)
+            self.parts.blobs.remove_unfinished()
+            collect_garbage(self.parts.stores)
             self.orders.finish()
             for source in chosen:
                 state = source.grant.state(now)
@@ -361,11 +361,11 @@ class Home:
     ) -> IngestReport:
         parts = self.parts
         finish_decisions(self)
-        with FaceAnalyser(workers=worker_count(workers), **parts.engine().looking()) as looker:
+        with FaceAnalyser(workers=worker_count(workers), **parts.engine().looking()) as analyser:
             told = None if progress is None else lambda p: progress(source.name, p)
-            report = self.ingest_run(source, looker, progress=told).run(prune=prune)
+            report = self.ingest_run(source, analyser, progress=told).run(prune=prune)
         if source.kind == UPLOAD:
-            Inbox(parts.stores, source).settle()
+            Inbox(parts.stores, source).drop_refused()
         return report
 
     def search_for_guests(
@@ -378,24 +378,24 @@ class Home:
         """
         source, parts = self.source(name), self.parts
         with parts.ingest_lock():
-            parts.blobs.sweep()
-            sweep(parts.stores)
+            parts.blobs.remove_unfinished()
+            collect_garbage(parts.stores)
             self.orders.finish()
             finish_decisions(self)
-            with FaceAnalyser(workers=worker_count(workers), **parts.engine().looking()) as looker:
-                run = self.ingest_run(source, looker)
+            with FaceAnalyser(workers=worker_count(workers), **parts.engine().looking()) as analyser:
+                run = self.ingest_run(source, analyser)
                 told = None if progress is None else lambda so_far, of: progress(so_far.pictures, of)
-                return self.guests.desk.search_for(source, run, told)
+                return self.guests.desk.match_waiting_guests(source, run, told)
 
     def ingest_run(
-        self, source: Source, looker: FaceAnalyser, collector: Collector | None = None,
+        self, source: Source, analyser: FaceAnalyser, collector: Collector | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> Ingest:  # fmt: skip
         """A run over the source, or over what `collector` finds in it. Only under the ingest lock."""
         parts, engine = self.parts, self.parts.engine()
         return Ingest(
             stores=parts.stores,
-            looker=looker,
+            analyser=analyser,
             embedder=engine.embedder,
             eraser=engine.eraser,
             collector=collector_of(parts.stores, source) if collector is None else collector,
@@ -458,7 +458,7 @@ class Home:
 
     def detect(self, picture: PictureLike) -> FaceAnalysis:
         """Every face of a picture, with box and quality. Stores nothing. Raises BadPicture."""
-        return look_at(self.parts.engine().analyser, read_picture(picture))
+        return analyse_or_raise(self.parts.engine().analyser, read_picture(picture))
 
     def compare(
         self, a: PictureLike, b: PictureLike, *, face_a: int | None = None, face_b: int | None = None,
@@ -597,12 +597,19 @@ class Home:
             )
         [(what, value)] = chosen
         if what != "source":
-            erase: Callable[..., ErasureReport] = getattr(eraser, what)
-            return erase(value, authority=authority, dry_run=dry_run)
+            by_id: dict[str, Callable[..., ErasureReport]] = {
+                "face": eraser.erase_face,
+                "picture": eraser.erase_picture,
+                "person": eraser.erase_person,
+                "jurisdiction": eraser.erase_jurisdiction,
+                "probe": eraser.erase_probe,
+                "case": eraser.erase_case,
+            }
+            return by_id[what](value, authority=authority, dry_run=dry_run)
         found = next((each for each in self.sources() if each.name == value), None)
         if found is None:
-            return eraser.source_named(value)
-        return eraser.source(found, authority=authority, dry_run=dry_run)
+            return eraser.earlier_source(value)
+        return eraser.erase_source(found, authority=authority, dry_run=dry_run)
 
     # --- who may ask, and who may say no -------------------------------------------------------------------------
     @property

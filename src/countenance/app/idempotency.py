@@ -65,7 +65,7 @@ class IdempotencyService:
             [key] = self._stores.keys.create()
             sealed = self._stores.keys.seal(key, answer_binding(digest), plain)
             self._rows.record_answer(digest, status=answer.status, body=sealed, key_id=key)
-            self._stores.keys.made([key])
+            self._stores.keys.confirm([key])
 
     def drop(self, digest: bytes) -> None:
         """It came to nothing."""

@@ -41,7 +41,7 @@ class FileBlobStore:
         """See `BlobStore.put_many`.
 
         Crash order: each is written and synced under another name, then renamed; then every folder touched is synced
-        once. A crash leaves whole blobs and files in `new`, which `sweep` removes.
+        once. A crash leaves whole blobs and files in `new`, which `remove_unfinished` removes.
         """
         places = [(_folder_of(name), name) for name in blobs]  # all names are checked before any is written
         if not places:
@@ -112,7 +112,7 @@ class FileBlobStore:
         rest = (size for folder in folders if folder not in some for size in _sizes(folder))
         return sum(sizes) + sum(rest), True
 
-    def sweep(self) -> int:
+    def remove_unfinished(self) -> int:
         """What crashes left half-written is gone; how many files that was. 0 while somebody writes: try another day.
 
         Raises: StorageFailed.

@@ -17,7 +17,7 @@ def iou_with(box: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np
     return together
 
 
-def suppress(boxes: NDArray[np.float32], scores: NDArray[np.float32], max_iou: float) -> list[int]:
+def suppress_overlaps(boxes: NDArray[np.float32], scores: NDArray[np.float32], max_iou: float) -> list[int]:
     """Indices, best score first, of the boxes that overlap no better box by more than `max_iou`.
 
     Args:   boxes: (N, 4) x1, y1, x2, y2; scores: (N,). Equal scores keep their order.

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from countenance.detect.boxes import iou_with, suppress
+from countenance.detect.boxes import iou_with, suppress_overlaps
 from countenance.types import Rgb
 
 STRIDES: Final = (8, 16, 32)  # pixels a cell of each head
@@ -57,7 +57,7 @@ class YuNet:
         for plane, channel in zip((2, 1, 0), cv2.split(rgb), strict=True):  # BGR
             data[0, plane, :height, :width] = channel
         found = _decoded(self._session.run(HEADS, {"input": data}), _cells(tall, wide), min_score)
-        kept = suppress(found.boxes, found.scores, MAX_IOU)
+        kept = suppress_overlaps(found.boxes, found.scores, MAX_IOU)
         faces = RawFaces(*(part[kept] for part in found))
         return faces._replace(landmarks=_voted(found, faces)) if voting else faces
 

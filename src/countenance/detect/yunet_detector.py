@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from countenance.detect.boxes import suppress
+from countenance.detect.boxes import suppress_overlaps
 from countenance.detect.landmarks import steadied
 from countenance.detect.resize import reduced, resized
 from countenance.detect.scales import MIN_FACE_PX, DetectorPass, plan
@@ -55,7 +55,7 @@ class YuNetDetector:
             mine = (wide >= look.min_px) & (wide < look.max_px) & (found.scores >= MIN_SCORE)
             passes.append(confirmed(self._network, rgb, _those(found, mine), look.scale))
         faces = _joined(passes)
-        faces = _those(faces, np.array(suppress(faces.boxes, faces.scores, MAX_IOU), np.intp))
+        faces = _those(faces, np.array(suppress_overlaps(faces.boxes, faces.scores, MAX_IOU), np.intp))
         steady = steadied(self._network, rgb, faces)
         return tuple(_face(steady, i) for i in range(len(steady.scores)))
 

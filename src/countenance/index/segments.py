@@ -309,7 +309,7 @@ class SegmentStore:
     def _replace(self, manifest: Manifest) -> RemovalResult:
         manifests.write(self._folder, manifest)
         gone = self._sweep(manifest)
-        self._keys.made(each.key for each in manifest.segments)
+        self._keys.confirm(each.key for each in manifest.segments)
         return gone
 
     def _begin_anew(self) -> RemovalResult:

@@ -78,7 +78,7 @@ class SqliteKeyRing:
 
     # --- keys ----------------------------------------------------------------------------------------------------
     def create(self, count: int = 1, *, blobs: Iterable[str] = ()) -> list[KeyId]:
-        """See `KeyRing.create`. One commit; a crash before it leaves none, one after it what `in_the_making` lists."""
+        """See `KeyRing.create`. One commit; a crash before it leaves none, one after it what `unconfirmed` lists."""
         born = (time.time_ns() // 1_000_000).to_bytes(6, "big")
         keys = sorted(born + secrets.token_bytes(10) for _ in range(count))
         with self._transaction() as connection:
@@ -88,8 +88,8 @@ class SqliteKeyRing:
             connection.executemany("INSERT OR IGNORE INTO blob_in_the_making VALUES (?)", ((name,) for name in blobs))
         return keys
 
-    def made(self, keys: Iterable[KeyId] = (), *, blobs: Iterable[str] = ()) -> None:
-        """See `KeyRing.made`. Not synced: a power cut may bring the notes back, and a sweep finds what rows name."""
+    def confirm(self, keys: Iterable[KeyId] = (), *, blobs: Iterable[str] = ()) -> None:
+        """See `KeyRing.confirm`. Not synced: a power cut may bring the notes back, and a sweep finds what rows name."""
         with self._lock:
             self._connection.execute("PRAGMA synchronous=NORMAL")
             try:
@@ -99,8 +99,8 @@ class SqliteKeyRing:
             finally:
                 self._connection.execute("PRAGMA synchronous=FULL")
 
-    def in_the_making(self) -> tuple[list[KeyId], list[str]]:
-        """See `KeyRing.in_the_making`."""
+    def unconfirmed(self) -> tuple[list[KeyId], list[str]]:
+        """See `KeyRing.unconfirmed`."""
         keys = self._rows("SELECT id FROM key_in_the_making ORDER BY id")
         blobs = self._rows("SELECT name FROM blob_in_the_making ORDER BY name")
         return [key for (key,) in keys], [name for (name,) in blobs]

@@ -47,10 +47,10 @@ from countenance.weights.model import Model
 from countenance.weights.store import read_verified, shipped
 
 T = TypeVar("T")
-TARGET: Final = "countenance.pipeline.analyse:looking"
+TARGET: Final = "countenance.pipeline.analyse:load_analysis"
 MAX_JPEG: Final = 8 * 2**20  # bytes; a thumbnail has some 20 kB, a preview of 1,024 px some 200 kB
 KEPT_IOU: Final = 0.4  # a found face that overlaps the kept one by that much is it
-SETTINGS: Final = "LOOKING"  # the child's: which detector, which crops, as JSON
+SETTINGS: Final = "ANALYSIS"  # the child's: which detector, which crops, as JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,37 +133,37 @@ class FaceAnalyser:
         if "_sandbox" in self.__dict__:
             self._sandbox.close()
 
-    def look_one(self, data: bytes, *, preview_px: int = 0, veil: FaceBlur | None = None) -> FaceAnalysis | Rejected:
+    def analyse(self, data: bytes, *, preview_px: int = 0, veil: FaceBlur | None = None) -> FaceAnalysis | Rejected:
         """What is in one picture; the preview as `veil` says. Raises SandboxFailed."""
         options = {"preview_px": preview_px, "veil": None if veil is None else [veil.keep, veil.also]}
         return _understood(self._sandbox.run(data, options), self._crops)
 
-    def look_many(self, pictures: Iterable[tuple[T, bytes]]) -> Iterator[tuple[T, FaceAnalysis | Rejected]]:
+    def analyse_many(self, pictures: Iterable[tuple[T, bytes]]) -> Iterator[tuple[T, FaceAnalysis | Rejected]]:
         """(token, what is in it) for each (token, data), as they are done; a few in memory at once."""
         for token, answer in self._sandbox.run_many((token, data, {}) for token, data in pictures):
             yield token, _understood(answer, self._crops)
 
 
 # --- in the child ----------------------------------------------------------------------------------------------------
-def looking() -> Callable[[bytes, Mapping[str, Any]], Answer | Rejected]:
-    """`look` as the sandbox speaks it, with everything loaded: the child opens no file afterwards."""
+def load_analysis() -> Callable[[bytes, Mapping[str, Any]], Answer | Rejected]:
+    """`analyse_picture` as the sandbox speaks it, with everything loaded: the child opens no file afterwards."""
     import_readers()
     told = json.loads(os.environ[SETTINGS])
     detector = _detector(told["detector"], told["sha256"])
     crops = tuple(CropSpec(w, h, tuple(map(tuple, points))) for w, h, points in told["crops"])  # type: ignore[arg-type]  # as the parent wrote them
 
-    def look_in_child(data: bytes, options: Mapping[str, Any]) -> Answer | Rejected:
+    def analyse_in_child(data: bytes, options: Mapping[str, Any]) -> Answer | Rejected:
         veil = options.get("veil")
-        looked = look(
+        looked = analyse_picture(
             data, preview_px=int(options.get("preview_px", 0)), detector=detector, crops=crops,
             veil=None if veil is None else FaceBlur(*(tuple(map(tuple, boxes)) for boxes in veil)),
         )  # fmt: skip
         return looked if isinstance(looked, Rejected) else _told(looked, crops)
 
-    return look_in_child
+    return analyse_in_child
 
 
-def look(
+def analyse_picture(
     data: bytes,
     *,
     preview_px: int = 0,

@@ -10,14 +10,14 @@ from __future__ import annotations
 from countenance.pipeline.stores import Stores
 
 
-def sweep(stores: Stores, *, whole: bool = False) -> tuple[int, int]:
+def collect_garbage(stores: Stores, *, whole: bool = False) -> tuple[int, int]:
     """(blobs, keys) that no row names are gone. Only under the ingest lock.
 
     Whoever makes a key elsewhere shares `naming_keys`, or holds the segments' lock, until a row names it: so nothing in
     the making is taken for left over.
     """
     with stores.nothing_unnamed(), stores.segments.resting() as segment_keys:
-        keys, blobs = stores.keys.in_the_making()
+        keys, blobs = stores.keys.unconfirmed()
         left_keys, left_blobs = set(keys), set(blobs)
         if whole:
             left_keys.update(stores.keys.ids())
@@ -27,5 +27,5 @@ def sweep(stores: Stores, *, whole: bool = False) -> tuple[int, int]:
             left_blobs.difference_update(stores.records.gallery.blob_names())
             stores.blobs.delete_many(left_blobs)
             stores.keys.destroy(left_keys)
-            stores.keys.made(keys, blobs=blobs)
+            stores.keys.confirm(keys, blobs=blobs)
     return len(left_blobs), len(left_keys)

@@ -35,11 +35,11 @@ from countenance.permits import Act
 from countenance.pipeline.analyse import FaceAnalyser
 from countenance.pipeline.erasure.erase import Eraser, ErasureReport
 from countenance.pipeline.erasure.suppression_list import SeenPicture, SuppressionList
-from countenance.pipeline.live_index import space_id_of
+from countenance.pipeline.live_index import ensure_space_id
 from countenance.pipeline.pictures.enrol import quality_refusal
 from countenance.pipeline.pictures.ingest import Ingest, SecondPassProgress
 from countenance.pipeline.receipts import rfc3339
-from countenance.pipeline.search.search import look_at
+from countenance.pipeline.search.search import analyse_or_raise
 from countenance.pipeline.sources.grant import embed_references, references_kept_out, seal_subject
 from countenance.pipeline.sources.subjects import open_subjects
 from countenance.pipeline.stores import Stores
@@ -96,7 +96,7 @@ class GuestWorkflow:
     """Takes in the guests of one home. `token` is what stands in a link; it is known by its keyed digest alone."""
 
     stores: Stores
-    looker: FaceAnalyser
+    analyser: FaceAnalyser
     embedder: Embedder
     calibration: Calibration
     eraser: Eraser
@@ -176,7 +176,7 @@ class GuestWorkflow:
         return source.name, own
 
     def _only_face(self, photograph: bytes) -> tuple[SeenPicture, AlignedFace]:
-        looked = look_at(self.looker, photograph)
+        looked = analyse_or_raise(self.analyser, photograph)
         if not looked.faces:
             raise NoFace(
                 "no face was found in the photograph",
@@ -223,7 +223,7 @@ class GuestWorkflow:
             new = NewGuest(consented.uid, consented.digest, link, consented.at, source.grant.id, subject)
             added = self.stores.records.guests.add(new)
             if added:
-                self.stores.keys.made([key], blobs=blobs)
+                self.stores.keys.confirm([key], blobs=blobs)
             else:
                 self.stores.blobs.delete_many(blobs)
                 self.stores.keys.destroy([key])
@@ -232,7 +232,7 @@ class GuestWorkflow:
     def _sealed(self, blobs: dict[str, bytes], key: KeyId, consented: _Consent, document: bytes) -> SealedSubject:
         return seal_subject(
             self.stores, blobs, key, uid=str(uuid.uuid4()), name=f"guest {str(consented.uid)[:8]}", evidence=document,
-            vector=consented.vector, space_id=space_id_of(self.stores, self.embedder.space), own_key=True,
+            vector=consented.vector, space_id=ensure_space_id(self.stores, self.embedder.space), own_key=True,
         )  # fmt: skip
 
     def _same_person(self, source: Source, vector: NDArray[np.float32]) -> int | None:
@@ -246,7 +246,7 @@ class GuestWorkflow:
         return matcher.ids[best] if scores[best] >= threshold else None
 
     # --- looking for them ----------------------------------------------------------------------------------------
-    def search_for(
+    def match_waiting_guests(
         self, source: Source, run: Ingest, progress: Callable[[SecondPassProgress, int], None] | None = None
     ) -> SecondPassProgress:
         """The source's recorded pictures were looked at for every guest who still waited for it.
@@ -348,7 +348,7 @@ class GuestWorkflow:
                 return face
         raise NotFound("there is no such picture of you", "your pictures are listed by your link")
 
-    def delivered(self, token: str, pictures: int) -> None:
+    def log_delivered(self, token: str, pictures: int) -> None:
         """The log says that so many of the guest's pictures are given to them."""
         self.stores.log.append("guest.delivered", {"guest": self.guest(token).uid, "pictures": pictures})
 
@@ -360,7 +360,7 @@ class GuestWorkflow:
         """
         guest = self.guest(token)
         if guest.withdrawn_at is None:
-            return self.eraser.guest(guest)
+            return self.eraser.erase_guest(guest)
         return self.eraser.earlier_guest(guest)
 
     # --- inside --------------------------------------------------------------------------------------------------

@@ -48,11 +48,11 @@ class LiveIndex:
         self._seq = 0
         self._lock = threading.Lock()
 
-    def refreshed(self) -> VectorIndex:
+    def refresh(self) -> VectorIndex:
         """The index, with every face in it that was enrolled before this call and none that was erased before it."""
         with self._lock:
             if self._space_id is None:  # it never changes
-                self._space_id = space_id_of(self._stores, self._space)
+                self._space_id = ensure_space_id(self._stores, self._space)
             if self._index is not None:
                 with suppress(ChangesForgotten):  # what this process holds is older than what the list still tells
                     return self._caught_up(self._index, self._space_id)
@@ -103,7 +103,7 @@ class LiveIndex:
                 self._index.remove(faces)
 
 
-def space_id_of(stores: Stores, space: EmbeddingSpace) -> int:
+def ensure_space_id(stores: Stores, space: EmbeddingSpace) -> int:
     """The records' id of an embedding space."""
     return stores.records.sources.ensure_space(space.model, space.weights_sha256, space.dimension)
 
@@ -164,7 +164,7 @@ def snapshot(stores: Stores, space: EmbeddingSpace) -> None:
     Gathered from the records under the segments' own lock: what an erasure hid is not in it. A crash leaves the
     snapshot before, or a part of the way to the new one; both are caught up with by the change list.
     """
-    space_id = space_id_of(stores, space)
+    space_id = ensure_space_id(stores, space)
     since = 0
 
     def gather(after: int) -> Changes:

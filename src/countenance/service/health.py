@@ -34,7 +34,7 @@ def _work(service: Service) -> None:
     parts = service.home.parts
     parts.stores.records.sources.policy_version()
     len(parts.stores.log)
-    parts.engine().live.refreshed()
+    parts.engine().live.refresh()
 
 
 async def metrics(_: Request) -> Response:

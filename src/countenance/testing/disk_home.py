@@ -43,7 +43,7 @@ from countenance.weights.store import shipped
 Tell = Callable[[Any], None]
 BATCH_FACES: Final = 2  # so that a handful of pictures is several batches
 SEGMENT_ROWS: Final = 4  # and a handful of faces several segments
-THUMBNAIL: Final = b"thumbnail of "  # as the toy looker begins one
+THUMBNAIL: Final = b"thumbnail of "  # as the toy analyser begins one
 
 
 class Eyes(ToyLooker):
@@ -169,7 +169,7 @@ def held_by(home: Home, *, ignore_left_over: bool = False) -> Held:
         if not ignore_left_over:
             assert living == needed, f"{len(living - needed)} keys that nothing names"
             assert blobs == set(named_blobs), blobs - set(named_blobs)
-    index = home.parts.engine().live.refreshed()
+    index = home.parts.engine().live.refresh()
     classes = [known.id for known in stores.records.policy.facts()[1]]
     permit = forged.live(Act.SEARCH, classes)
     hits = index.search(vector_of("anybody", active.model)[None], max(1, len(index)), permit)[0]

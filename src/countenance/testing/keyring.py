@@ -139,15 +139,15 @@ class KeyRingContract(ABC):
     def test_what_is_in_the_making_is_noted_until_it_is_made(self, ring: KeyRing) -> None:
         keys = ring.create(3, blobs=["a", "b"])
         assert ring.create(0, blobs=["b", "c"]) == []
-        found, blobs = self.make().in_the_making()
+        found, blobs = self.make().unconfirmed()
         assert (set(found), set(blobs)) == (set(keys), {"a", "b", "c"})
-        ring.made([keys[0]], blobs=["a", "c"])
-        ring.made([keys[0]], blobs=["never noted"])
-        found, blobs = self.make().in_the_making()
+        ring.confirm([keys[0]], blobs=["a", "c"])
+        ring.confirm([keys[0]], blobs=["never noted"])
+        found, blobs = self.make().unconfirmed()
         assert (set(found), set(blobs)) == ({*keys[1:]}, {"b"})
         assert set(ring.ids()) == set(keys)
 
     def test_a_destroyed_key_is_not_in_the_making(self, ring: KeyRing) -> None:
         one, two = ring.create(2)
         ring.destroy([one])
-        assert ring.in_the_making()[0] == [two]
+        assert ring.unconfirmed()[0] == [two]

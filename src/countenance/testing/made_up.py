@@ -1,8 +1,9 @@
 """Large homes, written through the pipeline's own path: only pictures, faces and templates are made up.
 
 Policy, log, keys, seals, crops, records, change list and segments are the product's, as `app` wires them. The rest are
-stand-ins: a collector whose places are numbers, a looker that sees one face in each, and an embedder that draws a unit
-row for the number, in the space of the model that the home was made with, so that the real program opens such a home.
+stand-ins: a collector whose places are numbers, an analyser that sees one face in each, and an embedder that draws a
+unit row for the number, in the space of the model that the home was made with, so that the real
+program opens such a home.
 
     rows(seed, numbers)         the template of each picture's face, so that a test knows what stands where
     SOURCES                     three sources of 90, 9 and 1 % of the pictures, in nine policy classes
@@ -88,7 +89,7 @@ def grow(home: Home, seed: int, first: int, last: int) -> tuple[IngestReport, ..
     with parts.ingest_lock():
         for source in SOURCES:
             run = _PartOfASource(
-                stores=parts.stores, looker=MadeUpLooker(), embedder=embedder,  # type: ignore[arg-type]  # a stand-in
+                stores=parts.stores, analyser=MadeUpLooker(), embedder=embedder,  # type: ignore[arg-type]  # a stand-in
                 eraser=parts.engine().eraser, collector=MadeUpCollector(folder, source, first, last),
                 source=home.source(source.name), subjects=None, kept_out=parts.kept_out,
             )  # fmt: skip
@@ -135,12 +136,12 @@ class MadeUpCollector:
 class MadeUpLooker:
     """Sees one face in each picture, whose crop says the picture's number and nothing else."""
 
-    def look_many(self, pictures: Iterable[tuple[T, bytes]]) -> Iterator[tuple[T, FaceAnalysis | Rejected]]:
+    def analyse_many(self, pictures: Iterable[tuple[T, bytes]]) -> Iterator[tuple[T, FaceAnalysis | Rejected]]:
         """One after the other."""
         for token, data in pictures:
-            yield token, self.look_one(data)
+            yield token, self.analyse(data)
 
-    def look_one(self, data: bytes, *, preview_px: int = 0) -> FaceAnalysis | Rejected:
+    def analyse(self, data: bytes, *, preview_px: int = 0) -> FaceAnalysis | Rejected:
         """A picture of one face somewhere."""
         del preview_px
         chance = np.random.Generator(np.random.Philox(key=[0, int(data)]))

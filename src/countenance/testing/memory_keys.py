@@ -31,14 +31,14 @@ class MemoryKeyRing:
         self._blobs_in_the_making.update(dict.fromkeys(blobs))
         return made
 
-    def made(self, keys: Iterable[KeyId] = (), *, blobs: Iterable[str] = ()) -> None:
+    def confirm(self, keys: Iterable[KeyId] = (), *, blobs: Iterable[str] = ()) -> None:
         """Forgotten."""
         for key in keys:
             self._keys_in_the_making.pop(key, None)
         for name in blobs:
             self._blobs_in_the_making.pop(name, None)
 
-    def in_the_making(self) -> tuple[list[KeyId], list[str]]:
+    def unconfirmed(self) -> tuple[list[KeyId], list[str]]:
         """What is not made."""
         return list(self._keys_in_the_making), list(self._blobs_in_the_making)
 

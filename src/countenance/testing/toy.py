@@ -1,7 +1,7 @@
 """Pictures, faces and templates that a test can write by hand: a picture is a line of text, a face a name in it.
 
-`alice@10,20,60,80 bob@100,20,150,80` holds two faces. The toy looker reads it, the toy embedder gives each name its own
-direction, and `~` behind a name turns it a little: `alice~` is alice on another day. So the whole pipeline runs in
+`alice@10,20,60,80 bob@100,20,150,80` holds two faces. The toy analyser reads it, the toy embedder gives each name its
+own direction, and `~` behind a name turns it a little: `alice~` is alice on another day. So the whole pipeline runs in
 milliseconds, with real records, policy, seals, segments and index between the two.
 """
 
@@ -53,7 +53,7 @@ class ToyLooker:
     ) -> None:
         return None
 
-    def look_one(self, data: bytes, *, preview_px: int = 0, veil: FaceBlur | None = None) -> FaceAnalysis | Rejected:
+    def analyse(self, data: bytes, *, preview_px: int = 0, veil: FaceBlur | None = None) -> FaceAnalysis | Rejected:
         """What stands in the line; veiled, a preview that names who can be seen."""
         self.looked += 1
         words = data.decode("utf-8", "replace").split()
@@ -65,10 +65,10 @@ class ToyLooker:
         preview = b"\xff\xd8\xff preview: " + open_ if preview_px else None
         return FaceAnalysis(640, 480, "JPEG", None, faces, preview, seen(data))
 
-    def look_many(self, pictures: Iterable[tuple[T, bytes]]) -> Iterator[tuple[T, FaceAnalysis | Rejected]]:
+    def analyse_many(self, pictures: Iterable[tuple[T, bytes]]) -> Iterator[tuple[T, FaceAnalysis | Rejected]]:
         """One after the other."""
         for token, data in pictures:
-            yield token, self.look_one(data)
+            yield token, self.analyse(data)
 
 
 def seen(data: bytes) -> bytes:

@@ -15,7 +15,7 @@ from countenance.collect.folder import FolderCollector
 from countenance.index.snapshots import Snapshots
 from countenance.pipeline.erasure.erase import Eraser
 from countenance.pipeline.erasure.suppression_list import SuppressionList
-from countenance.pipeline.garbage_collect import sweep
+from countenance.pipeline.garbage_collect import collect_garbage
 from countenance.pipeline.guests import GuestWorkflow
 from countenance.pipeline.live_index import LiveIndex
 from countenance.pipeline.pictures.ingest import Ingest, IngestReport
@@ -45,7 +45,7 @@ class ToyHome:
         self.log = MemoryLog()
         self.keys = MemoryKeyRing()
         self.blobs = MemoryBlobs()
-        self.looker = ToyLooker()
+        self.analyser = ToyLooker()
         self.embedder = ToyEmbedder()
         self.records = open_records(folder / "records.db")
         lock = threading.RLock()
@@ -103,7 +103,7 @@ class ToyHome:
             has_subjects=subjects is not None,
             **{"basis": "household", "jurisdiction": "CA-ON", **grant},
         )
-        registrar = SourceWorkflow(self.stores, self.looker, self.embedder, "operator", self.kept_out)  # type: ignore[arg-type]  # a toy
+        registrar = SourceWorkflow(self.stores, self.analyser, self.embedder, "operator", self.kept_out)  # type: ignore[arg-type]  # a toy
         return registrar.add(
             name=name,
             location=os.fsencode(folder),
@@ -118,7 +118,7 @@ class ToyHome:
 
     def ingest_run(self, name: str = "album", **more: Any) -> Ingest:
         """What `ingest` runs."""
-        sweep(self.stores)
+        collect_garbage(self.stores)
         source = self.records.sources.get(name)
         subjects = (
             open_subjects(self.stores, source, self.embedder, self.calibration)
@@ -127,7 +127,7 @@ class ToyHome:
         )
         return Ingest(
             stores=self.stores,
-            looker=self.looker,  # type: ignore[arg-type]  # a toy
+            analyser=self.analyser,  # type: ignore[arg-type]  # a toy
             embedder=self.embedder,
             eraser=self.eraser,
             collector=FolderCollector(Path(os.fsdecode(source.location))),
@@ -145,10 +145,10 @@ class ToyHome:
     def guests(self) -> GuestWorkflow:
         """Takes in guests."""
         return GuestWorkflow(
-            self.stores, self.looker, self.embedder, self.calibration, self.eraser, self.kept_out,  # type: ignore[arg-type]  # a toy
+            self.stores, self.analyser, self.embedder, self.calibration, self.eraser, self.kept_out,  # type: ignore[arg-type]  # a toy
         )  # fmt: skip
 
     @property
     def searcher(self) -> Searcher:
         """A searcher over the home's own index."""
-        return Searcher(self.stores, self.looker, self.embedder, self.live, self.calibration)  # type: ignore[arg-type]  # a toy
+        return Searcher(self.stores, self.analyser, self.embedder, self.live, self.calibration)  # type: ignore[arg-type]  # a toy

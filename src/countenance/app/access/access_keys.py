@@ -99,7 +99,7 @@ class AccessKeyService:
                 secret=self._stores.keys.seal(seal_id, access_key_binding(str(uid)), secret.encode()), expires_at=until,
                 source_uid=found.uid if found else None, client_uid=for_whom.uid if for_whom else None,
             )  # fmt: skip
-            self._stores.keys.made([seal_id])
+            self._stores.keys.confirm([seal_id])
         return NewKey(self.get(key), secret)
 
     def revoke(self, key_id: str) -> AccessKey:

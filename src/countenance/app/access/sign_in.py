@@ -96,7 +96,7 @@ class SignInService:
             account = self._rows.add(
                 uid=uid, name=name, password=hashed, totp=sealed, key_id=key, at=self._stores.clock()
             )
-            self._stores.keys.made([key])
+            self._stores.keys.confirm([key])
         return NewAccount(account, secret, self._uri(secret, name))
 
     def get(self, name: str) -> Account:

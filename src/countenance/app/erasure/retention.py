@@ -117,7 +117,7 @@ def retain(home: Home, *, run: bool) -> RetentionReport:
     erased = [home.erase(source=duty.source, authority=f"retention: {duty.why}") for duty in overdue]
     if probes:
         term = f"retention: probes are kept for {probe_days()} days"
-        erased.append(home.parts.engine().eraser.probes(probes, about=None, authority=term))
+        erased.append(home.parts.engine().eraser.erase_probes(probes, about=None, authority=term))
     if compaction.due(home):
         with suppress(HomeBusy):  # the next run does it; `status` says that it waits
             compaction.compact(home)

@@ -122,7 +122,7 @@ class PictureService:
             if data is None:
                 continue
             veil = FaceBlur(clear, veiled) if veiled else None
-            looked = self.home.parts.engine().analyser.look_one(data, preview_px=longest, veil=veil)
+            looked = self.home.parts.engine().analyser.analyse(data, preview_px=longest, veil=veil)
             if isinstance(looked, FaceAnalysis) and looked.preview is not None:
                 return looked.preview
         raise NotFound(

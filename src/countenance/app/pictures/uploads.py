@@ -68,10 +68,10 @@ class UploadService:
             collector = collector_of(parts.stores, inbox.source, only=upload)
             home.ingest_run(inbox.source, parts.engine().analyser, collector).take()
             told = self._told(inbox.source, upload, place)
-            inbox.settle()
+            inbox.drop_refused()
             if not keep and told.rejected is None:
                 kept = parts.stores.records.uploads.get(inbox.source.id, upload.place)
-                inbox.let_go(kept or upload)
+                inbox.drop_bytes(kept or upload)
         return told
 
     def _told(self, source: Source, upload: Upload, place: str) -> UploadedPicture:

@@ -149,10 +149,10 @@ class RequestService:
 
         stores = self._home.parts.stores
         request, found = desk.picked(name, faces)
-        pictures = gather(stores, desk.looker, found)
+        pictures = gather(stores, desk.analyser, found)
         passphrase = new_passphrase()
         data = bundle(pictures, made_at=stores.clock(), passphrase=passphrase)
-        desk.answered(request, pictures=len(pictures), sha256=hashlib.sha256(data).hexdigest())
+        desk.log_answered(request, pictures=len(pictures), sha256=hashlib.sha256(data).hexdigest())
         write_new(path, data)
         return {"answer": str(path), "passphrase": passphrase, "pictures": len(pictures)}
 

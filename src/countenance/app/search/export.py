@@ -97,7 +97,7 @@ def preview_of(home: Home, lead: Lead) -> bytes | None:
         data = read_picture(path)
     except CountenanceError:  # the file has moved: the crop is still here, and the page says what it shows
         return None
-    looked = home.parts.engine().analyser.look_one(data, preview_px=PREVIEW_PX)
+    looked = home.parts.engine().analyser.analyse(data, preview_px=PREVIEW_PX)
     if isinstance(looked, Rejected) or (looked.width, looked.height) != (lead.picture.width, lead.picture.height):
         return None
     return looked.preview

@@ -25,7 +25,7 @@ from countenance.errors import HomeBusy, NotAllowed, NotFound, WrongUse
 from countenance.permits import Act
 from countenance.pipeline.analyse import FaceAnalysis, iou
 from countenance.pipeline.erasure.suppression_list import SAME_BOX_IOU
-from countenance.pipeline.garbage_collect import sweep
+from countenance.pipeline.garbage_collect import collect_garbage
 from countenance.pipeline.pictures.inbox import Inbox
 from countenance.pipeline.sealing import collection_user_binding
 from countenance.pipeline.search.search import SearchQuery
@@ -168,14 +168,14 @@ class CollectionService:
         with parts.reindex_lock(WAIT_S), alone_if_known(self._home, source, data, anew=True):
             inbox = Inbox(self._stores, source)
             upload = inbox.put(place, data)
-            looker: Any = _Seen(replace(looked, faces=tuple(wanted)))  # all that this run asks of a looker
-            self._home.ingest_run(source, looker, collector_of(self._stores, source, only=upload)).take_anew(
+            analyser: Any = _Seen(replace(looked, faces=tuple(wanted)))  # all that this run asks of an analyser
+            self._home.ingest_run(source, analyser, collector_of(self._stores, source, only=upload)).take_anew(
                 data, upload.place, upload.mtime_ns
             )
-            inbox.settle()
+            inbox.drop_refused()
             kept = self._stores.records.uploads.get(source.id, upload.place)
             if kept is not None:
-                inbox.let_go(kept)
+                inbox.drop_bytes(kept)
         rows = self._rows.faces_of_picture(collection.id, sha256)
         taken: list[CollectionFace] = []
         refused: list[tuple[AlignedFace, CollectionFace | None]] = []
@@ -192,7 +192,7 @@ class CollectionService:
     def _tidy(self) -> None:
         """What a killed call left is gone; while an ingest runs, that does it. A program may never run one."""
         with suppress(HomeBusy), self._home.parts.ingest_lock():
-            sweep(self._stores)
+            collect_garbage(self._stores)
             finish_decisions(self._home)
 
     # --- faces ---------------------------------------------------------------------------------------------------
@@ -218,11 +218,11 @@ class CollectionService:
         if ids:
             eraser = self._home.parts.engine().eraser
             only_here = self._rows.only_here(collection.id, ids)
-            eraser.left(collection.id, only_here)
+            eraser.erase_leaving_source(collection.id, only_here)
             gone = set(only_here)
             others = [face for face in ids if face not in gone]
             if others:
-                eraser.due(self._rows.unenrol(collection.id, others), "face")  # due: what left elsewhere meanwhile
+                eraser.erase_unsupported(self._rows.unenrol(collection.id, others), "face")  # due: what left elsewhere meanwhile
 
     # --- users ---------------------------------------------------------------------------------------------------
     def users(self, collection: Collection, *, after: int = 0, limit: int) -> tuple[NamedUser, ...]:
@@ -250,7 +250,7 @@ class CollectionService:
             if not self._rows.add_user(collection.id, self._digest(collection, name), sealed, key):
                 self._stores.keys.destroy([key])
                 raise IndexedFaces
-            self._stores.keys.made([key])
+            self._stores.keys.confirm([key])
 
     def delete_user(self, collection: Collection, user: NamedUser) -> None:
         """The user is gone, name and all; the faces stay and are nobody's. Safe to repeat from any line."""
@@ -370,11 +370,11 @@ def external_id(face: CollectionFace) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A looker for one picture that was looked at already."""
+    """An analyser for one picture that was looked at already."""
 
     looked: FaceAnalysis
 
-    def look_many(self, pictures: Iterator[tuple[T, bytes]]) -> Iterator[tuple[T, FaceAnalysis | Rejected]]:
+    def analyse_many(self, pictures: Iterator[tuple[T, bytes]]) -> Iterator[tuple[T, FaceAnalysis | Rejected]]:
         """The same for each; there is one."""
         for token, _ in pictures:
             yield token, self.looked

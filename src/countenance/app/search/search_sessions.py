@@ -25,7 +25,7 @@ from countenance.errors import NoFace, NotFound, SeveralFaces, WrongUse
 from countenance.permits import Act
 from countenance.pipeline.analyse import FaceAnalysis
 from countenance.pipeline.ids import checked_uuid
-from countenance.pipeline.search.search import look_at
+from countenance.pipeline.search.search import analyse_or_raise
 from countenance.types import ARCFACE, Box, HomeKind, Lead, Odds, Purpose, SearchResult
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class SearchSessionService:
     # --- a picture that somebody brings ------------------------------------------------------------------------------
     def bring(self, session: str, picture: bytes) -> SeenProbe:
         """It was looked at, and is held for the next step. Raises BadPicture, NoFace, StorageFailed."""
-        looked = look_at(self._home.parts.engine().analyser, picture, preview_px=PREVIEW_PX)
+        looked = analyse_or_raise(self._home.parts.engine().analyser, picture, preview_px=PREVIEW_PX)
         if not looked.faces:
             raise NoFace("no face was found in the picture", "crop it closer, turn it upright, or try a sharper one")
         faces = [SeenFace(each.face.box, each.quality.overall, _turn(each.face.landmarks)) for each in looked.faces]
@@ -227,7 +227,7 @@ class SearchSessionService:
         if filters.threshold is not None:
             kept = replace(kept, threshold=filters.threshold)
         probe = self._file(session, held.probe)
-        looked: FaceAnalysis = look_at(self._home.parts.engine().analyser, probe, preview_px=1024)
+        looked: FaceAnalysis = analyse_or_raise(self._home.parts.engine().analyser, probe, preview_px=1024)
         view, crops = search_view(self._home, kept, looked, probe_name="probe")
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -14,7 +14,7 @@ from countenance.app.settings import free_bytes
 from countenance.app.upkeep.backlog import waiting
 from countenance.app.upkeep.recovery import finish
 from countenance.errors import CountenanceError, HomeBusy
-from countenance.pipeline.garbage_collect import sweep
+from countenance.pipeline.garbage_collect import collect_garbage
 
 if TYPE_CHECKING:
     from countenance.app.home import Home
@@ -78,8 +78,8 @@ def _databases(home: Home) -> Iterator[HealthFinding]:
 def _erasures(home: Home) -> Iterator[HealthFinding]:
     finished = finish(home)
     with suppress(HomeBusy), home.parts.ingest_lock():  # else what an ingest has in the making would look left over
-        home.parts.blobs.sweep()
-        sweep(home.parts.stores, whole=True)
+        home.parts.blobs.remove_unfinished()
+        collect_garbage(home.parts.stores, whole=True)
     pending = list(home.parts.keys.tidy().pending)
     if not home.parts.stores.records.database.truncate_wal():
         pending.append("records.db-wal is held by a reader")
@@ -132,7 +132,7 @@ def _consistency(home: Home) -> Iterator[HealthFinding]:
 
 
 def _index(home: Home) -> Iterator[HealthFinding]:
-    index = home.parts.engine().live.refreshed()
+    index = home.parts.engine().live.refresh()
     classes = [c.id for c in home.parts.stores.records.policy.facts()[1]]
     rows, wanted = index.count(classes), home.parts.stores.records.gallery.count_enrolled()
     if rows == wanted:

@@ -41,8 +41,8 @@ def evaluate(
     groupings = () if groups is None else read_groups(_path(groups), labelled)
     embedder = parts.embedder_of(model)
     detector = parts.detector()
-    with FaceAnalyser(workers=worker_count(None), detector=detector, crops=(embedder.crop,)) as looker:
-        found = Evaluator(parts.stores, looker, embedder, detector, in_use(parts, embedder.space)).evaluate(
+    with FaceAnalyser(workers=worker_count(None), detector=detector, crops=(embedder.crop,)) as analyser:
+        found = Evaluator(parts.stores, analyser, embedder, detector, in_use(parts, embedder.space)).evaluate(
             labelled, groupings, calibrate=use, purpose=purpose, case=case, progress=progress
         )
     if found.calibration is not None:

@@ -11,7 +11,7 @@ from countenance.app.paths import path_of
 from countenance.app.upkeep.reindex import embedder_in, space_of, under_way
 from countenance.errors import GrantInvalid, WrongUse
 from countenance.pipeline.analyse import FaceAnalyser
-from countenance.pipeline.live_index import space_id_of
+from countenance.pipeline.live_index import ensure_space_id
 from countenance.pipeline.sources.references import enrol_again, guests_of, whom_they_name
 from countenance.pipeline.sources.subjects import reference_of, without_reference
 from countenance.protocols import Embedder
@@ -39,7 +39,7 @@ def add_references(
     reindex = under_way(home)
     if reindex is not None and reindex.state not in BOTH_STAND:
         raise WrongUse("templates of one model are being destroyed", "`countenance reindex` ends it; then do this")
-    active = space_id_of(stores, home.parts.engine().embedder.space)
+    active = ensure_space_id(stores, home.parts.engine().embedder.space)
     if isinstance(subjects, str | os.PathLike):
         subjects = read_subjects(path_of(subjects))
     lines = subjects or ()
@@ -54,17 +54,17 @@ def add_references(
     )
     embedders = {space: embedder_in(home, space_of(home, space)) for space in {s for _, _, s in (*wanted, *guests)}}
 
-    def looker_for(embedder: Embedder) -> FaceAnalyser:
+    def analyser_for(embedder: Embedder) -> FaceAnalyser:
         return FaceAnalyser(
             workers=1, detector=home.parts.detector(), crops=(embedder.crop, *home.parts.kept_out.crops)
         )
 
     if wanted:
-        enrol_again(stores, source, reindex, wanted, embedders, looker_for, home.parts.kept_out)
+        enrol_again(stores, source, reindex, wanted, embedders, analyser_for, home.parts.kept_out)
     enrolled = len(wanted)
     for guest in guests:
         with suppress(GrantInvalid):  # kept out by now: then they stay among the lacking, who are named
-            enrol_again(stores, source, reindex, [guest], embedders, looker_for, home.parts.kept_out)
+            enrol_again(stores, source, reindex, [guest], embedders, analyser_for, home.parts.kept_out)
             enrolled += 1
     spaces = {active} if reindex is None else {reindex.from_space, reindex.to_space}
     lacking = {name for space in spaces for name in without_reference(stores, source, space)}

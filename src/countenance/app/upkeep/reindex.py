@@ -13,7 +13,7 @@ from countenance.app.settings import free_bytes, worker_count
 from countenance.app.sources.collectors import collector_of
 from countenance.errors import NotFound, SpaceMismatch, StorageFailed, WrongUse
 from countenance.pipeline.analyse import FaceAnalyser
-from countenance.pipeline.live_index import space_id_of
+from countenance.pipeline.live_index import ensure_space_id
 from countenance.pipeline.sources.subjects import some_names, without_reference
 from countenance.pipeline.upkeep.reindex import BuildReport, Reindexer
 from countenance.present.labels import visible
@@ -127,7 +127,7 @@ def _begin(home: Home, model: str) -> Reindex:
     if embedder.space == old:
         raise _already(model)
     stores = home.parts.stores
-    to, fro = space_id_of(stores, embedder.space), space_id_of(stores, old)
+    to, fro = ensure_space_id(stores, embedder.space), ensure_space_id(stores, old)
     needed = stores.records.reindexes.count_lacking(to) * FACE_BYTES + SPARE_BYTES
     free = free_bytes(home.path)
     if free < needed:
@@ -147,9 +147,9 @@ def _begin(home: Home, model: str) -> Reindex:
 def _build(home: Home, reindex: Reindex, space_id: int, progress: Progress | None) -> BuildReport:
     embedder = embedder_in(home, space_of(home, space_id))
     looking = {**home.parts.engine().looking(), "crops": (embedder.crop,)}
-    with FaceAnalyser(workers=worker_count(None), **looking) as looker:  # type: ignore[arg-type]  # Looking with other crops
+    with FaceAnalyser(workers=worker_count(None), **looking) as analyser:  # type: ignore[arg-type]  # Looking with other crops
         return _reindexer(home).build(
-            reindex, space_id, embedder, looker, lambda s: collector_of(home.parts.stores, s), progress
+            reindex, space_id, embedder, analyser, lambda s: collector_of(home.parts.stores, s), progress
         )
 
 

@@ -89,9 +89,9 @@ def _measured(
     """One model's evaluation, at the thresholds of its calibration: as promised, and of a search of this home."""
     embedder, detector = embedder_in(home, space), home.parts.detector()
     promises = (*PROMISES, fmr_for(searched, DEFAULT_FPIR))
-    with FaceAnalyser(workers=worker_count(None), detector=detector, crops=(embedder.crop,)) as looker:
+    with FaceAnalyser(workers=worker_count(None), detector=detector, crops=(embedder.crop,)) as analyser:
         return (
-            Evaluator(home.parts.stores, looker, embedder, detector, in_use(home.parts, space), promises)
+            Evaluator(home.parts.stores, analyser, embedder, detector, in_use(home.parts, space), promises)
             .evaluate(labelled, purpose=purpose, case=case, progress=progress)
             .as_dict()
         )

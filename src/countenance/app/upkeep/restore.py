@@ -30,8 +30,8 @@ from countenance.keys import master as masters
 from countenance.keys.master import MasterKey
 from countenance.keys.ring import SqliteKeyRing
 from countenance.keys.sealed_file import MAGIC, SealedReader
-from countenance.pipeline.garbage_collect import sweep
-from countenance.pipeline.upkeep.redo import RedoReport, replay
+from countenance.pipeline.garbage_collect import collect_garbage
+from countenance.pipeline.upkeep.redo import RedoReport, redo_acts
 
 _NEEDED: Final = (RECORDS, KEYS, LOG, manifests.FILE)
 
@@ -119,8 +119,8 @@ def _again(
                     parts.stores.log.append("source.suspended", record)
                     parts.stores.records.sources.set_grant_state(source, suspended_at=parts.stores.clock())
                     suspended.append(source.name)
-        done = replay(parts.stores, parts.engine().eraser, header["log_entries"])
-        sweep(parts.stores, whole=True)  # keys of the index that was left out, and what was in the making
+        done = redo_acts(parts.stores, parts.engine().eraser, header["log_entries"])
+        collect_garbage(parts.stores, whole=True)  # keys of the index that was left out, and what was in the making
         entry = parts.stores.log.append(
             "home.restored", {"backup": header["backup"], "replayed": done.as_dict(), "log_known": log_known}
         )

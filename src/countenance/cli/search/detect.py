@@ -30,11 +30,11 @@ def command(session: Session, picture: str, export: str | None) -> None:
     from countenance.app.inputs import read_picture
     from countenance.app.upkeep.models import detector_of
     from countenance.pipeline.analyse import FaceAnalyser
-    from countenance.pipeline.search.search import look_at
+    from countenance.pipeline.search.search import analyse_or_raise
     from countenance.present.faces_page import PREVIEW_PX, export_faces
 
-    with FaceAnalyser(workers=1, detector=detector_of(session.home)) as looker:
-        looked = look_at(looker, read_picture(picture), preview_px=0 if export is None else PREVIEW_PX)
+    with FaceAnalyser(workers=1, detector=detector_of(session.home)) as analyser:
+        looked = analyse_or_raise(analyser, read_picture(picture), preview_px=0 if export is None else PREVIEW_PX)
     if export is not None:
         note(f"written: {export_faces(looked, Path(export), picture_name=Path(picture).name)}")
     session.answer(looked.as_dict(), lambda: tell(looked))

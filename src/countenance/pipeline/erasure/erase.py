@@ -84,7 +84,7 @@ class Eraser:
     live: LiveIndex
 
     # --- what may be named -------------------------------------------------------------------------------------------
-    def face(self, uid: str, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
+    def erase_face(self, uid: str, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
         """One face is erased; of it the box stays, with the reason, so that it is not taken again. Raises NotFound."""
         found = self.stores.records.gallery.face(checked_uuid(uid, "face"))
         if found is None:
@@ -93,7 +93,7 @@ class Eraser:
         target = Target("face", uid, authority, faces=[found.id], suppressions=keep_out)
         return self._erase(target, dry_run=dry_run)
 
-    def picture(self, uid: str, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
+    def erase_picture(self, uid: str, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
         """A picture and its faces are erased wherever it stands, and it is not taken again. Raises NotFound."""
         picture_id = self.stores.records.gallery.picture_id(checked_uuid(uid, "picture"))
         if picture_id is None:
@@ -102,7 +102,7 @@ class Eraser:
         target = Target("picture", uid, authority, pictures=[picture_id], suppressions=keep_out)
         return self._erase(target, dry_run=dry_run)
 
-    def person(self, uid: str, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
+    def erase_person(self, uid: str, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
         """A person is erased, name, history and faces; no face of theirs is taken again. Raises NotFound."""
         found = self.stores.records.erasures.person_with_faces(checked_uuid(uid, "person"))
         if found is None:
@@ -112,15 +112,15 @@ class Eraser:
         target = Target("person", uid, authority, faces=faces, persons=[person_id], suppressions=keep_out)
         return self._erase(target, dry_run=dry_run)
 
-    def source(self, source: Source, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
+    def erase_source(self, source: Source, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
         """A source, its grant and evidence are erased, with every picture that stands in no other source."""
         return self._erase(self.target_of(source, authority), dry_run=dry_run)
 
-    def probe(self, log_entry: str, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
+    def erase_probe(self, log_entry: str, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
         """The probe kept of the search with this log entry is erased; the search's record stays. Raises NotFound."""
         found = self.stores.records.probes.of_searches([log_entry])
         if found:
-            return self.probes(found, about=log_entry, authority=authority, dry_run=dry_run)
+            return self.erase_probes(found, about=log_entry, authority=authority, dry_run=dry_run)
         earlier = self.earlier("probe", log_entry)
         if earlier is None:
             raise NotFound(
@@ -128,22 +128,22 @@ class Eraser:
             )
         return earlier
 
-    def case(self, reference: str, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
+    def erase_case(self, reference: str, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
         """Every probe kept with a case is erased; case and searches stay. Raises NotFound: no such case."""
         found = self.stores.records.cases.find(reference)
         if found is None:
             raise NotFound(f"there is no case {reference!r}", "a case stands from its first search on")
         probes = self.stores.records.probes.of_case(reference)
         earlier = None if probes else self.earlier("probe", found.uid)
-        return earlier or self.probes(probes, about=found.uid, authority=authority, dry_run=dry_run)
+        return earlier or self.erase_probes(probes, about=found.uid, authority=authority, dry_run=dry_run)
 
-    def probes(
+    def erase_probes(
         self, probes: Sequence[int], *, about: str | None, authority: str | None, dry_run: bool = False
     ) -> ErasureReport:
         """These probes, by the ids of their searches, are erased. about: log entry or case; None: the term is over."""
         return self._erase(Target("probe", about, authority, probes=probes), dry_run=dry_run)
 
-    def guest(self, guest: Guest) -> ErasureReport:
+    def erase_guest(self, guest: Guest) -> ErasureReport:
         """A guest withdraws: reference, consent with its photograph, and each template that rests on it are erased.
 
         So does whoever has the same subject, which is the same person. Their faces are tied to no subject from then on.
@@ -163,18 +163,18 @@ class Eraser:
         """What `source` takes."""
         return Target("source", source.uid, authority, source_id=source.id, named=self._named(source.name))
 
-    def take(self, target: Target) -> ErasureReport:
+    def erase_target(self, target: Target) -> ErasureReport:
         """What an order names is erased: the very target that was rehearsed."""
         return self._erase(target)
 
-    def source_named(self, name: str) -> ErasureReport:
+    def earlier_source(self, name: str) -> ErasureReport:
         """The account of the source that had this name and was erased. Raises NotFound."""
         earlier = self.stores.records.erasures.newest_named("source", self._named(name))
         if earlier is None:
             raise NotFound(f"there is no source called {name!r}", "`countenance source list` names them")
         return self._account(earlier)
 
-    def jurisdiction(
+    def erase_jurisdiction(
         self, code: str, *, authority: str | None = None, doubtful: bool = False, about: str | None = None,
         keep_out: bool = True, dry_run: bool = False,
     ) -> ErasureReport:  # fmt: skip
@@ -202,7 +202,7 @@ class Eraser:
             return self._account(earlier)
         return self._erase(target, dry_run=dry_run)
 
-    def faces(
+    def erase_faces(
         self, faces: Sequence[FaceId], *, scope: str, about: str, authority: str,
         suppressions: Sequence[Suppression] = (), guests: Sequence[int] = (), dry_run: bool = False,
     ) -> ErasureReport:  # fmt: skip
@@ -214,7 +214,7 @@ class Eraser:
         target = Target(scope, about, authority, faces=faces, suppressions=suppressions, guests=guests)
         return self._erase(target, dry_run=dry_run)
 
-    def pictures(
+    def erase_pictures(
         self, pictures: Sequence[int], *, scope: str, about: str, authority: str,
         suppressions: Sequence[Suppression] = (), dry_run: bool = False,
     ) -> ErasureReport:  # fmt: skip
@@ -236,13 +236,13 @@ class Eraser:
             for tenant, sha256 in self.stores.records.erasures.picture_hashes(pictures)
         ]
 
-    def due(self, due: Unreachable, scope: str) -> ErasureReport | None:
+    def erase_unsupported(self, due: Unreachable, scope: str) -> ErasureReport | None:
         """What an ingest left without support is erased: `vanished` or `replaced`. It may be taken again."""
         if not due:
             return None
         return self._erase(Target(scope, faces=due.faces, pictures=due.pictures))
 
-    def left(self, source_id: int, faces: Sequence[FaceId]) -> ErasureReport | None:
+    def erase_leaving_source(self, source_id: int, faces: Sequence[FaceId]) -> ErasureReport | None:
         """These faces, which rest on that source alone, leave it, and are erased: hidden in the same commit."""
         return self._erase(Target("face", faces=faces, leaving_source=source_id)) if faces else None
 
@@ -268,7 +268,7 @@ class Eraser:
         with self.stores.erasing():
             return self._finish(self.stores.records.erasures.hide(target, uid=uid, at=self.stores.clock()))
 
-    def again(self, faces: Sequence[int], pictures: Sequence[int], probes: Sequence[int] = ()) -> ErasureReport:
+    def erase_again(self, faces: Sequence[int], pictures: Sequence[int], probes: Sequence[int] = ()) -> ErasureReport:
         """What was erased before, and came back with a backup, is erased; what keeps it out is there already."""
         back = Target("face", None, "a restore from a backup", faces=faces, pictures=pictures, probes=probes)
         return self._erase(back)

@@ -93,7 +93,7 @@ class OrderWorkflow:
             paper = self._seal(str(uid), key, "order", data)
             self.stores.log.append("order.drafted", _record(str(uid), terms, named, paper))
             order = self.stores.records.orders.add_draft(uid=uid, terms=terms, key_id=key, paper=paper)
-            self.stores.keys.made([key], blobs=[paper.blob])
+            self.stores.keys.confirm([key], blobs=[paper.blob])
         return order
 
     def stay(self, order: OrderRecord, document: Document) -> OrderRecord:
@@ -198,7 +198,7 @@ class OrderWorkflow:
                     contracts.end(client.name, by=order.uid)
         pending = {place for report in self.eraser.resume() for place in report.pending}
         for target in targets_of(self.stores, self.eraser, order):
-            pending.update(self.eraser.take(target).pending)
+            pending.update(self.eraser.erase_target(target).pending)
         erased = self.stores.records.erasures.on_word_of(authority_of(order))
         outcome = {
             "pictures": sum(each.counts["pictures"] for each in erased),
@@ -223,7 +223,7 @@ class OrderWorkflow:
             paper = self._seal(order.uid, key, kind, data)
             self.stores.log.append(event, {"order": order.uid, "document_sha256": paper.sha256})
             decided: OrderRecord = getattr(self.stores.records.orders, kind)(order, paper, key)
-            self.stores.keys.made([key], blobs=[paper.blob])
+            self.stores.keys.confirm([key], blobs=[paper.blob])
         return decided
 
     def _seal(self, order: str, key: bytes, kind: str, data: bytes) -> OrderPaper:

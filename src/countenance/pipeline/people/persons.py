@@ -77,7 +77,7 @@ class PersonWorkflow:
                 uid=uid, tenant_id=self.stores.records.sources.ensure_tenant(self.tenant), key_id=key, name=sealed,
                 faces=faces, at=self.stores.clock(), log=lambda: self._log("new", str(uid), faces),
             )  # fmt: skip
-            self.stores.keys.made([key])
+            self.stores.keys.confirm([key])
         return self._named(made)
 
     def name(self, uid: str, name: str | None) -> NamedPerson:
@@ -117,7 +117,7 @@ class PersonWorkflow:
                 uid, faces, new_uid=new_uid, key_id=key, at=self.stores.clock(),
                 log=lambda: self._log("split", uid, faces, other=str(new_uid)),
             )  # fmt: skip
-            self.stores.keys.made([key])
+            self.stores.keys.confirm([key])
         return self._named(made)
 
     def undo(self) -> PersonDecision:

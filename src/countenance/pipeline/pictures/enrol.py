@@ -1,7 +1,7 @@
 """Gate 2: from looked-at pictures to sealed templates, of those faces and no others that may have one.
 
 Nothing is recorded here. What `Enrolled` holds is on the disk as sealed crops and data keys that no row names yet;
-`undo` removes them again, `recorded` says that rows name them, and after a crash the next run's sweep removes them.
+`undo` removes them again, `confirm` says that rows name them, and after a crash the next run's sweep removes them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from countenance.errors import PolicyDenied, StorageFailed
 from countenance.permits import PERMIT_TERM_S, Act, Permit
 from countenance.pipeline.analyse import FaceAnalysis, iou
 from countenance.pipeline.erasure.suppression_list import SAME_BOX_IOU, SeenPicture, SuppressedBox, SuppressionList
-from countenance.pipeline.live_index import space_id_of
+from countenance.pipeline.live_index import ensure_space_id
 from countenance.pipeline.sealing import crop_binding, crop_hash_binding, pack_vector, template_binding
 from countenance.pipeline.sources.subjects import Subjects
 from countenance.pipeline.stores import Stores, salted_hash
@@ -102,7 +102,7 @@ class _Candidate:
     def needs_template(self) -> bool:
         return self.refusal is None and (self.known is None or self.known.template is None)
 
-    def refuse(self, reason: FaceRefusal) -> None:
+    def set_refusal(self, reason: FaceRefusal) -> None:
         """No class may have it, where none had said why before."""
         self.outcome = {class_id: before or reason for class_id, before in self.outcome.items()}
 
@@ -146,9 +146,9 @@ class Enroller:
         self.stores.blobs.delete_many(enrolled.blobs)
         self.stores.keys.destroy(enrolled.keys)
 
-    def recorded(self, enrolled: Enrolled) -> None:
+    def confirm(self, enrolled: Enrolled) -> None:
         """Rows name what `enrol` put on the disk; no sweep need look at it."""
-        self.stores.keys.made(enrolled.keys, blobs=enrolled.blobs)
+        self.stores.keys.confirm(enrolled.keys, blobs=enrolled.blobs)
 
     def enrol(self, looked_at: Sequence[tuple[PendingPicture, FaceAnalysis]]) -> Enrolled:
         """Templates of what may be embedded, sealed, with their crops stored; not recorded yet."""
@@ -185,7 +185,7 @@ class Enroller:
             self.stores.keys.destroy(keys)
             raise
         self._hash_crops(candidates)
-        space_id = space_id_of(self.stores, self.embedder.space)
+        space_id = ensure_space_id(self.stores, self.embedder.space)
         rows: dict[int, list[FaceRow]] = {}
         for candidate in candidates:
             rows.setdefault(id(candidate.job), []).append(candidate.row(space_id))
@@ -250,7 +250,7 @@ class Enroller:
             return
         if not subjects.ids:  # guests are yet to come: nothing need be embedded to know
             for candidate in open_to_it:
-                candidate.refuse(FaceRefusal.NOT_A_SUBJECT)
+                candidate.set_refusal(FaceRefusal.NOT_A_SUBJECT)
             return
         check, _ = self.stores.policy.decide(
             self.stores.ask(Act.SUBJECT_CHECK), classes=permit.classes,
@@ -260,7 +260,7 @@ class Enroller:
         for candidate, subject in zip(open_to_it, subjects.tie(crops, check), strict=True):
             candidate.subject_id = subject
             if subject is None:
-                candidate.refuse(FaceRefusal.NOT_A_SUBJECT)
+                candidate.set_refusal(FaceRefusal.NOT_A_SUBJECT)
 
     def _keep_out_persons(self, candidates: Sequence[_Candidate], permit: Permit | None) -> None:
         """Faces of people who asked to be kept out go no further. The templates for the check are dropped there."""
@@ -274,7 +274,7 @@ class Enroller:
         kept_out = self.kept_out.persons([c.aligned for c in open_to_it], check)
         for candidate, refused in zip(open_to_it, kept_out, strict=True):
             if refused:
-                candidate.refuse(FaceRefusal.OPTED_OUT)
+                candidate.set_refusal(FaceRefusal.OPTED_OUT)
 
     def _hash_crops(self, candidates: Sequence[_Candidate]) -> None:
         """Faces with a template get the hash of their crop, sealed under their key. Others must have none."""

@@ -54,9 +54,9 @@ class Inbox:
             upload = Upload(0, uid, name, len(data), time.time_ns(), sha256, key)
             self.stores.blobs.put_many({upload.blob: self.stores.keys.seal(key, upload_binding(uid), data)})
             replaced = self.stores.records.uploads.put(self.source.id, upload)
-            self.stores.keys.made([key], blobs=[upload.blob])
+            self.stores.keys.confirm([key], blobs=[upload.blob])
         if replaced is not None:
-            self._drop_bytes(replaced)
+            self._destroy(replaced)
         return upload
 
     def listed(self) -> Iterator[FoundFile]:
@@ -73,20 +73,20 @@ class Inbox:
         upload = self.stores.records.uploads.get(self.source.id, place.encode("utf-8"))
         return None if upload is None else read_upload(self.stores, upload)
 
-    def settle(self) -> int:
+    def drop_refused(self) -> int:
         """What the ingest refused is not kept. Returns how many."""
         refused = self.stores.records.uploads.rejected(self.source.id)
         for upload in refused:
-            self._drop_bytes(upload)
+            self._destroy(upload)
         self.stores.records.uploads.forget(refused)
         return len(refused)
 
-    def let_go(self, upload: Upload) -> None:
+    def drop_bytes(self, upload: Upload) -> None:
         """Its faces stay as they were taken; its bytes are not kept any more."""
-        self._drop_bytes(upload)
+        self._destroy(upload)
         self.stores.records.uploads.forget([upload])
 
-    def _drop_bytes(self, upload: Upload) -> None:
+    def _destroy(self, upload: Upload) -> None:
         if upload.key_id is not None:
             self.stores.blobs.delete_many([upload.blob])
             self.stores.keys.destroy([upload.key_id])

@@ -25,7 +25,7 @@ from countenance.pipeline.address import address_of
 from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis
 from countenance.pipeline.erasure.erase import Eraser
 from countenance.pipeline.erasure.suppression_list import SuppressionList
-from countenance.pipeline.live_index import snapshot, space_id_of
+from countenance.pipeline.live_index import ensure_space_id, snapshot
 from countenance.pipeline.pictures.enrol import Enrolled, Enroller, PendingPicture, seen
 from countenance.pipeline.sources.gate_collect import decide_collect
 from countenance.pipeline.sources.subjects import Subjects
@@ -156,7 +156,7 @@ class Ingest:
         self,
         *,
         stores: Stores,
-        looker: FaceAnalyser,
+        analyser: FaceAnalyser,
         embedder: Embedder,
         eraser: Eraser,
         collector: Collector,
@@ -166,7 +166,7 @@ class Ingest:
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self._stores = stores
-        self._looker = looker
+        self._analyser = analyser
         self._eraser = eraser
         self._collector = collector
         self._source = source
@@ -256,14 +256,14 @@ class Ingest:
         """What the collector finds, and nothing else of the source: pictures that were just handed in.
 
         It may run beside an ingest. So keys and blobs are named before anybody may sweep, what a killed run left is
-        left to the next ingest, and the looker may be others' as well. A snapshot of the index is left to the next
+        left to the next ingest, and the analyser may be others' as well. A snapshot of the index is left to the next
         ingest too. Raises: as `run`.
         """
         standing = self._begin(beside=True)
         self._making = self._stores.naming_keys
         with ThreadPoolExecutor(1, "record") as self._recorder:
             for job, data in self._jobs(standing):
-                self._look_taken(job, self._looker.look_one(data))
+                self._look_taken(job, self._analyser.analyse(data))
             self._flush()
             self._await_recordings()
         self._end_beside()
@@ -287,12 +287,12 @@ class Ingest:
         self._run_id, killed = self._stores.records.pictures.begin_run(self._source.id, self._stores.clock())
         if killed and not beside:
             self._erase_due_of_killed_run()
-        space_id_of(self._stores, self._enroller.embedder.space)  # made once, and not by each of the recorders
+        ensure_space_id(self._stores, self._enroller.embedder.space)  # made once, and not by each of the recorders
         return standing
 
     def _take(self, jobs: Iterator[tuple[PendingPicture, bytes]]) -> None:
         """All of these are looked at and recorded."""
-        for job, looked in self._looker.look_many(jobs):
+        for job, looked in self._analyser.analyse_many(jobs):
             self._look_taken(job, looked)
         self._flush()
         self._await_recordings()
@@ -536,7 +536,7 @@ class Ingest:
                 "rejected": len(rejections),
             },
         )
-        erased = self._eraser.due(due, "replaced")
+        erased = self._eraser.erase_unsupported(due, "replaced")
         return _Recorded(
             enrolled=enrolled,
             taken=sum(job.known is None for job, _ in looked_at),
@@ -570,7 +570,7 @@ class Ingest:
         except (PolicyMoved, PictureLeaving, StorageFailed):
             self._enroller.undo(enrolled)
             raise
-        self._enroller.recorded(enrolled)
+        self._enroller.confirm(enrolled)
         return due
 
     def _still_wanted(self, job: PendingPicture) -> bool:
@@ -634,12 +634,12 @@ class Ingest:
                     f"the folder of {self._source.name!r} is empty; --prune would erase all {len(vanished)} pictures",
                     "is its disk mounted? To erase them: `countenance erase --source " + self._source.name + "`",
                 )
-            erased = self._eraser.due(self._stores.records.pictures.drop_placements(vanished), "vanished")
+            erased = self._eraser.erase_unsupported(self._stores.records.pictures.drop_placements(vanished), "vanished")
             self._tally.erased += erased.pictures if erased else 0
         return len(vanished)
 
     def _erase_due_of_killed_run(self) -> None:
-        erased = self._eraser.due(self._stores.records.pictures.due(), "replaced")
+        erased = self._eraser.erase_unsupported(self._stores.records.pictures.due(), "replaced")
         self._tally.erased += erased.pictures if erased else 0
 
     def _report_progress(self) -> None:

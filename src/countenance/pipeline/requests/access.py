@@ -52,22 +52,22 @@ class HeldPicture:
     whole: bool
 
 
-def gather(stores: Stores, looker: FaceAnalyser, found: Sequence[RequestFace]) -> tuple[HeldPicture, ...]:
+def gather(stores: Stores, analyser: FaceAnalyser, found: Sequence[RequestFace]) -> tuple[HeldPicture, ...]:
     """Every picture that one of these faces stands in, in the order of the faces."""
     by_picture: dict[int, list[RequestFace]] = {}
     for face in found:
         by_picture.setdefault(face.picture_id, []).append(face)
-    return tuple(_held(stores, looker, faces) for faces in by_picture.values())
+    return tuple(_held(stores, analyser, faces) for faces in by_picture.values())
 
 
-def _held(stores: Stores, looker: FaceAnalyser, faces: Sequence[RequestFace]) -> HeldPicture:
+def _held(stores: Stores, analyser: FaceAnalyser, faces: Sequence[RequestFace]) -> HeldPicture:
     first = faces[0]
     mine = {face.id: face for face in faces}
     others = stores.records.requests.boxes_beside(first.picture_id, list(mine))
     shown = stores.records.requests.shown(list(mine))
     places = {(face.location, face.place): face for face in faces}
     veil = FaceBlur(tuple(face.box for face in mine.values()), others)
-    jpeg = next((found for place in places.values() if (found := _veiled(stores, looker, place, veil))), None)
+    jpeg = next((found for place in places.values() if (found := _veiled(stores, analyser, place, veil))), None)
     return HeldPicture(
         id=first.picture_uid,
         boxes=veil.keep,
@@ -93,11 +93,11 @@ def _place(place: RequestFace, faces: Sequence[RequestFace]) -> HeldPlace:
     )
 
 
-def _veiled(stores: Stores, looker: FaceAnalyser, place: RequestFace, veil: FaceBlur) -> bytes | None:
+def _veiled(stores: Stores, analyser: FaceAnalyser, place: RequestFace, veil: FaceBlur) -> bytes | None:
     data = read_original(stores, place.location, place.place, place.sha256)
     if data is None:
         return None
-    looked = looker.look_one(data, preview_px=PREVIEW_PX, veil=veil)
+    looked = analyser.analyse(data, preview_px=PREVIEW_PX, veil=veil)
     return None if isinstance(looked, Rejected) else looked.preview
 
 

@@ -18,7 +18,7 @@ from countenance.errors import KeyDestroyed, NotFound, WrongUse
 from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis
 from countenance.pipeline.erasure.suppression_list import hash_binding
 from countenance.pipeline.redo_detail import seal_act
-from countenance.pipeline.search.search import choose_face, look_at
+from countenance.pipeline.search.search import analyse_or_raise, choose_face
 from countenance.pipeline.stores import Stores
 from countenance.pipeline.upkeep.redo_requests import request_act
 from countenance.records.erasure.suppressions import NewSuppression
@@ -41,7 +41,7 @@ class RequestBook:
     """The requests of one home, one by one."""
 
     stores: Stores
-    looker: FaceAnalyser
+    analyser: FaceAnalyser
 
     def get(self, name: str) -> SubjectRequest:
         """The request of that id or tracking code. Raises NotFound, the same for both."""
@@ -66,22 +66,22 @@ class RequestBook:
         found = json.loads(self.stores.keys.open(request.key_id, details_binding(request.uid), request.details))
         return dict(found)
 
-    def at(self, name: str, *states: RequestState) -> SubjectRequest:
+    def get_at(self, name: str, *states: RequestState) -> SubjectRequest:
         """The request, at one of these states. Raises WrongUse: it is at another; NotFound."""
         request = self.get(name)
         if request.state not in states:
-            raise self.moved(request)
+            raise self._moved(request)
         return request
 
     @contextmanager
-    def step(self, request: SubjectRequest) -> Iterator[None]:
+    def taking_step(self, request: SubjectRequest) -> Iterator[None]:
         """Whoever else took the step at the same moment was faster: told as if they had come later."""
         try:
             yield
         except (WrongState, KeyDestroyed) as error:
-            raise self.moved(request) from error
+            raise self._moved(request) from error
 
-    def moved(self, request: SubjectRequest) -> WrongUse:
+    def _moved(self, request: SubjectRequest) -> WrongUse:
         """What is told to who comes too late."""
         now = self.get(request.uid)
         return WrongUse(
@@ -89,7 +89,7 @@ class RequestBook:
             f"countenance request show {request.uid}",
         )
 
-    def now(self, request: SubjectRequest) -> datetime:
+    def checked_now(self, request: SubjectRequest) -> datetime:
         """The clock. Raises WrongUse: it stands before the request was opened."""
         now = self.stores.clock()
         if now < request.opened_at:
@@ -101,7 +101,7 @@ class RequestBook:
 
     def photograph(self, data: bytes, number: int | None) -> Photograph:
         """FaceAnalysis at. Raises BadPicture, NoFace, SeveralFaces, WrongUse: no such face."""
-        looked = look_at(self.looker, data)
+        looked = analyse_or_raise(self.analyser, data)
         return Photograph(hashlib.sha256(data).digest(), looked, choose_face(looked, number))
 
     def first_photograph(self, request: SubjectRequest, details: Mapping[str, Any]) -> Photograph | None:
@@ -113,7 +113,7 @@ class RequestBook:
         photo = self.stores.keys.open(request.proof_key_id, photo_binding(request.uid), sealed)
         return self.photograph(photo, details.get("face_number"))
 
-    def act(
+    def redo_detail(
         self,
         request: SubjectRequest,
         state: RequestState,
@@ -151,7 +151,7 @@ class RequestBook:
         """What a one-time code is known by."""
         return self.stores.digest("request code", f"{request.uid}|{plain_code(code)}".encode())
 
-    def refuse(self, limit: str, request: SubjectRequest | None = None) -> None:
+    def log_refusal(self, limit: str, request: SubjectRequest | None = None) -> None:
         """It is in the log which limit was met."""
         about = {} if request is None else {"request": request.uid}
         self.stores.log.append("request.refused", {"limit": limit, **about})

@@ -29,11 +29,11 @@ class Correction:
             raise WrongUse("a name is one printable line", "leave control characters out")
 
     def as_details(self) -> dict[str, Any]:
-        """As it stands among the sealed details of its request, and as `put_right` reads it."""
+        """As it stands among the sealed details of its request, and as `apply_correction` reads it."""
         return {"rename": self.name, "right": sorted(self.jurisdictions)}
 
 
-def put_right(stores: Stores, tenant: str, faces: Sequence[FaceId], details: Mapping[str, Any]) -> None:
+def apply_correction(stores: Stores, tenant: str, faces: Sequence[FaceId], details: Mapping[str, Any]) -> None:
     """What is recorded of these faces' pictures, and of the subjects they are tied to, is right. Safe to repeat."""
     records = stores.records
     sources = records.sources.all()

@@ -15,7 +15,7 @@ from countenance.calibrate.calibration import Calibration, round_up_searched
 from countenance.errors import NotFound, PolicyDenied, WrongUse
 from countenance.permits import Act, Permit
 from countenance.pipeline.address import address_of
-from countenance.pipeline.live_index import LiveIndex, space_id_of
+from countenance.pipeline.live_index import LiveIndex, ensure_space_id
 from countenance.pipeline.requests.book import Photograph
 from countenance.pipeline.sealing import template_binding, unpack_vectors
 from countenance.pipeline.search.person_leads import names_of
@@ -49,7 +49,7 @@ class RequestFaces:
         permit = self._gallery_permit(request)
         if permit is None:
             return {}
-        index = self.live.refreshed()
+        index = self.live.refresh()
         searched = index.count(permit.classes)
         threshold, _ = self.calibration.threshold(round_up_searched(searched), DEFAULT_FPIR)
         probes = self.embed([each.face for each in photographs], permit)
@@ -151,7 +151,7 @@ class RequestFaces:
 
     def space_id(self) -> int:
         """Of the embedding space, in the records."""
-        return space_id_of(self.stores, self.embedder.space)
+        return ensure_space_id(self.stores, self.embedder.space)
 
     def templates(self, faces: Sequence[SealedFace]) -> Vectors:
         """(N, D); of a face that was erased meanwhile a row of zeros, which is like nobody."""

@@ -31,7 +31,7 @@ class RequestSuppressions:
     faces: RequestFaces
     tenant: str
 
-    def of_opt_out(
+    def make_for_opt_out(
         self, request: SubjectRequest, details: Mapping[str, Any], chosen: Sequence[FaceId] | None
     ) -> tuple[tuple[NewSuppression, ...], NewPerson | None]:
         """(rows, template of the person) of an opt-out; of what else, and at tier 0, there are none."""
@@ -77,7 +77,7 @@ class RequestSuppressions:
         binding = person_binding(uuid.UUID(request.uid).hex)
         return NewPerson(self.faces.space_id(), key, self.stores.keys.seal(key, binding, pack_vector(vector)))
 
-    def of_erasure(self, request: SubjectRequest) -> list[Suppression]:
+    def make_for_erasure(self, request: SubjectRequest) -> list[Suppression]:
         """What an erasure leaves so that the same picture is not taken again; an opt-out's own rows stand already."""
         if request.kind == RequestKind.OPT_OUT:
             return []

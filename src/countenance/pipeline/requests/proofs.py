@@ -40,14 +40,14 @@ class RequestProofs:
 
     def send_code(self, name: str) -> tuple[str, datetime]:
         """(a one-time code, until when it counts). An earlier one counts no more. Raises WrongUse, PolicyDenied."""
-        request = self.book.at(name, RequestState.OPEN)
-        code, now = new_code(), self.book.now(request)
-        with self.book.step(request):
+        request = self.book.get_at(name, RequestState.OPEN)
+        code, now = new_code(), self.book.checked_now(request)
+        with self.book.taking_step(request):
             sent = self.stores.records.requests.record_code(
                 request, self.book.code_digest(request, code), now, self.limits.codes
             )
         if not sent:
-            self.book.refuse("codes", request)
+            self.book.log_refusal("codes", request)
             raise PolicyDenied(
                 f"{self.limits.codes} codes were made for this request, and that is all",
                 "another proof (--photo, --document), or refuse the request and say why",
@@ -65,11 +65,11 @@ class RequestProofs:
         government ID alone; BadPicture, NoFace, SeveralFaces.
         """
         proofs = check_proof(code=code, has_photo=photo is not None, document=document)
-        request = self.book.at(name, RequestState.OPEN)
+        request = self.book.get_at(name, RequestState.OPEN)
         details = self.book.details(request)
         second = None if photo is None else self.book.photograph(photo, photo_face)
         if not self.stores.records.requests.count_attempt(request, self.limits.proofs):
-            self.book.refuse("proofs", request)
+            self.book.log_refusal("proofs", request)
             raise PolicyDenied(
                 f"{self.limits.proofs} proofs were offered for this request, and that is all",
                 f"refuse it and say why: countenance request decide {request.uid} --refuse --reason TEXT",
@@ -84,9 +84,9 @@ class RequestProofs:
         self.stores.log.append(
             "request.verified",
             {"request": request.uid, "proofs": [str(proof) for proof in proofs], "faces": len(found)},
-            detail=self.book.act(request, RequestState.VERIFIED, hides=found if hide else ()),
+            detail=self.book.redo_detail(request, RequestState.VERIFIED, hides=found if hide else ()),
         )
-        with self.book.step(request):
+        with self.book.taking_step(request):
             self.stores.records.requests.mark_verified(request, "+".join(proofs), self.stores.clock(), found, hide=hide)
         return self.book.get(request.uid)
 

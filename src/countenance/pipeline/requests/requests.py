@@ -23,12 +23,12 @@ from countenance.pipeline.erasure.erase import Eraser, ErasureReport
 from countenance.pipeline.live_index import LiveIndex
 from countenance.pipeline.receipts import sign_receipt
 from countenance.pipeline.requests.book import RequestBook, photo_binding
-from countenance.pipeline.requests.corrections import Correction, put_right
+from countenance.pipeline.requests.corrections import Correction, apply_correction
 from countenance.pipeline.requests.faces import RequestFaces
 from countenance.pipeline.requests.keep_out import RequestSuppressions
 from countenance.pipeline.requests.proofs import RequestProofs
 from countenance.pipeline.requests.receipts import account_of
-from countenance.pipeline.search.search import choose_face, look_at
+from countenance.pipeline.search.search import analyse_or_raise, choose_face
 from countenance.pipeline.stores import Stores
 from countenance.protocols import Embedder, LogEntry
 from countenance.records.requests.faces import RequestFace
@@ -78,7 +78,7 @@ class RequestWorkflow:
     """Takes up and decides the requests of one home."""
 
     stores: Stores
-    looker: FaceAnalyser
+    analyser: FaceAnalyser
     embedder: Embedder
     live: LiveIndex
     calibration: Calibration
@@ -89,7 +89,7 @@ class RequestWorkflow:
     @property
     def book(self) -> RequestBook:
         """The requests one by one: what each says, where it stands."""
-        return RequestBook(self.stores, self.looker)
+        return RequestBook(self.stores, self.analyser)
 
     @property
     def _faces(self) -> RequestFaces:
@@ -127,7 +127,7 @@ class RequestWorkflow:
             "face": asked.face,
         }  # fmt: skip
         if photo is not None:
-            details["face_number"] = choose_face_number(look_at(self.looker, photo), asked.face_number)
+            details["face_number"] = choose_face_number(analyse_or_raise(self.analyser, photo), asked.face_number)
         uid, tracking = uuid.uuid4(), new_tracking()
         with self.stores.naming_keys():
             blob = f"request-{uid}"
@@ -149,7 +149,7 @@ class RequestWorkflow:
                 **self._limits(now),
             )  # fmt: skip
             if met is None:
-                self.stores.keys.made([key, proof_key], blobs=[name for _, name in files])
+                self.stores.keys.confirm([key, proof_key], blobs=[name for _, name in files])
             else:
                 self.stores.blobs.delete_many([name for _, name in files])
                 self.stores.keys.destroy([key, proof_key])
@@ -165,7 +165,7 @@ class RequestWorkflow:
 
     def _refuse_if(self, limit: str | None) -> None:
         if limit is not None:
-            self.book.refuse(limit)
+            self.book.log_refusal(limit)
             raise PolicyDenied(f"no more requests are taken up now: {_LIMITS[limit]}", "try again another day")
 
     # --- who asks, and whose faces -------------------------------------------------------------------------------
@@ -211,7 +211,7 @@ class RequestWorkflow:
         NotFound: no such face.
         """
         self.resume()
-        request = self.book.at(name, RequestState.VERIFIED, *(() if grant else (RequestState.OPEN,)))
+        request = self.book.get_at(name, RequestState.VERIFIED, *(() if grant else (RequestState.OPEN,)))
         if not grant and not reason.strip():
             raise WrongUse(
                 "a refusal says why (GDPR art. 12(4))", "--reason TEXT, in words that the person will understand"
@@ -226,7 +226,7 @@ class RequestWorkflow:
         outcome = RequestOutcome.GRANTED if grant else RequestOutcome.REFUSED
         details = {**self.details(request), "reason": reason.strip(), **right}
         with self.stores.naming_keys():
-            keep_out, person = self._keeps_out.of_opt_out(request, details, chosen) if grant else ((), None)
+            keep_out, person = self._keeps_out.make_for_opt_out(request, details, chosen) if grant else ((), None)
             hide = grant and request.kind == RequestKind.RESTRICTION
             hides = (self.stores.records.requests.faces(request) if chosen is None else chosen) if hide else ()
             entry = self.stores.log.append(
@@ -239,10 +239,12 @@ class RequestWorkflow:
                     "keeps_out": len(keep_out),
                     "person": person is not None,
                 },
-                detail=self.book.act(request, RequestState.DECIDED, str(outcome), keep_out=keep_out, hides=hides),
+                detail=self.book.redo_detail(
+                    request, RequestState.DECIDED, str(outcome), keep_out=keep_out, hides=hides
+                ),
             )
             details["entry"] = entry.position
-            with self.book.step(request):
+            with self.book.taking_step(request):
                 self.stores.records.requests.begin_deciding(
                     request,
                     outcome=str(outcome),
@@ -253,16 +255,16 @@ class RequestWorkflow:
                     hide=hide,
                 )
             if person is not None:
-                self.stores.keys.made([person.key_id])
+                self.stores.keys.confirm([person.key_id])
         return self._carry_out(self.get(request.uid))
 
     def picked(self, name: str, faces: Sequence[str] | None) -> tuple[SubjectRequest, tuple[RequestFace, ...]]:
         """A verified request, and the faces that granting it would be about. Raises: as `decide`."""
-        request = self.book.at(name, RequestState.VERIFIED)
+        request = self.book.get_at(name, RequestState.VERIFIED)
         chosen = self._faces.chosen(request, faces)
         return request, tuple(face for face in self.found(request) if chosen is None or face.id in chosen)
 
-    def answered(self, request: SubjectRequest, *, pictures: int, sha256: str) -> None:
+    def log_answered(self, request: SubjectRequest, *, pictures: int, sha256: str) -> None:
         """It is in the log what is about to be given out. Raises LogUnwritable."""
         self.stores.log.append("request.answered", {"request": request.uid, "pictures": pictures, "sha256": sha256})
 
@@ -281,9 +283,9 @@ class RequestWorkflow:
             self.eraser.resume()
             faces = records.faces(request)
             if faces:
-                report: ErasureReport | None = self.eraser.faces(
+                report: ErasureReport | None = self.eraser.erase_faces(
                     faces, scope=_scope(request), about=request.uid, authority=f"request {request.uid}",
-                    suppressions=self._keeps_out.of_erasure(request),
+                    suppressions=self._keeps_out.make_for_erasure(request),
                     guests=self.stores.records.guests.of_faces(faces),  # of an event: so their link has its end too
                 )  # fmt: skip
             else:  # there were none, or a run that a crash ended erased them
@@ -292,7 +294,7 @@ class RequestWorkflow:
                 erased, erasure_receipt = report.faces, report.receipt
                 pending.update(report.pending)
         elif request.kind == RequestKind.CORRECTION:
-            put_right(self.stores, self.tenant, records.faces(request), self.details(request))
+            apply_correction(self.stores, self.tenant, records.faces(request), self.details(request))
         elif request.kind == RequestKind.RESTRICTION:
             hidden = len(records.faces(request))
         forgotten = request.kind == RequestKind.OPT_OUT and request.tier == 0
@@ -323,8 +325,8 @@ class RequestWorkflow:
     def extend(self, name: str, reasons: str) -> SubjectRequest:
         """The term is as long as the law allows. Raises WrongUse: no reasons, extended or decided already, too late."""
         self.resume()
-        request = self.book.at(name, RequestState.OPEN, RequestState.VERIFIED)
-        law, now = laws()[request.law], self.book.now(request)
+        request = self.book.get_at(name, RequestState.OPEN, RequestState.VERIFIED)
+        law, now = laws()[request.law], self.book.checked_now(request)
         if not reasons.strip():
             raise WrongUse("a term is extended with reasons, which the person is told", "--reasons TEXT")
         if request.extended_at is not None:
@@ -335,7 +337,7 @@ class RequestWorkflow:
             )
         details = self.book.sealed(request.key_id or b"", request.uid, {**self.details(request), "extension": reasons})
         self.stores.log.append("request.extended", {"request": request.uid, "law": law.id})
-        with self.book.step(request):
+        with self.book.taking_step(request):
             self.stores.records.requests.extend(request, law.due_extended(request.opened_at), now, details)
         return self.get(request.uid)
 
@@ -346,13 +348,13 @@ class RequestWorkflow:
         to the sweep. Raises WrongUse: it is withdrawn already.
         """
         self.resume()
-        request = self.book.at(name, RequestState.OPEN, RequestState.VERIFIED, RequestState.DECIDED)
+        request = self.book.get_at(name, RequestState.OPEN, RequestState.VERIFIED, RequestState.DECIDED)
         blobs = self.stores.records.requests.files(request).values()
         entry = self.details(request).get("entry")
         self.stores.log.append("request.withdrawn", {"request": request.uid})
         if entry is not None:  # what a restore would do again it must not, and what the entry holds is to go
             self.stores.log.erase_details([entry], {"request": request.uid})
-        with self.book.step(request), self.stores.naming_keys():
+        with self.book.taking_step(request), self.stores.naming_keys():
             keys = self.stores.records.requests.withdraw(request)
             self.stores.blobs.delete_many(blobs)
             self.stores.keys.destroy(keys)

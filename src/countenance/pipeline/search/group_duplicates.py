@@ -2,7 +2,7 @@
 
 Two faces are of one photograph where the pictures' perceptual hashes are near and the faces stand at the same place in
 them (`near`), or where the hashes of their aligned crops are near, however the pictures were cut (`crop`). No template
-is compared. Only faces that this very search may show are looked at, so a stack tells nothing of any other. The rates
+is compared. Only faces that this very search may show are looked at, so a group tells nothing of any other. The rates
 are measured by `tools/measure_duplicates.py`: docs/duplicates.md.
 """
 
@@ -26,33 +26,33 @@ SAME_PLACE_IOU: Final = 0.4  # of the boxes, each as parts of its picture's widt
 
 
 @dataclass(slots=True)
-class Stack:
+class DuplicateGroup:
     """A lead, as (face, score), and what shows the same photograph with at most that score."""
 
     best: tuple[VisibleFace, float]
     others: list[tuple[VisibleFace, float, DuplicateLink, int]] = field(default_factory=list)  # bits that differ, last
 
 
-def stacked(stores: Stores, scored: Sequence[tuple[VisibleFace, float]], top: int) -> list[Stack]:
-    """The best `top` stacks of faces, which come best first. What belongs to no such stack is left out."""
+def group_duplicates(stores: Stores, scored: Sequence[tuple[VisibleFace, float]], top: int) -> list[DuplicateGroup]:
+    """The best `top` groups of faces, which come best first. What belongs to no such group is left out."""
     faces = [face for face, _ in scored]
     pictures, crops = _Hashes([face.pdq for face in faces]), _Hashes(_crop_hashes(stores, faces))
     boxes = np.array([_within(face) for face in faces]).reshape(-1, 4)
-    stack_of = np.full(len(faces), -1)
-    stacks: list[Stack] = []
+    group_of = np.full(len(faces), -1)
+    groups: list[DuplicateGroup] = []
     for row, (face, score) in enumerate(scored):
         near, crop = pictures.distances(row), crops.distances(row)
         linked_near = (near <= NEAR_BITS) & (_iou(boxes[:row], boxes[row]) > SAME_PLACE_IOU)
-        linked = np.flatnonzero((linked_near | (crop <= CROP_BITS)) & (stack_of[:row] >= 0))
+        linked = np.flatnonzero((linked_near | (crop <= CROP_BITS)) & (group_of[:row] >= 0))
         if len(linked):
-            to = linked[np.argmin(stack_of[linked])]
-            stack_of[row] = stack_of[to]
+            to = linked[np.argmin(group_of[linked])]
+            group_of[row] = group_of[to]
             link, bits = (DuplicateLink.NEAR, near[to]) if linked_near[to] else (DuplicateLink.CROP, crop[to])
-            stacks[stack_of[row]].others.append((face, score, link, int(bits)))
-        elif len(stacks) < top:
-            stack_of[row] = len(stacks)
-            stacks.append(Stack((face, score)))
-    return stacks
+            groups[group_of[row]].others.append((face, score, link, int(bits)))
+        elif len(groups) < top:
+            group_of[row] = len(groups)
+            groups.append(DuplicateGroup((face, score)))
+    return groups
 
 
 def _crop_hashes(stores: Stores, faces: Sequence[VisibleFace]) -> list[bytes | None]:

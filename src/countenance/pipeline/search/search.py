@@ -18,9 +18,9 @@ from countenance.permits import Act, Permit
 from countenance.pipeline.address import address_of
 from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis
 from countenance.pipeline.ids import checked_uuid
-from countenance.pipeline.live_index import LiveIndex, space_id_of
+from countenance.pipeline.live_index import LiveIndex, ensure_space_id
 from countenance.pipeline.sealing import probe_binding
-from countenance.pipeline.search.group_duplicates import Stack, stacked
+from countenance.pipeline.search.group_duplicates import DuplicateGroup, group_duplicates
 from countenance.pipeline.search.person_leads import FUSED_LIFT, fused, opened_templates, person_leads
 from countenance.pipeline.stores import Stores, probe_digest
 from countenance.policy.facts import BROUGHT, UNKNOWN, PolicyQuery
@@ -51,7 +51,7 @@ from countenance.types import (
 TOP_LIMIT: Final = 1000  # leads of one search; more is an export, not a search
 DEFAULT_FPIR: Final = 0.01  # 1 false lead in 100 searches for strangers
 _FORMATS: Final = "JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF, and HEIC where `pip install countenance[heic]` put its reader"
-_WAYS_OUT: Final = {  # of a picture that can't be used; for the others see `look_at`
+_WAYS_OUT: Final = {  # of a picture that can't be used; for the others see `analyse_or_raise`
     RejectReason.NOT_A_PICTURE: _FORMATS,
     RejectReason.NO_READER: _FORMATS,
     RejectReason.TOO_LARGE: "save it as JPEG, scale it down, or cut it into parts",
@@ -66,7 +66,7 @@ _WAYS_OUT: Final = {  # of a picture that can't be used; for the others see `loo
 class SearchQuery:
     """What is searched for, besides the probe."""
 
-    top: int = 10  # leads, each with its stack of duplicates
+    top: int = 10  # leads, each with its group of duplicates
     threshold: float | None = None  # a cosine; None: from `fpir`
     fpir: float | None = None
     face: int | None = None
@@ -110,7 +110,7 @@ class Searcher:
     """Searches one home."""
 
     stores: Stores
-    looker: FaceAnalyser
+    analyser: FaceAnalyser
     embedder: Embedder
     live: LiveIndex
     calibration: Calibration
@@ -122,7 +122,7 @@ class Searcher:
         """
         self._check_organisation(question)
         started = time.perf_counter()
-        looked = look_at(self.looker, probe, preview_px=preview_px)
+        looked = analyse_or_raise(self.analyser, probe, preview_px=preview_px)
         chosen = largest_face(looked) if question.largest else choose_face(looked, question.face)
         seen = time.perf_counter()
         sha256 = hashlib.sha256(probe).digest()
@@ -185,7 +185,7 @@ class Searcher:
             if visible is None:
                 return None
             space = self.embedder.space
-            sealed = self.stores.records.persons.templates(list(visible), space_id_of(self.stores, space))
+            sealed = self.stores.records.persons.templates(list(visible), ensure_space_id(self.stores, space))
             living, templates = opened_templates(self.stores, sealed, space)
             if not living:
                 raise NotFound(f"there is no face {uid}", "leads name the faces there are")
@@ -228,7 +228,7 @@ class Searcher:
             probe = template_of(permit, decision)
             answer = people = None
             if probe is not None:
-                index = self.live.refreshed()
+                index = self.live.refresh()
                 answer = self._leads(index, *probe, question, permit, decision)
                 if answer is not None:
                     people = self._people(index, probe[0], question, permit, decision, answer[2])
@@ -276,7 +276,9 @@ class Searcher:
         """(cosine, false-match rate at that cosine, log entry) of one face of each picture. Neither is kept."""
         self._check_organisation(question)
         faces = [
-            choose_face(look_at(self.looker, data), face, what=f"picture {name}", option=f"--face-{name.lower()}")
+            choose_face(
+                analyse_or_raise(self.analyser, data), face, what=f"picture {name}", option=f"--face-{name.lower()}"
+            )
             for name, data, face in (("A", a, face_a), ("B", b, face_b))
         ]
         permit = self._compared(a, b, question)
@@ -293,7 +295,7 @@ class Searcher:
         Raises: as `compare`; NoFace: one of them holds none.
         """
         self._check_organisation(question)
-        looked_a, looked_b = look_at(self.looker, a), look_at(self.looker, b)
+        looked_a, looked_b = analyse_or_raise(self.analyser, a), analyse_or_raise(self.analyser, b)
         chosen = largest_face(looked_a, what="picture A")
         largest_face(looked_b, what="picture B")
         faces = [chosen, *looked_b.faces]
@@ -310,7 +312,7 @@ class Searcher:
             client=_asker(self._client(question)),
         )  # fmt: skip
         classes, allowed = self._classes(question), self.stores.policy.consider(ask).allowed.keys()
-        counted = self.live.refreshed().count(frozenset(allowed if classes is None else classes & allowed))
+        counted = self.live.refresh().count(frozenset(allowed if classes is None else classes & allowed))
         return self.calibration.threshold(round_up_searched(counted), DEFAULT_FPIR)[0]
 
     def _classes(self, question: SearchQuery) -> frozenset[ClassId] | None:
@@ -369,7 +371,7 @@ class Searcher:
                 digest=probe_digest(self.stores, hashlib.sha256(probe).digest()), at=self.stores.clock(),
                 client_id=client.id if isinstance(client, Client) else None,
             )  # fmt: skip
-            self.stores.keys.made([key], blobs=[name])
+            self.stores.keys.confirm([key], blobs=[name])
         return kept
 
     def _case(self, reference: str) -> Case:
@@ -405,12 +407,12 @@ class Searcher:
             if visible is None:
                 return None
             shown = [(visible[face], score) for face, score in best.items() if face in visible]
-            stacks = stacked(self.stores, shown, question.top)
+            groups = group_duplicates(self.stores, shown, question.top)
             exhausted = len(hits) < wanted or round(hits[-1].score, 3) < round(threshold, 3)
-            if exhausted or len(stacks) >= question.top:
+            if exhausted or len(groups) >= question.top:
                 break
             wanted *= 4
-        return self._as_leads(stacks, searched, lift), counted, threshold, extrapolated
+        return self._as_leads(groups, searched, lift), counted, threshold, extrapolated
 
     def _people(
         self, index: VectorIndex, template: Vectors, question: SearchQuery, permit: Permit, decision: PolicyDecision,
@@ -427,7 +429,7 @@ class Searcher:
             version=decision.version, threshold=threshold, top=question.top,
         )  # fmt: skip
 
-    def _as_leads(self, stacks: Sequence[Stack], searched: int, lift: float) -> tuple[Lead, ...]:
+    def _as_leads(self, groups: Sequence[DuplicateGroup], searched: int, lift: float) -> tuple[Lead, ...]:
         def told(odds: Odds) -> Odds:
             return Odds(odds.value, bound=True) if lift else odds
 
@@ -445,10 +447,10 @@ class Searcher:
                 jurisdictions=face.jurisdictions,
                 basis=face.basis,
                 quality=face.quality,
-                duplicates=tuple(self._as_duplicate(*other, searched, lift) for other in stack.others),
+                duplicates=tuple(self._as_duplicate(*other, searched, lift) for other in group.others),
             )
-            for rank, stack in enumerate(stacks, start=1)
-            for face, score in (stack.best,)
+            for rank, group in enumerate(groups, start=1)
+            for face, score in (group.best,)
         )
 
     def _as_duplicate(
@@ -485,9 +487,9 @@ def _picture_ref(face: VisibleFace) -> PictureRef:
     return PictureRef(face.picture_uid, uri_of(face), face.width, face.height, face.taken_at)
 
 
-def look_at(looker: FaceAnalyser, data: bytes, *, preview_px: int = 0) -> FaceAnalysis:
+def analyse_or_raise(analyser: FaceAnalyser, data: bytes, *, preview_px: int = 0) -> FaceAnalysis:
     """What is in a picture that somebody named by hand. Raises BadPicture."""
-    looked = looker.look_one(data, preview_px=preview_px)
+    looked = analyser.analyse(data, preview_px=preview_px)
     if isinstance(looked, Rejected):
         raise BadPicture(
             f"the picture can't be used: {looked.reason.replace('_', ' ')}{looked.detail and f' ({looked.detail})'}",

@@ -16,7 +16,7 @@ from countenance.pipeline.address import upload_location
 from countenance.pipeline.analyse import FaceAnalyser
 from countenance.pipeline.documents import Document, read_document
 from countenance.pipeline.erasure.suppression_list import SeenPicture, SuppressionList
-from countenance.pipeline.live_index import space_id_of
+from countenance.pipeline.live_index import ensure_space_id
 from countenance.pipeline.sealing import (
     evidence_binding,
     pack_vector,
@@ -38,7 +38,7 @@ class SourceWorkflow:
     """Records sources in one home."""
 
     stores: Stores
-    looker: FaceAnalyser
+    analyser: FaceAnalyser
     embedder: Embedder
     tenant: str
     kept_out: SuppressionList
@@ -61,7 +61,7 @@ class SourceWorkflow:
         """
         uid, grant_uid = uuid.uuid4(), uuid.uuid4()
         templates = reference_templates(
-            self.stores, self.looker, self.embedder, [reference_of(line) for line in subjects],
+            self.stores, self.analyser, self.embedder, [reference_of(line) for line in subjects],
             kept_out=self.kept_out, tenant=self.tenant,
         )  # fmt: skip
         with self.stores.naming_keys():
@@ -70,7 +70,7 @@ class SourceWorkflow:
             evidence_sha256 = None
             if evidence is not None and key is not None:
                 evidence_sha256 = _seal_evidence(self.stores, blobs, key, str(grant_uid), read_evidence(evidence))
-            space_id = space_id_of(self.stores, self.embedder.space)
+            space_id = ensure_space_id(self.stores, self.embedder.space)
             sealed = [
                 seal_subject(
                     self.stores, blobs, key or b"", uid=str(uuid.uuid4()), name=line.name,
@@ -105,7 +105,7 @@ class SourceWorkflow:
                 ),
                 subjects=sealed,
             )
-            self.stores.keys.made([key] if key else [], blobs=blobs)
+            self.stores.keys.confirm([key] if key else [], blobs=blobs)
         self.stores.records.sources.ensure_class(source.grant, source.jurisdictions)
         return source
 
@@ -175,7 +175,7 @@ def _seal_evidence(stores: Stores, blobs: dict[str, bytes], key: KeyId, owner: s
 
 def reference_templates(
     stores: Stores,
-    looker: FaceAnalyser,
+    analyser: FaceAnalyser,
     embedder: Embedder,
     references: Sequence[Reference],
     *,
@@ -185,7 +185,7 @@ def reference_templates(
     """(S, D); a row a subject, made in memory under a permit of its own. Raises: GrantInvalid: names the line."""
     if not references:
         return np.empty((0, embedder.space.dimension), np.float32)
-    found = [reference_face(looker, reference) for reference in references]
+    found = [reference_face(analyser, reference) for reference in references]
     for reference, refused in zip(references, references_kept_out(stores, kept_out, tenant, found), strict=True):
         if refused:
             raise GrantInvalid(

@@ -70,7 +70,7 @@ def enrol_again(
     reindex: Reindex | None,
     wanted: Sequence[tuple[SealedSubject, Reference, int]],
     embedders: Mapping[int, Embedder],
-    looker_for: Callable[[Embedder], FaceAnalyser],
+    analyser_for: Callable[[Embedder], FaceAnalyser],
     kept_out: SuppressionList,
 ) -> None:
     """Each subject has a reference in the space that is wanted of them, made of that picture.
@@ -81,9 +81,9 @@ def enrol_again(
     sealed: dict[int, tuple[int, bytes]] = {}
     for space_id in sorted({space for _, _, space in wanted}):
         mine = [(subject, picture) for subject, picture, space in wanted if space == space_id]
-        with looker_for(embedders[space_id]) as looker:
+        with analyser_for(embedders[space_id]) as analyser:
             rows = reference_templates(
-                stores, looker, embedders[space_id], [picture for _, picture in mine], kept_out=kept_out,
+                stores, analyser, embedders[space_id], [picture for _, picture in mine], kept_out=kept_out,
                 tenant=source.tenant,
             )  # fmt: skip
         for (subject, _), row in zip(mine, rows, strict=True):

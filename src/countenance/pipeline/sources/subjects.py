@@ -15,7 +15,7 @@ from countenance.errors import GrantInvalid, SpaceMismatch
 from countenance.permits import Permit
 from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis
 from countenance.pipeline.erasure.suppression_list import SeenPicture
-from countenance.pipeline.live_index import space_id_of
+from countenance.pipeline.live_index import ensure_space_id
 from countenance.pipeline.sealing import subject_name_binding, subject_template_binding, unpack_vectors
 from countenance.pipeline.stores import Stores
 from countenance.protocols import Embedder
@@ -82,7 +82,7 @@ def open_subjects(stores: Stores, source: Source, embedder: Embedder, calibratio
 def _matcher(stores: Stores, source: Source, embedder: Embedder, calibration: Calibration) -> SubjectMatcher:
     subjects = stores.records.sources.subjects(source.grant.id)
     space = embedder.space
-    space_id = space_id_of(stores, space)
+    space_id = ensure_space_id(stores, space)
     lacking = without_reference(stores, source, space_id, guests=False)
     if lacking:
         raise SpaceMismatch(
@@ -145,10 +145,10 @@ def reference_of(line: SubjectLine) -> Reference:
     return Reference(f"{whose}, {picture.name})", picture.read_bytes, line.face)
 
 
-def reference_face(looker: FaceAnalyser, reference: Reference) -> tuple[SeenPicture, AlignedFace]:
+def reference_face(analyser: FaceAnalyser, reference: Reference) -> tuple[SeenPicture, AlignedFace]:
     """A subject's reference picture, and the face of it. Raises GrantInvalid: whose it is and what to do."""
     data = reference.read()
-    looked = looker.look_one(data)
+    looked = analyser.analyse(data)
     if isinstance(looked, Rejected):
         reason = looked.reason.replace("_", " ")
         raise GrantInvalid(f"{reference.where} can't be used: {reason}", "give another picture")

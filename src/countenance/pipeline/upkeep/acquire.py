@@ -38,7 +38,7 @@ class LabelledTemplates:
 
 def acquire(
     labelled: Labelled,
-    looker: FaceAnalyser,
+    analyser: FaceAnalyser,
     embedder: Embedder,
     permit_for: PermitFor,
     progress: Progress | None = None,
@@ -71,7 +71,7 @@ def acquire(
             )
             waiting.clear()
 
-    for done, (place, looked) in enumerate(looker.look_many(read()), start=1):
+    for done, (place, looked) in enumerate(analyser.analyse_many(read()), start=1):
         if isinstance(looked, Rejected):
             rejected[place] = looked
         elif not looked.faces:

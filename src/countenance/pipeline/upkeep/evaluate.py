@@ -93,9 +93,9 @@ class Evaluator:
     """Measures one model in one home."""
 
     stores: Stores
-    looker: FaceAnalyser
+    analyser: FaceAnalyser
     embedder: Embedder
-    detector: Model  # with which `looker` looks
+    detector: Model  # with which `analyser` looks
     in_use: Calibration | None  # of the embedder's space; None: it has none yet
     promises: tuple[float, ...] = PROMISES  # FMRs whose thresholds, by that calibration, are held against the data
 
@@ -116,7 +116,7 @@ class Evaluator:
         if calibrate:
             _check_worth_calibrating(labelled)
         permit_for, evaluation = self._begin(labelled, purpose, case)
-        got = acquire(labelled, self.looker, self.embedder, permit_for, progress)
+        got = acquire(labelled, self.analyser, self.embedder, permit_for, progress)
         used = _Used(labelled, got, groupings)
         if len(used.pairs.people) < 2:
             raise WrongUse(

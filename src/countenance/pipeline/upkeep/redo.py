@@ -16,8 +16,8 @@ from countenance.pipeline.erasure.erase import Eraser
 from countenance.pipeline.redo_detail import open_act
 from countenance.pipeline.stores import Stores
 from countenance.pipeline.upkeep.redo_orders import KINDS as ORDER_KINDS
-from countenance.pipeline.upkeep.redo_orders import GatheredOrders, replay_orders
-from countenance.pipeline.upkeep.redo_requests import GatheredRequests, concerns, replay_requests, withdrawn_since
+from countenance.pipeline.upkeep.redo_orders import GatheredOrders, redo_orders
+from countenance.pipeline.upkeep.redo_requests import GatheredRequests, concerns, redo_requests, withdrawn_since
 from countenance.protocols import LogEntry
 
 ACTS: Final = frozenset({"erase.hidden"})  # kinds whose detail says how to do it again
@@ -78,7 +78,7 @@ class _Gathered:
             times[column] = at
 
 
-def replay(stores: Stores, eraser: Eraser, start: int) -> RedoReport:
+def redo_acts(stores: Stores, eraser: Eraser, start: int) -> RedoReport:
     """The records are where the log says, as far as it concerns what was erased, opted out or stopped from `start` on.
 
     Order: whatever keeps out or stops first, then the erasures. A crash leaves some of it: do it again.
@@ -87,8 +87,8 @@ def replay(stores: Stores, eraser: Eraser, start: int) -> RedoReport:
     gathered = _gather(stores, start)
     eraser.resume()
     suppressions = stores.records.redo.add_suppressions(gathered.suppressions)
-    requests = replay_requests(stores, gathered.requests)
-    orders = replay_orders(stores, gathered.orders)
+    requests = redo_requests(stores, gathered.requests)
+    orders = redo_orders(stores, gathered.orders)
     revoked = [stores.records.access_keys.revoke(uid, at) for uid, at in gathered.access_keys.items()]
     stores.keys.destroy([key for key in revoked if key is not None])
     sources = {source.uid: source for source in stores.records.sources.all()}
@@ -102,13 +102,13 @@ def replay(stores: Stores, eraser: Eraser, start: int) -> RedoReport:
     for uid in gathered.guests:
         guest = stores.records.guests.get(uid)
         if guest is not None and guest.withdrawn_at is None:
-            eraser.guest(guest)
+            eraser.erase_guest(guest)
     faces, pictures = stores.records.redo.ids_of(gathered.faces, gathered.pictures)
     probes = stores.records.probes.of_searches(gathered.probes)
     if faces or pictures or probes:
-        eraser.again(faces, pictures, probes)
+        eraser.erase_again(faces, pictures, probes)
     for uid in gathered.gone_sources & sources.keys():
-        eraser.source(sources[uid])
+        eraser.erase_source(sources[uid])
         changed += uid not in gathered.grants
     return RedoReport(len(faces), len(pictures), changed, suppressions, requests, orders)
 

@@ -52,7 +52,7 @@ class GatheredOrders:
             self.outcomes[uid] = {name: value for name, value in said.items() if name != "order"}
 
 
-def replay_orders(stores: Stores, gathered: GatheredOrders) -> int:
+def redo_orders(stores: Stores, gathered: GatheredOrders) -> int:
     """Orders and contracts are where the log says; how many were brought there. Safe to repeat."""
     orders, changed = stores.records.orders, 0
     names = {source.uid: source.name for source in stores.records.sources.all()}

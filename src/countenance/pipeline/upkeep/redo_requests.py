@@ -31,7 +31,7 @@ def request_act(
     keep_out: Sequence[tuple[NewSuppression, bytes | None]] = (),
     hides: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """What it takes to do it again, for `act_detail.seal_act`.
+    """What it takes to do it again, for `redo_detail.seal_act`.
 
     Args: keep_out: (row, perceptual hash that it seals); hides: public ids of faces.
     """
@@ -80,7 +80,7 @@ def concerns(entry: LogEntry, withdrawn: Mapping[str, None]) -> bool:
     return entry.kind in ACTS and entry.record["request"] not in withdrawn
 
 
-def replay_requests(stores: Stores, gathered: GatheredRequests) -> int:
+def redo_requests(stores: Stores, gathered: GatheredRequests) -> int:
     """The requests are where the log says; how many were brought there. Safe to repeat.
 
     Keys first, then one transaction a request. A crash between leaves a key to the sweep.
@@ -121,7 +121,7 @@ def _put_back(stores: Stores, act: Mapping[str, Any], at: datetime) -> None:
                 hides=tuple(act["hides"]),
             )
         )
-        stores.keys.made([key])
+        stores.keys.confirm([key])
         stores.keys.destroy(left)
 
 

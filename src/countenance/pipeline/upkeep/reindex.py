@@ -22,7 +22,7 @@ from countenance.errors import NotFound, PolicyDenied, SealBroken, StorageFailed
 from countenance.permits import Act
 from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis, iou
 from countenance.pipeline.erasure.erase import Eraser
-from countenance.pipeline.garbage_collect import sweep
+from countenance.pipeline.garbage_collect import collect_garbage
 from countenance.pipeline.live_index import snapshot
 from countenance.pipeline.sealing import crop_binding, crop_hash_binding, pack_vector, template_binding
 from countenance.pipeline.stores import Stores, salted_hash
@@ -72,7 +72,7 @@ class Reindexer:
         reindex: Reindex,
         space_id: int,
         embedder: Embedder,
-        looker: FaceAnalyser,
+        analyser: FaceAnalyser,
         collector_of: Callable[[Source], Collector],
         progress: Callable[[int, int], None] | None = None,
     ) -> BuildReport:
@@ -86,7 +86,7 @@ class Reindexer:
         for source in records.sources.all():
             for pictures in self._lacking_in(source, space_id):
                 with_bytes = list(self._read(source, reindex, pictures, collector_of(source), why))
-                made += self._batch(source, reindex, space_id, with_bytes, embedder, looker, why)
+                made += self._batch(source, reindex, space_id, with_bytes, embedder, analyser, why)
                 if progress is not None:
                     progress(made, total)
         snapshot(self.stores, embedder.space)
@@ -141,12 +141,12 @@ class Reindexer:
         space_id: int,
         pictures: Sequence[tuple[LackingPicture, bytes]],
         embedder: Embedder,
-        looker: FaceAnalyser,
+        analyser: FaceAnalyser,
         why: dict[tuple[str, bytes], str],
     ) -> int:
         """Templates of the faces of these pictures, recorded; how many."""
         seen: list[tuple[FaceWithoutTemplate, AlignedFace]] = []
-        for picture, looked in looker.look_many(pictures):
+        for picture, looked in analyser.analyse_many(pictures):
             if isinstance(looked, Rejected):
                 why[source.name, picture.place] = str(looked.reason)
                 continue
@@ -185,7 +185,7 @@ class Reindexer:
                 spare = [second.key_id for second in seconds if second.face not in added]
                 if spare:
                     self.stores.keys.destroy(spare)
-                self.stores.keys.made(keys)
+                self.stores.keys.confirm(keys)
             return len(added)
         return 0
 
@@ -226,9 +226,11 @@ class Reindexer:
                 old = [p.key_id if p.second_space == reindex.active else p.second.key_id for p in still]
                 pending.update(self.stores.keys.destroy(old).pending)
         records.keep_references(reindex.active)
-        self.eraser.due(Unreachable(faces=records.unlist_lacking(reindex.active)), "replaced")
+        self.eraser.erase_unsupported(Unreachable(faces=records.unlist_lacking(reindex.active)), "replaced")
         pending.update(self.stores.segments.keep_only(kept).pending)
-        sweep(self.stores, whole=True)  # a finish that was cut short may have left an old key that was never noted
+        collect_garbage(
+            self.stores, whole=True
+        )  # a finish that was cut short may have left an old key that was never noted
         if not self.stores.records.database.truncate_wal():
             pending.add("records.db and records.db-wal (held by a reader; emptied by the next erasure)")
         self.stores.log.append("reindex.finished", {"reindex": reindex.uid, "pending": sorted(pending)})

@@ -10,16 +10,16 @@ from PIL import Image
 from countenance.decode.limits import DecodeLimits
 from countenance.detect.yunet_detector import YuNetDetector
 from countenance.pipeline import analyse as look_module
-from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis, _told, _understood, look
+from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis, _told, _understood, analyse_picture
 from countenance.testing.detector import demo_picture, overlap, scaled
 from countenance.types import DetectedFace, Rejected, RejectReason
 from countenance.weights.store import load
 
 
 @pytest.fixture(scope="module")
-def looker():
-    with FaceAnalyser(workers=2) as looker:
-        yield looker
+def analyser():
+    with FaceAnalyser(workers=2) as analyser:
+        yield analyser
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def same(one, other):
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "HEIF", "MPO"])
-def test_the_confined_child_sees_what_this_process_sees_in_every_format(looker, kind):
+def test_the_confined_child_sees_what_this_process_sees_in_every_format(analyser, kind):
     if kind == "HEIF":
         pytest.importorskip("pillow_heif").register_heif_opener()
     whole = demo_picture("grace-hopper.jpg")
@@ -67,8 +67,8 @@ def test_the_confined_child_sees_what_this_process_sees_in_every_format(looker, 
         profile = Image.open(io.BytesIO(saved(whole, "PNG"))).info.get("icc_profile")
         more |= {"exif": exif(6), "icc_profile": profile or swapped_srgb()}
     data = saved(whole, kind, **more)
-    here = look(data, preview_px=300)
-    same(looker.look_one(data, preview_px=300), here)
+    here = analyse_picture(data, preview_px=300)
+    same(analyser.analyse(data, preview_px=300), here)
     assert len(here.faces) == (1 if kind in {"GIF", "BMP"} else len(here.faces))
     if kind in {"JPEG", "PNG", "WEBP", "HEIF", "AVIF", "MPO"}:
         assert here.taken_at == "1984-01-02T03:04:05"
@@ -81,15 +81,15 @@ def swapped_srgb():
 
 
 @pytest.mark.parametrize("name", ["two-brothers.jpg", "expedition-1897.jpg", "cat.jpg"])
-def test_the_child_tells_what_it_saw(looker, name):
+def test_the_child_tells_what_it_saw(analyser, name):
     data = saved(demo_picture(name), "JPEG", quality=90)
-    same(looker.look_one(data), look(data))
+    same(analyser.analyse(data), analyse_picture(data))
 
 
-def test_many_pictures_are_looked_at_and_bad_ones_counted(looker):
+def test_many_pictures_are_looked_at_and_bad_ones_counted(analyser):
     good = saved(demo_picture("grace-hopper.jpg"), "JPEG")
     pictures = [(n, good if n % 3 else b"no picture") for n in range(9)]
-    answers = dict(looker.look_many(pictures))
+    answers = dict(analyser.analyse_many(pictures))
     for n in range(9):
         if n % 3:
             assert len(answers[n].faces) == 1
@@ -99,8 +99,8 @@ def test_many_pictures_are_looked_at_and_bad_ones_counted(looker):
 
 def test_a_preview_is_made_on_request_only():
     data = saved(demo_picture("grace-hopper.jpg"), "JPEG")
-    assert look(data).preview is None
-    with Image.open(io.BytesIO(look(data, preview_px=200).preview)) as preview:
+    assert analyse_picture(data).preview is None
+    with Image.open(io.BytesIO(analyse_picture(data, preview_px=200).preview)) as preview:
         assert preview.format == "JPEG"
         assert max(preview.size) == 200
 
@@ -115,13 +115,13 @@ def test_a_small_face_in_a_large_picture_is_cropped_from_all_its_pixels(detector
     portrait = demo_picture("grace-hopper.jpg")
     [face] = detector.detect(portrait)
     small = scaled(portrait, round(portrait.shape[1] * 80 / (face.box[2] - face.box[0])))
-    alone = look(saved(small, "PNG")).faces[0]
+    alone = analyse_picture(saved(small, "PNG")).faces[0]
     scene = np.asarray(
         Image.fromarray(demo_picture("coffee.jpg")).resize((4000, 3000), Image.Resampling.BICUBIC)
     ).copy()
     y, x = 1200, 2500
     scene[y : y + small.shape[0], x : x + small.shape[1]] = small
-    looked = look(saved(scene, kind, **({"quality": 95} if kind == "JPEG" else {"compress_level": 1})))
+    looked = analyse_picture(saved(scene, kind, **({"quality": 95} if kind == "JPEG" else {"compress_level": 1})))
     assert (looked.width, looked.height) == (4000, 3000)
     [found] = looked.faces
     x1, y1, x2, y2 = alone.face.box
@@ -136,7 +136,7 @@ def test_boxes_are_in_pixels_of_the_whole_picture_as_displayed(detector):
     whole = scaled(demo_picture("grace-hopper.jpg"), 2600)
     [face] = detector.detect(whole)
     for orientation, turn in ((1, lambda a: a), (6, lambda a: np.rot90(a, 1)), (3, lambda a: a[::-1, ::-1])):
-        looked = look(saved(np.ascontiguousarray(turn(whole)), "JPEG", exif=exif(orientation)))
+        looked = analyse_picture(saved(np.ascontiguousarray(turn(whole)), "JPEG", exif=exif(orientation)))
         assert (looked.width, looked.height) == whole.shape[1::-1]
         [found] = looked.faces
         assert overlap(found.face.box, face.box) > 0.8
@@ -146,7 +146,7 @@ def test_a_face_that_covers_12_megapixels_is_found(detector):
     portrait = demo_picture("grace-hopper.jpg")
     [face] = detector.detect(portrait)
     x1, y1, x2, y2 = map(int, face.box)
-    looked = look(saved(scaled(portrait[y1:y2, x1:x2], 3000), "JPEG"))
+    looked = analyse_picture(saved(scaled(portrait[y1:y2, x1:x2], 3000), "JPEG"))
     assert len(looked.faces) == 1
 
 
@@ -164,18 +164,18 @@ def test_a_large_picture_is_decoded_once(monkeypatch):
     decodes = []
     decode = look_module.decode
     monkeypatch.setattr(look_module, "decode", lambda data, **more: decodes.append(more) or decode(data, **more))
-    look(saved(np.zeros((3000, 4000, 3), np.uint8), "JPEG"), detector=OneFace())
+    analyse_picture(saved(np.zeros((3000, 4000, 3), np.uint8), "JPEG"), detector=OneFace())
     assert decodes == [{}]
 
 
 def test_a_rejected_picture_is_not_looked_for_faces_in():
-    assert look(b"hello").reason is RejectReason.NOT_A_PICTURE
+    assert analyse_picture(b"hello").reason is RejectReason.NOT_A_PICTURE
     assert DecodeLimits().max_bytes <= 2**29
 
 
 # --- what a child that lies can say ----------------------------------------------------------------------------------
 def truth():
-    return _told(look(saved(demo_picture("grace-hopper.jpg"), "JPEG"), preview_px=100))
+    return _told(analyse_picture(saved(demo_picture("grace-hopper.jpg"), "JPEG"), preview_px=100))
 
 
 def test_what_is_told_is_understood():
