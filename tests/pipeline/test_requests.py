@@ -584,7 +584,7 @@ def test_a_code_for_a_request_that_is_gone_meanwhile_is_not_made(filled, desk, m
     opened = desk.open(ask(photo=False, name="alice"))
     stale = desk.get(opened.uid)
     desk.withdraw(opened.uid)
-    monkeypatch.setattr(RequestBook, "at", lambda *_: stale)
+    monkeypatch.setattr(RequestBook, "get_at", lambda *_: stale)
     with pytest.raises(WrongUse, match="withdrawn"):
         desk.send_code(opened.uid)
 
