@@ -222,7 +222,9 @@ class CollectionService:
             gone = set(only_here)
             others = [face for face in ids if face not in gone]
             if others:
-                eraser.erase_unsupported(self._rows.unenrol(collection.id, others), "face")  # due: what left elsewhere meanwhile
+                eraser.erase_unsupported(
+                    self._rows.unenrol(collection.id, others), "face"
+                )  # due: what left elsewhere meanwhile
 
     # --- users ---------------------------------------------------------------------------------------------------
     def users(self, collection: Collection, *, after: int = 0, limit: int) -> tuple[NamedUser, ...]:
