@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .NOTPARALLEL:
-.PHONY: demo test bench lint format docs lock calibrate clean
+.PHONY: demo test test-all bench lint format docs lock calibrate clean
 
 # A lock names every file by hash, indirect ones included, so nothing is left to resolve: newer releases cannot change what is
 # installed, and nothing is built from source. `pip check` then says whether the pinned releases fit each other.
@@ -29,8 +29,15 @@ $(VENV)/made-run $(VENV)/made-dev: pyproject.toml
 demo: $(VENV)/made-run
 	@$(BIN)/countenance demo $(if $(PICTURES),--pictures "$(PICTURES)")
 
+# Each kind of test, killing at some points of each scenario (TEST_SEED, printed first, picks the same again) ...
 test: $(VENV)/made-dev lint
-	@$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+	@$(PYTEST)
+
+# ... and killing at every point.
+test-all: $(VENV)/made-dev lint
+	@TEST_ALL=1 $(PYTEST)
+
+PYTEST = $(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 lint: $(VENV)/made-dev
 	@$(BIN)/ruff check --quiet .

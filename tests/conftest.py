@@ -1,9 +1,13 @@
 """Fixtures that several rooms share."""
 
 import contextlib
+import os
+import random
 import shutil
 import signal
 import subprocess
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +17,35 @@ FACES = Path(__file__).resolve().parents[2] / "shared" / "faces"
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as nohup and a script's & leave it; children would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+SEED = os.environ.setdefault("TEST_SEED", f"{datetime.now(UTC):%Y-%m-%dT%H}")  # the workers of a run inherit it
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a run tries of many cases: all of them (`make test-all`), or some, others each hour (`make test`)."""
+
+    everything: bool
+    seed: str
+
+    def random(self, of: str) -> random.Random:
+        """Picks some of these; the same ones again with the same seed."""
+        return random.Random(f"{self.seed} {of}")
+
+
+SAMPLE = Sample(everything=os.environ.get("TEST_ALL") == "1", seed=SEED)
+
+
+def pytest_report_header():
+    """Says how to try the same again."""
+    return "kills: at every point" if SAMPLE.everything else f"kills: at some of the points, by TEST_SEED={SEED}"
+
+
+@pytest.fixture(scope="session")
+def sample():
+    """What this run tries of many cases."""
+    return SAMPLE
 
 
 @pytest.fixture(autouse=True)

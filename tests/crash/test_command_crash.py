@@ -92,7 +92,7 @@ def test_adding_a_source_killed_at_every_point(tmp_path, album, papers, breaker)
         assert not any(where.raw for where in found.values())
 
     breaker.everywhere(
-        tmp_path / "home", "add_source", "album", str(album), papers, at_least=20, then=check
+        tmp_path / "home", "add_source", "album", str(album), papers, at_least=28, then=check
     )  # fmt: skip
 
 
@@ -117,4 +117,4 @@ def test_an_organisations_search_killed_at_every_point(tmp_path, album, papers, 
             home.verify_log()
         assert not Thief(keyfile, copy).find({"probe": probe})["probe"].raw
 
-    breaker.everywhere(tmp_path / "home", "search", probe.decode(), SEARCH, at_least=15, then=check)
+    breaker.everywhere(tmp_path / "home", "search", probe.decode(), SEARCH, at_least=18, then=check)

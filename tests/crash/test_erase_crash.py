@@ -104,4 +104,4 @@ def test_an_erasure_killed_at_every_point(filled, folders, breaker, scope):
             home.verify_log()
             assert_gone(Thief(keyfile, copy), home)
 
-    breaker.everywhere(filled, "erase", scope, which, at_least=25, then=check)
+    breaker.everywhere(filled, "erase", scope, which, at_least=45, then=check)

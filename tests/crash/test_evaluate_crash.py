@@ -34,4 +34,4 @@ def test_a_calibration_killed_at_every_point(tmp_path, people, breaker):
                 assert [e for e in home.parts.log.entries() if e.kind == "calibration.used"]
             home.verify_log()
 
-    breaker.everywhere(tmp_path / "home", "evaluate_and_use", str(people), at_least=8, then=check, kills=1)
+    breaker.everywhere(tmp_path / "home", "evaluate_and_use", str(people), at_least=16, then=check, kills=1)

@@ -51,8 +51,6 @@ def test_a_consent_killed_at_every_point(party, breaker):
             if ran.acknowledged:
                 home.search_for_guests("party")
                 assert names(home, ran.told[0]) == ["both.jpg", "hers.jpg"]
-            if len(ran.points) % 4 and not ran.acknowledged:
-                return  # the rest takes a second, and is looked at after some
             again = home.guests.consent(link, PHOTOGRAPH.encode(), agreed=VERSION)[1]
             home.search_for_guests("party")
             assert names(home, again) == ["both.jpg", "hers.jpg"]
@@ -61,7 +59,7 @@ def test_a_consent_killed_at_every_point(party, breaker):
             held_by(home)  # no key and no blob that nothing names
             home.verify_log()
 
-    breaker.everywhere(path, "consent", link, PHOTOGRAPH, at_least=5, then=check, kills=0)
+    breaker.everywhere(path, "consent", link, PHOTOGRAPH, at_least=18, then=check, kills=0)
 
 
 def test_a_search_killed_at_every_point(party, breaker):
@@ -70,15 +68,13 @@ def test_a_search_killed_at_every_point(party, breaker):
         token = home.guests.consent(link, PHOTOGRAPH.encode(), agreed=VERSION)[1]
 
     def check(copy, ran):
-        if len(ran.points) % 3 and not ran.acknowledged:
-            return
         with opened(copy) as home:
             home.search_for_guests("party")
             assert names(home, token) == ["both.jpg", "hers.jpg"]
             held_by(home)
             home.verify_log()
 
-    breaker.everywhere(path, "search_for_guests", "party", at_least=5, then=check, kills=0)
+    breaker.everywhere(path, "search_for_guests", "party", at_least=45, then=check, kills=0)
 
 
 def test_a_withdrawal_killed_at_every_point(guest, breaker):
@@ -93,8 +89,6 @@ def test_a_withdrawal_killed_at_every_point(guest, breaker):
             home.parts.engine().eraser.resume()
             home.guests.withdraw(token)
             assert names(home, token) == []
-            if len(ran.points) % 5 and not ran.acknowledged:
-                return  # the rest takes a second, and is looked at after some
             home.ingest()
             assert names(home, token) == []
             held_by(home)
@@ -102,4 +96,4 @@ def test_a_withdrawal_killed_at_every_point(guest, breaker):
         needles = face_needles(HERS) | face_needles(f"{HERS}~") | {"photograph": PHOTOGRAPH.encode()}
         assert Thief(keyfile, copy).find(needles) == {}
 
-    breaker.everywhere(path, "withdraw", token, at_least=8, then=check, kills=0)
+    breaker.everywhere(path, "withdraw", token, at_least=50, then=check, kills=0)

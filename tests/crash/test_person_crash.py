@@ -39,7 +39,7 @@ def test_decisions_on_people_killed_at_every_point(tmp_path, breaker):
             home.ingest()  # keys of what never stood are swept
             held_by(home)
 
-    breaker.everywhere(tmp_path / "home", "decide_people", faces, at_least=20, then=check, kills=2)
+    breaker.everywhere(tmp_path / "home", "decide_people", faces, at_least=24, then=check, kills=2)
 
 
 def grouped(home):

@@ -140,10 +140,9 @@ def test_erasing_a_probe_killed_at_every_point(organisation, breaker):
             assert home.erase(probe=entry).probes == 1
             collect_garbage(home.parts.stores, whole=True)
             held_by(home)
-            if ran.acknowledged or len(ran.points) % 8 == 0:  # reading every byte takes longest
-                assert kept(home) == {"nobody"}
+            assert kept(home) == {"nobody"}
 
-    breaker.everywhere(organisation, "erase", "probe", entry, at_least=15, then=check, kills=0)
+    breaker.everywhere(organisation, "erase", "probe", entry, at_least=23, then=check, kills=0)
 
 
 def test_writing_anew_killed_at_every_point(organisation, breaker):
@@ -157,4 +156,4 @@ def test_writing_anew_killed_at_every_point(organisation, breaker):
             compaction.compact(home)
             assert compaction.due(home) == 0
 
-    breaker.everywhere(organisation, "compact", at_least=4, then=check, kills=0)
+    breaker.everywhere(organisation, "compact", at_least=6, then=check, kills=0)

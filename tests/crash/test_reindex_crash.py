@@ -97,7 +97,7 @@ def test_a_reindex_killed_at_every_point(filled, folder, breaker):
             home.ingest()  # sweeps the keys of a batch that was cut short
             assert held_by(home) == held_after({"album": folder})
 
-    breaker.everywhere(filled, "begin_reindex", TURNED.model, at_least=20, then=check, kills=1)
+    breaker.everywhere(filled, "begin_reindex", TURNED.model, at_least=31, then=check, kills=1)
 
 
 def test_enrolling_references_again_killed_at_every_point(filled, subjects, breaker):
@@ -113,7 +113,7 @@ def test_enrolling_references_again_killed_at_every_point(filled, subjects, brea
             home.ingest()
             home.verify_log()
 
-    breaker.everywhere(filled, "enrol_again", "album", str(subjects), at_least=5, then=check, kills=1)
+    breaker.everywhere(filled, "enrol_again", "album", str(subjects), at_least=8, then=check, kills=1)
 
 
 def test_a_switch_killed_at_every_point(filled, both, folder, breaker):
@@ -131,7 +131,7 @@ def test_a_switch_killed_at_every_point(filled, both, folder, breaker):
             assert {face for _, face, _ in answers(home)[1]} == {face for _, face, _ in both[1]}
             assert held_by(home) == held_after({"album": folder})
 
-    breaker.everywhere(filled, "reindex_step", "switch", at_least=5, then=check, kills=1)
+    breaker.everywhere(filled, "reindex_step", "switch", at_least=6, then=check, kills=1)
 
 
 def test_a_roll_back_killed_at_every_point(filled, switched, folder, breaker):
@@ -151,7 +151,7 @@ def test_a_roll_back_killed_at_every_point(filled, switched, folder, breaker):
             assert answers(home) == old
             ended(home, copy, folder, NEW)
 
-    breaker.everywhere(filled, "reindex_step", "roll_back", at_least=20, then=check, kills=1)
+    breaker.everywhere(filled, "reindex_step", "roll_back", at_least=26, then=check, kills=1)
 
 
 def test_a_finish_killed_at_every_point(filled, switched, folder, breaker):
@@ -170,4 +170,4 @@ def test_a_finish_killed_at_every_point(filled, switched, folder, breaker):
             assert answers(home) == new
             ended(home, copy, folder, OLD)
 
-    breaker.everywhere(filled, "reindex_step", "finish", at_least=25, then=check, kills=1)
+    breaker.everywhere(filled, "reindex_step", "finish", at_least=45, then=check, kills=1)

@@ -39,7 +39,7 @@ def test_a_backup_killed_at_every_point(both, breaker, monkeypatch):
                 assert back_up(home, copy / "backup").sha256
                 held_by(home)
 
-    breaker.everywhere(both, "back_up", at_least=12, then=check)
+    breaker.everywhere(both, "back_up", at_least=21, then=check)
 
 
 def test_a_restore_killed_at_every_point(both, breaker, monkeypatch):
@@ -64,4 +64,4 @@ def test_a_restore_killed_at_every_point(both, breaker, monkeypatch):
         with toy_eyes(), pytest.raises(CountenanceError, match="there already"):
             restore(copy / "backup", copy / "again", log=copy / "home")
 
-    breaker.everywhere(both, "restore", at_least=30, then=check)
+    breaker.everywhere(both, "restore", at_least=75, then=check)
