@@ -108,7 +108,7 @@ def test_the_main_job_from_the_wheel(installed, tmp_path):
     assert len(answer["leads"]) == 3
     assert answer["leads"][0]["band"] == "strong"
     assert (tmp_path / "leads" / "search.html").is_file()
-    assert "The log is whole" in countenance("log", "verify")
+    assert "The log is intact" in countenance("log", "verify")
     countenance("doctor")
     looked = run(
         installed / "python", "-c",

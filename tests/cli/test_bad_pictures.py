@@ -181,7 +181,7 @@ def test_a_source_that_may_not_be_read_at_all(desk, tmp_path, bound_by_permissio
 def test_an_empty_folder_is_done_at_once(desk, tmp_path):
     (tmp_path / "empty").mkdir()
     desk.quick.run("source", "add", "empty", tmp_path / "empty", *HOUSEHOLD).ended(0)
-    desk.quick.run("ingest").ended(0, "0 files", "nothing there")
+    desk.quick.run("ingest").ended(0, "0 files", "no files")
     assert desk.quick.does("ingest")["sources"][0]["files"] == 0
 
 

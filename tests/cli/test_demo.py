@@ -8,8 +8,9 @@ pytestmark = [pytest.mark.program, pytest.mark.slow]
 def test_the_demo_shows_the_main_job_and_leaves_no_home(desk):
     (desk.root / "temporary").mkdir()
     said = desk.run("demo", "--out", desk.root / "out", TMPDIR=desk.root / "temporary").ended(
-        0, "A source, under a grant", "26 indexed", "strong lead", "No lead among about 26 faces", "an identification",
-        "the home is thrown away", "countenance source add album ~/Pictures",
+        0, "Add a source under a grant", "26 indexed", "strong lead", "No lead among about 26 faces",
+        "an identification",
+        "the temporary home is deleted", "countenance source add album ~/Pictures",
     )  # fmt: skip
     assert "\x1b" not in said.out + said.err
     for page in ("search.html", "search-stranger.html", "search-lookalike.html"):

@@ -49,7 +49,11 @@ def test_help_teaches_the_way(desk):
 
 def test_help_of_source_add_names_every_basis_and_says_that_public_is_none(desk):
     out = " ".join(desk.quick.run("source", "add", "--help").out.split())
-    for word in ("household, consent, licence, statute, historical", "Being public is none", "name,evidence,reference"):
+    for word in (
+        "household, consent, licence, statute, historical",
+        '"Publicly available" is not accepted',
+        "name,evidence,reference",
+    ):
         assert word in out
 
 

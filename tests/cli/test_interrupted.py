@@ -58,7 +58,7 @@ def test_interrupted_it_ends_with_130_and_goes_on_from_there(begun, options, tol
         assert json.loads(out)["error"]["kind"] == "interrupted"
         assert err.strip() == ""
     else:
-        assert "interrupted; what was recorded stays" in err
+        assert "interrupted; finished work is kept" in err
         assert out == ""
     kept = desk.quick.does("status")["pictures"]
     assert kept

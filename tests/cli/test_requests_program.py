@@ -156,6 +156,6 @@ def test_an_overdue_request_shouts(mine):
     desk.run("status").ended(0, "OVERDUE since")
     desk.run("request", "list").ended(0, "OVERDUE since")
     desk.run("request", "decide", request["request"], "--refuse", "--reason", "nobody answered").ended(0, "refused")
-    desk.run("request", "list").ended(0, "No request waits.")
+    desk.run("request", "list").ended(0, "No open request.")
     desk.run("request", "list", "--all").ended(0, request["request"], "decided")
     assert desk.does("status")["requests"] == []

@@ -92,8 +92,8 @@ def test_a_picture_that_was_half_there_is_taken_when_it_is_whole(desk, folder, a
 def test_for_people_a_round_is_a_line(desk, folder, album, watching):
     process, answers, notices = watching("album")
     assert answers.next().startswith("album: 0 files")
-    assert "nothing there" in answers.next()
-    assert notices.next() == "watching; Ctrl-C ends it\n"
+    assert "no files" in answers.next()
+    assert notices.next() == "watching the folders; press Ctrl-C to stop\n"
     shutil.copy(album.root / "portraits" / "Grace Hopper, 1984.jpg", folder / "a.jpg")
     assert answers.next() == "album: 1 taken; 1 face, 1 indexed\n"
     desk.quick.run("source", "suspend", "album").ended(0)
@@ -102,7 +102,7 @@ def test_for_people_a_round_is_a_line(desk, folder, album, watching):
     os.killpg(process.pid, signal.SIGTERM)
     assert process.wait(DEADLINE_S) == 130
     told = "".join(notices.rest())
-    assert "interrupted; what was recorded stays" in told
+    assert "interrupted; finished work is kept" in told
     assert "Traceback" not in told
 
 

@@ -64,8 +64,8 @@ def test_the_familys_ten_minutes(doc, desk):
     home, work = desk
     sample, said = (re.sub(r"[\d.,]+", "#", text) for text in (sample_answer(doc), done.stdout))
     assert sample in said
-    assert "The log is whole" in done.stdout
-    assert "problem" not in done.stdout.split("The log is whole")[1]
+    assert "The log is intact" in done.stdout
+    assert "problem" not in done.stdout.split("The log is intact")[1]
     assert (work / "leads" / "search.html").is_file()
     assert list((home / ".config" / "countenance" / "keys").glob("*.key"))  # where the README says that the key is
     assert (home / ".local" / "share" / "countenance" / "home.toml").is_file()
@@ -92,7 +92,7 @@ def test_what_pictured_people_and_regulators_may_do(doc, desk):
     (work / "order.pdf").write_bytes(b"%PDF-1.4\n% an order, for a test\n")
     block = block.replace("ORDER_ID", ORDER_ID).replace("--key KEY", '--key "$(countenance log key)"')
     done = run(desk, ["bash", "-eux", "-o", "pipefail"], input=first + block)
-    assert "The receipt holds: order" in done.stdout
+    assert "The receipt is valid: order" in done.stdout
     assert "It continues the checkpoint" in done.stdout
     assert not list((home / "archive-home" / "blobs").glob("*/????????-????-*"))  # every crop was French
 

@@ -68,7 +68,7 @@ def shared_options() -> list[click.Parameter]:
             expose_value=False,
             callback=_keep("home"),
             is_eager=True,
-            help="The home to use. Also COUNTENANCE_HOME; by default your platform's folder for user data.",
+            help="The home to use. Default: COUNTENANCE_HOME, or else your system's folder for user data.",
         ),
         click.Option(
             ["--json"],
@@ -76,7 +76,7 @@ def shared_options() -> list[click.Parameter]:
             expose_value=False,
             callback=_keep("json"),
             is_eager=True,
-            help="One JSON document on standard output and nothing else.",
+            help="Print one JSON document on standard output, and nothing else.",
         ),
     ]
 

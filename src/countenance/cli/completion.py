@@ -12,7 +12,7 @@ from countenance.cli.base import Command, Session, pass_session
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @pass_session
 def command(session: Session, shell: str) -> None:
-    """Print the completion script of your shell.
+    """Print the completion script for your shell.
 
     \b
     bash: countenance completion bash >> ~/.bashrc

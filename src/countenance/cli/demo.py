@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     from countenance.app.home import Home, Ingested
 
 
-@click.command(cls=Command, short_help="Show the main job, over photographs that come with it.")
+@click.command(cls=Command, short_help="Try the search on photographs that come with Countenance.")
 @click.option("--pictures", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
-              help="Your own folder instead of the photographs that come with Countenance.")  # fmt: skip
+              help="Use your own folder of pictures.")  # fmt: skip
 @click.option("--probe", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
-              help="With --pictures: the face to look for.")  # fmt: skip
+              help="With --pictures: a picture of the face to search for.")  # fmt: skip
 @click.option("--jurisdiction", metavar="CODE", help="With --pictures: where the people live, such as CA-ON.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("demo-out"), show_default=True,
-              metavar="DIR", help="Where the page goes.")  # fmt: skip
+              metavar="DIR", help="The folder for the page.")  # fmt: skip
 @click.option("--serve/--no-serve", default=None,
-              help="Then serve its pages until Ctrl-C: by default on a terminal, but where CI is set.")  # fmt: skip
+              help="Serve the pages until Ctrl-C. Default: only on a terminal, and not if CI is set.")  # fmt: skip
 @pass_session
 def command(
     session: Session, pictures: Path | None, probe: Path | None, jurisdiction: str | None, out: Path,
     serve: bool | None,
 ) -> None:  # fmt: skip
-    """Show the main job: an album is taken and searched, in a home that is thrown away afterwards.
+    """Index an album and search it, in a temporary home that is deleted at the end.
 
-    The photographs that come with Countenance show only people who are dead.
+    The photographs that come with Countenance show only people who have died.
     """
     from countenance.app.demo import demo
     from countenance.cli.search import search
@@ -70,11 +70,11 @@ def command(
                 search.tell(one.result, most=3)
                 if one.remark:
                     click.echo(one.remark)
-            fate = "" if serve else "; the home is thrown away"
-            click.secho(f"\nDone in {time.monotonic() - started:.1f} s{fate}. Look at:", bold=True)
+            fate = "" if serve else "; the temporary home is deleted"
+            click.secho(f"\nDone in {time.monotonic() - started:.1f} s{fate}. Open these pages:", bold=True)
             for one in found:
                 click.echo(f"  {one.page}")
-            click.secho("Next, with your own pictures:", bold=True)
+            click.secho("Next, use your own pictures:", bold=True)
             for step in demo.NEXT:
                 click.echo(f"  # {step.does}\n  {step.command}")
 
@@ -92,8 +92,8 @@ def _serve(home: Home, session: Session) -> None:
 
     def started(url: str) -> None:
         if not session.json:
-            click.secho("\nAnd in a browser, once and within ten minutes:", bold=True)
-            click.echo(f"  {url}/in/{token}\nCtrl-C ends it, and throws the home away.")
+            click.secho("\nOpen this link in a browser. It works once, within ten minutes:", bold=True)
+            click.echo(f"  {url}/in/{token}\nPress Ctrl-C to stop and delete the home.")
 
     serve(home, Address(port=free_port_or()), started=started)
 
@@ -102,12 +102,14 @@ def _asked(probe: Path | None, jurisdiction: str | None) -> tuple[Path, str]:
     """What --pictures needs besides, from the options or the terminal."""
     if on_terminal():
         probe = probe or click.prompt(
-            "A picture of the face to look for", type=click.Path(exists=True, dir_okay=False, path_type=Path), err=True
+            "A picture of the face to search for",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            err=True,
         )
         jurisdiction = jurisdiction or click.prompt("Where do the people live? Such as CA-ON or FR", err=True)
     if probe is None or jurisdiction is None:
         raise click.UsageError(
-            "--pictures needs --probe FILE and --jurisdiction CODE where nobody can be asked",
+            "--pictures needs --probe FILE and --jurisdiction CODE when there is no terminal",
             click.get_current_context(),
         )
     return probe, jurisdiction

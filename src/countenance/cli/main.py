@@ -55,11 +55,11 @@ COMMANDS: Final = {
 }
 INTERRUPTED: Final = 130
 _MOST_BOXES: Final = 16  # of several faces, in an error for people: a terminal of 24 lines keeps the message in sight
-_DISK_WAYS_OUT: Final = {
-    errno.ENOSPC: "free some space and run the same command again; nothing acknowledged is lost",
-    errno.EDQUOT: "free some space and run the same command again; nothing acknowledged is lost",
-    errno.EROFS: "that disk is mounted read-only; name a place that can be written",
-    errno.EACCES: "may this user do that?",
+_DISK_REMEDIES: Final = {
+    errno.ENOSPC: "free some space and run the same command again; nothing that was confirmed is lost",
+    errno.EDQUOT: "free some space and run the same command again; nothing that was confirmed is lost",
+    errno.EROFS: "the disk is mounted read-only; choose a path that can be written",
+    errno.EACCES: "check the permissions of this user",
 }
 
 
@@ -85,14 +85,14 @@ class LazyGroup(CommandGroup):
 def cli() -> None:
     """A face search engine that asks permission first.
 
-    Pictures enter under a grant: a recorded right to use them.
+    Every picture is added under a grant: a recorded right to use it.
 
     \b
     countenance source add album ~/Pictures --basis household --jurisdiction CA-ON
     countenance ingest
     countenance search face.jpg
 
-    What a search gives is a lead with its source and its odds, never an identification.
+    A search returns leads, each with its source and its odds. A lead is never an identification.
 
     Exit codes: 0 done, 1 failed, 2 wrong use, 3 refused by policy, 4 not found, 130 interrupted.
     """
@@ -117,7 +117,7 @@ def _run(session: Session, args: list[str]) -> int:
     except CountenanceError as error:
         return _tell(session, error.as_dict(), error.exit_code, error)
     except (click.exceptions.Abort, KeyboardInterrupt):
-        said = "interrupted; what was recorded stays, and running again goes on from there"
+        said = "interrupted; finished work is kept, and the same command continues from there"
         if session.json:
             return _tell(session, {"kind": "interrupted", "message": said, "hint": ""}, INTERRUPTED)
         click.echo(f"\n{said}", err=True)
@@ -134,7 +134,7 @@ def _run(session: Session, args: list[str]) -> int:
         return 0
     except OSError as error:
         what = f"{os.fsdecode(error.filename)}: {error.strerror}" if error.filename else f"{error.strerror}"
-        hint = _DISK_WAYS_OUT.get(error.errno or 0, "")
+        hint = _DISK_REMEDIES.get(error.errno or 0, "")
         return _tell(session, {"kind": "storage_failed", "message": what, "hint": hint}, 1)
 
 
@@ -165,7 +165,7 @@ def _tell(session: Session, error: dict[str, Any], status: int, raised: Countena
             x1, y1, x2, y2 = (round(v) for v in box)
             click.echo(f"  {raised.option} {number}   {x2 - x1} x {y2 - y1} px at {x1}, {y1}", err=True)
         if len(raised.boxes) > _MOST_BOXES:
-            click.echo(f"  ... and {len(raised.boxes) - _MOST_BOXES} more; --json names all", err=True)
+            click.echo(f"  ... and {len(raised.boxes) - _MOST_BOXES} more; --json lists all of them", err=True)
     if error["hint"]:
         click.echo(f"  {visible(error['hint'])}", err=True)
     return status

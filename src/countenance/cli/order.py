@@ -14,43 +14,47 @@ if TYPE_CHECKING:
 
 DOCUMENT = click.option(
     "--document", required=True, type=click.Path(readable=False), metavar="FILE",
-    help="The signed decision; kept sealed, its hash in the log.",
+    help="The signed decision. It is stored encrypted; the log holds its hash.",
 )  # fmt: skip
 
 
-@click.group(cls=CommandGroup, short_help="Obey a regulator, a court or a platform: stop, delete, end contracts.")
+@click.group(cls=CommandGroup, short_help="Obey orders of regulators and courts: stop, delete.")
 def command() -> None:
-    """What a regulator, a court or a platform demands: stop collecting, stop offering, delete, end contracts.
+    """Obey the orders of regulators, courts and platforms: stop collecting, stop offering, delete, end contracts.
 
-    An order is drafted, simulated and applied. From then on it binds every search and every ingest, also those that
-    are under way, until it is stayed or lifted by a decision that you record.
+    You draft an order, simulate it, and apply it. It then applies to every search and every ingest, even if already
+    running. It ends when you record a decision that stays or lifts it.
     """
 
 
-@command.command(short_help="Record an order; it stops nothing until it is applied.")
-@click.option("--stop-collecting", is_flag=True, help="No picture is taken and no template made there.")
-@click.option("--stop-offering", is_flag=True, help="Nobody finds what is there, and no client there may search.")
-@click.option("--delete", is_flag=True, help="What was taken there is erased for good.")
+@command.command(short_help="Record an order. It has no effect until you apply it.")
+@click.option(
+    "--stop-collecting", is_flag=True, help="Add no pictures and make no templates in the scope of the order."
+)
+@click.option(
+    "--stop-offering", is_flag=True, help="Hide the pictures in scope, and stop the searches of clients in scope."
+)
+@click.option("--delete", is_flag=True, help="Erase the pictures in scope for good.")
 @click.option("--delete-unknown", is_flag=True,
-              help="And what may be from there: of an unknown place, or of one that only overlaps.")  # fmt: skip
-@click.option("--end-contracts", is_flag=True, help="The contracts of the clients that it names, or there, end.")
+              help="Also erase pictures of an unknown or overlapping jurisdiction.")  # fmt: skip
+@click.option("--end-contracts", is_flag=True, help="End the contracts of the clients in scope.")
 @click.option("--jurisdiction", "jurisdictions", multiple=True, metavar="CODE",
-              help="With all its parts: CA covers CA-ON. Again for more.")  # fmt: skip
-@click.option("--source", "sources", multiple=True, metavar="NAME", help="A source. Again for more.")
-@click.option("--client", "clients", multiple=True, metavar="NAME", help="A client. Again for more.")
+              help="A jurisdiction with its regions: CA includes CA-ON. May be repeated.")  # fmt: skip
+@click.option("--source", "sources", multiple=True, metavar="NAME", help="A source. May be repeated.")
+@click.option("--client", "clients", multiple=True, metavar="NAME", help="A client. May be repeated.")
 @click.option("--client-class", "client_classes", multiple=True, metavar="CLASS",
-              help="Every client of a class: private-company. Again for more.")  # fmt: skip
-@click.option("--authority", required=True, metavar="TEXT", help="Whose order it is.")
+              help="Every client of a class, such as private-company. May be repeated.")  # fmt: skip
+@click.option("--authority", required=True, metavar="TEXT", help="Who issued the order.")
 @click.option("--dated", required=True, metavar="DATE",
-              help="The day on the document, 2021-02-02; it binds from when it is applied.")  # fmt: skip
+              help="The date on the document, such as 2021-02-02.")  # fmt: skip
 @click.option("--document", required=True, type=click.Path(readable=False), metavar="FILE",
-              help="The order itself; kept sealed, its hash in the log.")  # fmt: skip
-@click.option("--until", metavar="DATE", help="The last day of its own term, where it has one.")
-@click.option("--apply", "at_once", is_flag=True, help="And apply it at once.")
-@click.option("--yes", is_flag=True, help="With --apply: do not ask.")
+              help="The signed order. It is stored encrypted; the log holds its hash.")  # fmt: skip
+@click.option("--until", metavar="DATE", help="The last day of the order, if it has one.")
+@click.option("--apply", "at_once", is_flag=True, help="Apply the order at once.")
+@click.option("--yes", is_flag=True, help="With --apply: do not ask for confirmation.")
 @pass_session
 def draft(session: Session, /, at_once: bool, yes: bool, **terms: Any) -> None:
-    """Record an order with its document; it stops nothing until it is applied.
+    """Record an order with its document. It has no effect until you apply it.
 
     \b
     Canada's commissioners, February 2021:
@@ -82,7 +86,7 @@ def draft(session: Session, /, at_once: bool, yes: bool, **terms: Any) -> None:
 @click.argument("order", metavar="ID")
 @pass_session
 def simulate(session: Session, order: str) -> None:
-    """Count what applying an order would change, and change nothing."""
+    """Count what an order would change. It changes nothing."""
     with session.open() as home:
         about = home.orders.describe(home.orders.get(order))
         plan = home.orders.simulate(order)
@@ -98,13 +102,13 @@ def simulate(session: Session, order: str) -> None:
 @command.command()
 @click.argument("order", metavar="ID")
 @click.option("--simulated", type=click.Path(readable=False), metavar="FILE",
-              help="What `order simulate --json` wrote: each difference from it is explained.")  # fmt: skip
-@click.option("--yes", is_flag=True, help="Do not ask.")
+              help="The output of `order simulate --json`. Each difference is explained.")  # fmt: skip
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @pass_session
 def apply(session: Session, order: str, simulated: str | None, yes: bool) -> None:
-    """Put an order in force, and do all that it demands at once.
+    """Put an order in force, and carry it out at once.
 
-    Interrupted, it goes on with the next apply or ingest. Applying it twice gives the same answer.
+    If it is interrupted, the next apply or ingest continues. Applying an order twice gives the same answer.
     """
     with session.open() as home:
         _apply(session, home, order, simulated, yes)
@@ -119,42 +123,42 @@ def _apply(session: Session, home: Any, order: str, simulated: str | None, yes: 
         _tell_order(about, err=True)
         _tell_plan(home.orders.simulate(order), err=True)
         if not click.confirm("Apply it?", err=True):
-            note(f"Nothing was changed; it stays a draft: countenance order apply {found.uid[:8]}")
+            note(f"Nothing was changed. The order is still a draft: countenance order apply {found.uid[:8]}")
             raise click.exceptions.Exit(1)
     done = home.orders.apply(order, simulated=simulated)
     about = home.orders.describe(home.orders.get(order))
     session.answer(done.as_dict(), lambda: _tell_applied(about, done))
 
 
-@command.command(short_help="Stay an order by a decision: what it stops goes on.")
+@command.command(short_help="Record a decision that stays an order.")
 @click.argument("order", metavar="ID")
 @DOCUMENT
 @pass_session
 def stay(session: Session, order: str, document: str) -> None:
-    """Record a decision that stays an order: what it stops goes on, until `resume`.
+    """Record a decision that stays an order. The order has no effect until `resume`.
 
-    What it deleted does not come back, nor does a contract that it ended.
+    Deleted pictures do not come back. Ended contracts stay ended.
     """
     _decide(session, "stay", order, document)
 
 
-@command.command(short_help="End a stay by a decision: it is in force again.")
+@command.command(short_help="Record a decision that ends a stay.")
 @click.argument("order", metavar="ID")
 @DOCUMENT
 @pass_session
 def resume(session: Session, order: str, document: str) -> None:
-    """Record a decision that ends a stay: the order is in force again."""
+    """Record a decision that ends a stay. The order is in force again."""
     _decide(session, "resume", order, document)
 
 
-@command.command(short_help="End an order for good by a decision.")
+@command.command(short_help="Record a decision that ends an order for good.")
 @click.argument("order", metavar="ID")
 @DOCUMENT
 @pass_session
 def lift(session: Session, order: str, document: str) -> None:
-    """Record a decision that ends an order for good: offering and collecting go on.
+    """Record a decision that ends an order for good. Collecting and searching may continue.
 
-    What it deleted does not come back, nor does a contract that it ended.
+    Deleted pictures do not come back. Ended contracts stay ended.
     """
     _decide(session, "lift", order, document)
 
@@ -168,7 +172,7 @@ def _decide(session: Session, what: str, order: str, document: str) -> None:
         def text() -> None:
             _tell_order(about)
             if len(after.papers) == len(before.papers):
-                click.echo("It stood so already; the document was not kept.")
+                click.echo("The order was already in this state. The document was not stored.")
 
         session.answer(about, text)
 
@@ -176,7 +180,7 @@ def _decide(session: Session, what: str, order: str, document: str) -> None:
 @command.command("list")
 @pass_session
 def list_(session: Session) -> None:
-    """List the orders, each with what it demands and where it stands."""
+    """List the orders, each with its demands and its state."""
     with session.open() as home:
         found = [home.orders.describe(order) for order in home.orders.all()]
 
@@ -184,7 +188,7 @@ def list_(session: Session) -> None:
             for about in found:
                 _tell_order(about)
             if not found:
-                click.echo("No order.")
+                click.echo("No order yet.")
 
         session.answer({"orders": found}, text)
 
@@ -192,10 +196,10 @@ def list_(session: Session) -> None:
 @command.command(short_help="Show an order and what it changed.")
 @click.argument("order", metavar="ID")
 @click.option("--papers", type=click.Path(readable=False), metavar="DIR",
-              help="Also write its document and the decisions about it there.")  # fmt: skip
+              help="Also write the order and its later decisions to DIR.")  # fmt: skip
 @pass_session
 def show(session: Session, order: str, papers: str | None) -> None:
-    """Show an order: what it demands, where it stands, what it changed, its papers."""
+    """Show an order: its demands, its state, what it changed, and its documents."""
     with session.open() as home:
         about = home.orders.describe(home.orders.get(order))
         if papers is not None:
@@ -221,7 +225,7 @@ STATES = {
     "draft": ("a draft", "yellow"),
     "in_force": ("in force", "red"),
     "stayed": ("stayed", "yellow"),
-    "expired": ("over: its term has ended", "white"),
+    "expired": ("expired", "white"),
     "lifted": ("lifted", "white"),
 }
 SCOPES = {"jurisdiction": "", "source": "source ", "client": "client ", "client_class": "every "}
@@ -230,7 +234,9 @@ SCOPES = {"jurisdiction": "", "source": "source ", "client": "client ", "client_
 def demands(about: dict[str, Any]) -> str:
     """'stop collecting, delete: CA, source album'."""
     what = [f"stop {each}" for each in about["stops"]]
-    what += ["delete, also where the place is unclear" if about["deletes_unknown"] else "delete"] * about["deletes"]
+    what += ["delete, also where the jurisdiction is unclear" if about["deletes_unknown"] else "delete"] * about[
+        "deletes"
+    ]
     what += ["end contracts"] * about["ends_contracts"]
     return f"{', '.join(what)}: {', '.join(SCOPES[each['scope']] + each['value'] for each in about['targets'])}"
 
@@ -239,7 +245,7 @@ def _tell_order(about: dict[str, Any], *, err: bool = False) -> None:
     from countenance.present.labels import visible
 
     said, colour = STATES[about["state"]]
-    state = click.style(said, fg=colour) + (", not all of it done yet" if about["unfinished"] else "")
+    state = click.style(said, fg=colour) + (", not finished yet" if about["unfinished"] else "")
     click.echo(f"{click.style(about['id'][:8], bold=True)}  {visible(demands(about))}", err=err)
     click.echo(f"  {visible(about['authority'])}, dated {about['dated']}: {state}", err=err)
 
@@ -251,34 +257,34 @@ def _tell_plan(plan: Plan, *, err: bool = False) -> None:
         click.echo(f"  {visible(text)}", err=err)
 
     for source in plan.sources:
-        parts = ["no longer collected from"] * source.stops_collecting
+        parts = ["no longer collected"] * source.stops_collecting
         if source.faces_out_of_search:
             faces, pictures = (
                 several(source.faces_out_of_search, "face"),
                 several(source.pictures_out_of_search, "picture"),
             )
-            parts.append(f"{faces} of {pictures} out of search")
+            parts.append(f"{faces} of {pictures} hidden from search")
         if source.pictures_deleted or source.faces_deleted:
             faces = several(source.faces_deleted, "face")
-            parts.append(f"{several(source.pictures_deleted, 'picture')} with {faces} gone from it")
-        parts += ["itself gone, with its grant"] * source.goes
+            parts.append(f"{several(source.pictures_deleted, 'picture')} with {faces} deleted")
+        parts += ["source and grant deleted"] * source.goes
         line(f"{source.source}: {'; '.join(parts)}")
     for client in plan.clients:
-        parts = ["no longer offered to"] * client.stops_offering + ["its contract ends"] * client.ends_contract
+        parts = ["may not search"] * client.stops_offering + ["contract ends"] * client.ends_contract
         line(f"client {client.client}: {'; '.join(parts)}")
     if plan.faces_out_of_search:
         line(f"in all {several(plan.faces_out_of_search, 'face')} of {several(plan.pictures_out_of_search, 'picture')} "
-             "that can be found nowhere else")  # fmt: skip
+             "that no search will find")  # fmt: skip
     if plan.pictures_deleted or plan.faces_deleted:
         line(f"in all {several(plan.pictures_deleted, 'picture')} and {several(plan.faces_deleted, 'face')} deleted")
     if plan.pictures_unclear:
-        line(f"{several(plan.pictures_unclear, 'picture')} of an unclear place: not deleted (--delete-unknown would)")
+        line(f"{several(plan.pictures_unclear, 'picture')} of an unclear jurisdiction are kept (see --delete-unknown)")
     if plan.leads_erased:
-        line(f"{several(plan.leads_erased, 'lead')} of earlier searches: gone from them")
+        line(f"{several(plan.leads_erased, 'lead')} removed from earlier searches")
     if plan.searches_under_way:
-        line(f"{several(plan.searches_under_way, 'search', 'searches')} under way: decided again")
+        line(f"{several(plan.searches_under_way, 'search', 'searches')} running now: decided again")
     if not (plan.sources or plan.clients):
-        line("nothing that is here now; what comes later is bound all the same")
+        line("nothing now; the order also applies to later pictures and searches")
 
 
 def _tell_applied(about: dict[str, Any], done: Applied) -> None:
@@ -296,4 +302,4 @@ def _tell_applied(about: dict[str, Any], done: Applied) -> None:
     for difference in done.differences:
         click.echo(f"  differs: {difference}")
     if not done.differences:
-        click.echo("Exactly what was simulated.")
+        click.echo("The result is exactly what was simulated.")

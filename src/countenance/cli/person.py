@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 MOST_FACES = 6  # lines of a suggested group on a terminal
 
 
-@click.group("person", cls=CommandGroup, short_help="Several faces that are one person, by your decision.")
+@click.group("person", cls=CommandGroup, short_help="Group faces into persons, and name them.")
 def command() -> None:
-    """Several faces are one person because somebody decided so, and every decision can be undone.
+    """Group faces into persons. You decide which faces are one person, and you can undo each decision.
 
     \b
-    countenance person suggest                  # groups of like faces, to look at
+    countenance person suggest                  # shows groups of similar faces
     countenance person accept GROUP --name May
     countenance person list
 
-    A search then also says which persons the probe is like, by all their faces together.
+    A search then also shows which persons the probe resembles.
     """
 
 
 @command.command("list", short_help="List the persons.")
 @pass_session
 def list_persons(session: Session) -> None:
-    """List the persons, the one with most faces first."""
+    """List the persons. The person with the most faces comes first."""
     with session.open() as home:
         found = home.people.all()
 
@@ -46,11 +46,11 @@ def list_persons(session: Session) -> None:
         session.answer({"persons": [person.as_dict() for person in found]}, tell)
 
 
-@command.command("show", short_help="A person's faces, and where they stand.")
+@command.command("show", short_help="Show a person's faces and their pictures.")
 @click.argument("person", metavar="PERSON")
 @pass_session
 def show(session: Session, person: str) -> None:
-    """Show a person's faces with their pictures. PERSON is an id, or a name that one person alone has."""
+    """Show a person's faces and their pictures. PERSON is an ID, or a name if it is unique."""
     with session.open() as home:
         found = _meant(home, person)
         faces = home.faces_of(found.id)
@@ -64,27 +64,27 @@ def show(session: Session, person: str) -> None:
         session.answer(document, tell)
 
 
-@command.command("new", short_help="These faces are one person.")
+@command.command("new", short_help="Make a person from these faces.")
 @click.argument("faces", nargs=-1, required=True, metavar="FACE...")
-@click.option("--name", metavar="NAME", help="What you call the person; sealed like everything else.")
+@click.option("--name", metavar="NAME", help="The person's name. It is stored encrypted.")
 @pass_session
 def new(session: Session, faces: tuple[str, ...], name: str | None) -> None:
-    """Make a person of these faces, named by a lead's face_id."""
+    """Make a person from these faces. FACE is the face_id of a lead."""
     with session.open() as home:
         _answer(session, home.people.new(faces, name))
 
 
-@command.command("name", short_help="Name a person.")
+@command.command("name", short_help="Rename a person.")
 @click.argument("person", metavar="PERSON")
 @click.argument("name", required=False)
 @pass_session
 def rename(session: Session, person: str, name: str | None) -> None:
-    """Call the person NAME; without NAME, nothing any more."""
+    """Rename a person. Omit NAME to clear it."""
     with session.open() as home:
         _answer(session, home.people.name(_meant(home, person).id, name))
 
 
-@command.command("add", short_help="These faces are the person's too.")
+@command.command("add", short_help="Add faces to a person.")
 @click.argument("person", metavar="PERSON")
 @click.argument("faces", nargs=-1, required=True, metavar="FACE...")
 @pass_session
@@ -94,48 +94,50 @@ def add(session: Session, person: str, faces: tuple[str, ...]) -> None:
         _answer(session, home.people.add(_meant(home, person).id, faces))
 
 
-@command.command("remove", short_help="Not this person: these faces are somebody else's.")
+@command.command("remove", short_help="Remove faces from a person.")
 @click.argument("person", metavar="PERSON")
 @click.argument("faces", nargs=-1, required=True, metavar="FACE...")
 @pass_session
 def remove(session: Session, person: str, faces: tuple[str, ...]) -> None:
-    """Take faces out of a person, or say that they never belonged; they are not suggested for it again."""
+    """Remove faces from a person. They are not suggested for this person again."""
     with session.open() as home:
         _answer(session, home.people.remove(_meant(home, person).id, faces))
 
 
-@command.command("merge", short_help="Two persons are one.")
+@command.command("merge", short_help="Merge two persons.")
 @click.argument("person", metavar="PERSON")
 @click.argument("other", metavar="OTHER")
 @pass_session
 def merge(session: Session, person: str, other: str) -> None:
-    """Give all faces of OTHER to PERSON, which keeps its name."""
+    """Move all faces of OTHER to PERSON. PERSON keeps its name."""
     with session.open() as home:
         _answer(session, home.people.merge(_meant(home, person).id, _meant(home, other).id))
 
 
-@command.command("split", short_help="These faces are another person.")
+@command.command("split", short_help="Split a person in two.")
 @click.argument("person", metavar="PERSON")
 @click.argument("faces", nargs=-1, required=True, metavar="FACE...")
 @pass_session
 def split(session: Session, person: str, faces: tuple[str, ...]) -> None:
-    """Make a person of their own of some of a person's faces."""
+    """Make a new person from some of a person's faces."""
     with session.open() as home:
         _answer(session, home.people.split(_meant(home, person).id, faces))
 
 
-@command.command("undo", short_help="Take back the newest decision.")
+@command.command("undo", short_help="Undo the newest decision.")
 @pass_session
 def undo(session: Session) -> None:
-    """Take back the newest decision that stands; again, the one before."""
+    """Undo the newest decision. Run it again to undo the one before."""
     with session.open() as home:
         done = home.people.undo()
         document = {"act": str(done.act), "person_id": done.person, "other": done.other, "faces": done.faces}
         session.answer(document, lambda: click.echo(f"Undone: {_told(document)}"))
 
 
-@command.command("history", short_help="What was decided, newest first.")
-@click.option("--top", type=click.IntRange(1), default=20, show_default=True, metavar="K", help="So many.")
+@command.command("history", short_help="List the decisions, newest first.")
+@click.option(
+    "--top", type=click.IntRange(1), default=20, show_default=True, metavar="K", help="The number of decisions."
+)
 @pass_session
 def history(session: Session, top: int) -> None:
     """List the newest decisions about persons."""
@@ -150,18 +152,19 @@ def history(session: Session, top: int) -> None:
             for act in acts:
                 click.echo(f"{act['at'][:19]}  {_told(act)}{'  (undone)' if act['undone'] else ''}")
             if not acts:
-                click.echo("Nothing was decided yet.")
+                click.echo("No decision yet.")
 
         session.answer({"decisions": acts}, tell)
 
 
-@command.command("suggest", short_help="Groups of like faces, for you to decide on.")
-@click.option("--top", type=click.IntRange(1), default=20, show_default=True, metavar="K", help="So many groups.")
+@command.command("suggest", short_help="Suggest groups of similar faces.")
+@click.option("--top", type=click.IntRange(1), default=20, show_default=True, metavar="K", help="The number of groups.")
 @pass_session
 def suggest(session: Session, top: int) -> None:
-    """Suggest which faces are one person. Nothing is decided by it.
+    """Suggest which faces are one person. It changes nothing.
 
-    In a household's home, or among the subjects of a consent or licence grant; never across an organisation's gallery.
+    In a household's home it compares all faces. In an organisation's home it compares only people who consented or gave
+    a licence.
     """
     with session.open() as home:
         groups = home.suggest_people()
@@ -173,24 +176,24 @@ def suggest(session: Session, top: int) -> None:
             if len(groups) > top:
                 click.echo(f"... and {several(len(groups) - top, 'group')} more: --top")
             if groups:
-                note("Look at the pictures, then: countenance person accept GROUP [--name NAME]")
+                note("Look at the pictures, then run: countenance person accept GROUP [--name NAME]")
             else:
-                click.echo("No two faces that belong to nobody yet are alike enough.")
+                click.echo("Nothing to suggest: no two ungrouped faces are similar enough.")
 
         session.answer({"groups": [group.as_dict() for group in groups]}, tell)
 
 
-@command.command("accept", short_help="A suggested group is one person.")
+@command.command("accept", short_help="Accept a suggested group as one person.")
 @click.argument("group", metavar="GROUP")
-@click.option("--name", metavar="NAME", help="What you call a new person.")
+@click.option("--name", metavar="NAME", help="The name of the new person.")
 @pass_session
 def accept(session: Session, group: str, name: str | None) -> None:
-    """Make a suggested group a person, or add its faces to the person that it was suggested for."""
+    """Make a person from a suggested group. A group suggested for a person is added to that person."""
     with session.open() as home:
         chosen = next((found for found in home.suggest_people() if found.id == group), None)
         if chosen is None:
             raise NotFound(
-                f"there is no suggested group {group}", "faces have changed since: `countenance person suggest`"
+                f"there is no suggested group {group}", "the faces have changed; see `countenance person suggest`"
             )
         faces = [face for face, _ in chosen.faces]
         if chosen.person_id is None:
@@ -207,8 +210,8 @@ def _meant(home: Home, text: str) -> NamedPerson:
     if len(found) == 1:
         return found[0]
     if found:
-        raise NotFound(f"{len(found)} persons are called {text!r}", "use an id: `countenance person list`")
-    raise NotFound(f"there is no person {text!r}", "`countenance person list` names them")
+        raise NotFound(f"{len(found)} persons are called {text!r}", "use an ID; see `countenance person list`")
+    raise NotFound(f"there is no person {text!r}", "`countenance person list` lists them")
 
 
 def _answer(session: Session, person: NamedPerson) -> None:
@@ -232,7 +235,7 @@ def _tell_group(group: SuggestedGroup, names: dict[str, str]) -> None:
     for face, uri in group.faces[:MOST_FACES]:
         _tell_face(face, uri)
     if len(group.faces) > MOST_FACES:
-        click.echo(f"     ... and {len(group.faces) - MOST_FACES:,} more; --json names all")
+        click.echo(f"     ... and {len(group.faces) - MOST_FACES:,} more; --json lists all of them")
 
 
 def _tell_face(face: str, uri: str) -> None:

@@ -12,56 +12,57 @@ KINDS = ["opt-out", "access", "erasure", "correction", "restriction", "objection
 DOCUMENTS = ["government-id", "letter", "membership", "other"]
 
 
-@click.group(cls=CommandGroup, short_help="What pictured people ask for: opt-out, access, erasure and more.")
+@click.group(cls=CommandGroup, short_help="Handle requests of pictured people: opt-out, access, erasure.")
 def command() -> None:
-    """Take up, verify and decide what a pictured person asks for.
+    """Open, verify and decide the requests of pictured people.
 
     \b
     countenance request open --kind opt-out --photo me.jpg --tier 1
     countenance request verify REQUEST --photo me-today.jpg
     countenance request decide REQUEST --grant
 
-    Anybody may ask, with no account. REQUEST is the request's id or its tracking code.
+    Anyone may make a request, without an account. REQUEST is the request's ID or its tracking code.
     """
 
 
-@command.command(name="open", short_help="Take up a request: a tracking code and a deadline.")
+@command.command(name="open", short_help="Open a request; get its tracking code and deadline.")
 @click.option("--kind", required=True, type=click.Choice(KINDS), metavar="KIND", help=f"One of: {', '.join(KINDS)}.")
-@click.option("--tier", type=int, metavar="N", help="Of an opt-out: 0, 1 (the default) or 2; see above.")
+@click.option("--tier", type=int, metavar="N", help="For an opt-out: 0, 1 (the default) or 2; see above.")
 @click.option(
-    "--photo", type=click.Path(), metavar="FILE", help="A photograph of the person; kept sealed until it is decided."
+    "--photo",
+    type=click.Path(),
+    metavar="FILE",
+    help="A photograph of the person. It is encrypted, and deleted after the decision.",
 )
 @click.option(
-    "--face-number", type=int, metavar="N", help="Which face of the photograph, as `countenance detect` counts."
+    "--face-number", type=int, metavar="N", help="The face in the photograph, as numbered by `countenance detect`."
 )
-@click.option(
-    "--address", default="", metavar="URI", help="Where a picture of the person stands: a file or a web address."
-)
-@click.option("--face", default="", metavar="ID", help="A face; a lead's face_id.")
-@click.option("--name", default="", metavar="NAME", help="What the person is called.")
-@click.option("--contact", default="", metavar="TEXT", help="Where to answer.")
-@click.option("--text", default="", metavar="TEXT", help="What the person says.")
+@click.option("--address", default="", metavar="URI", help="The address of a picture of the person: a file or a URL.")
+@click.option("--face", default="", metavar="ID", help="A face: the face_id of a lead.")
+@click.option("--name", default="", metavar="NAME", help="The person's name.")
+@click.option("--contact", default="", metavar="TEXT", help="Where to send the answer.")
+@click.option("--text", default="", metavar="TEXT", help="The words of the person.")
 @click.option(
     "--jurisdiction",
     metavar="CODE",
-    help="Where the person is; by default nobody knows, and the first deadline counts.",
+    help="Where the person lives. If you omit it, the earliest deadline applies.",
 )
-@click.option("--law", metavar="LAW", help="Whose deadlines count: gdpr, uk-gdpr, ccpa, pipeda, bipa, own.")
+@click.option("--law", metavar="LAW", help="The law that sets the deadlines: gdpr, uk-gdpr, ccpa, pipeda, bipa, own.")
 @pass_session
 def open_(session: Session, /, **asked: Any) -> None:
-    """Take up a request. Nothing is looked for yet: the answer says nothing about who is in the gallery.
+    """Open a request. It does not search yet, so the answer does not show who is in the gallery.
 
-    An opt-out has a tier, which is the person's choice:
+    For an opt-out, the person chooses a tier:
 
     \b
-    0  Your faces are hidden at once and erased, and nothing is kept by which
-       you or a picture of you could be known again. If the same picture comes
-       in anew, it may be taken again.
-    1  Erased as well. Codes of the pictures' bytes and addresses and a sealed
-       fingerprint of each whole picture keep the same pictures out. Nothing
-       of your face is kept.
-    2  As 1, and one sealed measurement of your face keeps new pictures of you
-       out too. It is used for nothing else.
+    0  Your faces are hidden at once and then erased. Nothing that could
+       recognise you or a picture of you is kept. If the same picture is
+       added again, your face may be indexed again.
+    1  Your faces are hidden and erased too. Hashes and an encrypted
+       fingerprint of each picture keep the same pictures out. Nothing of
+       your face is kept.
+    2  As 1, and one encrypted template of your face also keeps new pictures
+       of you out. It is used for nothing else.
     """
     with session.open() as home:
         opened = home.requests.open(**asked)
@@ -70,9 +71,9 @@ def open_(session: Session, /, **asked: Any) -> None:
             click.echo(f"Request {click.style(opened['request'], bold=True)}: {_kind(opened)}")
             if opened["tier_says"]:
                 click.echo(click.wrap_text(opened["tier_says"], 78, "  ", "  "))
-            click.echo(f"  tracking code {click.style(opened['tracking'], bold=True)}: for who asks, shown this once")
+            click.echo(f"  tracking code {click.style(opened['tracking'], bold=True)}: for the person; shown only once")
             if opened["confirm_by"]:
-                click.echo(f"  confirm receipt by {_day(opened['confirm_by'])}: give them this answer")
+                click.echo(f"  confirm receipt by {_day(opened['confirm_by'])}: send the person this answer")
             click.echo(f"  answer by {_day(opened['due_at'])}, {opened['law']}")
             click.echo(click.wrap_text(opened["law_says"], 78, "    ", "    "))
             click.echo(f"Next: countenance request verify {opened['request']}")
@@ -80,36 +81,38 @@ def open_(session: Session, /, **asked: Any) -> None:
         session.answer(opened, text)
 
 
-@command.command(short_help="Record by which proof it is known who asks.")
+@command.command(short_help="Record how the person's identity was proved.")
 @click.argument("request")
-@click.option("--send-code", is_flag=True, help="Make a one-time code, to send to an address that was on file before.")
-@click.option("--code", metavar="CODE", help="The code that the person got there.")
 @click.option(
-    "--photo", type=click.Path(), metavar="FILE", help="A second photograph, taken now, of the person of the first."
+    "--send-code", is_flag=True, help="Make a one-time code. Send it to an address you had before the request."
 )
-@click.option("--face-number", type=int, metavar="N", help="Which face of it, as `countenance detect` counts.")
+@click.option("--code", metavar="CODE", help="The one-time code that the person received.")
+@click.option("--photo", type=click.Path(), metavar="FILE", help="A second photograph of the person, taken now.")
+@click.option("--face-number", type=int, metavar="N", help="The face in it, as numbered by `countenance detect`.")
 @click.option("--document", type=click.Choice(DOCUMENTS), metavar="KIND",
-              help=f"You have seen a document: {', '.join(DOCUMENTS)}. None is kept.")  # fmt: skip
+              help=f"A document that you have seen: {', '.join(DOCUMENTS)}. It is not stored.")  # fmt: skip
 @pass_session
 def verify(
     session: Session, /, request: str, send_code: bool, code: str | None, photo: str | None, face_number: int | None,
     document: str | None,
 ) -> None:  # fmt: skip
-    """Record by which proof it is known who asks, and find the person's faces. The proof itself is not kept.
+    """Record how the person's identity was proved, and find the person's faces. The proof is not stored.
 
-    A government ID alone is refused: it asks for more than is needed, and a copy of one proves little. With several
-    proofs all must fit. Of a second photograph at most 1 stranger in 10,000 would pass.
+    A government ID alone is refused: it shows more than is needed, and a copy proves little. If you give several
+    proofs, all must match. At most 1 stranger in 10,000 would pass with a second photograph.
     """
     with session.open() as home:
         if send_code:
             if code or photo or document:
-                raise click.UsageError("--send-code makes a code and verifies nothing", click.get_current_context())
+                raise click.UsageError(
+                    "--send-code only makes a code; remove --code, --photo and --document", click.get_current_context()
+                )
             sent = home.requests.send_code(request)
 
             def text() -> None:
-                click.echo(f"One-time code {click.style(sent['code'], bold=True)}, good until {_day(sent['until'])}")
+                click.echo(f"One-time code {click.style(sent['code'], bold=True)}, valid until {_day(sent['until'])}")
                 click.echo(
-                    "  Send it to an address that was on file before the request came, never to one that came with it."
+                    "  Send it to an address that you had before the request. Never use an address from the request."
                 )
                 click.echo(f"Next: countenance request verify {request} --code CODE")
 
@@ -121,35 +124,35 @@ def verify(
 
 @command.command(short_help="Grant or refuse a request, and carry it out.")
 @click.argument("request")
-@click.option("--grant", is_flag=True, help="Do what is asked.")
-@click.option("--refuse", is_flag=True, help="Do not, and say why.")
-@click.option("--reason", default="", metavar="TEXT", help="Why it is refused, in words that the person understands.")
+@click.option("--grant", is_flag=True, help="Grant the request.")
+@click.option("--refuse", is_flag=True, help="Refuse the request. Give a reason.")
+@click.option("--reason", default="", metavar="TEXT", help="Why the request is refused, in plain words.")
 @click.option(
     "--face",
     "faces",
     multiple=True,
     metavar="ID",
-    help="A face that is the person's; again for more. By default all that were found.",
+    help="A face of the person. May be repeated. Default: all faces found.",
 )
-@click.option("--out", type=click.Path(), metavar="FILE", help="Of an access request: the sealed answer, a new ZIP.")
-@click.option("--rename", default="", metavar="NAME", help="Of a correction: what the person is called.")
 @click.option(
-    "--jurisdiction", default="", metavar="CODES", help="Of a correction: where the law of the pictures is of."
+    "--out", type=click.Path(), metavar="FILE", help="For an access request: the answer, a new encrypted ZIP file."
 )
+@click.option("--rename", default="", metavar="NAME", help="For a correction: the person's correct name.")
+@click.option("--jurisdiction", default="", metavar="CODES", help="For a correction: the correct jurisdiction.")
 @pass_session
 def decide(session: Session, /, request: str, grant: bool, refuse: bool, faces: tuple[str, ...], **more: Any) -> None:
-    """Grant or refuse a request, and carry it out before this returns, in every process.
+    """Grant or refuse a request. The command ends when every process obeys the decision.
 
     \b
-    opt-out      erased, and kept out as its tier says
-    access       --out: every picture of the person, other faces unrecognisable
-    correction   --rename, --jurisdiction: what is right from now on
-    erasure      erased; the same file is not taken again
-    objection    hidden since it was verified; granted erased, refused shown again
-    restriction  hidden and kept, until `countenance request withdraw`
+    opt-out      erases the faces; the tier says what keeps them out
+    access       writes the person's pictures to --out, with other faces blurred
+    correction   sets --rename or --jurisdiction
+    erasure      erases the faces; the same file is not added again
+    objection    hid the faces when verified; grant erases, refuse shows them
+    restriction  hides the faces until `countenance request withdraw`
     """
     if grant == refuse:
-        raise click.UsageError("one of --grant and --refuse", click.get_current_context())
+        raise click.UsageError("give --grant or --refuse", click.get_current_context())
     with session.open() as home:
         decided = home.requests.decide(request, grant=grant, faces=list(faces) or None, **more)
 
@@ -158,13 +161,15 @@ def decide(session: Session, /, request: str, grant: bool, refuse: bool, faces: 
             if decided["erased"]:
                 click.echo(f"  {several(decided['erased'], 'face')} erased")
             if decided["hidden"]:
-                click.echo(f"  {several(decided['hidden'], 'face')} hidden from every search, and kept")
+                click.echo(f"  {several(decided['hidden'], 'face')} hidden from every search, but not erased")
             if decided["kept_out"]:
-                click.echo(f"  {several(decided['kept_out'], 'code')} of pictures and addresses keep them out")
+                click.echo(f"  {several(decided['kept_out'], 'code')} of pictures and addresses keep the person out")
             if "answer" in decided:
                 click.echo(f"  {several(decided['pictures'], 'picture')} in {decided['answer']}")
-                click.echo(f"  passphrase {click.style(decided['passphrase'], bold=True)}, shown this once")
-                click.echo("  Send the two by different ways. 7-Zip, Keka, WinZip and the Unarchiver open it.")
+                click.echo(f"  passphrase {click.style(decided['passphrase'], bold=True)}, shown only once")
+                click.echo(
+                    "  Send file and passphrase by different channels. 7-Zip, Keka and WinZip can open the file."
+                )
             for place in decided["pending"]:
                 click.echo(f"  pending: {place}")
             click.echo(f"  receipt {decided['receipt']}: countenance receipt show {decided['receipt']}")
@@ -174,25 +179,27 @@ def decide(session: Session, /, request: str, grant: bool, refuse: bool, faces: 
         session.answer(decided, text)
 
 
-@command.command(short_help="Take the longer term that the law allows, with reasons.")
+@command.command(short_help="Extend the deadline as the law allows, with reasons.")
 @click.argument("request")
-@click.option("--reasons", default="", metavar="TEXT", help="Why, as the person is told.")
+@click.option("--reasons", default="", metavar="TEXT", help="The reasons. The person sees this text.")
 @pass_session
 def extend(session: Session, /, request: str, reasons: str) -> None:
-    """Take the longer term that the law allows, once and within the first. Tell the person, with the reasons."""
+    """Extend the deadline once, before it passes, as the law allows. Send the person the reasons."""
     with session.open() as home:
         found = home.requests.extend(request, reasons)
         session.answer(
             found,
-            lambda: click.echo(f"Answer by {_day(found['due_at'])}, {found['law']}. Tell the person now, and why."),
+            lambda: click.echo(
+                f"Answer by {_day(found['due_at'])}, {found['law']}. Now send the person the new date and the reasons."
+            ),
         )
 
 
-@command.command(name="list", short_help="Requests and their deadlines, the first due first.")
-@click.option("--all", "every", is_flag=True, help="The decided and withdrawn too.")
+@command.command(name="list", short_help="List requests and deadlines, the earliest first.")
+@click.option("--all", "every", is_flag=True, help="Include decided and withdrawn requests.")
 @pass_session
 def list_(session: Session, /, every: bool) -> None:
-    """List requests that wait, the first due first."""
+    """List open requests. The earliest deadline comes first."""
     with session.open() as home:
         found = home.requests.listed(every=every)
 
@@ -200,31 +207,31 @@ def list_(session: Session, /, every: bool) -> None:
             for line in found:
                 click.echo(f"{line['request']}  {_kind(line):12}  {_when(line)}")
             if not found:
-                click.echo("No request waits." if not every else "No request yet.")
+                click.echo("No open request." if not every else "No request yet.")
 
         session.answer({"requests": found}, text)
 
 
-@command.command(short_help="Show a request; once verified, the faces found for it.")
+@command.command(short_help="Show a request and, once verified, the faces found.")
 @click.argument("request")
 @pass_session
 def show(session: Session, /, request: str) -> None:
-    """Show a request by its id: what it says and, once verified, the faces found for it.
+    """Show a request by its ID: its details and, once verified, the faces found.
 
-    By its tracking code: where it stands and what is kept, as the person who asks may know it.
+    With the tracking code, it shows what the person may see: the state of the request and what is kept.
     """
     with session.open() as home:
         found = home.requests.show(request)
         session.answer(found, lambda: tell(found))
 
 
-@command.command(short_help="End what a request keeps out or hides.")
+@command.command(short_help="Withdraw a request; nothing is hidden or kept out now.")
 @click.argument("request")
 @pass_session
 def withdraw(session: Session, /, request: str) -> None:
-    """End what a request keeps out or hides. What was erased does not come back.
+    """Withdraw a request: it no longer hides faces or keeps pictures out. Erased data does not come back.
 
-    A measurement of a face (tier 2) is destroyed with its key. What was kept out is looked at again by the next ingest.
+    The stored template of a face (tier 2) is destroyed with its key. The next ingest reads the blocked files again.
     """
     with session.open() as home:
         found = home.requests.withdraw(request)
@@ -247,7 +254,7 @@ def tell(found: dict[str, Any]) -> None:
         click.echo(f"  {name.replace('_', ' ')}: {visible(str(value))}")
     faces = found.get("faces", [])
     if found.get("verified_by") and not faces and found["state"] == "verified":
-        click.echo("  no face of the person was found")
+        click.echo("  no face of this person was found")
     for before, face in zip([None, *faces], faces, strict=False):
         if before is None or before["face_id"] != face["face_id"]:
             score = "named" if face["score"] is None else f"{face['score']:.3f}"

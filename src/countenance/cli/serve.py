@@ -10,24 +10,30 @@ from countenance.cli.base import Command, Session, pass_session
 
 
 @click.command(cls=Command, short_help="Serve pages for people and an API for programs.")
-@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where to listen.")
-@click.option("--port", default=8470, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free port.")
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="The address to listen on.")
+@click.option(
+    "--port", default=8470, show_default=True, type=click.IntRange(0, 65535), help="The port. 0 uses any free port."
+)
 @click.option("--tls-certificate", "certificate", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-              help="PEM, with its chain.")  # fmt: skip
-@click.option("--tls-key", "key", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="PEM.")
-@click.option("--proxy", metavar="ADDRESS", help="A TLS proxy in front; what it says of a client is believed.")
-@click.option("--name", "names", multiple=True, metavar="HOST", help="A host name by which it is reached.")
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes that serve.")
-@click.option("--link", is_flag=True, help="Print another sign-in link for a service that runs already, and end.")
+              help="The certificate with its chain, as PEM.")  # fmt: skip
+@click.option(
+    "--tls-key", "key", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="The private key, as PEM."
+)
+@click.option("--proxy", metavar="ADDRESS", help="The address of a TLS proxy. Its headers about clients are trusted.")
+@click.option("--name", "names", multiple=True, metavar="HOST", help="A host name of the service. May be repeated.")
+@click.option(
+    "--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="The number of serving processes."
+)
+@click.option("--link", is_flag=True, help="Print a new sign-in link for a running service, and exit.")
 @pass_session
 def command(
     session: Session, host: str, port: int, certificate: Path | None, key: Path | None, proxy: str | None,
     names: tuple[str, ...], workers: int, link: bool,
 ) -> None:  # fmt: skip
-    """Serve this home: pages for people and an API for programs.
+    """Serve this home: pages for people and an API for programs. Press Ctrl-C to stop.
 
-    A household's home is served on this machine alone; its owner signs in by a link that is printed. An organisation's
-    home may be open to others, by TLS; who signs in has an account (`countenance user add`). Ctrl-C ends it.
+    A household's home is served on this machine only. The owner signs in with the printed link. An organisation's home
+    can be open to others by TLS. Each person needs an account (`countenance user add`).
     """
     from countenance.service.server import Address, serve
     from countenance.types import HomeKind
@@ -48,10 +54,10 @@ def command(
             def text() -> None:
                 click.echo(f"Serving {home.path} at {url}")
                 if token:
-                    click.echo(f"Sign in, once and within ten minutes: {url}/in/{token}")
+                    click.echo(f"Sign in with this link. It works once, within ten minutes: {url}/in/{token}")
                 elif not accounts:
-                    click.echo("Nobody can sign in yet: countenance user add NAME")
-                click.echo("Ctrl-C ends it.")
+                    click.echo("No one can sign in yet. Add an account: countenance user add NAME")
+                click.echo("Press Ctrl-C to stop.")
 
             session.answer(document, text)
 

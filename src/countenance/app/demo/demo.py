@@ -22,10 +22,10 @@ _EVIDENCE_TEXT = """\
 The photographs that come with Countenance show only people who are dead, and are free to use. Who is in each, when they
 died, its licence and the package it came from: manifest.toml beside the photographs, and docs/demo-photographs.md.
 """
-_STRANGER = "Marie Curie is not in this album. The right answer is no lead, and the list is never padded."
+_STRANGER = "Marie Curie is not in this album. The right answer is no lead. Leads below the threshold are not shown."
 _LOOKALIKE = (
-    "Aksel Andersson is not in this album, and another man in it resembles him. Whatever is shown here is a false "
-    "lead: why a lead is never an identification."
+    "Aksel Andersson is not in this album, but another man in it resembles him. Each lead shown here is false. This is "
+    "why a lead is never an identification."
 )
 
 
@@ -68,7 +68,7 @@ def shipped_demo(
     album = write_album(out)
     evidence = out / EVIDENCE
     evidence.write_text(_EVIDENCE_TEXT, encoding="utf-8")
-    say("1. A source, under a grant. These people are dead, so its basis is `historical`.")
+    say("1. Add a source under a grant. These people have died, so its basis is `historical`.")
     home.add_source(
         "album",
         album.root,
@@ -77,13 +77,13 @@ def shipped_demo(
         purposes=["archive-description"],
         evidence=evidence,
     )
-    say("2. Its pictures are taken, their faces found, and a sealed template made of each that the grant covers.")
+    say("2. Ingest: find the faces in the pictures, and make an encrypted template of each face under the grant.")
     done = home.ingest("album", progress=progress)
     tell_ingest(done)
     searches = (
-        ("somebody who is in the album", album.probe, "search.html", ""),
-        ("somebody who is not", album.stranger, "search-stranger.html", _STRANGER),
-        ("somebody who resembles another", album.lookalike, "search-lookalike.html", _LOOKALIKE),
+        ("a person in the album", album.probe, "search.html", ""),
+        ("a person who is not in the album", album.stranger, "search-stranger.html", _STRANGER),
+        ("a person who resembles another", album.lookalike, "search-lookalike.html", _LOOKALIKE),
     )
     return tuple(
         _search(home, f"{title}: {probe.name}", probe, out, page, done, remark)
@@ -136,9 +136,9 @@ def _ingest_view(done: Ingested) -> IngestView:
 NEXT = (
     NextStep(
         "countenance source add album ~/Pictures --basis household --jurisdiction CA-ON",
-        "your own pictures, under a grant",
+        "adds your own pictures under a grant",
     ),
-    NextStep("countenance ingest", "takes them; interrupt it when you like"),
-    NextStep("countenance search face.jpg", "searches them"),
-    NextStep("countenance status", "what is there, and what is due"),
+    NextStep("countenance ingest", "reads them and indexes the faces"),
+    NextStep("countenance search face.jpg", "searches for a face"),
+    NextStep("countenance status", "shows what the home holds and what is due"),
 )

@@ -16,25 +16,25 @@ CLASSES = [
 ]  # fmt: skip
 
 
-@click.group(cls=CommandGroup, short_help="Organisations that may search while their contract lasts.")
+@click.group(cls=CommandGroup, short_help="Manage the clients for whom an organisation searches.")
 def command() -> None:
-    """Clients of an organisation's home: who may search, and until when."""
+    """Manage the clients of an organisation's home. A client may search while its contract is active."""
 
 
 @command.command()
 @click.argument("name")
 @click.option("--class", "client_class", required=True, metavar="CLASS", help=f"One of: {', '.join(CLASSES)}.")
 @click.option("--jurisdiction", required=True, metavar="CODE",
-              help="Where it is established: CA-ON, FR, US-IL; or unknown.")  # fmt: skip
+              help="Where the client is established: CA-ON, FR, US-IL, or unknown.")  # fmt: skip
 @pass_session
 def add(session: Session, name: str, client_class: str, jurisdiction: str) -> None:
-    """Record a client whose contract is in force."""
+    """Add a client with an active contract."""
     with session.open() as home:
         client = home.clients.add(name, client_class=client_class, jurisdiction=jurisdiction)
 
         def text() -> None:
             click.echo(f"Client {_line(client)}")
-            click.echo(f"Its searches name it: countenance search PROBE --client {_quoted(client.name)} ...")
+            click.echo(f"To search for this client: countenance search PROBE --client {_quoted(client.name)} ...")
 
         session.answer(describe(client), text)
 
@@ -76,7 +76,7 @@ def show(session: Session, name: str) -> None:
 @click.argument("name")
 @pass_session
 def end(session: Session, name: str) -> None:
-    """End a client's contract for good: its very next search is refused."""
+    """End a client's contract for good. Its next search is refused."""
     with session.open() as home:
         client = home.clients.end(name)
         session.answer(describe(client), lambda: click.echo(_line(client)))

@@ -14,23 +14,23 @@ if TYPE_CHECKING:
 RIGHTS = ["search", "collect", "people", "erase", "requests", "orders", "oversee", "manage"]
 
 
-@click.group(cls=CommandGroup, short_help="Access keys of programs that use the service.")
+@click.group(cls=CommandGroup, short_help="Manage the access keys of programs that use the service.")
 def command() -> None:
-    """Access keys: which programs may use the service, what they may do, and for what."""
+    """Manage access keys. A key lets a program use the service, with certain rights and purposes."""
 
 
 @command.command()
 @click.argument("name")
 @click.option("--right", "rights", multiple=True, metavar="RIGHT", default=["search"], show_default=True,
-              help=f"What it may do: {', '.join(RIGHTS)}. Again for more.")  # fmt: skip
-@click.option("--source", metavar="NAME", help="The source whose grant stands behind what it indexes.")
-@click.option("--purpose", metavar="PURPOSE", help="For which it searches. An organisation's home needs it.")
-@click.option("--client", metavar="NAME", help="The client for whom it searches.")
-@click.option("--case", metavar="TEXT", help="The reference of its case. An organisation's home needs it.")
-@click.option("--expires", metavar="DATE", help="Its last day: 2027-12-31.")
+              help=f"A right of the key: {', '.join(RIGHTS)}. May be repeated.")  # fmt: skip
+@click.option("--source", metavar="NAME", help="The source for the pictures that the program indexes.")
+@click.option("--purpose", metavar="PURPOSE", help="The purpose of its searches. Required in an organisation's home.")
+@click.option("--client", metavar="NAME", help="The client for whom the program searches.")
+@click.option("--case", metavar="TEXT", help="The case reference of its searches. Required in an organisation's home.")
+@click.option("--expires", metavar="DATE", help="The last day of the key, such as 2027-12-31.")
 @pass_session
 def add(session: Session, /, name: str, **bound: Any) -> None:
-    """Make an access key. Its secret is shown this once.
+    """Make an access key. Its secret is shown only once.
 
     \b
     countenance key add intake --right collect --source album
@@ -41,7 +41,7 @@ def add(session: Session, /, name: str, **bound: Any) -> None:
         def text() -> None:
             click.echo(f"Access key {_line(made.key)}")
             click.echo(f"  secret: {made.secret}")
-            click.echo("  It is shown this once. Programs of /v1 send both as `Authorization: Bearer ID.SECRET`.")
+            click.echo("  The secret is shown only once. Programs send `Authorization: Bearer ID.SECRET`.")
 
         session.answer({**describe(made.key), "secret": made.secret}, text)
 
@@ -49,7 +49,7 @@ def add(session: Session, /, name: str, **bound: Any) -> None:
 @command.command("list")
 @pass_session
 def list_(session: Session) -> None:
-    """List the access keys, each with its rights and whether it counts."""
+    """List the access keys, each with its rights and its state."""
     with session.open() as home:
         keys = home.access_keys.all()
 
@@ -57,7 +57,7 @@ def list_(session: Session) -> None:
             for key in keys:
                 click.echo(_line(key))
             if not keys:
-                click.echo("No access key yet. Make one: countenance key add NAME")
+                click.echo("No access key yet. To make one: countenance key add NAME")
 
         session.answer({"keys": [describe(key) for key in keys]}, text)
 
@@ -66,7 +66,7 @@ def list_(session: Session) -> None:
 @click.argument("key_id", metavar="ID")
 @pass_session
 def show(session: Session, key_id: str) -> None:
-    """Show one access key; never its secret."""
+    """Show one access key, without its secret."""
     from countenance.present.labels import visible
 
     with session.open() as home:
@@ -81,11 +81,11 @@ def show(session: Session, key_id: str) -> None:
         session.answer(describe(key), text)
 
 
-@command.command(short_help="End an access key for good.")
+@command.command(short_help="Revoke an access key for good.")
 @click.argument("key_id", metavar="ID")
 @pass_session
 def revoke(session: Session, key_id: str) -> None:
-    """End an access key for good: its very next request is refused, and its secret is destroyed."""
+    """Revoke an access key for good. Its next request is refused, and its secret is destroyed."""
     with session.open() as home:
         key = home.access_keys.revoke(key_id)
         session.answer(describe(key), lambda: click.echo(_line(key)))

@@ -12,14 +12,12 @@ from countenance.cli.base import CommandGroup, Session, pass_session
 if TYPE_CHECKING:
     from countenance.app.access.sign_in import NewAccount
 
-_password = click.option(
-    "--password-stdin", is_flag=True, help="Read the password from standard input, one line, instead of asking."
-)
+_password = click.option("--password-stdin", is_flag=True, help="Read the password from one line of standard input.")
 
 
-@click.group(cls=CommandGroup, short_help="Who may sign in to an organisation's service.")
+@click.group(cls=CommandGroup, short_help="Manage the accounts of an organisation's service.")
 def command() -> None:
-    """Accounts of an organisation's service: a password, and a code from an authenticator app."""
+    """Manage accounts. To sign in, people need a password and a code from an authenticator app."""
 
 
 @command.command()
@@ -27,7 +25,7 @@ def command() -> None:
 @_password
 @pass_session
 def add(session: Session, name: str, password_stdin: bool) -> None:
-    """Make an account. Its second factor is shown this once, to be scanned."""
+    """Make an account. The code for the authenticator app is shown only once."""
     with session.open() as home:
         _show(session, home.sign_in.add(name, _asked(password_stdin)))
 
@@ -37,7 +35,7 @@ def add(session: Session, name: str, password_stdin: bool) -> None:
 @_password
 @pass_session
 def renew(session: Session, name: str, password_stdin: bool) -> None:
-    """Another password and second factor, for one who lost either."""
+    """Set a new password and second factor for an account."""
     with session.open() as home:
         home.sign_in.get(name)
         _show(session, home.sign_in.renew(name, _asked(password_stdin)))
@@ -47,10 +45,10 @@ def renew(session: Session, name: str, password_stdin: bool) -> None:
 @click.argument("name")
 @pass_session
 def remove(session: Session, name: str) -> None:
-    """Remove an account: its sessions are over, in every process."""
+    """Remove an account. Its sessions end at once, in every process."""
     with session.open() as home:
         home.sign_in.remove(name)
-        session.answer({"removed": name}, lambda: click.echo(f"{name} can't sign in any more."))
+        session.answer({"removed": name}, lambda: click.echo(f"{name} can no longer sign in."))
 
 
 @command.command("list")

@@ -12,23 +12,25 @@ if TYPE_CHECKING:
     from countenance.pipeline.erasure.erase import ErasureReport
 
 
-@click.command(cls=Command, short_help="Erase a face, picture, source, person or kept probe for good.")
-@click.option("--face", metavar="ID", help="One face; a lead's face_id.")
-@click.option("--picture", metavar="ID", help="One picture wherever it stands, with its faces; a lead's picture_id.")
-@click.option("--source", metavar="NAME", help="A source with its grant, evidence and pictures.")
-@click.option("--person", metavar="ID", help="A person: name, history and all their faces.")
-@click.option("--jurisdiction", metavar="CODE", help="Every place in it, or in a part of it: CA takes CA-ON too.")
-@click.option("--probe", metavar="ENTRY", help="The probe kept of a search; its log_entry.")
-@click.option("--case", metavar="REF", help="Every probe that is kept with a case.")
-@click.option("--authority", metavar="TEXT", help="On whose word; for the receipt. By default the operator's.")
-@click.option("--dry-run", is_flag=True, help="Count what would go, and change nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.command(cls=Command, short_help="Erase a face, picture, source, person or stored probe.")
+@click.option("--face", metavar="ID", help="One face: the face_id of a lead.")
+@click.option("--picture", metavar="ID", help="One picture in every source, with its faces: the picture_id of a lead.")
+@click.option("--source", metavar="NAME", help="A source, with its grant, evidence and pictures.")
+@click.option("--person", metavar="ID", help="A person, with the name, the history and all faces.")
+@click.option(
+    "--jurisdiction", metavar="CODE", help="All pictures of a jurisdiction and its regions: CA includes CA-ON."
+)
+@click.option("--probe", metavar="ENTRY", help="The stored probe of a search: its log_entry.")
+@click.option("--case", metavar="REF", help="All stored probes of a case.")
+@click.option("--authority", metavar="TEXT", help="Who requested it, for the receipt. Default: the operator.")
+@click.option("--dry-run", is_flag=True, help="Count what would be erased. Change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @pass_session
 def command(session: Session, /, dry_run: bool, yes: bool, authority: str | None, **named: str | None) -> None:
-    """Erase something from everything that the home keeps. There is no undo.
+    """Erase something from the whole home. It can't be undone.
 
-    Your own files are not touched. An erased face or picture is not taken again by a later ingest. A signed receipt
-    says what was done: `countenance receipt`.
+    Your own files are not changed. A later ingest does not add an erased face or picture again. A signed receipt
+    records the erasure: see `countenance receipt`.
     """
     with session.open() as home:
         if not dry_run and asks(session, yes):
@@ -58,13 +60,13 @@ def tell(report: ErasureReport) -> None:
         click.echo(f"Would erase {what}. Nothing was changed.")
         return
     if report.already:
-        click.echo(f"That was erased before: {what}.")
+        click.echo(f"It was already erased: {what}.")
     else:
-        click.echo(f"Erased {what}: from records, index, blobs and keys.")
+        click.echo(f"Erased {what} from records, index, files and keys.")
     for place in report.pending:
         click.echo(f"  pending: {place}")
     if report.receipt:
-        click.echo(f"receipt {report.receipt}; as a page for people:")
+        click.echo(f"receipt {report.receipt}; to write it as a page:")
         click.echo(f"  countenance receipt export {report.receipt} receipt.html")
     click.echo(f"log entry {report.log_entry}")
 
@@ -76,4 +78,4 @@ def amount(report: ErasureReport) -> str:
     pictures, faces = several(report.pictures, "picture"), several(report.faces, "face")
     said = faces if report.scope in {"face", "person", "request"} else f"{pictures} and {faces}"
     said = f"{said} of {several(report.persons, 'person', 'people')}" if report.persons else said
-    return f"{said}, and {several(report.probes, 'probe')} kept with cases" if report.probes else said
+    return f"{said}, and {several(report.probes, 'probe')} stored with cases" if report.probes else said

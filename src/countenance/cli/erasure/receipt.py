@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from countenance.auditlog.receipt import VerifiedReceipt
 
 
-@click.group("receipt", cls=CommandGroup, short_help="Signed accounts of what was erased, ordered, decided.")
+@click.group("receipt", cls=CommandGroup, short_help="Show and check receipts: signed records of what was done.")
 def command() -> None:
-    """Signed accounts of what was done, which anybody can check with the public key alone."""
+    """Show, send and check receipts: signed records of what was done. Anyone can check them with the public key."""
 
 
 @command.command("list", short_help="List the receipts.")
@@ -39,11 +39,11 @@ def list_receipts(session: Session) -> None:
         session.answer({"receipts": rows}, tell)
 
 
-@command.command("show", short_help="Print a receipt as it was signed.")
+@command.command("show", short_help="Print a receipt exactly as signed.")
 @click.argument("receipt", metavar="ID")
 @pass_session
 def show(session: Session, receipt: str) -> None:
-    """Print a receipt as it was signed. ID is its own, or that of the erasure, order or request."""
+    """Print a receipt exactly as signed. ID is the ID of the receipt, erasure, order or request."""
     with session.open() as home:
         click.echo(home.receipts.get(receipt).document, nl=False)
 
@@ -53,33 +53,33 @@ def show(session: Session, receipt: str) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @pass_session
 def export(session: Session, receipt: str, file: Path) -> None:
-    """Write a receipt to FILE: as a page that a person can read, if its name ends in .html, else as it was signed."""
+    """Write a receipt to FILE, exactly as signed. If FILE ends in .html, write a page for people."""
     from countenance.app.erasure.receipts import page
     from countenance.errors import WrongUse
 
     with session.open() as home:
         document = home.receipts.get(receipt).document
         if file.exists():
-            raise WrongUse(f"{file} is there already", "name a file that is not there")
+            raise WrongUse(f"{file} already exists", "choose a new file name")
         file.write_text(page(document) if file.suffix == ".html" else document, encoding="utf-8")
         key = home.receipts.verifier_key()
 
         def tell() -> None:
             click.echo(f"written: {file}")
-            click.echo(f"It is checked with: countenance receipt verify FILE --key {key}")
+            click.echo(f"To check it: countenance receipt verify FILE --key {key}")
 
         session.answer({"file": str(file), "key": key}, tell)
 
 
-@command.command("verify", short_help="Check a receipt with the public key alone.")
+@command.command("verify", short_help="Check a receipt with the public key.")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--key", metavar="KEY", help="The public key that it must be signed with; by default this home's.")
-@click.option("--about", metavar="ID", help="What it must be of: an erasure, order or request, or what was erased.")
+@click.option("--key", metavar="KEY", help="The public key of the signer. Default: this home's key.")
+@click.option("--about", metavar="ID", help="The expected subject: an erasure, order or request, or what was erased.")
 @pass_session
 def verify(session: Session, file: Path, key: str | None, about: str | None) -> None:
-    """Check that a receipt was signed with KEY and is whole, and that the log it names holds what it says.
+    """Check that a receipt was signed with KEY, is unchanged, and matches the log that it names.
 
-    With --key no home is needed: it works on any machine, offline. It does not show that the account is true.
+    With --key, it needs no home and works offline on any machine. It does not prove that the statements are true.
     """
     from countenance.app.erasure.receipts import check_file, key_of_home
 
@@ -91,11 +91,11 @@ def verify(session: Session, file: Path, key: str | None, about: str | None) -> 
     session.answer(document, lambda: _tell(found))
 
 
-@command.command("recipients", short_help="Clients who were shown what was erased.")
+@command.command("recipients", short_help="List the clients who saw what was erased.")
 @click.argument("receipt", metavar="ID")
 @pass_session
 def recipients(session: Session, receipt: str) -> None:
-    """List the clients who were shown what an erasure took, and whether they were told."""
+    """List the clients who saw what was erased, and whether they were notified."""
     with session.open() as home:
         found = home.receipts.recipients(receipt)
         rows = [
@@ -107,48 +107,54 @@ def recipients(session: Session, receipt: str) -> None:
 
         def tell() -> None:
             for row in rows:
-                told = "answered" if row["answered"] else f"told {row['told_at']}" if row["told_at"] else "not told yet"
+                told = (
+                    "answered"
+                    if row["answered"]
+                    else f"notified {row['told_at']}"
+                    if row["told_at"]
+                    else "not notified yet"
+                )
                 click.echo(f"{row['client']}: {several(int(str(row['searches'])), 'search', 'searches')}, {told}")
             if not rows:
-                click.echo("No client was shown it.")
+                click.echo("No client saw it.")
 
         session.answer({"recipients": rows}, tell)
 
 
-@command.command("tell", short_help="Write the notice for a client, and record that it was told.")
+@command.command("tell", short_help="Write the notice for a client, and record it.")
 @click.argument("receipt", metavar="ID")
 @click.argument("client", metavar="CLIENT")
 @click.argument("file", type=click.Path(path_type=Path))
 @pass_session
 def tell_client(session: Session, receipt: str, client: str, file: Path) -> None:
-    """Write to FILE what to send to CLIENT: what is erased, and the receipt. That it was told is recorded."""
+    """Write the notice for CLIENT to FILE: what was erased, and the receipt. The log records the notice."""
     import json
 
     from countenance.errors import WrongUse
 
     with session.open() as home:
         if file.exists():
-            raise WrongUse(f"{file} is there already", "name a file that is not there")
+            raise WrongUse(f"{file} already exists", "choose a new file name")
         notice = home.receipts.tell(receipt, client)
         file.write_text(json.dumps(notice, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         session.answer({"file": str(file), **notice}, lambda: click.echo(f"written: {file}. Send it to {client}."))
 
 
-@command.command("answer", short_help="Keep a client's own receipt.")
+@command.command("answer", short_help="Store a client's answer.")
 @click.argument("receipt", metavar="ID")
 @click.argument("client", metavar="CLIENT")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @pass_session
 def answer(session: Session, receipt: str, client: str, file: Path) -> None:
-    """Keep what CLIENT answered, as it came."""
+    """Store the answer of CLIENT unchanged."""
     with session.open() as home:
         home.receipts.answered(receipt, client, file.read_bytes())
-        session.answer({"client": client, "kept": True}, lambda: click.echo(f"Kept: the answer of {client}."))
+        session.answer({"client": client, "kept": True}, lambda: click.echo(f"The answer of {client} is stored."))
 
 
 def _tell(found: VerifiedReceipt) -> None:
     receipt = found.receipt
-    click.echo(f"The receipt holds: {receipt['kind']} {receipt['about']}, {receipt['at']}.")
+    click.echo(f"The receipt is valid: {receipt['kind']} {receipt['about']}, {receipt['at']}.")
     counts = receipt.get("counts")
     if isinstance(counts, dict):
         told = (
@@ -160,7 +166,7 @@ def _tell(found: VerifiedReceipt) -> None:
     for place in receipt.get("pending", ()):
         click.echo(f"  pending: {place}")
     click.echo(f"  entry {found.position} of the log of {receipt['home']}")
-    click.echo("It shows who signed what, and that it stands in that log; not that it is true.")
+    click.echo("This proves who signed it and that the log contains it. It does not prove that it is true.")
 
 
 def _tell_request(receipt: Mapping[str, Any]) -> None:

@@ -8,16 +8,16 @@ from countenance.cli.base import Command, Session, on_terminal, pass_session, se
 from countenance.cli.erasure.erase import amount, confirm
 
 
-@click.command(cls=Command, short_help="Erase what has been kept long enough.")
-@click.option("--run", is_flag=True, help="Erase what is overdue, with a receipt each; without it, only list.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.command(cls=Command, short_help="List and erase what has reached the end of its retention.")
+@click.option("--run", is_flag=True, help="Erase what is overdue, with a receipt for each. Default: only list.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @pass_session
 def command(session: Session, run: bool, yes: bool) -> None:
-    """List what is due to be erased: ended grants, terms of retention, probes kept with cases.
+    """List what must be erased: ended grants, ended retention periods, old probes of cases.
 
-    With --run what is overdue is erased; then records.db is written anew, if anything was erased since it last was.
+    With --run, it erases what is overdue. It then compacts records.db if anything was erased since the last time.
 
-    Fit for a daily timer: `countenance retain --run --yes`.
+    To run it every day, use a timer: `countenance retain --run --yes`.
     """
     from countenance.app.erasure.retention import retain
 
@@ -35,16 +35,16 @@ def command(session: Session, run: bool, yes: bool) -> None:
                 when = f"due by {duty.deadline:%Y-%m-%d}" if not duty.overdue else "due"
                 click.echo(f"{duty.source}: {when}, {duty.why}")
             for probes in _probes(found.probes):
-                click.echo(f"{probes}: due, past the term of COUNTENANCE_PROBE_DAYS")
+                click.echo(f"{probes}: due, older than COUNTENANCE_PROBE_DAYS")
             for report in found.erased:
                 click.echo(f"Erased {amount(report)}. receipt {report.receipt}")
             if not (found.duties or found.probes):
                 click.echo("Nothing is due.")
             elif (overdue or found.probes) and not run:
-                click.echo("Erase what is due now: countenance retain --run")
+                click.echo("To erase what is due: countenance retain --run")
 
         session.answer(found.as_dict(), tell)
 
 
 def _probes(count: int) -> list[str]:
-    return [f"{several(count, 'probe')} kept with cases"] if count else []
+    return [f"{several(count, 'probe')} stored with cases"] if count else []

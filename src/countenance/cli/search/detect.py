@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     "--export",
     type=click.Path(readable=False),
     metavar="DIR",
-    help="Also write the faces there: a page that shows each with its number, its JSON, the faces alone.",
+    help="Also write to DIR: a page with the numbered faces, the JSON, and the crops.",
 )
 @pass_session
 def command(session: Session, picture: str, export: str | None) -> None:
-    """Find the faces in PICTURE: boxes, landmarks, quality. Stores nothing, and needs no home.
+    """Find the faces in PICTURE: boxes, landmarks, quality. It stores nothing and needs no home.
 
-    Faces are numbered from the surest on, from 0; the numbers are those of `--face`.
+    Face 0 is the most certain one. The numbers are the ones that `--face` takes.
     """
     from countenance.app.inputs import read_picture
     from countenance.app.upkeep.models import detector_of

@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from countenance.pipeline.pictures.duplicates import Duplicates
 
 
-@click.command(cls=Command, short_help="List pictures that show one photograph.")
+@click.command(cls=Command, short_help="List pictures that show the same photograph.")
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
-@click.option("--top", type=click.IntRange(1), metavar="K", help="Only the K largest groups; by default all.")
+@click.option("--top", type=click.IntRange(1), metavar="K", help="Show only the K largest groups. Default: all.")
 @pass_session
 def command(session: Session, sources: tuple[str, ...], top: int | None) -> None:
-    """List pictures that show one photograph, in groups: copies, recompressions, resizes and crops.
+    """List groups of pictures that show the same photograph: copies, recompressed, resized and cropped versions.
 
-    Of these sources, or of all. Nothing is changed: which of them to keep is yours to decide. Pictures that no search
-    may see now, such as those of a suspended source, are left out.
+    Without SOURCE, it compares the pictures of all sources. It changes nothing; you decide which pictures to keep. It
+    omits pictures that searches can't see now, such as those of a suspended source.
 
     \b
     countenance duplicates album --top 20
@@ -54,10 +54,10 @@ def tell(found: Duplicates) -> None:
         click.echo(f"     ... and {several(found.groups_found - shown, 'group')} more")
     if found.unhashed:
         click.echo(
-            f"{several(found.unhashed, 'picture')} taken by an earlier version: only the same bytes are found among "
+            f"{several(found.unhashed, 'picture')} added by an earlier version: only identical files are found among "
             "them until the next `countenance ingest`"
         )
     if found.plain:
         click.echo(
-            f"{several(found.plain, 'picture')} with too little to see: only the same bytes are found among them"
+            f"{several(found.plain, 'picture')} with too little detail: only identical files are found among them"
         )

@@ -18,9 +18,12 @@ MOST_DUPLICATES = 5  # lines of a stack on a terminal
 
 @click.command(cls=Command)
 @click.argument("probe", type=click.Path(readable=False), required=False)
-@click.option("--person", metavar="ID", help="Instead of PROBE: a person of this home, by all their faces together.")
+@click.option("--person", metavar="ID", help="Instead of PROBE: search for a person of this home by all their faces.")
 @click.option(
-    "--face", type=click.IntRange(0), metavar="N", help="Which face, where the probe holds several; 0 is the first."
+    "--face",
+    type=click.IntRange(0),
+    metavar="N",
+    help="The face to search for, if PROBE shows several. The first is 0.",
 )
 @click.option(
     "--top",
@@ -28,31 +31,31 @@ MOST_DUPLICATES = 5  # lines of a stack on a terminal
     default=10,
     show_default=True,
     metavar="K",
-    help="At most so many leads, each with its duplicates.",
+    help="The most leads to show, each with its duplicates.",
 )
-@click.option("--threshold", type=float, metavar="T", help="The lowest score shown, a cosine from -1 to 1.")
+@click.option("--threshold", type=float, metavar="T", help="The lowest score to show, a cosine from -1 to 1.")
 @click.option("--fpir", type=float, metavar="P",
-              help="Or: how often a search for a stranger may show a false lead; 0.01 by default.")  # fmt: skip
-@click.option("--purpose", metavar="PURPOSE", help="What for. Organisations only: a household's grants imply it.")
-@click.option("--case", metavar="REF", help="The reason, by the reference under which you keep it. Organisations only.")
-@click.option("--client", metavar="NAME", help="The client that asks; without it, the operator. Organisations only.")
+              help="Or how often a search for a stranger may show a false lead. Default: 0.01.")  # fmt: skip
+@click.option("--purpose", metavar="PURPOSE", help="The purpose. Organisations only.")
+@click.option("--case", metavar="REF", help="The case reference: why you search. Organisations only.")
+@click.option("--client", metavar="NAME", help="The client who asks. Default: the operator. Organisations only.")
 @click.option(
     "--export",
     type=click.Path(readable=False),
     metavar="DIR",
-    help="Also write the leads there: a page, its JSON, the crops.",
+    help="Also write the leads to DIR: a page, the JSON, and the crops.",
 )
 @pass_session
 def command(session: Session, /, probe: str | None, person: str | None, export: str | None, **question: Any) -> None:
     """Search for the face in PROBE, a picture file.
 
-    Leads come with their source, their score and the odds that a stranger would score as much. The list is never
-    padded: below the threshold nothing is shown. Copies and crops of one photograph are stacked under the best of them.
+    Each lead has its source, its score, and the odds that a stranger scores as high. Leads below the threshold are not
+    shown. Copies and crops of one photograph are grouped under the best of them.
     """
     if (probe is None) == (person is None):
-        raise click.UsageError("one of PROBE and --person ID", click.get_current_context())
+        raise click.UsageError("give PROBE or --person ID", click.get_current_context())
     if person is not None and export is not None:
-        raise click.UsageError("--export writes the probe's picture, and a person is none", click.get_current_context())
+        raise click.UsageError("--export needs PROBE; it can't be used with --person", click.get_current_context())
     with session.open() as home:
         if probe is None:
             result = home.search_person(str(person), **question)
@@ -73,11 +76,9 @@ def tell(result: SearchResult, *, most: int | None = None) -> None:
     """The leads, for people; the first `most`, if given."""
     how = f"threshold {result.threshold:.3f}{', extrapolated' if result.extrapolated else ''}"
     if not result.searched:
-        click.echo("No lead: there is no face here that this search may see. `countenance status` says what there is.")
+        click.echo("No lead: this search may see no face. `countenance status` shows what the home holds.")
     elif not result.leads:
-        click.echo(
-            f"No lead among about {result.searched:,} faces ({how}). The person may still be there, unrecognised."
-        )
+        click.echo(f"No lead among about {result.searched:,} faces ({how}). The person may still be there.")
     else:
         click.echo(f"{several(len(result.leads), 'lead')} among about {several(result.searched, 'face')} ({how})")
     if result.recall is not None:
@@ -99,8 +100,8 @@ def _tell_person(person: PersonLead) -> None:
     from countenance.present import labels
 
     band = click.style(labels.BANDS[person.band], fg="green" if person.band == "strong" else "yellow", bold=True)
-    name = labels.visible(person.name or "a person without a name")
-    click.echo(f"like {name}, by {several(person.faces, 'face')} together: {person.score:.3f}  {band}")
+    name = labels.visible(person.name or "an unnamed person")
+    click.echo(f"resembles {name} ({several(person.faces, 'face')}): {person.score:.3f}  {band}")
     click.echo(f"     {labels.strangers(person.fmr)}")
     click.echo(click.style(f"     person {person.person_id}", dim=True))
 
@@ -119,9 +120,9 @@ def _tell_lead(lead: Lead) -> None:
     click.echo(click.style(f"     face {lead.face_id}  picture {lead.picture.id}", dim=True))
     if lead.duplicates:
         times = several(len(lead.duplicates), "time")
-        click.echo(f"     {click.style('stacked', bold=True)}: the same photograph {times} more")
+        click.echo(f"     {click.style('duplicates', bold=True)}: the same photograph {times} more")
     for copy in lead.duplicates[:MOST_DUPLICATES]:
         where = labels.visible(labels.path(copy.picture.uri))
         click.echo(f"       {copy.score:.3f}  {where} ({labels.LINKS[copy.link]}; {copy.source})")
     if len(lead.duplicates) > MOST_DUPLICATES:
-        click.echo(f"       ... and {len(lead.duplicates) - MOST_DUPLICATES:,} more; --json names all")
+        click.echo(f"       ... and {len(lead.duplicates) - MOST_DUPLICATES:,} more; --json lists all of them")

@@ -19,22 +19,25 @@ if TYPE_CHECKING:
 SHOWN_REJECTED = 10  # more are in --json and `source show`
 
 
-@click.command(cls=Command, short_help="Take the sources' pictures and index their faces.")
+@click.command(cls=Command, short_help="Read the sources' pictures and index their faces.")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option(
-    "--workers", type=click.IntRange(1, 64), metavar="N", help="Child processes that decode; by default one a core."
+    "--workers",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="The number of decoding processes. Default: one per core.",
 )
-@click.option("--prune", is_flag=True, help="Erase what has vanished from the folders since the last run.")
-@click.option("--watch", is_flag=True, help="Go on: take what changes in the folders, until Ctrl-C.")
+@click.option("--prune", is_flag=True, help="Erase pictures that were removed from the folders since the last run.")
+@click.option("--watch", is_flag=True, help="Watch the folders and ingest what changes, until Ctrl-C.")
 @pass_session
 def command(session: Session, names: tuple[str, ...], workers: int | None, prune: bool, watch: bool) -> None:
-    """Take the pictures of these sources (of all, if none is named) and index their faces.
+    """Read the pictures of these sources and index their faces. Without NAME, ingest all sources.
 
-    Interrupt it when you like: running it again goes on from there, takes nothing twice and loses nothing. A changed
-    file is taken anew.
+    You can interrupt it at any time. The next run continues from there: it reads nothing twice and loses nothing. It
+    reads a changed file again.
 
-    With --watch a line tells of each later round that did something; with --json each round is a document on a line of
-    its own (JSON Lines), the first one included.
+    With --watch, it prints a line for each later round that changed something. With --watch and --json, it prints one
+    JSON document per line for each round, the first one included (JSON Lines).
     """
     with session.open() as home:
         if watch:
@@ -52,7 +55,7 @@ def _watch(session: Session, home: Home, names: tuple[str, ...], *, workers: int
         rounds = home.watch(*names, workers=workers, prune=prune, progress=progress, notice=note)
         first = next(rounds)
     session.answer(first.as_dict() if session.json else {}, lambda: tell(first))
-    note("watching; Ctrl-C ends it")
+    note("watching the folders; press Ctrl-C to stop")
     for done in rounds:
         session.answer(done.as_dict() if session.json else {}, partial(_tell_round, done))
 
@@ -61,14 +64,14 @@ def _tell_round(done: Ingested) -> None:
     """A line a source."""
     for report in done.reports:
         parts = [
-            (report.taken, "taken"),
-            (report.copies, "known from another place"),
-            (report.again, "looked at again"),
+            (report.taken, "added"),
+            (report.copies, "copies of known pictures"),
+            (report.again, "analysed again"),
             (report.erased, "erased"),
             (sum(report.rejected.values()), "rejected"),
-            (report.vanished, "vanished"),
+            (report.vanished, "no longer in the folder"),
         ]
-        told = ", ".join(f"{n:,} {what}" for n, what in parts if n) or "as before"
+        told = ", ".join(f"{n:,} {what}" for n, what in parts if n) or "no change"
         faces = f"; {several(report.faces, 'face')}, {report.indexed:,} indexed" if report.faces else ""
         click.echo(f"{click.style(report.source, bold=True)}: {told}{faces}")
     for source, why in done.skipped:
@@ -94,7 +97,7 @@ def tell(done: Ingested) -> None:
         click.echo(f"{source}: skipped, {why}")
     for shown, (source, place, reason, detail) in enumerate(done.rejected):
         if shown == SHOWN_REJECTED:
-            note("  ... and more: `countenance ingest --json` lists every one")
+            note("  ... and more: `countenance ingest --json` lists all of them")
             break
         click.echo(f"  rejected {source}/{place}: {reason.replace('_', ' ')}{detail and f' ({detail})'}")
     if any(report.indexed or report.unchanged for report in done.reports):
@@ -107,19 +110,19 @@ def _tell_one(report: IngestReport) -> None:
     took = f"{report.seconds:.1f} s{rate if report.seconds > 1 else ''}"
     click.echo(f"{click.style(report.source, bold=True)}: {several(report.files, 'file')} in {took}")
     parts = [
-        (report.taken, "taken"),
-        (report.copies, "known from another place"),
-        (report.again, "looked at again"),
+        (report.taken, "added"),
+        (report.copies, "copies of known pictures"),
+        (report.again, "analysed again"),
         (report.unchanged, "unchanged"),
         (sum(report.rejected.values()), "rejected"),
     ]
-    click.echo("  " + (", ".join(f"{n:,} {what}" for n, what in parts if n) or "nothing there"))
+    click.echo("  " + (", ".join(f"{n:,} {what}" for n, what in parts if n) or "no files"))
     if report.faces:
         refused = ", ".join(f"{n:,} {reason.replace('_', ' ')}" for reason, n in report.refused.items())
         click.echo(f"  {several(report.faces, 'face')}: {report.indexed:,} indexed{refused and '; ' + refused}")
     if report.vanished:
         click.echo(
-            f"  {report.vanished:,} vanished from the folder" + ("" if report.erased else "; --prune erases them")
+            f"  {report.vanished:,} no longer in the folder" + ("" if report.erased else "; --prune erases them")
         )
     if report.erased:
-        click.echo(f"  {report.erased:,} erased, since nothing holds them any more")
+        click.echo(f"  {report.erased:,} erased, because no source holds them now")

@@ -19,45 +19,49 @@ PURPOSES = [
 ]  # fmt: skip
 
 
-@click.group(cls=CommandGroup, short_help="Where pictures come from, and the right to use them.")
+@click.group(cls=CommandGroup, short_help="Add and manage sources of pictures, and the right to use them.")
 def command() -> None:
-    """Where pictures come from, and the grant under which each is used."""
+    """Add and manage sources. A source is a set of pictures with a grant: the right to use them."""
 
 
 @command.command()
 @click.argument("name", required=False)
 @click.argument("path", required=False)
-@click.option("--upload", is_flag=True, help="No folder: its pictures are handed in (countenance upload).")
-@click.option("--basis", metavar="BASIS", help=f"The right to use them: {', '.join(BASES)}. Being public is none.")
-@click.option("--jurisdiction", metavar="CODE", help="Where the people pictured live or were pictured: CA-ON, FR, "
-              "US-IL; several with commas; or unknown, and then they are not indexed.")  # fmt: skip
-@click.option("--within", metavar="CODES", help="What the grant covers, where that is wider than --jurisdiction.")
+@click.option("--upload", is_flag=True, help="No folder: you upload the pictures (countenance upload).")
+@click.option(
+    "--basis", metavar="BASIS", help=f'The right to use them: {", ".join(BASES)}. "Publicly available" is not accepted.'
+)
+@click.option("--jurisdiction", metavar="CODE", help="Where the people live or were pictured: CA-ON, FR, US-IL. "
+              "Separate several with commas. If it is unknown, no face is indexed.")  # fmt: skip
+@click.option("--within", metavar="CODES", help="The jurisdictions that the grant covers, if more than --jurisdiction.")
 @click.option("--purpose", "purposes", multiple=True, metavar="PURPOSE",
-              help=f"What for: {', '.join(PURPOSES)}. Again for more. A household needs none.")  # fmt: skip
+              help=f"An allowed purpose: {', '.join(PURPOSES)}. May be repeated. A household needs none.")  # fmt: skip
 @click.option(
     "--evidence",
     type=click.Path(readable=False),
     metavar="FILE",
-    help="The signed form, contract, decision or record; kept sealed.",
+    help="The signed form, contract, decision or record. It is stored encrypted.",
 )
 @click.option(
     "--subjects",
     type=click.Path(readable=False),
     metavar="FILE",
-    help="For consent and licence: a CSV of name,evidence,reference; only their faces are indexed.",
+    help="For consent and licence: a CSV file with name,evidence,reference. Only these people are indexed.",
 )
-@click.option("--expires", metavar="DATE", help="The last day of the grant: 2027-12-31.")
+@click.option("--expires", metavar="DATE", help="The last day of the grant, such as 2027-12-31.")
 @click.option("--erase-within", "erase_within", type=int, default=30, show_default=True, metavar="DAYS",
-              help="After withdrawal or expiry, all of it is due for erasure within so many days.")  # fmt: skip
-@click.option("--retain-days", type=int, metavar="N", help="Keep all of it for so many days, then erase it.")
-@click.option("--retain-from", metavar="WHEN", help="From when they run: added (the default), interaction, purpose.")
+              help="The days allowed to erase everything after the grant ends.")  # fmt: skip
+@click.option("--retain-days", type=int, metavar="N", help="The retention period: erase everything after N days.")
+@click.option(
+    "--retain-from", metavar="WHEN", help="When the period starts: added (the default), interaction, purpose."
+)
 @click.option("--retain-rule", metavar="RULE",
-              help="Or a law's term: bipa is purpose met or 3 years since the last interaction.")  # fmt: skip
+              help="Or a law's period: bipa is purpose met, or 3 years after the last interaction.")  # fmt: skip
 @click.option("--law", metavar="TEXT", help="For statute: the law and article.")
-@click.option("--authority", metavar="TEXT", help="For statute: whom it empowers.")
+@click.option("--authority", metavar="TEXT", help="For statute: the authority that it empowers.")
 @pass_session
 def add(session: Session, /, name: str | None, path: str | None, upload: bool, **grant: Any) -> None:
-    """Add pictures under a grant: a folder, or handed in.
+    """Add a source under a grant: a folder of pictures, or uploads.
 
 
     \b
@@ -69,7 +73,7 @@ def add(session: Session, /, name: str | None, path: str | None, upload: bool, *
     countenance source add glass-plates /data/plates --basis historical \\
       --jurisdiction FR --evidence deed.pdf --purpose archive-description
 
-    On a terminal you are asked for what is missing.
+    On a terminal, the command asks for what is missing.
     """
     if on_terminal() and not session.json:
         with session.open() as home:
@@ -79,7 +83,7 @@ def add(session: Session, /, name: str | None, path: str | None, upload: bool, *
             path = path or click.prompt("Folder with the pictures", value_proc=_folder, err=True)
         _ask(grant, household=household)
     if upload and path:
-        raise click.UsageError("--upload is for a source without a folder; name one of the two")
+        raise click.UsageError("--upload is for a source without a folder; give --upload or PATH")
     missing = [what for what, value in (("NAME", name), ("PATH", path or upload), ("--basis", grant["basis"]),
                                         ("--jurisdiction", grant["jurisdiction"])) if not value]  # fmt: skip
     if missing or name is None:
@@ -91,9 +95,7 @@ def add(session: Session, /, name: str | None, path: str | None, upload: bool, *
             click.echo(f"Source {click.style(source.name, bold=True)}: {describe(source)['location']}")
             click.echo(f"  {_grant_line(source)}")
             if "unknown" in source.jurisdictions:
-                click.echo(
-                    "  Its jurisdiction is unknown: pictures are taken but no face is indexed, unless one says its own."
-                )
+                click.echo("  Its jurisdiction is unknown. A face is indexed only if its picture names a jurisdiction.")
             click.echo(f"Next: countenance ingest {source.name}")
 
         session.answer(describe(source), text)
@@ -113,15 +115,15 @@ def _ask(grant: dict[str, Any], *, household: bool) -> None:
     grant["jurisdiction"] = grant["jurisdiction"] or click.prompt(where, value_proc=_places, err=True)
     if grant["basis"] == "household":
         return
-    evidence = "The evidence, a file: the signed form, contract, decision or record"
+    evidence = "File with the evidence: the signed form, contract, decision or record"
     grant["evidence"] = grant["evidence"] or click.prompt(evidence, value_proc=_file, err=True)
     if grant["basis"] in {"consent", "licence"}:
-        subjects = "The people who agreed, a CSV of name,evidence,reference"
+        subjects = "CSV file of the people who agreed, with name,evidence,reference"
         grant["subjects"] = grant["subjects"] or click.prompt(subjects, value_proc=_file, err=True)
     if grant["basis"] == "statute":
         grant["law"] = grant["law"] or click.prompt("The law and its article", err=True)
-        grant["authority"] = grant["authority"] or click.prompt("The authority that it empowers", err=True)
-    grant["purposes"] = grant["purposes"] or (click.prompt("What for", type=click.Choice(PURPOSES), err=True),)
+        grant["authority"] = grant["authority"] or click.prompt("The authority that the law empowers", err=True)
+    grant["purposes"] = grant["purposes"] or (click.prompt("Purpose", type=click.Choice(PURPOSES), err=True),)
 
 
 def _folder(text: str) -> str:
@@ -152,7 +154,7 @@ def _places(text: str) -> str:
 @command.command("list")
 @pass_session
 def list_(session: Session) -> None:
-    """List the sources, each with its grant and where it stands."""
+    """List the sources, each with its grant and its state."""
     with session.open() as home:
         sources = home.sources()
 
@@ -172,7 +174,7 @@ def list_(session: Session) -> None:
 @click.argument("name")
 @pass_session
 def show(session: Session, name: str) -> None:
-    """Show one source: its grant, what was taken from it, what was refused and rejected, and why."""
+    """Show one source: its grant, its counts, and why files were refused or rejected."""
     from countenance.app.sources.sources import counted
 
     with session.open() as home:
@@ -209,8 +211,13 @@ def _act(session: Session, name: str, act: str, said: str) -> None:
 @click.argument("name")
 @pass_session
 def suspend(session: Session, name: str) -> None:
-    """Take a source out of every search, until `resume`."""
-    _act(session, name, "suspend", "{name} is suspended: its faces are in no search from now on. `resume` ends that.")
+    """Suspend a source: no search finds it until `resume`."""
+    _act(
+        session,
+        name,
+        "suspend",
+        "{name} is suspended: no search finds its faces. `countenance source resume` ends this.",
+    )
 
 
 @command.command(short_help="Somebody pictured dealt with you: terms run from today.")
@@ -256,27 +263,25 @@ def references(session: Session, name: str, subjects: str | None) -> None:
 @click.argument("name")
 @pass_session
 def resume(session: Session, name: str) -> None:
-    """Put a suspended grant in force again."""
-    _act(session, name, "resume", "{name} is in force again.")
+    """Resume a suspended source: searches find it again."""
+    _act(session, name, "resume", "The grant of {name} is in force again.")
 
 
-@command.command(short_help="End a grant for good; all of it is due for erasure.")
+@command.command(short_help="End a grant for good; its pictures must then be erased.")
 @click.argument("name")
 @pass_session
 def withdraw(session: Session, name: str) -> None:
-    """End a grant for good: out of every search now, due for erasure within its term."""
-    said = (
-        "{name} is withdrawn: its faces are in no search from now on; all of it is due for erasure within {days} days."
-    )
+    """End a grant for good. No search finds its pictures; you must erase them by the deadline."""
+    said = "The grant of {name} is withdrawn: no search finds its faces. Erase everything within {days} days."
     _act(session, name, "withdraw", said + "\nErase it now: countenance erase --source {name}")
 
 
-@command.command(short_help="End a grant and erase what was taken under it, now.")
+@command.command(short_help="End a grant and erase all its pictures at once.")
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @pass_session
 def takedown(session: Session, name: str, yes: bool) -> None:
-    """End a grant and erase everything taken under it, at once."""
+    """End a grant, and erase at once everything that was added under it."""
     from countenance.cli.erasure.erase import amount, asks, confirm, tell
 
     with session.open() as home:

@@ -1,4 +1,4 @@
-"""`countenance upload`: pictures are handed in to a source that has no folder."""
+"""`countenance upload`: pictures are uploaded to a source that has no folder."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import click
 from countenance.cli.base import Command, Session, pass_session, several
 
 
-@click.command(cls=Command, short_help="Hand in pictures to a source without a folder, and take them.")
+@click.command(cls=Command, short_help="Upload pictures to a source without a folder, and ingest them.")
 @click.argument("source")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @pass_session
 def command(session: Session, source: str, files: tuple[Path, ...]) -> None:
-    """Hand in FILES to SOURCE, and take them.
+    """Upload FILES to SOURCE, and ingest them.
 
-    They are sealed into the home, each under its own key; the files themselves are left alone.
+    The home stores encrypted copies, each under its own key. The files themselves are not changed.
 
     \b
     countenance source add event --upload --basis household --jurisdiction CA-ON
@@ -31,7 +31,7 @@ def command(session: Session, source: str, files: tuple[Path, ...]) -> None:
         done = home.ingest(source)
 
         def text() -> None:
-            click.echo(f"{several(len(files), 'picture')} handed in to {source}")
+            click.echo(f"{several(len(files), 'picture')} uploaded to {source}")
             tell(done)
 
-        session.answer({"handed_in": len(files), **done.as_dict()}, text)
+        session.answer({"uploaded": len(files), **done.as_dict()}, text)

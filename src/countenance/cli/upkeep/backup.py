@@ -7,17 +7,17 @@ import click
 from countenance.cli.base import Command, Session, note, pass_session
 
 
-@click.command(cls=Command, short_help="Write the home to one sealed file.")
+@click.command(cls=Command, short_help="Write an encrypted backup of the home to one file.")
 @click.argument("file", type=click.Path())
-@click.option("--verify", is_flag=True, help="Restore it beside itself, look it over, and remove that again.")
-@click.option("--log-alone", is_flag=True, help="Only the audit log: small, and what a restore needs besides.")
+@click.option("--verify", is_flag=True, help="Test the backup: restore it to a temporary folder and check it.")
+@click.option("--log-alone", is_flag=True, help="Back up only the audit log. It is small, and a restore needs it.")
 @pass_session
 def command(session: Session, file: str, verify: bool, log_alone: bool) -> None:
-    """Write the home to FILE, sealed under its master key, while it is in use.
+    """Write an encrypted backup of the home to FILE. The home can be in use.
 
-    The master key is not in it: keep a copy of the key file elsewhere, or the backup opens for nobody. Keep newer
-    copies of the log than of the home (--log-alone): a restore asks for the newest, so that nothing that was erased,
-    opted out or ordered after the backup comes back.
+    The backup does not contain the master key. Keep a copy of the key file elsewhere: without it, no one can open the
+    backup. Back up the log more often than the home (--log-alone). A restore needs the newest log, so that erased data
+    does not come back.
     """
     from countenance.app.upkeep.backup import back_up
 
@@ -30,8 +30,12 @@ def command(session: Session, file: str, verify: bool, log_alone: bool) -> None:
             what = "The log" if log_alone else "The home"
             click.echo(f"{what} is in {made.file}: {made.size / 2**20:,.1f} MB, sha256 {made.sha256[:16]}.")
             if verify:
-                click.echo("Restored beside itself and looked over: whole." if not log_alone else "It opens, whole.")
-            click.echo(f"It opens with the master key {made.master_key} alone, which is not in it.")
+                click.echo(
+                    "Test restore passed: the backup is complete."
+                    if not log_alone
+                    else "The backup opens and is complete."
+                )
+            click.echo(f"Only the master key {made.master_key} opens it. The backup does not contain that key.")
             click.echo(f"log entry {made.log_entry}")
 
         session.answer(made.as_dict(), tell)

@@ -9,13 +9,14 @@ from countenance.cli.base import Command, Session, pass_session
 COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 
-@click.command(cls=Command, short_help="Look the home over: what fits, what does not, what to do.")
-@click.option("--compact", is_flag=True, help="First write records.db anew: no page keeps what was erased.")
+@click.command(cls=Command, short_help="Check the home and say how to fix what is wrong.")
+@click.option("--compact", is_flag=True, help="First compact records.db, so that no page holds erased data.")
 @pass_session
 def command(session: Session, compact: bool) -> int:
-    """Look the home over: key, databases, erasures, duties, log, index, weights, disk. Ends with 1 on a problem.
+    """Check the home and say how to fix what is wrong. The exit code is 1 if there is a problem.
 
-    --compact needs memory for a copy of records.db and disk for two; nothing else can be recorded meanwhile.
+    It checks the key, databases, erasures, deadlines, log, index, weights and disk. --compact needs memory for one copy
+    of records.db, and disk space for two. Other commands can't write until it is done.
     """
     from countenance.app.erasure import compaction
     from countenance.app.upkeep.doctor import examine
@@ -23,8 +24,8 @@ def command(session: Session, compact: bool) -> int:
     with session.open() as home:
         compacted = compaction.compact(home) if compact else None
         if compacted is not None and not session.json:
-            left = "; a reader keeps the old pages: run it again" if compacted.pending else ""
-            click.echo(f"records.db was written anew: {compacted.bytes_after / 2**20:,.1f} MB{left}")
+            left = "; another process still uses the old pages: run it again" if compacted.pending else ""
+            click.echo(f"records.db is compacted: {compacted.bytes_after / 2**20:,.1f} MB{left}")
         findings = []
         for finding in examine(home):
             findings.append(finding)

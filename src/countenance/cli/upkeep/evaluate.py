@@ -22,32 +22,32 @@ PATH = click.Path(readable=False)
 
 
 @click.command(cls=Command, short_help="Measure a model on your own labelled pictures.")
-@click.option("--people", type=PATH, metavar="DIR", help="The pictures: a folder a person, DIR/person/picture.")
+@click.option("--people", type=PATH, metavar="DIR", help="The pictures, in one folder per person: DIR/person/picture.")
 @click.option(
-    "--pairs", type=PATH, metavar="FILE", help="Or pairs of pictures: a CSV with the columns a, b, same (1 or 0)."
+    "--pairs", type=PATH, metavar="FILE", help="Or pairs of pictures: a CSV file with the columns a, b, same (1 or 0)."
 )
 @click.option("--groups", type=PATH, metavar="FILE",
-              help="Also by group: a CSV with the column person or picture, then your own labels.")  # fmt: skip
-@click.option("--model", metavar="NAME", help="Which embedder; by default the one that this home uses.")
-@click.option("--out", type=PATH, metavar="DIR", help="Write a page, its JSON and two plots there.")
-@click.option("--use", is_flag=True, help="Make what is measured this home's calibration of the model.")
-@click.option("--use-shipped", is_flag=True, help="Go back to the shipped calibration; measures nothing.")
-@click.option("--purpose", metavar="PURPOSE", help="What for. Organisations only.")
-@click.option("--case", metavar="REF", help="The reason. Organisations only.")
+              help="Also measure by group: a CSV file with person or picture, and your labels.")  # fmt: skip
+@click.option("--model", metavar="NAME", help="The embedding model. Default: the one that this home uses.")
+@click.option("--out", type=PATH, metavar="DIR", help="Write a page, its JSON and two plots to DIR.")
+@click.option("--use", is_flag=True, help="Use the result as this home's calibration of the model.")
+@click.option("--use-shipped", is_flag=True, help="Use the shipped calibration again. Measure nothing.")
+@click.option("--purpose", metavar="PURPOSE", help="The purpose. Organisations only.")
+@click.option("--case", metavar="REF", help="The case reference. Organisations only.")
 @pass_session
 def command(session: Session, /, use_shipped: bool, out: str | None, **asked: Any) -> None:
-    """Measure a model on labelled pictures of your own: error rates 1:1 and 1:N with their uncertainty, by group.
+    """Measure a model on your own labelled pictures: its 1:1 and 1:N error rates, with uncertainty and by group.
 
     \b
     countenance evaluate --people ~/labelled --out report
     countenance evaluate --people ~/labelled --use
 
-    Templates stay in memory and are dropped; the log says that it was done. What the pictures are too few to show is
-    called not demonstrated.
+    The templates are kept in memory only. The log records the evaluation. If there are too few pictures to show a
+    result, the report says "not demonstrated".
     """
     if use_shipped:
         if any(asked[name] for name in ("people", "pairs", "groups", "use")) or out is not None:
-            raise WrongUse("--use-shipped measures nothing", "give it alone, or with --model NAME")
+            raise WrongUse("--use-shipped measures nothing", "use it alone or with --model NAME")
         _go_back(session, asked["model"])
         return
     with session.open() as home:
@@ -67,9 +67,7 @@ def _go_back(session: Session, model: str | None) -> None:
 
         def text() -> None:
             if left is None:
-                click.echo(
-                    "This home's own calibration is gone, and none is shipped: the model can't be searched with."
-                )
+                click.echo("This home's own calibration is removed. None is shipped, so searches can't use the model.")
             else:
                 click.echo(f"The shipped calibration {left.id} is in use.")
 
@@ -95,17 +93,15 @@ def tell(found: Evaluation) -> None:
         tell_table(table)
     for why, count, names, more in evaluation_tables.excluded(found):
         click.echo()
-        click.echo(f"Left out, {number(count)}: {visible(why)}")
+        click.echo(f"Excluded, {number(count)}: {visible(why)}")
         for name in names:
             click.echo(f"  {visible(name)}")
         if more:
-            click.echo(f"  and {number(more)} more: --json and report.json name every one")
+            click.echo(f"  and {number(more)} more: --json and report.json list all of them")
     click.echo()
     if found.calibration is not None:
-        click.echo(
-            f"Calibration {found.calibration.id} is in use in this home from now on; beyond what it shows, thresholds"
-        )
-        click.echo("are extrapolated and say so. `countenance evaluate --use-shipped` goes back.")
+        click.echo(f"This home now uses calibration {found.calibration.id}. Thresholds beyond its range are marked as")
+        click.echo("extrapolated. To go back: countenance evaluate --use-shipped")
     click.echo(f"log entry {found.log_entry}")
 
 

@@ -10,29 +10,33 @@ import click
 from countenance.cli.base import CommandGroup, Session, pass_session, several
 
 
-@click.group(cls=CommandGroup)
+@click.group(cls=CommandGroup, short_help="Read and check the tamper-evident log.")
 def command() -> None:
-    """Every search, change and erasure, in a tamper-evident log."""
+    """Read and check the tamper-evident log of every search, change and erasure."""
 
 
-@command.command(short_help="Check every entry; name the first that does not fit.")
+@command.command(short_help="Check every entry, and report the first bad one.")
 @click.option("--from", "kept", type=click.Path(path_type=Path), metavar="FILE",
-              help="A checkpoint that was kept outside: the log must continue it.")  # fmt: skip
-@click.option("--proof", type=click.Path(path_type=Path), metavar="FILE", help="Check a proof of one entry instead.")
+              help="A checkpoint stored elsewhere. The log must continue it.")  # fmt: skip
+@click.option("--proof", type=click.Path(path_type=Path), metavar="FILE", help="Check the proof of one entry instead.")
 @click.option("--export", type=click.Path(path_type=Path), metavar="FILE", help="Check an export instead.")
-@click.option("--key", metavar="KEY", help="The log's public key: then no other key is needed, and nothing is written.")
+@click.option("--key", metavar="KEY", help="The log's public key. No other key is then needed, and nothing is written.")
 @click.option(
-    "--witness", "witnesses", multiple=True, metavar="KEY", help="Who must have cosigned the proof; may repeat."
+    "--witness",
+    "witnesses",
+    multiple=True,
+    metavar="KEY",
+    help="A witness who must have cosigned the proof. May be repeated.",
 )
 @pass_session
 def verify(
     session: Session, kept: Path | None, proof: Path | None, export: Path | None, key: str | None,
     witnesses: tuple[str, ...],
 ) -> None:  # fmt: skip
-    """Check every entry, the tree over them and its signatures; name the first that does not fit.
+    """Check every entry, the hash tree and its signatures, and report the first bad one.
 
-    It proves that nothing was changed since it was written, as far as this machine's owner has not rewritten the whole
-    log: a checkpoint that was kept elsewhere (--from), or a witness's cosignature, rules that out too.
+    This proves that no entry was changed, unless the owner of this machine rewrote the whole log. A checkpoint stored
+    elsewhere (--from) or a witness's cosignature excludes that too.
 
     \b
     countenance log verify --from checkpoint.txt
@@ -43,11 +47,11 @@ def verify(
     from countenance.app.upkeep.audit import check_export_file, check_log, check_proof_file, read_text
 
     if proof is not None and export is not None:
-        raise click.UsageError("--proof and --export are two things; check them one by one")
+        raise click.UsageError("--proof and --export can't be used together")
     if witnesses and proof is None:
-        raise click.UsageError("--witness goes with --proof")
+        raise click.UsageError("--witness needs --proof")
     if proof is not None and kept is not None:
-        raise click.UsageError("--from goes with the log or an export: a proof is of one entry")
+        raise click.UsageError("--from can't be used with --proof")
     checkpoint = None if kept is None else read_text(kept)
     if proof is not None or export is not None:
         if key is None:
@@ -66,27 +70,27 @@ def verify(
     session.answer(found, lambda: _tell_log(found, kept))
 
 
-@command.command(short_help="Prove to others that an entry is in the log.")
+@command.command(short_help="Print a proof that an entry is in the log.")
 @click.argument("entry", metavar="ID")
 @pass_session
 def prove(session: Session, entry: str) -> None:
-    """Print the proof that an entry is in the log. ID is the log entry that an answer names."""
+    """Print a proof that an entry is in the log. ID is the log_entry of an answer."""
     with session.open() as home:
         click.echo(home.audit.prove(entry), nl=False)
 
 
-@command.command(short_help="Write every entry to a file that others can check.")
+@command.command(short_help="Export every entry to a file that others can check.")
 @click.argument("file", type=click.Path())
 @pass_session
 def export(session: Session, file: str) -> None:
-    """Write every entry to FILE, with what it takes to check them; no personal detail is in it."""
+    """Export every entry to FILE, with the data to check them. The file holds no personal details."""
     with session.open() as home:
         entries = home.audit.export(file)
         key = home.parts.log.signer.verifier_key()
 
         def tell() -> None:
             click.echo(f"written: {file}, {several(entries, 'entry', 'entries')}")
-            click.echo(f"It is checked with: countenance log verify --export FILE --key {key}")
+            click.echo(f"To check it: countenance log verify --export FILE --key {key}")
 
         session.answer({"file": file, "entries": entries, "key": key}, tell)
 
@@ -94,64 +98,69 @@ def export(session: Session, file: str) -> None:
 @command.command(short_help="Print the log's public key.")
 @pass_session
 def key(session: Session) -> None:
-    """Print the public key that checkpoints, proofs, exports and receipts are checked with. Give it away."""
+    """Print the public key, and share it. It checks checkpoints, proofs, exports and receipts."""
     with session.open() as home:
         text = home.parts.log.signer.verifier_key()
         session.answer({"key": text}, lambda: click.echo(text))
 
 
-@command.command("trust-witness", short_help="A witness's cosignatures count from now on.")
+@command.command("trust-witness", short_help="Accept the cosignatures of a witness.")
 @click.argument("witness_key", metavar="KEY")
 @pass_session
 def trust_witness(session: Session, witness_key: str) -> None:
-    """Let the cosignatures of a witness count. KEY is what `countenance witness init` printed on its machine."""
+    """Accept the cosignatures of a witness. KEY is what `countenance witness init` printed."""
     with session.open() as home:
         name = home.audit.trust(witness_key)
-        session.answer({"witness": name}, lambda: click.echo(f"Cosignatures of {name} count from now on."))
+        session.answer({"witness": name}, lambda: click.echo(f"Cosignatures of {name} are now accepted."))
 
 
-@command.command("distrust-witness", short_help="A witness's cosignatures count no more.")
+@command.command("distrust-witness", short_help="Stop accepting the cosignatures of a witness.")
 @click.argument("name")
 @pass_session
 def distrust_witness(session: Session, name: str) -> None:
-    """Let the cosignatures of the witness NAME count no more. The log keeps that they did."""
+    """Stop accepting the cosignatures of the witness NAME. The log still shows the earlier trust."""
     with session.open() as home:
         home.audit.distrust(name)
-        session.answer({"witness": name}, lambda: click.echo(f"Cosignatures of {name} count no more."))
+        session.answer({"witness": name}, lambda: click.echo(f"Cosignatures of {name} are no longer accepted."))
 
 
-@command.command("request-cosign", short_help="Print what to give to a witness.")
-@click.option("--old", type=click.IntRange(0), metavar="N", help="How many entries it has cosigned, if it says so.")
+@command.command("request-cosign", short_help="Print a request for a witness to cosign.")
+@click.option("--old", type=click.IntRange(0), metavar="N", help="The number of entries that the witness has cosigned.")
 @pass_session
 def request_cosign(session: Session, old: int | None) -> None:
-    """Print a request for a cosignature: the newest checkpoint, and the proof that it continues the last one."""
+    """Print a request for a cosignature: the newest checkpoint, and a proof that it continues the last one."""
     with session.open() as home:
         text = home.audit.request(old)
         session.answer({"request": text}, lambda: click.echo(text, nl=False))
 
 
-@command.command("accept-cosign", short_help="Keep a witness's cosignature.")
+@command.command("accept-cosign", short_help="Store a witness's cosignature.")
 @click.argument("request", type=click.Path(path_type=Path))
 @click.argument("cosignature", type=click.Path(path_type=Path))
 @pass_session
 def accept_cosign(session: Session, request: Path, cosignature: Path) -> None:
-    """Keep the COSIGNATURE that a witness gave for REQUEST; `log verify` checks and names it. `-` is standard input."""
+    """Store the COSIGNATURE of a witness for REQUEST. `-` is standard input. `log verify` checks it."""
     from countenance.app.upkeep.audit import read_text
     from countenance.auditlog.cosign import read_request
 
     with session.open() as home:
         asked = read_request(read_text(request))
         found = home.audit.accept(asked.checkpoint, read_text(cosignature))
-        session.answer({"cosigned": found}, lambda: click.echo("Kept: " + ", ".join(found)))
+        session.answer({"cosigned": found}, lambda: click.echo("Stored: " + ", ".join(found)))
 
 
-@command.command(short_help="Show the newest entries: pseudonyms and hashes.")
+@command.command(short_help="Show the newest entries.")
 @click.option(
-    "--last", type=click.IntRange(1), default=20, show_default=True, metavar="N", help="So many, newest last."
+    "--last",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="The number of entries, the newest last.",
 )
 @pass_session
 def show(session: Session, last: int) -> None:
-    """Show the newest entries. They hold pseudonyms and hashes, no names and no pictures."""
+    """Show the newest entries. They hold pseudonyms and hashes, but no names and no pictures."""
     import json
 
     with session.open() as home:
@@ -172,7 +181,7 @@ def show(session: Session, last: int) -> None:
 @command.command(short_help="Print the newest signed checkpoint.")
 @pass_session
 def checkpoint(session: Session) -> None:
-    """Print the newest signed checkpoint. Kept by somebody else, it shows any later rewriting of what it covers."""
+    """Print the newest signed checkpoint. Give it to someone else: it reveals any later change to these entries."""
     with session.open() as home:
         text = home.parts.stores.log.checkpoint()
         session.answer({"checkpoint": text}, lambda: click.echo(text, nl=False))
@@ -181,15 +190,15 @@ def checkpoint(session: Session) -> None:
 def _tell_log(found: dict[str, Any], kept: Path | None) -> None:
     from datetime import UTC, datetime
 
-    click.echo(f"The log is whole: {several(found['entries'], 'entry', 'entries')}, root {found['root']}")
+    click.echo(f"The log is intact: {several(found['entries'], 'entry', 'entries')}, root {found['root']}")
     if kept is not None:
         click.echo(f"It continues the checkpoint in {kept}.")
     for name, said in found["cosigned"].items():
         days = (datetime.now(UTC) - datetime.fromisoformat(said["at"])).days
-        age = "today" if days == 0 else f"{several(days, 'day')} ago" if days > 0 else "in the future, by its clock"
+        age = "today" if days == 0 else f"{several(days, 'day')} ago" if days > 0 else "in the future by its own clock"
         click.echo(f"cosigned by {name}: the first {several(said['entries'], 'entry', 'entries')}, {said['at']}, {age}")
     if not found["cosigned"]:
-        click.echo("No witness has cosigned it. Give away what `countenance log checkpoint` prints.")
+        click.echo("No witness has cosigned it. Share the output of `countenance log checkpoint`.")
 
 
 def _tell_file(found: dict[str, Any]) -> None:
@@ -201,4 +210,4 @@ def _tell_file(found: dict[str, Any]) -> None:
             click.echo(f"cosigned by {name}, {at}")
         click.echo(json.dumps(found["record"], ensure_ascii=False, indent=2))
     else:
-        click.echo(f"The export is whole: {several(found['entries'], 'entry', 'entries')}, root {found['root']}")
+        click.echo(f"The export is intact: {several(found['entries'], 'entry', 'entries')}, root {found['root']}")

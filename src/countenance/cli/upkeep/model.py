@@ -9,19 +9,19 @@ import click
 from countenance.cli.base import CommandGroup, Session, pass_session
 
 
-@click.group(cls=CommandGroup, short_help="The networks that find faces and make templates; your own.")
+@click.group(cls=CommandGroup, short_help="Manage the models that find faces and make templates.")
 def command() -> None:
-    """The networks that find faces and make templates: those that come with Countenance, and your own."""
+    """Manage the models that find faces and make templates: the shipped ones and your own."""
 
 
 @command.command()
 @click.argument("entry", type=click.Path(readable=False), metavar="ENTRY.toml")
 @pass_session
 def add(session: Session, entry: str) -> None:
-    """Bring a model of your own into the home.
+    """Add your own model to the home.
 
-    ENTRY.toml names its ONNX file, sha256, licence, and what it wants to see; docs/models.md has one to start from. The
-    model is tried in a process of its own before it is kept. It changes nothing until it is put to work.
+    ENTRY.toml describes it: ONNX file, sha256, licence, input format. docs/models.md has an example. The model is
+    tested in a separate process before it is added. It has no effect until you use it.
     """
     from countenance.app.upkeep.models import add_model
 
@@ -29,7 +29,7 @@ def add(session: Session, entry: str) -> None:
         about = add_model(home, entry)
 
         def text() -> None:
-            click.echo(f"{click.style(about['name'], bold=True)} passed its self-test and is kept in the home.")
+            click.echo(f"{click.style(about['name'], bold=True)} passed its self-test and was added to the home.")
             if about["task"] == "detect":
                 click.echo(f"Next: countenance model use {about['name']}")
             elif about["calibration"] is None:
@@ -43,7 +43,7 @@ def add(session: Session, entry: str) -> None:
 @command.command("list")
 @pass_session
 def list_(session: Session) -> None:
-    """List the models: what each does, and which are at work."""
+    """List the models, what each does, and which are in use."""
     from countenance.app.upkeep.models import list_models
 
     with session.open() as home:
@@ -60,7 +60,7 @@ def list_(session: Session) -> None:
 @click.argument("name")
 @pass_session
 def show(session: Session, name: str) -> None:
-    """Show all that is known of one model."""
+    """Show all details of one model."""
     from countenance.app.upkeep.models import show_model
 
     with session.open() as home:
@@ -79,22 +79,22 @@ def show(session: Session, name: str) -> None:
 @click.argument("name")
 @pass_session
 def use(session: Session, name: str) -> None:
-    """Look at pictures with this detector from now on.
+    """Use this detector to find faces from now on.
 
-    What was found before stays as it is.
+    Faces that were found before do not change.
     """
     from countenance.app.upkeep.models import use_detector
 
     with session.open() as home:
         about = use_detector(home, name)
-        session.answer(about, lambda: click.echo(f"{name} finds faces from now on."))
+        session.answer(about, lambda: click.echo(f"{name} now finds the faces."))
 
 
 @command.command()
 @click.argument("name")
 @pass_session
 def remove(session: Session, name: str) -> None:
-    """Remove a model that you brought. One that is at work stays."""
+    """Remove a model that you added. A model in use can't be removed."""
     from countenance.app.upkeep.models import remove_model
 
     with session.open() as home:

@@ -13,32 +13,38 @@ if TYPE_CHECKING:
     from countenance.app.home import Home
 
 
-@click.command(cls=Command, short_help="Change the model: both side by side, switch, go back, or finish.")
-@click.option("--model", metavar="NAME", help="Make templates of this model for every face, beside the old ones.")
+@click.command(cls=Command, short_help="Change the model: build, compare, switch, finish.")
+@click.option("--model", metavar="NAME", help="Make templates of this model for every face. Keep the old ones.")
 @click.option("--switch", "step", flag_value="switch", help="Search with the new model from now on.")
-@click.option("--roll-back", "step", flag_value="roll_back", help="Search with the old model again; drop the new one.")
-@click.option("--finish", "step", flag_value="finish", help="Destroy all that the old model made. There is no undo.")
-@click.option("--people", type=PATH, metavar="DIR", help="Report how both models do on your labelled pictures: a "
-              "folder a person, DIR/person/picture.")  # fmt: skip
-@click.option("--pairs", type=PATH, metavar="FILE", help="Or on pairs: a CSV with the columns a, b, same (1 or 0).")
-@click.option("--purpose", metavar="PURPOSE", help="What the report is for. Organisations only.")
-@click.option("--case", metavar="REF", help="Its reason. Organisations only.")
-@click.option("--accept-loss", is_flag=True, help="Go on though some faces can't get a template and will be lost.")
-@click.option("--unmeasured", is_flag=True, help="Switch without a report: how the new model does here is not known.")
+@click.option(
+    "--roll-back", "step", flag_value="roll_back", help="Search with the old model again, and delete the new templates."
+)
+@click.option(
+    "--finish", "step", flag_value="finish", help="Destroy the templates of the old model. It can't be undone."
+)
+@click.option("--people", type=PATH, metavar="DIR", help="Measure both models on your labelled pictures, in one "
+              "folder per person: DIR/person/picture.")  # fmt: skip
+@click.option(
+    "--pairs", type=PATH, metavar="FILE", help="Or on pairs: a CSV file with the columns a, b, same (1 or 0)."
+)
+@click.option("--purpose", metavar="PURPOSE", help="The purpose of the report. Organisations only.")
+@click.option("--case", metavar="REF", help="The case reference of the report. Organisations only.")
+@click.option("--accept-loss", is_flag=True, help="Continue although some faces get no template and will be lost.")
+@click.option("--unmeasured", is_flag=True, help="Switch without a report: the new model was not measured here.")
 @pass_session
 def command(
     session: Session, /, model: str | None, step: str | None, accept_loss: bool, unmeasured: bool, **measured: Any
 ) -> None:
-    """Change the model that the home is searched with.
+    """Change the model that searches use.
 
     \b
-    countenance reindex --model NAME   reads the pictures; searches stay as is
-    countenance reindex --people DIR   reports how both do on pictures of yours
-    countenance reindex --switch       searches use it; the old one stays too
-    countenance reindex --finish       what the old model made is destroyed
-    countenance reindex --roll-back    back to the old one; the new is destroyed
+    countenance reindex --model NAME   makes templates; searches do not change
+    countenance reindex --people DIR   measures both models on your pictures
+    countenance reindex --switch       searches use the new model
+    countenance reindex --finish       destroys the templates of the old model
+    countenance reindex --roll-back    goes back, and destroys the new templates
 
-    Interrupt any of them when you like: `countenance reindex` goes on from there.
+    You can interrupt any step. `countenance reindex` continues from there.
     """
     from countenance.app.upkeep import reindex
     from countenance.errors import WrongUse
@@ -46,8 +52,8 @@ def command(
     report = measured["people"] is not None or measured["pairs"] is not None
     if sum((model is not None, step is not None, report)) > 1:
         raise WrongUse(
-            "--model begins, --people or --pairs measure, and --switch, --roll-back and --finish go on",
-            "give one of them",
+            "--model, --people or --pairs, --switch, --roll-back and --finish are separate steps",
+            "give only one of them",
         )
     with session.open() as home:
         if report:
@@ -85,15 +91,17 @@ def tell(told: dict[str, Any]) -> None:
     for each in told.get("why", [])[:10]:
         click.echo(f"  {each['source']}/{each['place']}: {each['why'].replace('_', ' ')}")
     for each in told.get("pending", []):
-        click.echo(f"  bytes may still lie in {each}, sealed under keys that are destroyed")
+        click.echo(f"  {each} may still hold old data, but the keys to decrypt it are destroyed")
     for each in told.get("references_lacking", []):
         names = ", ".join(each["subjects"])
-        click.echo(f"  no reference in the other model of {names}: countenance source references {each['source']} LIST")
+        click.echo(
+            f"  no reference for the other model: {names}. Run: countenance source references {each['source']} LIST"
+        )
     if told.get("report"):
         tell_report(told["report"])
     if told["state"] == "building":
         if told["calibration"] is None:
-            click.echo(f"  {told['to']} has no calibration yet, which the switch needs: docs/reindex.md")
+            click.echo(f"  {told['to']} has no calibration yet. The switch needs one: see docs/reindex.md")
         measured = told["report"] is not None
         click.echo(f"Next: countenance reindex {'--switch' if measured else '--people DIR, then --switch'}")
     elif told["state"] == "switched":
@@ -103,9 +111,9 @@ def tell(told: dict[str, Any]) -> None:
 def line(told: dict[str, Any]) -> str:
     """One line, also for `status`."""
     if told["state"] == "done":
-        return f"Done: the home is searched with {told['model']}, and holds templates of no other model."
+        return f"Done: searches use {told['model']}. The home holds no templates of other models."
     lacking = f", {several(told['lacking'], 'face')} lacking" if told["lacking"] else ""
     state = told["state"].replace("_", " ")
     models = f"{told['from']} to {told['to']}"
     measured = "" if told["state"] != "building" else ", measured" if told["report"] else ", not measured here"
-    return f"Reindex from {models}: {state}, {told['percent']} %{lacking}{measured}; searched with {told['model']}"
+    return f"Reindex from {models}: {state}, {told['percent']} %{lacking}{measured}; searches use {told['model']}"

@@ -9,10 +9,10 @@ import click
 from countenance.cli.base import Command, Session, pass_session, several
 
 
-@click.command(cls=Command, short_help="Show what is held, where each grant stands, what is due.")
+@click.command(cls=Command, short_help="Show what the home holds, its grants, and what is due.")
 @pass_session
 def command(session: Session) -> None:
-    """Show what the home holds, where each grant stands, and what is due."""
+    """Show what the home holds, the state of each grant, and what is due."""
     from countenance.app.upkeep.status import status_of
 
     with session.open() as home:
@@ -31,7 +31,7 @@ def tell(found: dict[str, Any]) -> None:
     )
     whose = "measured in this home" if found["calibration_own"] else "as shipped"
     click.echo(f"  model {found['model']}, calibration {found['calibration']} ({whose})")
-    click.echo(f"  run by {found['runtime']}; ONNX Runtime finds {', '.join(found['providers'])} here")
+    click.echo(f"  runtime {found['runtime']}; ONNX Runtime offers {', '.join(found['providers'])}")
     if found["reindex"] is not None:
         from countenance.cli.upkeep.reindex import line
 
@@ -66,15 +66,17 @@ def tell(found: dict[str, Any]) -> None:
         from countenance.present.labels import visible
 
         said, colour = STATES[order["state"]]
-        left = f"; not all done yet: countenance order apply {order['id'][:8]}" if order["unfinished"] else ""
+        left = f"; not finished yet: countenance order apply {order['id'][:8]}" if order["unfinished"] else ""
         click.echo(f"  order {order['id'][:8]} ({visible(demands(order))}): {click.style(said, fg=colour)}{left}")
     if found["probes"]["kept"]:
         late = found["probes"]["due"]
-        said = f"; {late:,} past their term: countenance retain --run" if late else ""
-        click.secho(f"  {several(found['probes']['kept'], 'probe')} kept with cases{said}", fg="red" if late else None)
+        said = f"; {late:,} overdue: countenance retain --run" if late else ""
+        click.secho(
+            f"  {several(found['probes']['kept'], 'probe')} stored with cases{said}", fg="red" if late else None
+        )
     if found["uncompacted_erasures"]:
         done = several(found["uncompacted_erasures"], "erasure")
-        click.echo(f"  {done} since records.db was written anew: countenance doctor --compact")
+        click.echo(f"  {done} since records.db was compacted: countenance doctor --compact")
     if found["unfinished_erasures"]:
         click.secho(f"  {several(found['unfinished_erasures'], 'erasure')} to finish: countenance doctor", fg="red")
     if not found["sources"]:

@@ -11,7 +11,7 @@ from countenance.cli.base import CommandGroup, Session, pass_session
 
 @click.group("witness", cls=CommandGroup, short_help="Cosign other people's logs, on another machine.")
 def command() -> None:
-    """A witness says that a log has only grown since it last looked, and remembers what it saw.
+    """Confirm that someone's log has only grown. A witness remembers the last checkpoint that it saw.
 
     \b
     countenance witness init witness.key --name witness.example.org
@@ -22,10 +22,10 @@ def command() -> None:
 
 @command.command("init", short_help="Make a witness's key.")
 @click.argument("keyfile", type=click.Path(path_type=Path))
-@click.option("--name", required=True, metavar="NAME", help="How the witness is called, such as witness.example.org.")
+@click.option("--name", required=True, metavar="NAME", help="The name of the witness, such as witness.example.org.")
 @pass_session
 def init(session: Session, keyfile: Path, name: str) -> None:
-    """Make a key in KEYFILE and print the public one, which the log's owner is to trust."""
+    """Make a key in KEYFILE and print its public key. The owner of the log must trust that key."""
     from countenance.auditlog.witness import make_key
 
     made = make_key(keyfile, name)
@@ -35,14 +35,19 @@ def init(session: Session, keyfile: Path, name: str) -> None:
 @command.command("cosign", short_help="Cosign a log's newest checkpoint.")
 @click.argument("request", type=click.Path(path_type=Path))
 @click.option("--key", "keyfile", required=True, type=click.Path(path_type=Path), help="The witness's key.")
-@click.option("--log-key", required=True, metavar="KEY", help="The log's public key: `countenance log key`.")
-@click.option("--state", required=True, type=click.Path(path_type=Path), help="What was seen of this log; kept here.")
+@click.option("--log-key", required=True, metavar="KEY", help="The log's public key, from `countenance log key`.")
+@click.option(
+    "--state",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The file that remembers the last checkpoint of this log.",
+)
 @pass_session
 def cosign(session: Session, request: Path, keyfile: Path, log_key: str, state: Path) -> None:
-    """Print the cosignature for REQUEST (`-`: standard input), if the log only grew since what is in the state file.
+    """Print the cosignature for REQUEST, if the log has only grown since the last one. `-` is standard input.
 
-    What is cosigned is in the state file before the signature is printed. Keep that file: without it this witness can't
-    tell a rewritten log.
+    The state file is written before the signature is printed. Keep this file: without it, the witness can't detect a
+    rewritten log.
     """
     import time
 
