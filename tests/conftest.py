@@ -6,6 +6,7 @@ import random
 import shutil
 import signal
 import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,10 @@ FACES = Path(__file__).resolve().parents[2] / "shared" / "faces"
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as nohup and a script's & leave it; children would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+
+# Else each child of a test would compile all that it imports: half a second.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 SEED = os.environ.setdefault("TEST_SEED", f"{datetime.now(UTC):%Y-%m-%dT%H}")  # the workers of a run inherit it
 
