@@ -17,6 +17,7 @@ from pathlib import Path
 from countenance.auditlog.kinds import KINDS
 from countenance.present import labels
 from countenance.records.orders import OrderState
+from countenance.remedies import COMMON
 from countenance.rights.requests import Proof, RequestKind, RequestOutcome, RequestState
 from countenance.types import Basis, ClientClass, GrantState, HomeKind, Purpose, SearchResult
 from countenance.web.render import environment
@@ -72,6 +73,7 @@ def _of_tables() -> Iterator[tuple[tuple[str, ...], str]]:
     tables = {
         "labels.py": (labels.BANDS, labels.BASES, labels.LINKS, labels.REJECTIONS, labels.REFUSALS, labels.PAPERS),
         "kinds.py": (KINDS,),
+        "remedies.py": (COMMON,),
     }  # fmt: skip
     for place, found in tables.items():
         yield from (((text,), place) for table in found for text in table.values())

@@ -1,17 +1,22 @@
 """Every error that Countenance raises on purpose.
 
-A denial, a bug and bad luck are different types, because callers act differently on each. Each error says what
-happened and to what (`message`) and the way out (`hint`). `kind` is the stable word that programs compare; `exit_code`
-is what the command line returns for it:
+A denial, a bug and bad luck are different types, because callers act differently on each. `message` names the thing
+and the reason, in the library's terms; `remedy` is how to go on and `field` the parameter that it is about, which each
+door words in its own way (remedies.py). `kind` is the stable word that programs compare; `exit_code` is what the
+command line returns for it:
 
     1 failed (bad luck: storage, log, damage)      2 wrong use         3 refused by policy        4 not found
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, TypeAlias
+import os
+from collections.abc import Sequence
+from typing import Any, ClassVar, TypeAlias
 
-_Box: TypeAlias = tuple[float, float, float, float]  # types.Box; this file imports nothing of ours
+from countenance.remedies import LIBRARY, Remedy
+
+_Box: TypeAlias = tuple[float, float, float, float]  # types.Box; this file imports nothing of ours but the remedies
 
 
 class CountenanceError(Exception):
@@ -21,14 +26,51 @@ class CountenanceError(Exception):
     exit_code: ClassVar[int] = 1
     partly: bool = False  # whether something may have been done before it failed
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        remedy: Remedy | str | None = None,
+        *,
+        field: str = "",
+        values: Sequence[object] = (),
+        path: str | os.PathLike[str] | None = None,
+        partly: bool | None = None,
+    ) -> None:
+        """Makes the error.
+
+        Args: message: the thing and the reason, without a flag, a command or a path of this machine; remedy: how to go
+        on (as text only where a page words its own); field: the parameter that it is about, as the library names it;
+        values: what is accepted, or what the remedy acts on; path: the file or folder that it is about, which only the
+        library and the command line show; partly: whether something may have been done, by default as the class says.
+        """
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.remedy = remedy if isinstance(remedy, Remedy) else None
+        self.field = field
+        self.values = tuple(map(str, values))
+        self.path = "" if path is None else os.fspath(path)
+        self.worded = "" if remedy is None or self.remedy else str(remedy)
+        if partly is not None:
+            self.partly = partly
 
-    def as_dict(self) -> dict[str, object]:
-        """The JSON form of an error (docs/errors.md), without its outer `error` key."""
-        return {"kind": self.kind, "message": self.message, "hint": self.hint}
+    @property
+    def hint(self) -> str:
+        """How to go on, as a user of the library does."""
+        return LIBRARY.hint(self.as_dict())
+
+    def __str__(self) -> str:
+        """What happened, where, and how to go on, as a user of the library reads it."""
+        where = f" ({self.path})" if self.path else ""
+        return f"{self.message}{where}" + (f"; {hint}" if (hint := self.hint) else "")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The facts that a door words: what is empty is left out. Safe to store as JSON."""
+        facts = {
+            "kind": self.kind, "message": self.message, "remedy": self.remedy and str(self.remedy),
+            "field": self.field, "values": list(self.values), "path": self.path, "partly": self.partly,
+            "hint": self.worded,
+        }  # fmt: skip
+        return {name: value for name, value in facts.items() if value or name == "message"}
 
 
 # --- 1: it should have worked, and did not ---------------------------------------------------------------------------
@@ -142,26 +184,29 @@ class BadPicture(WrongUse):
 
     kind = "bad_picture"
 
-    def __init__(self, message: str, hint: str = "", *, reason: str = "") -> None:
-        super().__init__(message, hint)
+    def __init__(
+        self, message: str, remedy: Remedy | str | None = None, *, reason: str = "", **more: Any
+    ) -> None:  # fmt: skip
+        super().__init__(message, remedy, **more)
         self.reason = reason
 
-    def as_dict(self) -> dict[str, object]:
+    def as_dict(self) -> dict[str, Any]:
         """Adds `reason`."""
         return {**super().as_dict(), "reason": self.reason}
 
 
 class SeveralFaces(WrongUse):
-    """The probe holds several faces and none was chosen; `boxes` lists them, in the order that `option` counts."""
+    """The probe holds several faces and none was chosen; `boxes` lists them, in the order that `field` counts."""
 
     kind = "several_faces"
 
-    def __init__(self, message: str, hint: str = "", *, boxes: tuple[_Box, ...] = (), option: str = "--face") -> None:
-        super().__init__(message, hint)
+    def __init__(
+        self, message: str, remedy: Remedy | str | None = None, *, boxes: tuple[_Box, ...] = (), **more: Any
+    ) -> None:  # fmt: skip
+        super().__init__(message, remedy, **more)
         self.boxes = boxes
-        self.option = option
 
-    def as_dict(self) -> dict[str, object]:
+    def as_dict(self) -> dict[str, Any]:
         """Adds `boxes`: [[x1, y1, x2, y2], ...] in pixels of the upright picture."""
         return {**super().as_dict(), "boxes": [list(box) for box in self.boxes]}
 
@@ -173,11 +218,13 @@ class PolicyDenied(CountenanceError):
     kind = "policy_denied"
     exit_code = 3
 
-    def __init__(self, message: str, hint: str = "", *, rules: tuple[str, ...] = ()) -> None:
-        super().__init__(message, hint)
+    def __init__(
+        self, message: str, remedy: Remedy | str | None = None, *, rules: tuple[str, ...] = (), **more: Any
+    ) -> None:  # fmt: skip
+        super().__init__(message, remedy, **more)
         self.rules = rules
 
-    def as_dict(self) -> dict[str, object]:
+    def as_dict(self) -> dict[str, Any]:
         """Adds `rules`."""
         return {**super().as_dict(), "rules": list(self.rules)}
 
@@ -205,8 +252,10 @@ class TooMany(PolicyDenied):
 
     kind = "too_many"
 
-    def __init__(self, message: str, hint: str = "", *, after_s: float = 1.0) -> None:
-        super().__init__(message, hint)
+    def __init__(
+        self, message: str, remedy: Remedy | str | None = None, *, after_s: float = 1.0, **more: Any
+    ) -> None:  # fmt: skip
+        super().__init__(message, remedy, **more)
         self.after_s = after_s
 
 

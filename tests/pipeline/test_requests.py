@@ -199,12 +199,12 @@ def test_guessing_a_proof_ends(filled):
     desk = desk_of(filled, proofs=2, codes=1)
     opened = desk.open(ask(photo=False, name="alice"))
     code, _ = desk.send_code(opened.uid)
-    with pytest.raises(PolicyDenied, match="that is all"):
+    with pytest.raises(PolicyDenied, match="which is the limit"):
         desk.send_code(opened.uid)
     for _ in range(2):
         with pytest.raises(PolicyDenied, match="does not fit"):
             desk.verify(opened.uid, code="wrong")
-    with pytest.raises(PolicyDenied, match="that is all"):
+    with pytest.raises(PolicyDenied, match="which is the limit"):
         desk.verify(opened.uid, code=code)
     refused = [entry.record["limit"] for entry in filled.log.kept if entry.kind == "request.refused"]
     assert refused == ["codes", "proofs"]
@@ -351,7 +351,7 @@ def test_an_objection_hides_until_it_is_decided(filled, desk, grant, left):
 
 def test_a_refusal_says_why_and_leaves_no_proof(filled, desk):
     opened = verified(desk)
-    with pytest.raises(WrongUse, match="says why"):
+    with pytest.raises(WrongUse, match="needs a reason"):
         desk.decide(opened.uid, grant=False, reason=" ")
     desk.decide(opened.uid, grant=False, reason="that is not you")
     assert desk.details(desk.get(opened.uid))["reason"] == "that is not you"

@@ -217,8 +217,12 @@ def test_withdrawing_takes_an_answer_with_it(home, anybody):
         (None, {"kind": "opt-out", "which": "~root/x.jpg"}, "neither an address nor an id"),
         (None, {"kind": "opt-out", "which": "http://[#"}, "no address of a picture"),
         (ONE, {"kind": "opt-out", "place": "Mars"}, "not on the list"),
-        (b"no picture", {"kind": "access"}, "t be read"),
-        (toy.picture("alice@1,1,50,50", "bob@60,1,90,50"), {"kind": "access"}, "several faces"),
+        (b"no picture", {"kind": "access"}, "t be used"),
+        (
+            toy.picture("alice@1,1,50,50", "bob@60,1,90,50"),
+            {"kind": "access"},
+            "Send a photograph with you alone in it",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_on_the_form(home, anybody, photo, fields, says):

@@ -13,10 +13,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import compile_path
 
+from countenance.api.remedies import DOOR
 from countenance.errors import CountenanceError
 from countenance.http.bodies import BodyRefused
 from countenance.http.csrf import SAFE
 from countenance.http.problems import MEDIA_TYPE, TYPE, bare, headers_of, problem, status_of
+from countenance.remedies import Remedy
 
 # What the statuses mean here, for the description.
 MEANINGS: Final[Mapping[int, str]] = {
@@ -62,16 +64,16 @@ def _id(request: Request) -> str:
 
 async def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, CountenanceError)
-    if int(status_of(error)) >= 500:
-        partly = error.partly and request.method not in SAFE
-        detail = "it could not be done here" + ("; part of it may have been done" if partly else "")
-        document = bare(status_of(error), instance=_id(request), detail=detail)
+    facts = error.as_dict()
+    partly = error.partly and request.method not in SAFE
+    if not partly:
+        facts.pop("partly", None)
+    if int(status_of(error)) >= 500:  # its text may name a database of this machine
+        facts = {name: facts[name] for name in ("kind", "partly") if name in facts}
+        facts["message"] = "it could not be done here" + ("; part of it may have been done" if partly else "")
         where = _shown_by(request) if partly else ""
-        hint = {"hint": f"GET {where} shows where it stands"} if where else {}
-        return problem_response(
-            {**document, "type": f"{TYPE}{error.kind}", **hint}, headers_of(error)
-        )  # its text may name a path
-    return problem_response(problem(error, instance=_id(request)), headers_of(error))
+        facts |= {"hint": f"GET {where} shows where it stands"} if where else {"remedy": Remedy.TRY_AGAIN_LATER}
+    return problem_response(problem(error, DOOR.document(facts), instance=_id(request)), headers_of(error))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

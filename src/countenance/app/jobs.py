@@ -21,6 +21,7 @@ from countenance.app import job_kinds
 from countenance.errors import CountenanceError, HomeBusy, WrongUse
 from countenance.pipeline.ids import checked_uuid
 from countenance.records.upkeep.jobs import OPEN, JobRow
+from countenance.remedies import Remedy
 
 if TYPE_CHECKING:
     from countenance.app.home import Home
@@ -40,7 +41,7 @@ class Job:
     source: str | None
     state: str  # queued, running, done, failed, stopped
     progress: dict[str, Any]
-    error: dict[str, Any] | None
+    error: dict[str, Any] | None  # the facts of a CountenanceError, which the door words
     made_at: str
     done_at: str | None
 
@@ -127,7 +128,8 @@ class JobService:
         except _Stopped:
             self._rows.set_state(uid, "stopped", done_at=self._clock())
         except CountenanceError as error:
-            self._rows.set_state(uid, "failed", error=error.as_dict(), done_at=self._clock())
+            facts = {name: said for name, said in error.as_dict().items() if name != "path"}  # a row names no place
+            self._rows.set_state(uid, "failed", error=facts, done_at=self._clock())
         except Exception as bug:  # noqa: BLE001 - nobody reads this thread's errors: the job itself says where it was
             self._rows.set_state(uid, "failed", error=_told_bug(bug), done_at=self._clock())
         else:
@@ -186,7 +188,7 @@ def _told_bug(bug: Exception) -> dict[str, Any]:
     """Which error, and the line it came from. Not its text: that may hold a name or a place."""
     *_, last = traceback.extract_tb(bug.__traceback__)
     where = f"{type(bug).__name__} in {Path(last.filename).name}, line {last.lineno}"
-    return {"kind": "error", "message": f"a bug of ours ended it: {where}", "hint": "please report it with this line"}
+    return {"kind": "error", "message": f"a bug of ours ended it: {where}", "remedy": str(Remedy.REPORT_BUG)}
 
 
 class _Stopped(Exception):

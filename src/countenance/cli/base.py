@@ -24,6 +24,7 @@ class Session:
     home: str | None = None
     json: bool = False
     lines: bool = False  # JSON Lines: the command gives several documents, and an error is the last of them
+    command: click.Command | None = None  # the one that runs: errors name its parameters
 
     def open(self, *, kind: str | None = None) -> Home:
         """The home that is meant."""
@@ -87,6 +88,11 @@ class Command(click.Command):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params += shared_options()
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs it; from now on errors are worded by its parameters."""
+        ctx.ensure_object(Session).command = self
+        return super().invoke(ctx)
 
 
 class CommandGroup(click.Group):

@@ -17,7 +17,7 @@ import click
 
 from countenance import __version__
 from countenance.cli.base import CommandGroup, Session, print_json
-from countenance.errors import CountenanceError, SeveralFaces
+from countenance.errors import CountenanceError
 
 # name -> module under countenance.cli; in the order of a user's way
 COMMANDS: Final = {
@@ -115,7 +115,9 @@ def _run(session: Session, args: list[str]) -> int:
         status = cli.main(args=args, prog_name="countenance", standalone_mode=False, obj=session, color=_color())
         return status if isinstance(status, int) else 0
     except CountenanceError as error:
-        return _tell(session, error.as_dict(), error.exit_code, error)
+        from countenance.cli.remedies import door_of
+
+        return _tell(session, door_of(session.command).document(error.as_dict()), error.exit_code)
     except (click.exceptions.Abort, KeyboardInterrupt):
         said = "interrupted; finished work is kept, and the same command continues from there"
         if session.json:
@@ -148,7 +150,7 @@ def _misused(message: str, ctx: click.Context | None) -> dict[str, str]:
     return {"kind": "wrong_use", "message": message, "hint": hint}
 
 
-def _tell(session: Session, error: dict[str, Any], status: int, raised: CountenanceError | None = None) -> int:
+def _tell(session: Session, error: dict[str, Any], status: int) -> int:
     """The error, where it belongs; on standard error too where standard output can't take it."""
     if session.json:
         try:
@@ -159,15 +161,20 @@ def _tell(session: Session, error: dict[str, Any], status: int, raised: Countena
             return status
     from countenance.present.labels import visible  # a name in a message may hold what steers a terminal
 
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {visible(error['message'])}", err=True, color=_color())
-    if isinstance(raised, SeveralFaces):
-        for number, box in enumerate(raised.boxes[:_MOST_BOXES]):
-            x1, y1, x2, y2 = (round(v) for v in box)
-            click.echo(f"  {raised.option} {number}   {x2 - x1} x {y2 - y1} px at {x1}, {y1}", err=True)
-        if len(raised.boxes) > _MOST_BOXES:
-            click.echo(f"  ... and {len(raised.boxes) - _MOST_BOXES} more; --json lists all of them", err=True)
+    said = error["message"] + (f" ({error['path']})" if "path" in error else "")
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {visible(said)}", err=True, color=_color())
+    boxes = error.get("boxes", [])
+    for number, box in enumerate(boxes[:_MOST_BOXES]):
+        x1, y1, x2, y2 = (round(v) for v in box)
+        click.echo(f"  {error.get('field', '')} {number}   {x2 - x1} x {y2 - y1} px at {x1}, {y1}", err=True)
+    if len(boxes) > _MOST_BOXES:
+        click.echo(f"  ... and {len(boxes) - _MOST_BOXES} more; --json lists all of them", err=True)
     if error["hint"]:
         click.echo(f"  {visible(error['hint'])}", err=True)
+    if error.get("partly"):
+        from countenance.cli.remedies import PARTLY
+
+        click.echo(f"  {PARTLY}", err=True)
     return status
 
 

@@ -47,12 +47,12 @@ def headers_of(error: CountenanceError) -> dict[str, str]:
     return {}
 
 
-def problem(error: CountenanceError, *, instance: str) -> dict[str, Any]:
+def problem(error: CountenanceError, worded: Mapping[str, Any], *, instance: str) -> dict[str, Any]:
     """The problem document; `hint` and whatever else the error carries are its extension members.
 
-    instance: the request's id, as a URN; it is also in the service's log.
+    Args: worded: the error as a door words it; instance: the request's id, as a URN; it is also in the service's log.
     """
-    members = error.as_dict()
+    members = dict(worded)
     kind, message = members.pop("kind"), members.pop("message")
     return {
         "type": f"{TYPE}{kind}",

@@ -15,13 +15,15 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 
 from countenance.app.access.identity import NOBODY, Right, Who, WhoKind
 from countenance.app.home import Home
-from countenance.errors import CountenanceError, StorageFailed
+from countenance.errors import CountenanceError
 from countenance.http import authentication
 from countenance.http.context import Service, service_of
 from countenance.http.csrf import SAFE, check_form_token, refuse_other_sites
 from countenance.http.forms import read_file, read_form
 from countenance.http.problems import headers_of, status_of
 from countenance.http.rates import RateLimit
+from countenance.remedies import Remedy
+from countenance.web.remedies import door
 from countenance.web.render import render
 from countenance.web.texts import chosen, translations
 
@@ -109,7 +111,7 @@ class PageContext:
         }
         status = 200
         if error is not None:
-            status, headers, error = int(status_of(error)), headers_of(error), self._public(error)
+            status, headers = int(status_of(error)), headers_of(error)
         values |= {**frame_values, "error": error}
         answer = HTMLResponse(render(template, self.language, values), status, headers)
         answer.headers["content-language"] = self.language
@@ -118,16 +120,20 @@ class PageContext:
             answer.delete_cookie(_SAID, path="/", httponly=True, samesite="lax", secure=self.service.secure)
         return answer
 
-    def _public(self, error: CountenanceError) -> CountenanceError:
-        """The error; whoever is not signed in learns nothing of the machine: a text may name a path or a database."""
-        if self.who.kind is not WhoKind.NOBODY or int(status_of(error)) < HTTPStatus.INTERNAL_SERVER_ERROR:
-            return error
-        return StorageFailed(
-            self.text("this could not be done now"),
-            self.text("Part of it may have been done. Open the page again to see where it stands, then try again")
-            if error.partly and self.request.method not in SAFE
-            else self.text("try again later, or write to whoever runs this service"),
-        )
+    def worded(self, error: CountenanceError | Mapping[str, Any]) -> dict[str, Any]:
+        """The error, or the facts of one that were kept, as the page tells them: `message`, `hint`, `partly`.
+
+        Those who are not signed in learn nothing of the machine: the message of a failure may name a database.
+        """
+        facts = dict(error.as_dict() if isinstance(error, CountenanceError) else error)
+        signed_in = self.who.kind is not WhoKind.NOBODY
+        if isinstance(error, CountenanceError):
+            facts["partly"] = error.partly and self.request.method not in SAFE
+            if not signed_in and int(status_of(error)) >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                facts |= {"message": self.text("this could not be done now"), "remedy": Remedy.TRY_AGAIN_LATER}
+        if facts.get("partly"):
+            facts["partly"] = self.text("Part of it may have been done. Open the page again to see where it stands.")
+        return door(self.language, signed_in=signed_in).document(facts)
 
     def go(self, url: str, said: str = "") -> Response:
         """On to another page of ours, which says `said` once. 303: the form is not sent again by going back."""

@@ -11,7 +11,7 @@ from countenance.api.context import ApiContext, may
 from countenance.api.operation import answer, operation, operations, sent
 from countenance.api.paging import After, Limit, Page, page
 from countenance.api.shapes import Moment, Shape
-from countenance.api.upkeep.jobs import JobShown
+from countenance.api.upkeep.jobs import JobShown, worded
 from countenance.app.access.identity import Right
 from countenance.app.upkeep import backups
 
@@ -65,4 +65,4 @@ async def make_backup(ask: Managing, new: Annotated[NewBackup, sent(NewBackup, o
     command line.
     """
     job = await ask.call(lambda: ask.home.jobs.start(kind="backup", **new.model_dump()))
-    return answer(job.as_dict(), 202)
+    return answer(worded(job), 202)

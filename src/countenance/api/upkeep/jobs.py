@@ -15,6 +15,7 @@ from starlette.responses import Response
 from countenance.api.context import ApiContext, may
 from countenance.api.operation import answer, operation, operations, sent
 from countenance.api.paging import Limit
+from countenance.api.remedies import DOOR
 from countenance.api.shapes import Line, Shape
 from countenance.app.access.identity import Right
 from countenance.app.jobs import TOLD_EVERY_S, Job
@@ -79,7 +80,7 @@ class Jobs(Shape):
 async def list_jobs(ask: Following, limit: Limit = 20) -> Response:
     """The newest jobs, newest first; those of the last 30 days are kept."""
     found = await ask.call(lambda: ask.home.jobs.newest(limit, source=ask.who.binding.source))
-    return answer({"items": [job.as_dict() for job in found if ask.who.may(RIGHTS[job.kind])]})
+    return answer({"items": [worded(job) for job in found if ask.who.may(RIGHTS[job.kind])]})
 
 
 @operation(router, "POST", "/jobs", answer=JobShown, status=202, body=NewJob)
@@ -98,20 +99,20 @@ async def start_job(ask: Following, new: Annotated[NewJob, sent(NewJob)]) -> Res
         raise NotAllowed("this key is bound to a source, and begins no work on the whole home", "use another key")
     options = {"prune": new.prune} if new.kind == "ingest" else {"model": new.model} if new.kind == "reindex" else {}
     job = await ask.call(lambda: ask.home.jobs.start(new.source, kind=new.kind, **options))
-    return answer(job.as_dict(), 202)
+    return answer(worded(job), 202)
 
 
 @operation(router, "GET", "/jobs/{job_id}", answer=JobShown)
 async def show_job(ask: Following, job_id: JobId) -> Response:
     """Where a job stands."""
-    return answer((await ask.call(_mine, ask, job_id)).as_dict())
+    return answer(worded(await ask.call(_mine, ask, job_id)))
 
 
 @operation(router, "POST", "/jobs/{job_id}/stop", answer=JobShown)
 async def stop_job(ask: Following, job_id: JobId) -> Response:
     """It ends at its next step, whichever process runs it. What was recorded stays."""
     await ask.call(_mine, ask, job_id)
-    return answer((await ask.call(lambda: ask.home.jobs.stop(str(job_id)))).as_dict())
+    return answer(worded(await ask.call(lambda: ask.home.jobs.stop(str(job_id)))))
 
 
 @operation(router, "GET", "/jobs/{job_id}/events", media=EVENTS)
@@ -128,12 +129,17 @@ async def _events(ask: ApiContext, job: Job) -> AsyncIterator[dict[str, str]]:
     uid = job.id
     while True:
         if job != told:
-            yield {"event": "progress" if job.open else "end", "data": json.dumps(job.as_dict())}
+            yield {"event": "progress" if job.open else "end", "data": json.dumps(worded(job))}
             told = job
         if not job.open:
             return
         await anyio.sleep(TOLD_EVERY_S)
         job = await ask.call(ask.home.jobs.get, uid)
+
+
+def worded(job: Job) -> dict[str, Any]:
+    """The job, its error in this door's words."""
+    return {**job.as_dict(), "error": job.error and DOOR.document(job.error)}
 
 
 def _mine(ask: ApiContext, job_id: UUID) -> Job:

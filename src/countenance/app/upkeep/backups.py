@@ -54,7 +54,7 @@ def make(
     try:
         made = back_up(home, into / name, verify=verify, log_alone=log_alone, progress=progress).as_dict()
     except CountenanceError as error:
-        error.message, error.hint = without_paths(home, error.message), without_paths(home, error.hint)
+        error.message, error.worded = without_paths(home, error.message), without_paths(home, error.worded)
         raise
     return {"name": name, **{what: made[what] for what in made if what != "file"}}
 

@@ -23,6 +23,7 @@ from countenance.pipeline.stores import Stores
 from countenance.pipeline.upkeep.redo_requests import request_act
 from countenance.records.erasure.suppressions import NewSuppression
 from countenance.records.requests.requests import PHOTOGRAPH, SubjectRequest, WrongState
+from countenance.remedies import Remedy
 from countenance.rights.requests import RequestState, is_tracking, plain_code
 from countenance.types import AlignedFace, FaceId
 
@@ -53,10 +54,10 @@ class RequestBook:
                 found = self.stores.records.requests.get(str(uuid.UUID(name)))
             except ValueError as error:
                 raise WrongUse(
-                    f"{name!r} is neither the id of a request nor a tracking code", "`countenance request list`"
+                    f"{name!r} is neither the id of a request nor a tracking code", Remedy.LIST_REQUESTS
                 ) from error
         if found is None:
-            raise NotFound("there is no such request", "`countenance request list` names them")
+            raise NotFound("there is no such request", Remedy.LIST_REQUESTS)
         return found
 
     def details(self, request: SubjectRequest) -> dict[str, Any]:
@@ -86,7 +87,8 @@ class RequestBook:
         now = self.get(request.uid)
         return WrongUse(
             f"the request is {now.state}{f' ({now.outcome})' if now.outcome else ''}, and this step is not for that",
-            f"countenance request show {request.uid}",
+            Remedy.SHOW_REQUEST,
+            values=(request.uid,),
         )
 
     def checked_now(self, request: SubjectRequest) -> datetime:
@@ -95,14 +97,14 @@ class RequestBook:
         if now < request.opened_at:
             raise WrongUse(
                 f"this machine's clock says {now:%Y-%m-%d %H:%M}, before the request was opened",
-                "set the clock right: terms are counted by it",
+                Remedy.SET_CLOCK,
             )
         return now
 
     def photograph(self, data: bytes, number: int | None) -> Photograph:
         """FaceAnalysis at. Raises BadPicture, NoFace, SeveralFaces, WrongUse: no such face."""
         looked = analyse_or_raise(self.analyser, data)
-        return Photograph(hashlib.sha256(data).digest(), looked, choose_face(looked, number))
+        return Photograph(hashlib.sha256(data).digest(), looked, choose_face(looked, number, field="face_number"))
 
     def first_photograph(self, request: SubjectRequest, details: Mapping[str, Any]) -> Photograph | None:
         """The one that came with the request; None: there is none (any more)."""

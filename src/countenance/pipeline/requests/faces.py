@@ -26,6 +26,7 @@ from countenance.policy.facts import BROUGHT
 from countenance.protocols import Embedder
 from countenance.records.requests.faces import RequestFace
 from countenance.records.requests.requests import SealedFace, SubjectRequest
+from countenance.remedies import Remedy
 from countenance.rights.requests import RequestKind, RequestState
 from countenance.types import AlignedFace, FaceId, Purpose, Vectors
 
@@ -119,13 +120,14 @@ class RequestFaces:
             ids = self.stores.records.requests.named(faces)
             for uid in faces:
                 if uid not in ids:
-                    raise NotFound(f"there is no face {uid}", f"countenance request show {request.uid}")
+                    raise NotFound(f"there is no face {uid}", Remedy.SHOW_REQUEST, values=(request.uid,))
             return list(ids.values())
         untold = {each.uid for each in found if each.score is None}
         if len(untold) > 1 and request.kind != RequestKind.CORRECTION:
             raise WrongUse(
                 f"{len(untold)} faces are named by the request, and no photograph tells whose is whose",
-                f"name those of the person: --face ID; see countenance request show {request.uid}",
+                Remedy.ADD_FIELD,
+                field="faces",
             )
         return None
 

@@ -18,6 +18,7 @@ from countenance.pipeline.requests.faces import RequestFaces
 from countenance.pipeline.search.group_duplicates import NEAR_BITS
 from countenance.pipeline.stores import Stores
 from countenance.records.requests.requests import SubjectRequest
+from countenance.remedies import Remedy
 from countenance.rights.requests import (
     CODE_TERM,
     SAME_PERSON_FMR,
@@ -49,8 +50,8 @@ class RequestProofs:
         if not sent:
             self.book.log_refusal("codes", request)
             raise PolicyDenied(
-                f"{self.limits.codes} codes were made for this request, and that is all",
-                "another proof (--photo, --document), or refuse the request and say why",
+                f"{self.limits.codes} codes were made for this request, which is the limit",
+                Remedy.USE_OTHER_PROOF,
             )
         return code, now + CODE_TERM
 
@@ -71,8 +72,9 @@ class RequestProofs:
         if not self.stores.records.requests.count_attempt(request, self.limits.proofs):
             self.book.log_refusal("proofs", request)
             raise PolicyDenied(
-                f"{self.limits.proofs} proofs were offered for this request, and that is all",
-                f"refuse it and say why: countenance request decide {request.uid} --refuse --reason TEXT",
+                f"{self.limits.proofs} proofs were offered for this request, which is the limit",
+                Remedy.REFUSE_REQUEST,
+                values=(request.uid,),
             )
         first = self.book.first_photograph(request, details)
         if code is not None:
@@ -125,4 +127,4 @@ class RequestProofs:
 
 
 def _does_not_fit(why: str) -> PolicyDenied:
-    return PolicyDenied(f"the proof does not fit: {why}", "another proof, or refuse the request and say why")
+    return PolicyDenied(f"the proof does not fit: {why}", Remedy.USE_OTHER_PROOF)

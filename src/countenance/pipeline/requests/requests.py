@@ -33,6 +33,7 @@ from countenance.pipeline.stores import Stores
 from countenance.protocols import Embedder, LogEntry
 from countenance.records.requests.faces import RequestFace
 from countenance.records.requests.requests import PHOTOGRAPH, NewRequest, SubjectRequest
+from countenance.remedies import Remedy
 from countenance.rights.deadlines import Law, law_for, laws
 from countenance.rights.requests import (
     RequestedThings,
@@ -166,7 +167,7 @@ class RequestWorkflow:
     def _refuse_if(self, limit: str | None) -> None:
         if limit is not None:
             self.book.log_refusal(limit)
-            raise PolicyDenied(f"no more requests are taken up now: {_LIMITS[limit]}", "try again another day")
+            raise PolicyDenied(f"no more requests are taken up now: {_LIMITS[limit]}", Remedy.TRY_AGAIN_LATER)
 
     # --- who asks, and whose faces -------------------------------------------------------------------------------
     def get(self, name: str) -> SubjectRequest:
@@ -214,13 +215,15 @@ class RequestWorkflow:
         request = self.book.get_at(name, RequestState.VERIFIED, *(() if grant else (RequestState.OPEN,)))
         if not grant and not reason.strip():
             raise WrongUse(
-                "a refusal says why (GDPR art. 12(4))", "--reason TEXT, in words that the person will understand"
-            )
+                "a refusal needs a reason that the person will understand (GDPR art. 12(4))", Remedy.ADD_FIELD,
+                field="reason",
+            )  # fmt: skip
         chosen = self._faces.chosen(request, faces) if grant else None
         if (correction is not None) != (grant and request.kind == RequestKind.CORRECTION):
             raise WrongUse(
                 "a correction that is granted says what is right, and no other decision does",
-                "--rename, --jurisdiction",
+                Remedy.ADD_SOME_OF if correction is None else Remedy.OMIT_FIELD,
+                values=("rename", "jurisdiction"),
             )
         right = {} if correction is None else correction.as_details()
         outcome = RequestOutcome.GRANTED if grant else RequestOutcome.REFUSED
@@ -328,13 +331,13 @@ class RequestWorkflow:
         request = self.book.get_at(name, RequestState.OPEN, RequestState.VERIFIED)
         law, now = laws()[request.law], self.book.checked_now(request)
         if not reasons.strip():
-            raise WrongUse("a term is extended with reasons, which the person is told", "--reasons TEXT")
-        if request.extended_at is not None:
-            raise WrongUse("the term was extended before, and can be only once", f"by {law.name}: {law.cite}")
-        if now > request.due_at:
             raise WrongUse(
-                "the first term is over, and only within it can it be extended", f"by {law.name}: {law.cite}"
+                "a term is extended with reasons, which the person is told", Remedy.ADD_FIELD, field="reasons"
             )
+        if request.extended_at is not None:
+            raise WrongUse(f"the term can be extended only once, and was before, by {law.name}: {law.cite}")
+        if now > request.due_at:
+            raise WrongUse(f"the first term is over, and only within it can it be extended, by {law.name}: {law.cite}")
         details = self.book.sealed(request.key_id or b"", request.uid, {**self.details(request), "extension": reasons})
         self.stores.log.append("request.extended", {"request": request.uid, "law": law.id})
         with self.book.taking_step(request):

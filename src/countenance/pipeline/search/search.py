@@ -28,6 +28,7 @@ from countenance.policy.gate import PolicyDecision
 from countenance.protocols import Embedder, VectorIndex
 from countenance.records.search.cases import Case, SearchId
 from countenance.records.search.gallery import VisibleFace
+from countenance.remedies import Remedy
 from countenance.types import (
     AlignedFace,
     ClassId,
@@ -50,15 +51,12 @@ from countenance.types import (
 
 TOP_LIMIT: Final = 1000  # leads of one search; more is an export, not a search
 DEFAULT_FPIR: Final = 0.01  # 1 false lead in 100 searches for strangers
-_FORMATS: Final = "JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF, and HEIC where `pip install countenance[heic]` put its reader"
-_WAYS_OUT: Final = {  # of a picture that can't be used; for the others see `analyse_or_raise`
-    RejectReason.NOT_A_PICTURE: _FORMATS,
-    RejectReason.NO_READER: _FORMATS,
-    RejectReason.TOO_LARGE: "save it as JPEG, scale it down, or cut it into parts",
-    RejectReason.TOO_MANY_PIXELS: "scale it down, or cut it into parts",
-    RejectReason.TOO_MANY_FRAMES: "name a single frame of it",
-    RejectReason.TOO_SMALL: "name a larger one: a face is found from about 16 pixels on",
-    RejectReason.TIMED_OUT: "scale it down, or cut it into parts",
+_REMEDIES: Final = {  # of a picture that can't be used; for the others see `analyse_or_raise`
+    RejectReason.TOO_MANY_PIXELS: Remedy.SCALE_DOWN,
+    RejectReason.TOO_LARGE: Remedy.SCALE_DOWN,
+    RejectReason.TIMED_OUT: Remedy.SCALE_DOWN,
+    RejectReason.TOO_MANY_FRAMES: Remedy.USE_ANOTHER_PICTURE,
+    RejectReason.TOO_SMALL: Remedy.USE_ANOTHER_PICTURE,
 }
 
 
@@ -277,7 +275,7 @@ class Searcher:
         self._check_organisation(question)
         faces = [
             choose_face(
-                analyse_or_raise(self.analyser, data), face, what=f"picture {name}", option=f"--face-{name.lower()}"
+                analyse_or_raise(self.analyser, data), face, what=f"picture {name}", field=f"face_{name.lower()}"
             )
             for name, data, face in (("A", a, face_a), ("B", b, face_b))
         ]
@@ -493,38 +491,38 @@ def analyse_or_raise(analyser: FaceAnalyser, data: bytes, *, preview_px: int = 0
     if isinstance(looked, Rejected):
         raise BadPicture(
             f"the picture can't be used: {looked.reason.replace('_', ' ')}{looked.detail and f' ({looked.detail})'}",
-            _WAYS_OUT.get(looked.reason, "save it anew with another program, as JPEG or PNG"),
+            _REMEDIES.get(looked.reason, Remedy.SAVE_AS_JPEG),
             reason=str(looked.reason),
         )
     return looked
 
 
 def choose_face(
-    looked: FaceAnalysis, face: int | None, *, what: str = "the picture", option: str = "--face"
+    looked: FaceAnalysis, face: int | None, *, what: str = "the picture", field: str = "face"
 ) -> AlignedFace:
-    """The face that is meant; `what` and `option` are its picture's and number's names for people.
+    """The face that is meant. `what` names its picture for people, `field` the parameter that takes its number.
 
     Raises: NoFace, SeveralFaces, WrongUse.
     """
     if not looked.faces:
         raise NoFace(
             f"no face was found in {what}",
-            "crop it closer, turn it upright, or try a sharper one; `countenance detect` shows what is found",
+            Remedy.USE_CLEARER_PICTURE,
         )
     if face is None:
         if len(looked.faces) > 1:
             raise SeveralFaces(
                 f"{what} holds {len(looked.faces)} faces",
-                f"say which with {option} N: 0 is the first of these boxes; "
-                "`countenance detect PICTURE --export DIR` shows each face with its number",
+                Remedy.CHOOSE_FACE,
+                field=field,
                 boxes=tuple(aligned.face.box for aligned in looked.faces),
-                option=option,
             )
         return looked.faces[0]
     if not 0 <= face < len(looked.faces):
         raise WrongUse(
             f"there is no face {face}: {what} holds {len(looked.faces)}",
-            "faces count from 0; see `countenance detect`",
+            Remedy.NUMBER_FACES,
+            field=field,
         )
     return looked.faces[face]
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from countenance.decode.sandbox import Sandbox, SandboxLimits
 from countenance.decode.wire import Answer
 from countenance.errors import WrongUse
+from countenance.remedies import Remedy
 from countenance.types import CropSpec, Rejected, RejectReason
 from countenance.weights.model import EMBED, Model
 from countenance.weights.own import OwnEntry
@@ -62,9 +63,9 @@ def try_model(entry: OwnEntry, onnx: bytes, *, bounds: SandboxLimits = BOUNDS) -
         )
     header, _ = answer
     if "refused" in header:
-        raise WrongUse(
-            f"the model {entry.name} is refused: {header['refused']!s:.500}", f"{header.get('hint', '')!s:.500}"
-        )
+        remedy = Remedy.of(header.get("remedy")) or f"{header.get('hint', '')!s:.500}"
+        values = [f"{value!s:.500}" for value in header.get("values", ())]
+        raise WrongUse(f"the model {entry.name} is refused: {header['refused']!s:.500}", remedy, values=values)
     return ModelTrial(float(header["seconds"]))
 
 
@@ -78,7 +79,12 @@ def trying() -> Callable[[bytes, Mapping[str, Any]], Answer | Rejected]:
         try:
             return {"seconds": _seconds(data, options)}, []
         except WrongUse as refused:
-            return {"refused": refused.message, "hint": refused.hint}, []
+            return {
+                "refused": refused.message,
+                "remedy": refused.remedy,
+                "values": refused.values,
+                "hint": refused.worded,
+            }, []
 
     return try_in_child
 

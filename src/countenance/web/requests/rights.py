@@ -12,7 +12,7 @@ from typing import Any, Final
 from starlette.responses import Response
 from starlette.routing import Route
 
-from countenance.errors import BadPicture, CountenanceError, NoFace, NotFound, PolicyDenied, SeveralFaces, WrongUse
+from countenance.errors import CountenanceError, NotFound, WrongUse
 from countenance.http.rates import RateLimit
 from countenance.rights.requests import DEFAULT_TIER, TIERS, RequestKind
 from countenance.web.context import PageContext, download, page
@@ -47,7 +47,7 @@ async def send(ask: PageContext) -> Response:
             )
         opened = await ask.call(ask.home.requests.open, photo=photo, **asked)
     except CountenanceError as error:
-        return _form(ask, in_plain_words(ask, error))
+        return _form(ask, error)
     return ask.page("rights_receipt.html.jinja", opened=opened, with_photograph=photo is not None)
 
 
@@ -82,7 +82,7 @@ async def prove(ask: PageContext) -> Response:
             raise WrongUse(ask.text("nothing was sent"), ask.text("type the code, or take a photograph"))
         told = await ask.call(requests.prove, tracking, code=code, photo=photo)
     except CountenanceError as error:
-        return _standing(ask, told, in_plain_words(ask, error))
+        return _standing(ask, told, error)
     return _standing(ask, told, done=ask.text("Thank you. It is known now that it is you who asks."))
 
 
@@ -100,7 +100,7 @@ async def withdraw(ask: PageContext) -> Response:
     try:
         told = await ask.call(requests.end, tracking)
     except CountenanceError as error:
-        return _standing(ask, told, in_plain_words(ask, error))
+        return _standing(ask, told, error)
     return _standing(ask, told, done=ask.text("Your request is withdrawn, and what it said is destroyed."))
 
 
@@ -112,27 +112,6 @@ async def answer(ask: PageContext) -> Response:
     except CountenanceError as error:
         return _no_such(ask, error)
     return download(data, "my-pictures.zip", "application/zip")
-
-
-def in_plain_words(ask: PageContext, error: CountenanceError) -> CountenanceError:
-    """The error with a way out that somebody on a page can go; what the command line would say helps them nothing."""
-    match error:
-        case SeveralFaces():
-            return WrongUse(
-                ask.text("there are several faces in this photograph"), ask.text("send one with you alone in it")
-            )
-        case NoFace():
-            return WrongUse(
-                ask.text("no face can be seen in this photograph"),
-                ask.text("send one from near, in good light, looking at the camera"),
-            )
-        case BadPicture():
-            return WrongUse(ask.text("this photograph can't be read"), ask.text("send a JPEG, PNG or WebP picture"))
-        case PolicyDenied():
-            return PolicyDenied(error.message, ask.text("try again another day, or write to whoever runs this service"))
-        case WrongUse() if "--" in error.hint or "`" in error.hint or "countenance " in error.hint:
-            return WrongUse(error.message.replace("--", ""))
-    return error
 
 
 def _asked(ask: PageContext) -> dict[str, Any]:

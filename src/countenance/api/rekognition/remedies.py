@@ -1,0 +1,21 @@
+"""How Rekognition's protocol words remedies: its errors are one sentence, in which its own parameters are named."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from countenance.remedies import Door
+
+
+def _member(name: str) -> str:
+    return name.title().replace("_", "")
+
+
+DOOR: Final = Door(
+    {},  # the protocol has no place for more than what COMMON says
+    {
+        "picture": "Image", "top": "MaxFaces", "threshold": "FaceMatchThreshold", "face": "FaceId", "person": "UserId",
+        "name": "CollectionId",
+    },
+    rule=_member,
+)  # fmt: skip

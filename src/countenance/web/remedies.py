@@ -1,0 +1,106 @@
+"""How the pages word remedies: by the labels of their forms and by other pages, in the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Final
+
+from countenance.remedies import COMMON, Door, Remedy
+from countenance.web.texts import later, translations
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+_OPERATOR: Final = later("ask the person who runs this service: it is done on its machine")
+_SIGNED_IN: Final[Mapping[Remedy, str]] = {
+    Remedy.CHOOSE_FACE: later("choose one of the faces in the picture"),
+    Remedy.FIND_ID: later("search first: each lead leads to its face and picture"),
+    Remedy.RUN_DOCTOR: later("look the home over, from the page Status"),
+    Remedy.SHOW_STATUS: later("the page Status shows where the home stands"),
+    Remedy.SIGN_IN: later("sign in again"),
+    Remedy.GET_SIGN_IN_LINK: later("ask the person who runs this service for a new link"),
+    Remedy.ASK_KEY_MANAGER: later("ask the person who manages the accounts of this home"),
+    Remedy.LIST_ACCESS_KEYS: later("the page Keys lists the access keys"),
+    Remedy.MAKE_ACCESS_KEY: later("make another key on the page Keys, with these: {fields}"),
+    Remedy.LIST_SOURCES: later("the page Sources lists the sources"),
+    Remedy.SHOW_SOURCE: later("the page of the source shows where it stands"),
+    Remedy.ADD_SOURCE: later("add a source on the page Sources"),
+    Remedy.RESUME_SOURCE: later("put its grant in force again, on the page of the source"),
+    Remedy.INGEST_SOURCE: later("ingest its source again, from the page of the source"),
+    Remedy.ERASE_SOURCE: later("check that its disk is mounted; the page Erase erases its pictures"),
+    Remedy.LIST_CLIENTS: later("the page Clients lists the clients"),
+    Remedy.SHOW_CLIENT: later("the page Clients shows since when"),
+    Remedy.LIST_GUEST_LINKS: later("the page of the source lists its links"),
+    Remedy.LIST_PERSONS: later("the page People lists the persons"),
+    Remedy.SHOW_PERSON: later("the page of a person shows their faces"),
+    Remedy.SHOW_PERSON_HISTORY: later("the history of the page People lists the decisions"),
+    Remedy.SUGGEST_AGAIN: later("ask for suggestions again, on the page People"),
+    Remedy.MERGE_PERSONS: later("merge the two persons, or take the face out of the other first"),
+    Remedy.LIST_ORDERS: later("the page Orders lists the orders"),
+    Remedy.SHOW_ORDER: later("the page of the order shows where it stands"),
+    Remedy.SIMULATE_ORDER: later("see first what it would change, on the page of the order"),
+    Remedy.APPLY_ORDER: later("apply it again, on the page of the order"),
+    Remedy.RESUME_ORDER: later("record the decision that ends the stay, on the page of the order"),
+    Remedy.LIST_REQUESTS: later("the page Requests lists the requests"),
+    Remedy.SHOW_REQUEST: later("the page of the request shows where it stands"),
+    Remedy.REFUSE_REQUEST: later("refuse it, and say why, on the page of the request"),
+    Remedy.LIST_RECEIPTS: later("the page Receipts lists the receipts"),
+    Remedy.LIST_RECIPIENTS: later("the page of the receipt lists who was shown it"),
+    Remedy.LIST_LOG_ENTRIES: later("the page Log lists the entries"),
+    Remedy.VERIFY_LOG: later("check the log on the page Log, and compare it with a backup"),
+    Remedy.LIST_WITNESSES: later("the page Log lists the witnesses"),
+    Remedy.LIST_MODELS: later("the page Status names the models in use"),
+    Remedy.LIST_JOBS: later("the page of the source shows what is under way"),
+    **dict.fromkeys(
+        (
+            Remedy.MAKE_NEW_HOME, Remedy.USE_ORGANISATION_HOME, Remedy.LIST_ACCOUNTS, Remedy.ADD_ACCOUNT,
+            Remedy.ENROL_REFERENCES, Remedy.TRUST_WITNESS, Remedy.REQUEST_COSIGNATURE, Remedy.GIVE_NEWEST_LOG,
+            Remedy.ADD_MODEL, Remedy.REMOVE_MODEL, Remedy.USE_ANOTHER_DETECTOR, Remedy.MEASURE_MODEL,
+            Remedy.REMOVE_CALIBRATION, Remedy.BEGIN_REINDEX, Remedy.CONTINUE_REINDEX, Remedy.SWITCH_REINDEX,
+            Remedy.END_REINDEX, Remedy.ROLL_BACK_REINDEX, Remedy.COMPARE_MODELS, Remedy.ACCEPT_LOSS,
+        ),
+        _OPERATOR,
+    ),
+}  # fmt: skip
+# For those who have no account: pictured people and guests, each alone before a form.
+_ANYBODY: Final[Mapping[Remedy, str]] = {
+    **_SIGNED_IN,
+    Remedy.CHOOSE_FACE: later("send a photograph with you alone in it"),
+    Remedy.USE_PICTURE_OF_ONE: later("send a photograph with you alone in it"),
+    Remedy.USE_CLEARER_PICTURE: later("send one from near, in good light, looking at the camera"),
+    Remedy.SAVE_AS_JPEG: later("send a JPEG, PNG or WebP picture"),
+    Remedy.USE_OTHER_PROOF: later("try another proof, or write to the person who runs this service"),
+    Remedy.REFUSE_REQUEST: later("write to the person who runs this service"),
+    Remedy.TRY_AGAIN_LATER: later("try again another day, or write to the person who runs this service"),
+}
+FIELDS: Final[Mapping[str, str]] = {
+    "address": later("Address of the picture"),
+    "basis": later("Lawful basis"),
+    "case": later("Case"),
+    "evidence": later("Evidence"),
+    "expires": later("Last day"),
+    "faces": later("Faces"),
+    "jurisdiction": later("Jurisdiction"),
+    "name": later("Name"),
+    "photo": later("Photograph"),
+    "purpose": later("Purpose"),
+    "purposes": later("Purposes"),
+    "reason": later("Reason"),
+    "reasons": later("Reasons"),
+    "rename": later("Name"),
+    "threshold": later("Threshold"),
+}
+
+
+@cache
+def door(language: str, *, signed_in: bool) -> Door:
+    """The pages' table in that language."""
+    say, own = translations(language).gettext, _SIGNED_IN if signed_in else _ANYBODY
+    return Door(
+        {remedy: say(text) for remedy, text in {**COMMON, **own}.items()},
+        {name: say(label) for name, label in FIELDS.items()},
+        rule=_words,
+    )
