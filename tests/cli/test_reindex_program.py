@@ -5,7 +5,6 @@ import json
 import shutil
 import signal
 import time
-import uuid
 from importlib import resources
 
 import pytest
@@ -59,7 +58,7 @@ def templates(desk, monkeypatch):
             second = connection.execute(t.face_templates.select()).all()
 
         def opened(key, face, sealed):
-            return stores.keys.open(key, template_binding(str(uuid.UUID(bytes=uids[face]))), sealed)
+            return stores.keys.open(key, template_binding(uids[face]), sealed)
 
         return {
             **{f"face {row.id}, 128-d": opened(row.key_id, row.id, row.template) for row in first},

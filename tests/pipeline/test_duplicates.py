@@ -39,9 +39,7 @@ def set_crop_hash(toy, bits, **names):
         value = (((1 << bits) - 1) * number).to_bytes(32)
         sealed = toy.keys.seal(face.key_id, crop_hash_binding(str(face.uid)), value)
         with toy.records.database.write() as connection:
-            connection.execute(
-                schema.faces.update().where(schema.faces.c.uid == face.uid.bytes).values(crop_hash=sealed)
-            )
+            connection.execute(schema.faces.update().where(schema.faces.c.uid == face.uid).values(crop_hash=sealed))
 
 
 def faces_of(toy, folder):

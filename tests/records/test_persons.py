@@ -31,14 +31,14 @@ def filled(path):
     with store.database.write() as connection:
         connection.execute(
             t.pictures.insert().values(
-                id=1, uid=uuid.uuid4().bytes, tenant_id=tenant, sha256=b"h" * 32, salt=b"s" * 16, width=9, height=9,
+                id=1, uid=uuid.uuid4(), tenant_id=tenant, sha256=b"h" * 32, salt=b"s" * 16, width=9, height=9,
                 format="JPEG",
             )
         )  # fmt: skip
         connection.execute(
             t.faces.insert(),
             [
-                {"id": n + 1, "uid": uid.bytes, "picture_id": 1, "x1": 0, "y1": 0, "x2": 1, "y2": 1,
+                {"id": n + 1, "uid": uid, "picture_id": 1, "x1": 0, "y1": 0, "x2": 1, "y2": 1,
                  "key_id": bytes([n] * 16), "template": b"sealed"}
                 for n, uid in enumerate(uids)
             ],
@@ -205,9 +205,7 @@ def test_what_is_being_erased_can_not_be_undone_into_the_lists(people):
     one, other = new(0), new(1)
     persons.merge(one.uid, other.uid, NOW, quiet)
     with store.database.write() as connection:  # as an erasure that was killed after hiding leaves it
-        connection.execute(
-            t.erasures.insert().values(id=1, uid=uuid.uuid4().bytes, scope="person", begun_at=NOW, counts={})
-        )
+        connection.execute(t.erasures.insert().values(id=1, uid=uuid.uuid4(), scope="person", begun_at=NOW, counts={}))
         connection.execute(t.persons.update().where(t.persons.c.id == other.id).values(erasure_id=1, gone_at=NOW))
     persons.undo(NOW, quiet)
     assert persons.all() == ()

@@ -8,7 +8,6 @@ has left: `forgotten` is the highest such row that may be gone, and who stands b
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from countenance.records import schema as t
 from countenance.records.database import Database
+from countenance.records.queries import counter
 from countenance.types import ClassId, FaceId
 
 ROWS_A_READ: Final = 4096  # so that a snapshot of the records is held for well under 200 ms
@@ -73,7 +73,7 @@ class ChangeList:
                 seq=row.seq,
                 face=row.face_id,
                 class_id=row.class_id,
-                face_uid="" if row.uid is None else str(uuid.UUID(bytes=row.uid)),
+                face_uid=row.uid or "",
                 key_id=row.key_id if row.space_id == space_id else row.second_key,
                 sealed=None
                 if not row.added or row.enrolled is None
@@ -86,13 +86,11 @@ class ChangeList:
 
     def newest(self) -> int:
         """0 where nothing was ever enrolled."""
-        with self._db.read() as connection:
-            return int(connection.scalar(sa.select(sa.func.max(t.changes.c.seq))) or 0)
+        return self._db.count(sa.select(sa.func.max(t.changes.c.seq)))
 
     def forgotten(self) -> int:
         """The highest change that may be gone without one that says more; 0: none."""
-        with self._db.read() as connection:
-            return int(connection.scalar(_FLOOR) or 0)
+        return self._db.count(_FLOOR)
 
     def compact_if_due(self, *, kept: int = KEPT) -> int:
         """Rows that tell nothing any more are gone, but for the newest `kept`; how many went.
@@ -124,8 +122,7 @@ class ChangeList:
         return gone
 
     def _count(self) -> int:
-        with self._db.read() as connection:
-            return int(connection.scalar(sa.select(sa.func.count()).select_from(t.changes)) or 0)
+        return self._db.count(sa.select(sa.func.count()).select_from(t.changes))
 
     def _listed(self, upto: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """(N,) the seqs up to `upto`, in order, and whether a later one of them is of the same face and class."""
@@ -148,7 +145,7 @@ class ChangeList:
             last = rows[-1].seq
 
 
-_FLOOR: Final = sa.select(t.counters.c.value).where(t.counters.c.name == _FORGOTTEN)
+_FLOOR: Final = counter(_FORGOTTEN)
 _MOVE_FLOOR: Final = t.counters.update().where(t.counters.c.name == _FORGOTTEN).values(value=sa.bindparam("upto"))
 _LISTED: Final = (
     sa.select(t.changes.c.seq, t.changes.c.face_id, t.changes.c.class_id)

@@ -7,10 +7,10 @@ Another engine (PostgreSQL) is another URL; what is SQLite's alone sits behind `
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 
@@ -19,6 +19,8 @@ from countenance.records import schema
 
 BUSY_TIMEOUT_MS: Final = 10_000  # a writer waits this long for another process's short transaction
 CHECKPOINT_TIMEOUT_MS: Final = 200  # readers hold snapshots of at most 200 ms (docs/design.md)
+
+T = TypeVar("T")
 
 
 class Database:
@@ -61,6 +63,42 @@ class Database:
             yield connection
             connection.rollback()
 
+    # --- statements on their own -----------------------------------------------------------------------------------
+    def one(self, query: sa.Executable, make: Callable[[Any], T]) -> T | None:
+        """Return what `make` makes of the only row of `query`; None: there is no row."""
+        with self.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else make(row)
+
+    def every(self, query: sa.Executable, make: Callable[[Any], T]) -> tuple[T, ...]:
+        """Return what `make` makes of each row of `query`, in its order."""
+        with self.read() as connection:
+            return tuple(map(make, connection.execute(query)))
+
+    def count(self, query: sa.Executable) -> int:
+        """Return the number in the first row of `query`; 0: there is no row, or the number is null."""
+        with self.read() as connection:
+            return int(connection.scalar(query) or 0)
+
+    def pages(self, query: sa.Select[Any], by: sa.Column[Any], size: int) -> Iterator[Sequence[Any]]:
+        """Yield the rows of `query` in the order of the unique column `by`, at most `size` at a time.
+
+        Each page is a transaction of its own, so that no reader holds a snapshot for long. `query` selects `by`.
+        """
+        page = query.order_by(by).limit(size)
+        with self.read() as connection:
+            rows = connection.execute(page).all()
+        while rows:
+            yield rows
+            with self.read() as connection:
+                rows = connection.execute(page.where(by > rows[-1]._mapping[by])).all()  # noqa: SLF001  public, for all its name
+
+    def run(self, statement: sa.Executable) -> int:
+        """Carry out one statement in a transaction of its own; return how many rows it changed."""
+        with self.write() as connection:
+            return connection.execute(statement).rowcount
+
+    # --- the file --------------------------------------------------------------------------------------------------
     def truncate_wal(self) -> bool:
         """True: the write-ahead log is empty, so nothing deleted is left in it. False: a reader kept it."""
         if self.engine.dialect.name != "sqlite":

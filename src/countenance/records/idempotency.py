@@ -46,13 +46,11 @@ class IdempotencyTable:
     def record_answer(self, digest: bytes, *, status: int, body: bytes, key_id: bytes) -> None:
         """It was answered so; `body` is sealed under `key_id`."""
         change = t.answers.update().where(t.answers.c.digest == digest)
-        with self._db.write() as connection:
-            connection.execute(change.values(status=status, body=body, key_id=key_id))
+        self._db.run(change.values(status=status, body=body, key_id=key_id))
 
     def drop(self, digest: bytes) -> None:
         """It came to nothing, and may be sent again."""
-        with self._db.write() as connection:
-            connection.execute(t.answers.delete().where(t.answers.c.digest == digest, t.answers.c.status.is_(None)))
+        self._db.run(t.answers.delete().where(t.answers.c.digest == digest, t.answers.c.status.is_(None)))
 
     def forget(self, before: datetime) -> tuple[bytes, ...]:
         """Answers from before that moment are gone; the keys that sealed them."""

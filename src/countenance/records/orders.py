@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -18,8 +18,11 @@ from countenance.errors import NotFound, WrongUse
 from countenance.records import schema as t
 from countenance.records.database import Database
 from countenance.records.erasure.receipts import Receipt, keep_receipt
+from countenance.records.queries import insert_one
 from countenance.records.sources.sources import move_policy_version
 from countenance.types import Order, OrderTerms
+
+_SAID: Final = ("stops", "deletes", "deletes_unknown", "ends_contracts", "targets", "authority", "dated")
 
 
 class OrderState(StrEnum):
@@ -90,7 +93,7 @@ class OrderTable:
 
     def get(self, uid: str) -> OrderRecord:
         """By its uuid. Raises NotFound."""
-        found = self._where(t.orders.c.uid == uuid.UUID(uid).bytes)
+        found = self._where(t.orders.c.uid == uid)
         if not found:
             raise NotFound(f"there is no order {uid}", "`countenance order list` names them")
         return found[0]
@@ -117,34 +120,28 @@ class OrderTable:
     def add_draft(self, *, uid: uuid.UUID, terms: OrderTerms, key_id: bytes, paper: OrderPaper) -> OrderRecord:
         """The order is recorded with its document, and stops nothing yet."""
         with self._db.write() as connection:
-            made = connection.execute(
-                t.orders.insert().values(
-                    uid=uid.bytes, stops=sorted(terms.stops), deletes=terms.deletes,
-                    deletes_unknown=terms.deletes_unknown, ends_contracts=terms.ends_contracts,
-                    targets=[list(target) for target in terms.targets], authority=terms.authority, dated=terms.dated,
-                    ends_at=terms.ends_at, key_id=key_id, drafted_at=paper.at,
-                )
+            made = insert_one(
+                connection, t.orders, uid=uid, stops=sorted(terms.stops), deletes=terms.deletes,
+                deletes_unknown=terms.deletes_unknown, ends_contracts=terms.ends_contracts,
+                targets=[list(target) for target in terms.targets], authority=terms.authority, dated=terms.dated,
+                ends_at=terms.ends_at, key_id=key_id, drafted_at=paper.at,
             )  # fmt: skip
-            _keep(connection, int(made.inserted_primary_key[0]), paper)  # type: ignore[index]  # one row
+            _keep(connection, made, paper)
         return self.get(str(uid))
 
     def put_back(self, uid: str, said: Mapping[str, Any], at: datetime) -> None:
         """The order stands as its draft's log entry says, without its papers: after a restore."""
         ends_at = datetime.fromisoformat(said["ends_at"]) if said["ends_at"] else None
-        with self._db.write() as connection:
-            connection.execute(
-                t.orders.insert().values(
-                    uid=uuid.UUID(uid).bytes, drafted_at=at, ends_at=ends_at,
-                    **{name: said[name] for name in ("stops", "deletes", "deletes_unknown", "ends_contracts", "targets",
-                                                     "authority", "dated")},
-                )
-            )  # fmt: skip
+        self._db.run(t.orders.insert().values(
+            uid=uid, drafted_at=at, ends_at=ends_at,
+            **{name: said[name] for name in _SAID},
+        ))  # fmt: skip
 
     def set_times(self, uid: str, times: Mapping[str, datetime | None], outcome: Mapping[str, Any] | None) -> None:
         """When it was put in force, stayed, lifted, done, as the log says: after a restore."""
         values: dict[str, Any] = {**times, **({} if outcome is None else {"outcome": dict(outcome)})}
         with self._db.write() as connection:
-            connection.execute(t.orders.update().where(t.orders.c.uid == uuid.UUID(uid).bytes).values(**values))
+            connection.execute(t.orders.update().where(t.orders.c.uid == uid).values(**values))
             move_policy_version(connection)
 
     def put_in_force(self, order: OrderRecord, at: datetime, plan: Mapping[str, Any]) -> OrderRecord:
@@ -239,7 +236,7 @@ def _record(row: Any, papers: Sequence[Any]) -> OrderRecord:
         authority=row.authority, dated=row.dated, ends_at=row.ends_at,
     )  # fmt: skip
     return OrderRecord(
-        id=row.id, uid=str(uuid.UUID(bytes=row.uid)), terms=terms, key_id=row.key_id, drafted_at=row.drafted_at,
+        id=row.id, uid=row.uid, terms=terms, key_id=row.key_id, drafted_at=row.drafted_at,
         starts_at=row.starts_at, stayed_at=row.stayed_at, lifted_at=row.lifted_at, done_at=row.done_at,
         plan=row.plan, outcome=row.outcome,
         papers=tuple(OrderPaper(paper.kind, paper.sha256, paper.blob, paper.at) for paper in papers),

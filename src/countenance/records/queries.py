@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
+
+from countenance.records import schema as t
+from countenance.records.database import Database
 
 CHUNK: Final = 500  # ids a query: below every engine's limit of bound parameters
 T = TypeVar("T")
@@ -24,7 +26,47 @@ def insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[st
         connection.execute(table.insert(), list(rows))
 
 
-def ids_of(connection: sa.Connection, table: sa.Table, uids: Sequence[bytes]) -> dict[bytes, int]:
+def insert_one(connection: sa.Connection, table: sa.Table, **values: Any) -> int:
+    """Add one row to a table whose key is an id; return that id."""
+    made = connection.execute(table.insert().values(**values))
+    return int(made.inserted_primary_key[0])  # type: ignore[index]  # an insert of one row has one
+
+
+def find_or_insert(
+    database: Database, query: sa.Select[Any], table: sa.Table, *,
+    after: Callable[[sa.Connection], None] | None = None, **values: Any,
+) -> int:  # fmt: skip
+    """Return the id that `query` finds, or that of the row of `values` which is added where it finds none.
+
+    Two processes that ask at once get the same id. `after` runs in the transaction that adds a row.
+    """
+    with database.read() as connection:
+        found = connection.scalar(query)
+    if found is None:
+        with database.write() as connection:
+            found = connection.scalar(query)
+            if found is None:
+                found = insert_one(connection, table, **values)
+                if after is not None:
+                    after(connection)
+    return int(found)
+
+
+def move_counter(connection: sa.Connection, name: str) -> None:
+    """Raise the counter of that name by one; a counter that was never raised is 1 afterwards."""
+    changed = connection.execute(
+        t.counters.update().where(t.counters.c.name == name).values(value=t.counters.c.value + 1)
+    )
+    if not changed.rowcount:
+        connection.execute(t.counters.insert().values(name=name, value=1))
+
+
+def counter(name: str) -> sa.Select[Any]:
+    """Return the query for the value of the counter of that name."""
+    return sa.select(t.counters.c.value).where(t.counters.c.name == name)
+
+
+def ids_of(connection: sa.Connection, table: sa.Table, uids: Sequence[str]) -> dict[str, int]:
     """The id of each row of a table with one of these uids."""
     return {row.uid: row.id for row in rows_where(connection, sa.select(table.c.uid, table.c.id), table.c.uid, uids)}
 
@@ -47,4 +89,4 @@ def values_where(
 def living_ids(connection: sa.Connection, table: sa.Table, uids: Iterable[str]) -> list[int]:
     """The ids of those faces or pictures, by public id, that are there and not being erased."""
     query = sa.select(table.c.id).where(table.c.erasure_id.is_(None))
-    return list(values_where(connection, query, table.c.uid, [uuid.UUID(uid).bytes for uid in uids]))
+    return list(values_where(connection, query, table.c.uid, list(uids)))

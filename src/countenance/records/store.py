@@ -8,6 +8,7 @@ from pathlib import Path
 from countenance.records.access.access_keys import AccessKeyTable
 from countenance.records.access.accounts import AccountTable
 from countenance.records.access.clients import ClientTable
+from countenance.records.access.signatures import SignatureTable
 from countenance.records.changes import ChangeList
 from countenance.records.database import Database, open_sqlite
 from countenance.records.erasure.erasures import ErasureTable
@@ -67,6 +68,7 @@ class RecordStore:
     guests: GuestTable
     access_keys: AccessKeyTable
     collections: CollectionTable
+    signatures: SignatureTable
 
     def close(self) -> None:
         """No connection is left open."""
@@ -104,6 +106,7 @@ def record_store(database: Database) -> RecordStore:
         GuestTable(database),
         AccessKeyTable(database),
         CollectionTable(database),
+        SignatureTable(database),
     )
 
 

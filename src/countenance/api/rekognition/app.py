@@ -115,7 +115,7 @@ def _take_once(home: Home, verified: Verified[Who]) -> None:
     """
     stores = home.parts.stores
     digest = stores.digest("signature", verified.signature)
-    if not stores.records.collections.register_signature(digest, stores.clock(), verified.at + 2 * SKEW):
+    if not stores.records.signatures.register(digest, stores.clock(), verified.at + 2 * SKEW):
         raise Received
 
 

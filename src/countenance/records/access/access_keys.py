@@ -50,14 +50,11 @@ class AccessKeyTable:
 
     def all(self) -> tuple[AccessKey, ...]:
         """Every key, oldest first."""
-        with self._db.read() as connection:
-            return tuple(_access_key(row) for row in connection.execute(_KEYS.order_by(t.access_keys.c.id)))
+        return self._db.every(_KEYS.order_by(t.access_keys.c.id), _access_key)
 
     def find(self, key: str) -> AccessKey | None:
         """The key with that public half."""
-        with self._db.read() as connection:
-            row = connection.execute(_KEYS.where(t.access_keys.c.key == key)).one_or_none()
-        return None if row is None else _access_key(row)
+        return self._db.one(_KEYS.where(t.access_keys.c.key == key), _access_key)
 
     def add(
         self, *, uid: uuid.UUID, key: str, name: str, secret: bytes, seal_id: bytes, rights: tuple[str, ...],
@@ -65,21 +62,18 @@ class AccessKeyTable:
         made_at: datetime, expires_at: datetime | None,
     ) -> None:  # fmt: skip
         """The key counts from this commit on."""
-        with self._db.write() as connection:
-            connection.execute(
-                t.access_keys.insert().values(
-                    uid=uid.bytes, key=key, name=name, secret=secret, seal_id=seal_id, rights=list(rights),
-                    source_id=_id_of(t.sources, source_uid), purpose=purpose, client_id=_id_of(t.clients, client_uid),
-                    case_reference=case, made_at=made_at, expires_at=expires_at,
-                )
-            )  # fmt: skip
+        self._db.run(t.access_keys.insert().values(
+            uid=uid, key=key, name=name, secret=secret, seal_id=seal_id, rights=list(rights),
+            source_id=_id_of(t.sources, source_uid), purpose=purpose, client_id=_id_of(t.clients, client_uid),
+            case_reference=case, made_at=made_at, expires_at=expires_at,
+        ))  # fmt: skip
 
     def revoke(self, uid: str, at: datetime) -> bytes | None:
         """The key counts no more, in any process, from this commit on; the first time stays.
 
         Returns: the data key of its secret, to be destroyed; None: there is no such key.
         """
-        mine = t.access_keys.c.uid == uuid.UUID(uid).bytes
+        mine = t.access_keys.c.uid == uid
         with self._db.write() as connection:
             connection.execute(
                 t.access_keys.update().where(mine, t.access_keys.c.revoked_at.is_(None)).values(revoked_at=at)
@@ -91,10 +85,7 @@ class AccessKeyTable:
         """It is known that the key was used now, to a minute: nothing is written where that is known already."""
         if key.used_at is not None and at - key.used_at < USED_EVERY:
             return
-        with self._db.write() as connection:
-            connection.execute(
-                t.access_keys.update().where(t.access_keys.c.uid == uuid.UUID(key.uid).bytes).values(used_at=at)
-            )
+        self._db.run(t.access_keys.update().where(t.access_keys.c.uid == key.uid).values(used_at=at))
 
 
 _KEYS: Final = sa.select(
@@ -103,13 +94,13 @@ _KEYS: Final = sa.select(
 
 
 def _id_of(table: sa.Table, uid: str | None) -> Any:
-    return None if uid is None else sa.select(table.c.id).where(table.c.uid == uuid.UUID(uid).bytes).scalar_subquery()
+    return None if uid is None else sa.select(table.c.id).where(table.c.uid == uid).scalar_subquery()
 
 
 def _access_key(row: Any) -> AccessKey:
     found: Mapping[str, Any] = row._mapping  # noqa: SLF001  SQLAlchemy's public name for a row as a mapping
     return AccessKey(
-        uid=str(uuid.UUID(bytes=found["uid"])), key=found["key"], name=found["name"], rights=tuple(found["rights"]),
+        uid=found["uid"], key=found["key"], name=found["name"], rights=tuple(found["rights"]),
         source=found["source"], purpose=found["purpose"], client=found["client"], case=found["case_reference"],
         made_at=found["made_at"], expires_at=found["expires_at"], revoked_at=found["revoked_at"],
         used_at=found["used_at"], seal_id=found["seal_id"], sealed=found["secret"],

@@ -49,15 +49,11 @@ class AccountTable:
     # --- accounts ------------------------------------------------------------------------------------------------
     def all(self) -> tuple[Account, ...]:
         """By name."""
-        with self._db.read() as connection:
-            rows = connection.execute(t.accounts.select().order_by(t.accounts.c.name)).all()
-        return tuple(_account(row) for row in rows)
+        return self._db.every(t.accounts.select().order_by(t.accounts.c.name), _account)
 
     def find(self, name: str) -> Account | None:
         """The account of that name."""
-        with self._db.read() as connection:
-            row = connection.execute(t.accounts.select().where(t.accounts.c.name == name)).one_or_none()
-        return None if row is None else _account(row)
+        return self._db.one(t.accounts.select().where(t.accounts.c.name == name), _account)
 
     def add(self, *, uid: uuid.UUID, name: str, password: str, totp: bytes, key_id: bytes, at: datetime) -> Account:
         """Raises WrongUse: the name is taken."""
@@ -65,7 +61,7 @@ class AccountTable:
             with self._db.write() as connection:
                 connection.execute(
                     t.accounts.insert().values(
-                        uid=uid.bytes, name=name, password=password, totp=totp, key_id=key_id, made_at=at
+                        uid=uid, name=name, password=password, totp=totp, key_id=key_id, made_at=at
                     )
                 )
         except sa.exc.IntegrityError as error:
@@ -93,14 +89,12 @@ class AccountTable:
     def record_attempt(self, account: Account, at: datetime) -> None:
         """One more sign-in is under way; counted before it is judged, so that a crash gives no free guess."""
         change = t.accounts.update().where(t.accounts.c.id == account.id)
-        with self._db.write() as connection:
-            connection.execute(change.values(tries=t.accounts.c.tries + 1, tried_at=at))
+        self._db.run(change.values(tries=t.accounts.c.tries + 1, tried_at=at))
 
     def record_success(self, account: Account, step: int) -> bool:
         """The tries are forgotten and the code's step is used up. False: it was used meanwhile."""
         change = t.accounts.update().where(t.accounts.c.id == account.id, t.accounts.c.totp_step < step)
-        with self._db.write() as connection:
-            return bool(connection.execute(change.values(tries=0, totp_step=step)).rowcount)
+        return bool(self._db.run(change.values(tries=0, totp_step=step)))
 
     # --- one-time links ------------------------------------------------------------------------------------------
     def add_link(self, digest: bytes, *, now: datetime, expires_at: datetime) -> None:
@@ -112,8 +106,7 @@ class AccountTable:
     def redeem_link(self, digest: bytes, now: datetime) -> bool:
         """Whether it was good; it is used up."""
         taken = t.sign_in_links.delete().where(t.sign_in_links.c.digest == digest, t.sign_in_links.c.expires_at > now)
-        with self._db.write() as connection:
-            return bool(connection.execute(taken).rowcount)
+        return bool(self._db.run(taken))
 
     # --- sessions ------------------------------------------------------------------------------------------------
     def begin_session(self, digest: bytes, account: Account | None, *, now: datetime, expires_at: datetime) -> None:
@@ -140,17 +133,15 @@ class AccountTable:
 
     def touch_session(self, digest: bytes, now: datetime) -> None:
         """The session was used."""
-        with self._db.write() as connection:
-            connection.execute(t.sessions.update().where(t.sessions.c.digest == digest).values(seen_at=now))
+        self._db.run(t.sessions.update().where(t.sessions.c.digest == digest).values(seen_at=now))
 
     def end_session(self, digest: bytes) -> None:
         """It is over; ending it again changes nothing."""
-        with self._db.write() as connection:
-            connection.execute(t.sessions.delete().where(t.sessions.c.digest == digest))
+        self._db.run(t.sessions.delete().where(t.sessions.c.digest == digest))
 
 
 def _account(row: Any) -> Account:
     return Account(
-        row.id, str(uuid.UUID(bytes=row.uid)), row.name, row.password, row.totp, row.totp_step, row.key_id,
+        row.id, row.uid, row.name, row.password, row.totp, row.totp_step, row.key_id,
         row.made_at, row.tries, row.tried_at,
     )  # fmt: skip

@@ -31,9 +31,7 @@ class ClientTable:
 
     def find(self, name: str) -> Client | None:
         """The client of that name."""
-        with self._db.read() as connection:
-            row = connection.execute(t.clients.select().where(t.clients.c.name == name)).one_or_none()
-        return None if row is None else _client(row)
+        return self._db.one(t.clients.select().where(t.clients.c.name == name), _client)
 
     def get(self, name: str) -> Client:
         """Raises NotFound."""
@@ -49,7 +47,7 @@ class ClientTable:
                 raise _taken(name)
             connection.execute(
                 t.clients.insert().values(
-                    uid=uid.bytes, name=name, client_class=str(client_class), jurisdiction=jurisdiction, added_at=at
+                    uid=uid, name=name, client_class=str(client_class), jurisdiction=jurisdiction, added_at=at
                 )
             )
             move_policy_version(connection)
@@ -64,7 +62,7 @@ class ClientTable:
             ended = connection.execute(
                 t.clients.update()
                 .where(t.clients.c.id == client.id, t.clients.c.ended_at.is_(None))
-                .values(ended_at=at, ended_by=uuid.UUID(by).bytes if by else None)
+                .values(ended_at=at, ended_by=by)
             )
             if ended.rowcount:
                 move_policy_version(connection)
@@ -78,9 +76,9 @@ def every_client(connection: sa.Connection) -> tuple[Client, ...]:
 
 def _client(row: Any) -> Client:
     return Client(
-        id=row.id, uid=str(uuid.UUID(bytes=row.uid)), name=row.name, client_class=ClientClass(row.client_class),
+        id=row.id, uid=row.uid, name=row.name, client_class=ClientClass(row.client_class),
         jurisdiction=row.jurisdiction, added_at=row.added_at, ended_at=row.ended_at,
-        ended_by=str(uuid.UUID(bytes=row.ended_by)) if row.ended_by else None,
+        ended_by=row.ended_by,
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from countenance.records.guests.erasures import leaving_guests, withdraw_guests
 from countenance.records.people.face_references import drop_face_references, forget_persons, hide_persons
 from countenance.records.people.rekognition_collections import forget_collection, unenrol_from_source
 from countenance.records.pictures.uploads import mark_leaving
-from countenance.records.queries import chunks
+from countenance.records.queries import chunks, insert_one
 from countenance.records.reachability import drop_placements
 from countenance.records.search.probes import hide_probes
 from countenance.records.sources.sources import move_policy_version
@@ -58,11 +58,6 @@ class Erasure:
     about: str | None = None  # uid or code of what it names
     authority: str | None = None
     done_at: datetime | None = None
-
-    @property
-    def uid_bytes(self) -> bytes:
-        """As the records hold it."""
-        return uuid.UUID(self.uid).bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +144,7 @@ class ErasureTable:
     def on_word_of(self, authority: str) -> tuple[Erasure, ...]:
         """Every erasure on that word, done or not, oldest first."""
         query = t.erasures.select().where(t.erasures.c.authority == authority).order_by(t.erasures.c.id)
-        with self._db.read() as connection:
-            return tuple(_erasure(row) for row in connection.execute(query))
+        return self._db.every(query, _erasure)
 
     def hidden_faces(self, erasure: Erasure) -> Iterator[tuple[HiddenFace, ...]]:
         """The faces of an erasure still in the records, in parts; `forget_faces` each part before the next."""
@@ -182,7 +176,7 @@ class ErasureTable:
                 return
             yield tuple(
                 HiddenFace(
-                    row.id, str(uuid.UUID(bytes=row.uid)), row.key_id, tuple(classes.get(row.id, ())),
+                    row.id, row.uid, row.key_id, tuple(classes.get(row.id, ())),
                     row.second_key, row.template, row.second,
                 )
                 for row in rows
@@ -213,7 +207,7 @@ class ErasureTable:
                         t.faces.update()
                         .where(t.faces.c.id == face_id)
                         .values(
-                            uid=uuid.uuid4().bytes,
+                            uid=uuid.uuid4(),
                             **dict.fromkeys(
                                 ("landmarks", "quality", "key_id", "template", "space_id", "crop_hash", "erasure_id")
                             ),
@@ -313,9 +307,7 @@ class ErasureTable:
 
     def get(self, uid: str) -> Erasure | None:
         """The erasure of that uid."""
-        with self._db.read() as connection:
-            row = connection.execute(t.erasures.select().where(t.erasures.c.uid == uuid.UUID(uid).bytes)).one_or_none()
-        return None if row is None else _erasure(row)
+        return self._db.one(t.erasures.select().where(t.erasures.c.uid == uid), _erasure)
 
     def newest_about(self, scope: str, about: str) -> Erasure | None:
         """The newest erasure, done or not, that named this."""
@@ -326,19 +318,16 @@ class ErasureTable:
         return self._newest(t.erasures.c.named == named, scope)
 
     def _newest(self, which: sa.ColumnElement[bool], scope: str) -> Erasure | None:
-        with self._db.read() as connection:
-            row = connection.execute(
-                t.erasures.select().where(which, t.erasures.c.scope == scope).order_by(t.erasures.c.id.desc()).limit(1)
-            ).one_or_none()
-        return None if row is None else _erasure(row)
+        return self._db.one(
+            t.erasures.select().where(which, t.erasures.c.scope == scope).order_by(t.erasures.c.id.desc()).limit(1),
+            _erasure,
+        )
 
     def person_with_faces(self, uid: str) -> tuple[int, list[FaceId]] | None:
         """(id, faces) of a person who is not being erased."""
         with self._db.read() as connection:
             found = connection.scalar(
-                sa.select(t.persons.c.id).where(
-                    t.persons.c.uid == uuid.UUID(uid).bytes, t.persons.c.erasure_id.is_(None)
-                )
+                sa.select(t.persons.c.id).where(t.persons.c.uid == uid, t.persons.c.erasure_id.is_(None))
             )
             if found is None:
                 return None
@@ -369,13 +358,10 @@ class ErasureTable:
 
 # --- inside a transaction --------------------------------------------------------------------------------------------
 def _hide(connection: sa.Connection, target: Target, uid: uuid.UUID, at: datetime) -> Erasure:
-    made = connection.execute(
-        t.erasures.insert().values(
-            uid=uid.bytes, scope=target.scope, about=target.about, authority=target.authority, named=target.named,
-            source_id=target.source_id, begun_at=at, counts={},
-        )
+    erasure_id = insert_one(
+        connection, t.erasures, uid=uid, scope=target.scope, about=target.about, authority=target.authority,
+        named=target.named, source_id=target.source_id, begun_at=at, counts={},
     )  # fmt: skip
-    erasure_id = int(made.inserted_primary_key[0])  # type: ignore[index]  # one row
     pictures, single = list(target.pictures), list(target.faces)
     if target.leaving_source is not None:
         single = list(unenrol_from_source(connection, target.leaving_source, single).faces)
@@ -457,7 +443,7 @@ def _keep_out(connection: sa.Connection, uid: uuid.UUID, suppressions: Sequence[
         connection.execute(
             t.suppressions.insert(),
             [
-                {"kind": s.kind, "digest": s.digest, "box": list(s.box) if s.box else None, "erasure_uid": uid.bytes}
+                {"kind": s.kind, "digest": s.digest, "box": list(s.box) if s.box else None, "erasure_uid": uid}
                 for s in suppressions
             ],
         )
@@ -481,6 +467,6 @@ def _hashes(connection: sa.Connection, pictures: Sequence[int]) -> Iterator[tupl
 
 def _erasure(row: Any) -> Erasure:
     return Erasure(
-        row.id, str(uuid.UUID(bytes=row.uid)), row.scope, row.source_id, dict(row.counts), row.begun_at, row.about,
+        row.id, row.uid, row.scope, row.source_id, dict(row.counts), row.begun_at, row.about,
         row.authority, row.done_at,
     )  # fmt: skip

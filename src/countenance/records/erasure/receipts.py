@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -45,16 +44,15 @@ class ReceiptTable:
 
     def all(self) -> tuple[Receipt, ...]:
         """Every receipt, oldest first."""
-        with self._db.read() as connection:
-            return tuple(_receipt(row) for row in connection.execute(t.receipts.select().order_by(t.receipts.c.id)))
+        return self._db.every(t.receipts.select().order_by(t.receipts.c.id), _receipt)
 
     def get(self, uid: str) -> Receipt | None:
         """The receipt of that uid."""
-        return self._newest(t.receipts.c.uid == uuid.UUID(uid).bytes)
+        return self._newest(t.receipts.c.uid == uid)
 
     def of(self, about: str) -> Receipt | None:
         """The newest receipt about the erasure, order or request of that uid."""
-        return self._newest(t.receipts.c.about == uuid.UUID(about).bytes)
+        return self._newest(t.receipts.c.about == about)
 
     def keep(self, receipt: Receipt) -> None:
         """It is kept."""
@@ -67,12 +65,12 @@ class ReceiptTable:
             rows = connection.execute(
                 sa.select(t.recipients, t.clients.c.name, t.clients.c.uid.label("client_uid"))
                 .select_from(t.recipients.join(t.clients).join(t.erasures))
-                .where(t.erasures.c.uid == uuid.UUID(erasure).bytes)
+                .where(t.erasures.c.uid == erasure)
                 .order_by(t.clients.c.name)
             ).all()
         return tuple(
             Recipient(
-                row.client_id, row.name, str(uuid.UUID(bytes=row.client_uid)), row.searches, row.last_at, row.told_at,
+                row.client_id, row.name, row.client_uid, row.searches, row.last_at, row.told_at,
                 row.answer,
             )
             for row in rows
@@ -80,31 +78,26 @@ class ReceiptTable:
 
     def update_recipient(self, erasure: str, client_id: int, **told: Any) -> None:
         """`told_at` or `answer` of a recipient is recorded."""
-        mine = sa.select(t.erasures.c.id).where(t.erasures.c.uid == uuid.UUID(erasure).bytes).scalar_subquery()
-        with self._db.write() as connection:
-            connection.execute(
-                t.recipients.update()
-                .where(t.recipients.c.erasure_id == mine, t.recipients.c.client_id == client_id)
-                .values(**told)
-            )
+        mine = sa.select(t.erasures.c.id).where(t.erasures.c.uid == erasure).scalar_subquery()
+        self._db.run(
+            t.recipients.update()
+            .where(t.recipients.c.erasure_id == mine, t.recipients.c.client_id == client_id)
+            .values(**told)
+        )
 
     def _newest(self, which: sa.ColumnElement[bool]) -> Receipt | None:
-        with self._db.read() as connection:
-            row = connection.execute(
-                t.receipts.select().where(which).order_by(t.receipts.c.id.desc()).limit(1)
-            ).one_or_none()
-        return None if row is None else _receipt(row)
+        return self._db.one(t.receipts.select().where(which).order_by(t.receipts.c.id.desc()).limit(1), _receipt)
 
 
 def keep_receipt(connection: sa.Connection, receipt: Receipt) -> None:
     """The receipt stands, in the transaction of what it is about."""
     connection.execute(
         t.receipts.insert().values(
-            uid=uuid.UUID(receipt.uid).bytes, kind=receipt.kind, about=uuid.UUID(receipt.about).bytes, at=receipt.at,
+            uid=receipt.uid, kind=receipt.kind, about=receipt.about, at=receipt.at,
             document=receipt.document,
         )
     )  # fmt: skip
 
 
 def _receipt(row: Any) -> Receipt:
-    return Receipt(str(uuid.UUID(bytes=row.uid)), row.kind, str(uuid.UUID(bytes=row.about)), row.at, row.document)
+    return Receipt(row.uid, row.kind, row.about, row.at, row.document)

@@ -6,6 +6,7 @@ the counter `kept_out`, so that who holds an opened copy knows when it is old.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 
 from countenance.records import schema as t
 from countenance.records.database import Database
-from countenance.records.queries import chunks
+from countenance.records.queries import chunks, counter, move_counter
 from countenance.records.sources.sources import move_policy_version
 from countenance.types import Box
 
@@ -35,7 +36,7 @@ class NewSuppression:
 class SealedPerson:
     """A person who asked to be kept out of new pictures: a template in a space, sealed under a key of its own."""
 
-    request_uid: str
+    request_uid: str  # 32 hex digits
     space_id: int
     key_id: bytes
     template: bytes
@@ -70,8 +71,7 @@ class SuppressionTable:
 
     def version(self) -> int:
         """Grows with every change of what `rows` gives; 0 where nobody was ever kept out."""
-        with self._db.read() as connection:
-            return int(connection.scalar(_READ_STAMP) or 0)
+        return self._db.count(_READ_STAMP)
 
     def rows(self) -> SuppressionRows:
         """In one snapshot."""
@@ -95,7 +95,7 @@ class SuppressionTable:
             stamp,
             tuple((row.digest, row.request_id) for row in addresses),
             tuple(SealedHash(row.request_id, row.key_id, row.digest, row.sealed, tuple(row.box)) for row in hashes),
-            tuple(SealedPerson(row.uid.hex(), row.space_id, row.key_id, row.template) for row in persons),
+            tuple(SealedPerson(uuid.UUID(row.uid).hex, row.space_id, row.key_id, row.template) for row in persons),
         )
 
     def of_pictures(self, digests: Sequence[bytes]) -> dict[bytes, list[tuple[Box | None, int | None]]]:
@@ -111,15 +111,11 @@ class SuppressionTable:
 
 def move_suppressions_version(connection: sa.Connection) -> None:
     """Every opened copy, and every earlier decision, is old from this commit on."""
-    changed = connection.execute(
-        t.counters.update().where(t.counters.c.name == _STAMP).values(value=t.counters.c.value + 1)
-    )
-    if not changed.rowcount:
-        connection.execute(t.counters.insert().values(name=_STAMP, value=1))
+    move_counter(connection, _STAMP)
     move_policy_version(connection)
 
 
-_READ_STAMP: Final = sa.select(t.counters.c.value).where(t.counters.c.name == _STAMP)
+_READ_STAMP: Final = counter(_STAMP)
 # Asked for every batch of an ingest: built once, since building a statement costs more than running it.
 _OF_PICTURES: Final = sa.select(t.suppressions.c.digest, t.suppressions.c.box, t.suppressions.c.request_id).where(
     t.suppressions.c.kind == "bytes", t.suppressions.c.digest.in_(sa.bindparam("digests", expanding=True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -54,4 +53,4 @@ def leaving_guests(connection: sa.Connection) -> dict[str, int]:
     query = sa.select(t.guests.c.uid, t.guests.c.subject_id).where(
         t.guests.c.withdrawn_at.is_not(None), t.guests.c.subject_id.is_not(None)
     )
-    return {str(uuid.UUID(bytes=row.uid)): row.subject_id for row in connection.execute(query)}
+    return {row.uid: row.subject_id for row in connection.execute(query)}

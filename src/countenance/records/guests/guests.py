@@ -80,13 +80,9 @@ class GuestTable:
         self, *, uid: uuid.UUID, digest: bytes, source_id: int, organiser: str, made_at: datetime, expires_at: datetime
     ) -> None:
         """The link stands."""
-        with self._db.write() as connection:
-            connection.execute(
-                t.guest_links.insert().values(
-                    uid=uid.bytes, digest=digest, source_id=source_id, organiser=organiser, made_at=made_at,
-                    expires_at=expires_at,
-                )
-            )  # fmt: skip
+        self._db.run(t.guest_links.insert().values(
+            uid=uid, digest=digest, source_id=source_id, organiser=organiser, made_at=made_at, expires_at=expires_at,
+        ))  # fmt: skip
 
     def links(self, source_id: int) -> tuple[GuestLink, ...]:
         """The links of a source, the newest first."""
@@ -102,21 +98,18 @@ class GuestTable:
 
     def link_named(self, uid: str) -> GuestLink | None:
         """The link of that uid."""
-        return self._one_link(t.guest_links.c.uid == uuid.UUID(uid).bytes)
+        return self._one_link(t.guest_links.c.uid == uid)
 
     def _one_link(self, which: sa.ColumnElement[bool]) -> GuestLink | None:
-        with self._db.read() as connection:
-            row = connection.execute(_LINKS.where(which)).one_or_none()
-        return None if row is None else _link(row)
+        return self._db.one(_LINKS.where(which), _link)
 
     def close_link(self, uid: str, at: datetime) -> None:
         """Nobody comes in by this link from now on; the first time is the one that stands."""
-        with self._db.write() as connection:
-            connection.execute(
-                t.guest_links.update()
-                .where(t.guest_links.c.uid == uuid.UUID(uid).bytes, t.guest_links.c.closed_at.is_(None))
-                .values(closed_at=at)
-            )
+        self._db.run(
+            t.guest_links.update()
+            .where(t.guest_links.c.uid == uid, t.guest_links.c.closed_at.is_(None))
+            .values(closed_at=at)
+        )
 
     def count_attempt(self, link: GuestLink, now: datetime, limit: int) -> bool:
         """One more photograph is counted. False: as many as may be were offered within the hour."""
@@ -147,7 +140,7 @@ class GuestTable:
                 subject_id = put_subject(connection, new.grant_id, new.subject)
             connection.execute(
                 t.guests.insert().values(
-                    uid=new.uid.bytes, digest=new.digest, link_id=new.link.id, subject_id=subject_id,
+                    uid=new.uid, digest=new.digest, link_id=new.link.id, subject_id=subject_id,
                     consented_at=new.at,
                 )
             )  # fmt: skip
@@ -160,12 +153,10 @@ class GuestTable:
 
     def get(self, uid: str) -> Guest | None:
         """The guest of that uid."""
-        return self._one(t.guests.c.uid == uuid.UUID(uid).bytes)
+        return self._one(t.guests.c.uid == uid)
 
     def _one(self, which: sa.ColumnElement[bool]) -> Guest | None:
-        with self._db.read() as connection:
-            row = connection.execute(_GUESTS.where(which)).one_or_none()
-        return None if row is None else _guest(row)
+        return self._db.one(_GUESTS.where(which), _guest)
 
     def faces(self, guest: Guest) -> list[FaceId]:
         """The faces that are tied to the guest's subject, by picture."""
@@ -187,8 +178,7 @@ class GuestTable:
         query = _GUESTS.where(
             t.guest_links.c.source_id == source_id, t.guests.c.checked_at.is_(None), t.guests.c.withdrawn_at.is_(None)
         )
-        with self._db.read() as connection:
-            return tuple(_guest(row) for row in connection.execute(query.order_by(t.guests.c.id)))
+        return self._db.every(query.order_by(t.guests.c.id), _guest)
 
     def mark_checked(self, guests: Sequence[Guest], to: int, at: datetime | None = None) -> None:
         """Pictures up to the id `to` were looked at for these guests; with `at`, all of them."""
@@ -241,7 +231,7 @@ _GUESTS: Final = sa.select(
 
 def _link(row: Any) -> GuestLink:
     return GuestLink(
-        id=row.id, uid=str(uuid.UUID(bytes=row.uid)), source=row.name, source_id=row.source_id,
+        id=row.id, uid=row.uid, source=row.name, source_id=row.source_id,
         organiser=row.organiser, made_at=row.made_at, expires_at=row.expires_at, closed_at=row.closed_at,
         guests=row.guests, withdrawn=row.withdrawn,
     )  # fmt: skip
@@ -249,7 +239,7 @@ def _link(row: Any) -> GuestLink:
 
 def _guest(row: Any) -> Guest:
     return Guest(
-        id=row.id, uid=str(uuid.UUID(bytes=row.uid)), source=row.name, source_id=row.source_id,
+        id=row.id, uid=row.uid, source=row.name, source_id=row.source_id,
         organiser=row.organiser, subject_id=row.subject_id, consented_at=row.consented_at,
         withdrawn_at=row.withdrawn_at,
         checked_to=row.checked_to, checked_at=row.checked_at,

@@ -21,7 +21,7 @@ from countenance.errors import NotFound, WrongUse
 from countenance.records import schema as t
 from countenance.records.changes import ROWS_A_READ
 from countenance.records.database import Database
-from countenance.records.queries import rows_where, values_where
+from countenance.records.queries import insert_one, rows_where, values_where
 from countenance.types import ClassId, FaceId
 
 
@@ -91,9 +91,7 @@ class PersonTable:
     # --- reads ---------------------------------------------------------------------------------------------------
     def all(self) -> tuple[PersonRow, ...]:
         """Every person, the one with most faces first."""
-        with self._db.read() as connection:
-            rows = connection.execute(_PERSONS.order_by(sa.desc("faces"), t.persons.c.id)).all()
-        return tuple(_person(row) for row in rows)
+        return self._db.every(_PERSONS.order_by(sa.desc("faces"), t.persons.c.id), _person)
 
     def get(self, uid: str) -> PersonRow:
         """Raises NotFound: no such person, or it was merged into another."""
@@ -165,22 +163,13 @@ class PersonTable:
         query = _TEMPLATES.add_columns(mine.scalar_subquery().label("subject_id")).where(
             there, t.faces.c.erasure_id.is_(None), _in_space(space_id)
         )
-        last = 0
-        while True:
-            with self._db.read() as connection:
-                rows = connection.execute(
-                    query.where(t.faces.c.id > last).order_by(t.faces.c.id).limit(ROWS_A_READ)
-                ).all()
-            if not rows:
-                return
+        for rows in self._db.pages(query, t.faces.c.id, ROWS_A_READ):
             yield tuple(_sealed(row, space_id, row.subject_id) for row in rows)
-            last = rows[-1].id
 
     def count(self) -> int:
         """How many persons there are with a face."""
         query = sa.select(sa.func.count(sa.distinct(t.person_faces.c.person_id)))
-        with self._db.read() as connection:
-            return int(connection.scalar(query) or 0)
+        return self._db.count(query)
 
     def refusals(self) -> set[tuple[int, FaceId]]:
         """Every (person, face) that somebody has parted."""
@@ -190,8 +179,7 @@ class PersonTable:
 
     def history(self, limit: int) -> tuple[PersonDecision, ...]:
         """The newest acts, newest first."""
-        with self._db.read() as connection:
-            return tuple(_decision(row) for row in connection.execute(_ACTS.limit(limit)))
+        return self._db.every(_ACTS.limit(limit), _decision)
 
     # --- decisions -----------------------------------------------------------------------------------------------
     def create(self, *, uid: uuid.UUID, tenant_id: int, key_id: bytes, name: bytes | None, faces: Sequence[str],
@@ -200,10 +188,9 @@ class PersonTable:
         with self._db.write() as connection:
             known = _free(_known(connection, faces))
             log()
-            made = connection.execute(
-                t.persons.insert().values(uid=uid.bytes, tenant_id=tenant_id, key_id=key_id, name=name, made_at=at)
-            )
-            person_id = int(made.inserted_primary_key[0])  # type: ignore[index]  # one row
+            person_id = insert_one(
+                connection, t.persons, uid=uid, tenant_id=tenant_id, key_id=key_id, name=name, made_at=at,
+            )  # fmt: skip
             _join(connection, person_id, known)
             _note(connection, PersonAct.NEW, person_id, known, at)
             return _get(connection, str(uid))
@@ -279,10 +266,7 @@ class PersonTable:
                 raise WrongUse("that is every face of the person", "leave at least one")
             log()
             tenant = connection.scalar(sa.select(t.persons.c.tenant_id).where(t.persons.c.id == person.id))
-            made = connection.execute(
-                t.persons.insert().values(uid=new_uid.bytes, tenant_id=tenant, key_id=key_id, made_at=at)
-            )
-            other_id = int(made.inserted_primary_key[0])  # type: ignore[index]  # one row
+            other_id = insert_one(connection, t.persons, uid=new_uid, tenant_id=tenant, key_id=key_id, made_at=at)
             _move(connection, person.id, other_id, [face.id for face in known])
             _note(connection, PersonAct.SPLIT, person.id, known, at, other_id=other_id)
             return _get(connection, str(new_uid))
@@ -421,13 +405,13 @@ def _in_space(space_id: int) -> sa.ColumnElement[bool]:
 def _sealed(row: Any, space_id: int, subject_id: int | None = None) -> SealedTemplate:
     first = row.space_id == space_id
     return SealedTemplate(
-        row.id, _uuid(row.uid), row.key_id if first else row.second_key, row.template if first else row.second,
+        row.id, row.uid, row.key_id if first else row.second_key, row.template if first else row.second,
         subject_id,
     )  # fmt: skip
 
 
 def _get(connection: sa.Connection, uid: str) -> PersonRow:
-    row = connection.execute(_PERSONS.where(t.persons.c.uid == uuid.UUID(uid).bytes)).one_or_none()
+    row = connection.execute(_PERSONS.where(t.persons.c.uid == uid)).one_or_none()
     if row is None:
         raise NotFound(f"there is no person {uid}", "`countenance person list` names them")
     return _person(row)
@@ -435,12 +419,12 @@ def _get(connection: sa.Connection, uid: str) -> PersonRow:
 
 def _known(connection: sa.Connection, uids: Sequence[str]) -> Iterable[KnownFace]:
     """In the order of `uids`, each once. Only faces with a template: of the others nothing but a box is kept."""
-    wanted = [uuid.UUID(uid).bytes for uid in dict.fromkeys(uids)]
+    wanted = [str(uuid.UUID(uid)) for uid in dict.fromkeys(uids)]
     query = _FACES.where(t.faces.c.template.is_not(None))
     found = {row.uid: _face(row) for row in rows_where(connection, query, t.faces.c.uid, wanted)}
     for uid in wanted:
         if uid not in found:
-            raise NotFound(f"there is no face {_uuid(uid)}", "leads and `countenance person show` name faces")
+            raise NotFound(f"there is no face {uid}", "leads and `countenance person show` name faces")
         yield found[uid]
 
 
@@ -485,30 +469,21 @@ def _note(
     connection: sa.Connection, act: PersonAct, person_id: int, faces: Sequence[KnownFace], at: datetime, *,
     other_id: int | None = None, before: bytes | None = None,
 ) -> None:  # fmt: skip
-    made = connection.execute(
-        t.person_acts.insert().values(
-            uid=uuid.uuid4().bytes, act=str(act), person_id=person_id, other_id=other_id, before=before, at=at
-        )
-    )
+    act_id = insert_one(
+        connection, t.person_acts, uid=uuid.uuid4(), act=str(act), person_id=person_id, other_id=other_id,
+        before=before, at=at,
+    )  # fmt: skip
     if faces:
-        act_id = made.inserted_primary_key[0]  # type: ignore[index]  # one row
         connection.execute(t.person_act_faces.insert(), [{"act_id": act_id, "face_id": face.id} for face in faces])
 
 
 def _decision(row: Any) -> PersonDecision:
-    other = None if row.other is None else _uuid(row.other)
-    return PersonDecision(
-        _uuid(row.uid), PersonAct(row.act), _uuid(row.person), other, row.faces, row.at, row.undone_at
-    )
+    return PersonDecision(row.uid, PersonAct(row.act), row.person, row.other, row.faces, row.at, row.undone_at)
 
 
 def _person(row: Any) -> PersonRow:
-    return PersonRow(row.id, _uuid(row.uid), row.key_id, row.name, row.made_at, row.faces)
+    return PersonRow(row.id, row.uid, row.key_id, row.name, row.made_at, row.faces)
 
 
 def _face(row: Any) -> KnownFace:
-    return KnownFace(row.id, _uuid(row.uid), row.person_id)
-
-
-def _uuid(data: bytes) -> str:
-    return str(uuid.UUID(bytes=data))
+    return KnownFace(row.id, row.uid, row.person_id)

@@ -5,11 +5,9 @@ Whose a collection is, is the pair (source that its key is bound to, client); to
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Collection as Group
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -118,18 +116,15 @@ class CollectionTable:
             t.enrolments.c.refusal.is_(None), t.faces.c.template.is_not(None), t.faces.c.id > after,
         )  # fmt: skip
         if only is not None:
-            query = query.where(t.faces.c.uid.in_([uuid.UUID(uid).bytes for uid in only]))
+            query = query.where(t.faces.c.uid.in_(list(only)))
         if person is not None:
-            query = query.where(t.persons.c.uid == uuid.UUID(person).bytes)
-        with self._db.read() as connection:
-            rows = connection.execute(query.order_by(t.faces.c.id).limit(limit)).all()
-        return tuple(map(_face, rows))
+            query = query.where(t.persons.c.uid == person)
+        return self._db.every(query.order_by(t.faces.c.id).limit(limit), _face)
 
     def faces_of_picture(self, source_id: int, sha256: bytes) -> tuple[CollectionFace, ...]:
         """Every face of a picture of a collection, also those that are not searchable there."""
         query = _FACES.where(t.placements.c.source_id == source_id, t.pictures.c.sha256 == sha256)
-        with self._db.read() as connection:
-            return tuple(map(_face, connection.execute(query.order_by(t.faces.c.id)).all()))
+        return self._db.every(query.order_by(t.faces.c.id), _face)
 
     def count(self, source_id: int, classes: Group[ClassId]) -> tuple[int, int]:
         """(searchable faces in these classes, users) of a collection."""
@@ -176,23 +171,20 @@ class CollectionTable:
     def user(self, source_id: int, digest: bytes) -> CollectionUser | None:
         """The user of that name."""
         mine = sa.and_(t.collection_users.c.source_id == source_id, t.collection_users.c.digest == digest)
-        with self._db.read() as connection:
-            row = connection.execute(t.collection_users.select().where(mine)).one_or_none()
-        return None if row is None else _user(row)
+        return self._db.one(t.collection_users.select().where(mine), _user)
 
     def users(self, source_id: int, *, after: int = 0, limit: int) -> tuple[CollectionUser, ...]:
         """Users of a collection, oldest first, from the one after `after` on."""
         query = t.collection_users.select().where(
             t.collection_users.c.source_id == source_id, t.collection_users.c.id > after
         )
-        with self._db.read() as connection:
-            return tuple(map(_user, connection.execute(query.order_by(t.collection_users.c.id).limit(limit)).all()))
+        return self._db.every(query.order_by(t.collection_users.c.id).limit(limit), _user)
 
     def users_who_are(self, source_id: int, persons: Sequence[str]) -> tuple[CollectionUser, ...]:
         """Users of a collection who are these persons."""
         found: list[CollectionUser] = []
         with self._db.read() as connection:
-            for part in chunks([uuid.UUID(person).bytes for person in persons]):
+            for part in chunks(list(persons)):
                 mine = sa.and_(t.collection_users.c.source_id == source_id, t.collection_users.c.person.in_(part))
                 found += map(_user, connection.execute(t.collection_users.select().where(mine)))
         return tuple(found)
@@ -201,7 +193,7 @@ class CollectionTable:
         """Those of these persons of whom a face is searchable in the collection."""
         found: set[str] = set()
         with self._db.read() as connection:
-            for part in chunks([uuid.UUID(person).bytes for person in persons]):
+            for part in chunks(list(persons)):
                 rows = connection.scalars(
                     sa.select(t.persons.c.uid)
                     .distinct()
@@ -212,33 +204,16 @@ class CollectionTable:
                         t.faces.c.erasure_id.is_(None),
                     )
                 )  # fmt: skip
-                found.update(str(uuid.UUID(bytes=uid)) for uid in rows)
+                found.update(rows)
         return found
 
     def set_person(self, user: CollectionUser, person: str) -> None:
         """The user is that person from this commit on."""
-        with self._db.write() as connection:
-            connection.execute(
-                t.collection_users.update()
-                .where(t.collection_users.c.id == user.id)
-                .values(person=uuid.UUID(person).bytes)
-            )
+        self._db.run(t.collection_users.update().where(t.collection_users.c.id == user.id).values(person=person))
 
     def remove_user(self, user: CollectionUser) -> None:
         """The collection has no such user from this commit on; its faces stay."""
-        with self._db.write() as connection:
-            connection.execute(t.collection_users.delete().where(t.collection_users.c.id == user.id))
-
-    # --- signatures ----------------------------------------------------------------------------------------------
-    def register_signature(self, digest: bytes, now: datetime, expires_at: datetime) -> bool:
-        """False: that signature was taken already, by whichever process. What has expired is forgotten."""
-        with self._db.write() as connection:
-            connection.execute(t.signatures.delete().where(t.signatures.c.expires_at < now))
-            query = sa.select(t.signatures.c.digest).where(t.signatures.c.digest == digest)
-            if connection.execute(query).first() is not None:
-                return False
-            connection.execute(t.signatures.insert().values(digest=digest, expires_at=expires_at))
-            return True
+        self._db.run(t.collection_users.delete().where(t.collection_users.c.id == user.id))
 
 
 def forget_collection(connection: sa.Connection, source_id: int) -> None:
@@ -289,19 +264,17 @@ def _owned(owner: Owner) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]
 
 def _face(row: Any) -> CollectionFace:
     return CollectionFace(
-        id=row.id, uid=str(uuid.UUID(bytes=row.uid)), box=(row.x1, row.y1, row.x2, row.y2),
-        picture_uid=str(uuid.UUID(bytes=row.picture_uid)), width=row.width, height=row.height, place=row.place,
+        id=row.id, uid=row.uid, box=(row.x1, row.y1, row.x2, row.y2),
+        picture_uid=row.picture_uid, width=row.width, height=row.height, place=row.place,
         landmarks=None if row.landmarks is None else unpack_landmarks(row.landmarks),
         quality=None if row.quality is None else unpack_quality(row.quality),
         refusal=None if row.refusal is None else FaceRefusal(row.refusal),
-        person=None if row.person is None else str(uuid.UUID(bytes=row.person)),
+        person=row.person,
     )  # fmt: skip
 
 
 def _user(row: Any) -> CollectionUser:
-    return CollectionUser(
-        row.id, row.name, row.key_id, None if row.person is None else str(uuid.UUID(bytes=row.person))
-    )
+    return CollectionUser(row.id, row.name, row.key_id, row.person)
 
 
 def unenrol_from_source(connection: sa.Connection, source_id: int, faces: Sequence[FaceId]) -> Unreachable:

@@ -42,7 +42,7 @@ def put_pictures(connection: sa.Connection, batch: Batch) -> None:
         connection, t.pictures,
         [
             {
-                "uid": picture.uid.bytes, "tenant_id": batch.tenant_id, "sha256": picture.sha256, "salt": picture.salt,
+                "uid": picture.uid, "tenant_id": batch.tenant_id, "sha256": picture.sha256, "salt": picture.salt,
                 "width": picture.width, "height": picture.height, "format": picture.format,
                 "taken_at": picture.taken_at, "pdq": picture.pdq,
             }
@@ -52,33 +52,33 @@ def put_pictures(connection: sa.Connection, batch: Batch) -> None:
     again = [{"picture": picture.known_id, "pdq": picture.pdq} for picture in pictures if picture.known_id is not None]
     if again:
         connection.execute(t.pictures.update().where(t.pictures.c.id == sa.bindparam("picture")), again)
-    made = ids_of(connection, t.pictures, [picture.uid.bytes for picture in new])
-    placed = [(picture.known_id or made[picture.uid.bytes], face) for picture in pictures for face in picture.faces]
+    made = ids_of(connection, t.pictures, [str(picture.uid) for picture in new])
+    placed = [(picture.known_id or made[str(picture.uid)], face) for picture in pictures for face in picture.faces]
     added, ids = _put_faces(connection, placed, sorted(known))
-    _put_enrolments(connection, [(ids[face.uid.bytes], face) for _, face in placed], added)
+    _put_enrolments(connection, [(ids[str(face.uid)], face) for _, face in placed], added)
 
 
 def _put_faces(
     connection: sa.Connection, placed: Sequence[tuple[int, FaceRow]], known: Sequence[int]
-) -> tuple[set[FaceId], dict[bytes, FaceId]]:
+) -> tuple[set[FaceId], dict[str, FaceId]]:
     """(picture, face) rows stand; returns the ids of those that are new, and the id of each by its uid."""
     rows = rows_where(connection, sa.select(t.faces.c.uid, t.faces.c.id), t.faces.c.picture_id, known)
-    ids: dict[bytes, FaceId] = {row.uid: row.id for row in rows}
-    new = [(picture_id, face) for picture_id, face in placed if face.uid.bytes not in ids]
+    ids: dict[str, FaceId] = {row.uid: row.id for row in rows}
+    new = [(picture_id, face) for picture_id, face in placed if str(face.uid) not in ids]
     insert(
         connection, t.faces,
         [
             {
-                "uid": face.uid.bytes, "picture_id": picture_id,
+                "uid": face.uid, "picture_id": picture_id,
                 **dict(zip(("x1", "y1", "x2", "y2"), face.box, strict=True)), **_face_values(face),
             }
             for picture_id, face in new
         ],
     )  # fmt: skip
-    again = [{"face": ids[f.uid.bytes], **_face_values(f)} for _, f in placed if f.uid.bytes in ids]
+    again = [{"face": ids[str(f.uid)], **_face_values(f)} for _, f in placed if str(f.uid) in ids]
     if again:
         connection.execute(t.faces.update().where(t.faces.c.id == sa.bindparam("face")), again)
-    made = ids_of(connection, t.faces, [face.uid.bytes for _, face in new])
+    made = ids_of(connection, t.faces, [str(face.uid) for _, face in new])
     return set(made.values()), ids | made
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -56,21 +55,14 @@ class DuplicateReads:
 
     def pictures(self, classes: Collection[ClassId], sources: Collection[int]) -> Iterator[HashedPicture]:
         """Every picture that stands in one of these sources in one of these classes."""
-        last = 0
-        while True:
-            with self._db.read() as connection:
-                rows = connection.execute(
-                    sa.select(t.pictures.c.id, t.pictures.c.pdq, sa.func.count().label("places"))
-                    .join(t.placements, t.placements.c.picture_id == t.pictures.c.id)
-                    .where(t.pictures.c.id > last, t.pictures.c.erasure_id.is_(None), _within(classes, sources))
-                    .group_by(t.pictures.c.id)
-                    .order_by(t.pictures.c.id)
-                    .limit(ROWS_A_READ)
-                ).all()
-            if not rows:
-                return
+        query = (
+            sa.select(t.pictures.c.id, t.pictures.c.pdq, sa.func.count().label("places"))
+            .join(t.placements, t.placements.c.picture_id == t.pictures.c.id)
+            .where(t.pictures.c.erasure_id.is_(None), _within(classes, sources))
+            .group_by(t.pictures.c.id)
+        )
+        for rows in self._db.pages(query, t.pictures.c.id, ROWS_A_READ):
             yield from (HashedPicture(row.id, row.pdq, row.places) for row in rows)
-            last = rows[-1].id
 
     def crops(self, classes: Collection[ClassId], sources: Collection[int]) -> Iterator[tuple[HashedCrop, ...]]:
         """The crop hashes of faces that are searchable in one of these classes, of such pictures; in pages."""
@@ -80,23 +72,14 @@ class DuplicateReads:
             t.enrolments.c.class_id.in_(list(classes)),
             t.enrolments.c.refusal.is_(None),
         )
-        last = 0
-        while True:
-            with self._db.read() as connection:
-                rows = connection.execute(
-                    sa.select(t.faces.c.id, t.faces.c.picture_id, t.faces.c.uid, t.faces.c.key_id, t.faces.c.crop_hash)
-                    .join(t.pictures)
-                    .where(t.faces.c.id > last, t.faces.c.crop_hash.is_not(None), t.faces.c.erasure_id.is_(None))
-                    .where(t.pictures.c.erasure_id.is_(None), stands, searchable)
-                    .order_by(t.faces.c.id)
-                    .limit(ROWS_A_READ)
-                ).all()
-            if not rows:
-                return
-            yield tuple(
-                HashedCrop(row.picture_id, str(uuid.UUID(bytes=row.uid)), row.key_id, row.crop_hash) for row in rows
-            )
-            last = rows[-1].id
+        query = (
+            sa.select(t.faces.c.id, t.faces.c.picture_id, t.faces.c.uid, t.faces.c.key_id, t.faces.c.crop_hash)
+            .join(t.pictures)
+            .where(t.faces.c.crop_hash.is_not(None), t.faces.c.erasure_id.is_(None))
+            .where(t.pictures.c.erasure_id.is_(None), stands, searchable)
+        )
+        for rows in self._db.pages(query, t.faces.c.id, ROWS_A_READ):
+            yield tuple(HashedCrop(row.picture_id, row.uid, row.key_id, row.crop_hash) for row in rows)
 
     def places(
         self, pictures: Sequence[int], classes: Collection[ClassId], sources: Collection[int]
@@ -117,7 +100,7 @@ class DuplicateReads:
                 for row in rows:
                     found.setdefault(row.id, []).append(
                         Place(
-                            row.id, str(uuid.UUID(bytes=row.uid)), row.width, row.height, row.name, row.location,
+                            row.id, row.uid, row.width, row.height, row.name, row.location,
                             row.place, row.size,
                         )
                     )  # fmt: skip

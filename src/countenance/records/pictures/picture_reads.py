@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -63,10 +62,8 @@ class PictureReads:
 
     def get(self, uid: str) -> PictureView | None:
         """The picture of that uid."""
-        query = t.pictures.select().where(t.pictures.c.uid == uuid.UUID(uid).bytes, t.pictures.c.erasure_id.is_(None))
-        with self._db.read() as connection:
-            row = connection.execute(query).one_or_none()
-        return None if row is None else _picture(row)
+        query = t.pictures.select().where(t.pictures.c.uid == uid, t.pictures.c.erasure_id.is_(None))
+        return self._db.one(query, _picture)
 
     def of_source(self, source_id: int, after: int, limit: int) -> list[PictureView]:
         """Pictures that stand in a source, by id, after that one."""
@@ -78,9 +75,7 @@ class PictureReads:
             .distinct()
             .order_by(t.placements.c.picture_id)  # as its index has them, so that nothing is sorted
         )
-        with self._db.read() as connection:
-            rows = connection.execute(query.limit(limit)).all()
-        return [_picture(row) for row in rows]
+        return list(self._db.every(query.limit(limit), _picture))
 
     def places(self, picture_id: int) -> list[PlaceRow]:
         """Where it stands, the first taken first."""
@@ -139,9 +134,9 @@ def _faces(rows: Sequence[Any]) -> list[FaceView]:
     for row in rows:
         if row.id not in found:
             found[row.id] = FaceView(
-                row.id, str(uuid.UUID(bytes=row.uid)), (row.x1, row.y1, row.x2, row.y2),
+                row.id, row.uid, (row.x1, row.y1, row.x2, row.y2),
                 None if row.quality is None else unpack_quality(row.quality).overall, {},
-                None if row.person_uid is None else str(uuid.UUID(bytes=row.person_uid)),
+                row.person_uid,
             )  # fmt: skip
         if row.class_id is not None:
             found[row.id].states[row.class_id] = None if row.refusal is None else FaceRefusal(row.refusal)
@@ -150,5 +145,5 @@ def _faces(rows: Sequence[Any]) -> list[FaceView]:
 
 def _picture(row: Any) -> PictureView:
     return PictureView(
-        row.id, str(uuid.UUID(bytes=row.uid)), row.sha256, row.width, row.height, row.format, row.taken_at
+        row.id, row.uid, row.sha256, row.width, row.height, row.format, row.taken_at
     )  # fmt: skip

@@ -15,7 +15,7 @@ from countenance.records.database import Database
 from countenance.records.packing import unpack_landmarks, unpack_quality
 from countenance.records.pictures.batch import Batch, Enrolment, FaceRow, PlacementRow, PolicyMoved
 from countenance.records.pictures.commit import put_pictures, put_placements, put_rejections
-from countenance.records.queries import CHUNK, chunks
+from countenance.records.queries import CHUNK, chunks, insert_one
 from countenance.records.reachability import UNPLACED, UNSUPPORTED, Unreachable, drop_placements, due_of
 from countenance.records.sources.sources import policy_version
 from countenance.types import ClassId, FaceId, FaceRefusal, RejectReason
@@ -84,8 +84,7 @@ class PictureTable:
             unended = connection.scalar(
                 sa.select(sa.func.count()).select_from(t.runs).where(t.runs.c.ended_at.is_(None))
             )
-            made = connection.execute(t.runs.insert().values(source_id=source_id, started_at=at))
-            return int(made.inserted_primary_key[0]), bool(unended)  # type: ignore[index]  # one row
+            return insert_one(connection, t.runs, source_id=source_id, started_at=at), bool(unended)
 
     def end_run(self, source_id: int, run_id: int, at: datetime, *, whole: bool = True, beside: bool = False) -> None:
         """The run is over; so is every earlier one that was killed, since this one did its work.
@@ -180,7 +179,7 @@ class PictureTable:
                     own = faces.get(row.id, [])
                     found[row.sha256] = KnownPicture(
                         id=row.id,
-                        uid=uuid.UUID(bytes=row.uid),
+                        uid=uuid.UUID(row.uid),
                         salt=row.salt,
                         faces=tuple(face for _, face in own),
                         face_ids=tuple(face_id for face_id, _ in own),
@@ -231,22 +230,11 @@ class PictureTable:
 
     def vanished(self, source_id: int, run_id: int) -> Iterator[tuple[int, bytes]]:
         """(placement id, place) of what an earlier run saw and this one did not."""
-        last = 0
-        while True:
-            with self._db.read() as connection:
-                rows = connection.execute(
-                    sa.select(t.placements.c.id, t.placements.c.place)
-                    .where(
-                        t.placements.c.source_id == source_id, t.placements.c.run_id < run_id, t.placements.c.id > last
-                    )
-                    .order_by(t.placements.c.id)
-                    .limit(CHUNK)
-                ).all()
-            if not rows:
-                return
-            for row in rows:
-                yield row.id, row.place
-            last = rows[-1].id
+        query = sa.select(t.placements.c.id, t.placements.c.place).where(
+            t.placements.c.source_id == source_id, t.placements.c.run_id < run_id
+        )
+        for rows in self._db.pages(query, t.placements.c.id, CHUNK):
+            yield from ((row.id, row.place) for row in rows)
 
     # --- writes --------------------------------------------------------------------------------------------------
     def mark_seen(self, run_id: int, placements: Sequence[int], rejections: Sequence[int] = ()) -> None:
@@ -294,7 +282,7 @@ def _faces_of(connection: sa.Connection, pictures: Sequence[int]) -> Mapping[int
         enrolled.setdefault(row.face_id, []).append(Enrolment(row.class_id, refusal, row.subject_id))
     for row in rows:
         face = FaceRow(
-            uid=uuid.UUID(bytes=row.uid),
+            uid=uuid.UUID(row.uid),
             box=(row.x1, row.y1, row.x2, row.y2),
             enrolments=tuple(enrolled.get(row.id, ())),
             landmarks=None if row.landmarks is None else unpack_landmarks(row.landmarks),

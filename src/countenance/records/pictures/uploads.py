@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,12 +28,12 @@ class Upload:
     @property
     def blob(self) -> str:
         """The name of its bytes in the blob store."""
-        return f"upload-{self.uid}"
+        return upload_blob(self.uid)
 
 
-def upload_blob(uid: bytes) -> str:
-    """As `Upload.blob`, of a uid as the records hold it."""
-    return f"upload-{uuid.UUID(bytes=uid)}"
+def upload_blob(uid: str) -> str:
+    """Return the name in the blob store of the bytes of the upload of that uid."""
+    return f"upload-{uid}"
 
 
 class UploadTable:
@@ -46,40 +45,28 @@ class UploadTable:
     def get(self, source_id: int, place: bytes) -> Upload | None:
         """What stands at that place."""
         query = t.uploads.select().where(t.uploads.c.source_id == source_id, t.uploads.c.place == place)
-        with self._db.read() as connection:
-            row = connection.execute(query).one_or_none()
-        return None if row is None else _upload(row)
+        return self._db.one(query, _upload)
 
     def get_by_source_uid(self, source_uid: str, place: bytes) -> Upload | None:
         """The same, by the source's uid."""
         query = (
             sa.select(t.uploads)
             .join(t.sources, t.sources.c.id == t.uploads.c.source_id)
-            .where(t.sources.c.uid == uuid.UUID(source_uid).bytes, t.uploads.c.place == place)
+            .where(t.sources.c.uid == source_uid, t.uploads.c.place == place)
         )
-        with self._db.read() as connection:
-            row = connection.execute(query).one_or_none()
-        return None if row is None else _upload(row)
+        return self._db.one(query, _upload)
 
     def walk(self, source_id: int) -> Iterator[Upload]:
         """All of a source that is not on its way out, by place; a page at a time."""
-        last = b""
         query = t.uploads.select().where(t.uploads.c.source_id == source_id, t.uploads.c.erasure_id.is_(None))
-        while True:
-            with self._db.read() as connection:
-                later = query.where(t.uploads.c.place > last) if last else query
-                rows = connection.execute(later.order_by(t.uploads.c.place).limit(CHUNK)).all()
-            if not rows:
-                return
+        for rows in self._db.pages(query, t.uploads.c.place, CHUNK):
             yield from map(_upload, rows)
-            last = rows[-1].place
 
     def count_waiting(self, source_id: int) -> int:
         """How many no ingest has taken or rejected yet."""
         new = sa.and_(t.uploads.c.source_id == source_id, ~_stands(), ~_rejected())
         query = sa.select(sa.func.count()).select_from(t.uploads).where(new)
-        with self._db.read() as connection:
-            return int(connection.scalar(query) or 0)
+        return self._db.count(query)
 
     def put(self, source_id: int, upload: Upload) -> Upload | None:
         """It stands at its place. Returns: what stood there before, whose bytes are to go."""
@@ -89,7 +76,7 @@ class UploadTable:
             connection.execute(t.uploads.delete().where(here))
             connection.execute(
                 t.uploads.insert().values(
-                    uid=uuid.UUID(upload.uid).bytes, source_id=source_id, place=upload.place, size=upload.size,
+                    uid=upload.uid, source_id=source_id, place=upload.place, size=upload.size,
                     mtime_ns=upload.mtime_ns, sha256=upload.sha256, key_id=upload.key_id,
                 )
             )  # fmt: skip
@@ -98,14 +85,12 @@ class UploadTable:
     def rejected(self, source_id: int) -> list[Upload]:
         """Those that an ingest refused: nothing of them is kept."""
         query = t.uploads.select().where(t.uploads.c.source_id == source_id, _rejected(), ~_stands())
-        with self._db.read() as connection:
-            return [_upload(row) for row in connection.execute(query)]
+        return list(self._db.every(query, _upload))
 
     def leaving(self, erasure_id: int) -> list[Upload]:
         """Those whose bytes go with the erasure, and are there yet."""
         query = t.uploads.select().where(t.uploads.c.erasure_id == erasure_id)
-        with self._db.read() as connection:
-            return [_upload(row) for row in connection.execute(query)]
+        return list(self._db.every(query, _upload))
 
     def forget(self, uploads: Sequence[Upload]) -> None:
         """They are gone; of one whose picture stays, with other faces, the place is kept and no bytes."""
@@ -147,5 +132,5 @@ def _rejected() -> sa.ColumnElement[bool]:
 
 def _upload(row: Any) -> Upload:
     return Upload(
-        row.id, str(uuid.UUID(bytes=row.uid)), row.place, row.size, row.mtime_ns, row.sha256, row.key_id
+        row.id, row.uid, row.place, row.size, row.mtime_ns, row.sha256, row.key_id
     )  # fmt: skip

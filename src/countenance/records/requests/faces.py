@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -74,9 +73,9 @@ FOUND: Final = (
 def found_face(row: Any) -> RequestFace:
     """A row of `FOUND`."""
     return RequestFace(
-        id=row.id, uid=str(uuid.UUID(bytes=row.uid)), box=(row.x1, row.y1, row.x2, row.y2), score=row.score,
+        id=row.id, uid=row.uid, box=(row.x1, row.y1, row.x2, row.y2), score=row.score,
         key_id=row.key_id, second_key=row.second_key, picture_id=row.picture_id,
-        picture_uid=str(uuid.UUID(bytes=row.picture_uid)), sha256=row.sha256, width=row.width, height=row.height,
+        picture_uid=row.picture_uid, sha256=row.sha256, width=row.width, height=row.height,
         pdq=row.pdq, taken_at=row.taken_at, tenant=row.tenant, source=row.source, location=row.location,
         place=row.place, basis=row.basis, purposes=tuple(row.purposes), jurisdictions=tuple(row.jurisdictions),
         state=row.refusal,

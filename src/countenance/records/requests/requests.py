@@ -17,7 +17,7 @@ from countenance.records import schema as t
 from countenance.records.database import Database
 from countenance.records.erasure.receipts import Receipt, keep_receipt
 from countenance.records.erasure.suppressions import NewSuppression, move_suppressions_version
-from countenance.records.queries import chunks, living_ids
+from countenance.records.queries import chunks, insert_one, living_ids
 from countenance.records.requests.faces import FOUND, RequestFace, found_face
 from countenance.records.requests.restrictions import is_held, restrict, show_again
 from countenance.records.requests.states import DECIDED, DECIDING, OPEN, VERIFIED, WITHDRAWN
@@ -131,7 +131,7 @@ class RequestTable:
     # --- reads ---------------------------------------------------------------------------------------------------
     def get(self, uid: str) -> SubjectRequest | None:
         """By its public id."""
-        return self._one(t.requests.c.uid == uuid.UUID(uid).bytes)
+        return self._one(t.requests.c.uid == uid)
 
     def tracked(self, digest: bytes) -> SubjectRequest | None:
         """By the keyed digest of its tracking code."""
@@ -141,15 +141,12 @@ class RequestTable:
         """In the order in which they were opened; with `states`, those alone."""
         wanted = list(states)
         query = t.requests.select().order_by(t.requests.c.id)
-        with self._db.read() as connection:
-            rows = connection.execute(query.where(t.requests.c.state.in_(wanted)) if wanted else query).all()
-        return tuple(_request(row) for row in rows)
+        return self._db.every(query.where(t.requests.c.state.in_(wanted)) if wanted else query, _request)
 
     def count_overdue(self, now: datetime) -> int:
         """Requests that nobody has decided and whose term is over."""
         late = sa.and_(t.requests.c.state.in_((OPEN, VERIFIED, DECIDING)), t.requests.c.due_at < now)
-        with self._db.read() as connection:
-            return int(connection.scalar(sa.select(sa.func.count()).select_from(t.requests).where(late)) or 0)
+        return self._db.count(sa.select(sa.func.count()).select_from(t.requests).where(late))
 
     def files(self, request: SubjectRequest) -> Mapping[str, str]:
         """Kind -> blob."""
@@ -183,7 +180,7 @@ class RequestTable:
         """The faces with a template that a public face id, or (a source's location, a place in it), names."""
         query = sa.select(t.faces.c.id).where(t.faces.c.key_id.is_not(None), t.faces.c.erasure_id.is_(None))
         if face is not None:
-            query = query.where(t.faces.c.uid == uuid.UUID(face).bytes)
+            query = query.where(t.faces.c.uid == face)
         if address is not None:
             location, place = address
             query = (
@@ -200,13 +197,13 @@ class RequestTable:
         """The faces of these public ids that are not being erased."""
         found: dict[str, FaceId] = {}
         with self._db.read() as connection:
-            for part in chunks([uuid.UUID(uid).bytes for uid in uids]):
+            for part in chunks(list(uids)):
                 rows = connection.execute(
                     sa.select(t.faces.c.uid, t.faces.c.id).where(
                         t.faces.c.uid.in_(part), t.faces.c.erasure_id.is_(None)
                     )
                 )
-                found |= {str(uuid.UUID(bytes=row.uid)): row.id for row in rows}
+                found |= {row.uid: row.id for row in rows}
         return found
 
     def tracking_of(self, request: SubjectRequest) -> bytes:
@@ -224,7 +221,7 @@ class RequestTable:
                 rows = connection.scalars(
                     sa.select(t.faces.c.uid).where(t.faces.c.id.in_(part), t.faces.c.erasure_id.is_(None))
                 )
-                found += [str(uuid.UUID(bytes=uid)) for uid in rows]
+                found += list(rows)
         return tuple(found)
 
     def templates(self, space_id: int, *, faces: Sequence[FaceId] | None = None) -> tuple[SealedFace, ...]:
@@ -246,7 +243,7 @@ class RequestTable:
                 rows += connection.execute(query if part is None else query.where(t.faces.c.id.in_(part))).all()
         found = []
         for row in rows:
-            uid = str(uuid.UUID(bytes=row.uid))
+            uid = row.uid
             if row.space_id == space_id:
                 found.append(SealedFace(row.id, uid, row.key_id, row.template))
             elif row.second_space == space_id:
@@ -275,16 +272,11 @@ class RequestTable:
                     .select_from(t.shown.join(t.searches).join(t.faces).outerjoin(t.clients))
                     .where(t.shown.c.face_id.in_(part))
                 )
-                found += [
-                    ShowingSearch(str(uuid.UUID(bytes=row.uid)), row.at, row.purpose, row.name, row.client_class)
-                    for row in rows
-                ]
+                found += [ShowingSearch(row.uid, row.at, row.purpose, row.name, row.client_class) for row in rows]
         return tuple(sorted(found, key=lambda each: (each.at, each.face_uid)))
 
     def _one(self, which: sa.ColumnElement[bool]) -> SubjectRequest | None:
-        with self._db.read() as connection:
-            row = connection.execute(t.requests.select().where(which)).one_or_none()
-        return None if row is None else _request(row)
+        return self._db.one(t.requests.select().where(which), _request)
 
     def limit_met(self, contact: bytes | None, *, since: datetime, limits: Mapping[str, int]) -> str | None:
         """Which limit one more request would meet, as `add` has them; None: none."""
@@ -294,8 +286,7 @@ class RequestTable:
     def count_suppressions(self, request: SubjectRequest) -> int:
         """Rows that keep something out for this request."""
         query = sa.select(sa.func.count()).select_from(t.suppressions).where(t.suppressions.c.request_id == request.id)
-        with self._db.read() as connection:
-            return int(connection.scalar(query) or 0)
+        return self._db.count(query)
 
     def faces_of_subjects(self, subjects: Sequence[int]) -> tuple[FaceId, ...]:
         """The faces that are tied to one of these subjects of a grant."""
@@ -322,27 +313,23 @@ class RequestTable:
             met = _limit_met(connection, new.contact, since, limits)
             if met is not None:
                 return met
-            made = connection.execute(
-                t.requests.insert().values(
-                    uid=new.uid.bytes, tracking=new.tracking, kind=new.kind, tier=new.tier, state=OPEN, law=new.law,
-                    opened_at=new.opened_at, due_at=new.due_at, key_id=new.key_id, details=new.details,
-                    proof_key_id=new.proof_key_id, contact=new.contact,
-                )
+            request_id = insert_one(
+                connection, t.requests, uid=new.uid, tracking=new.tracking, kind=new.kind, tier=new.tier, state=OPEN,
+                law=new.law, opened_at=new.opened_at, due_at=new.due_at, key_id=new.key_id, details=new.details,
+                proof_key_id=new.proof_key_id, contact=new.contact,
             )  # fmt: skip
-            request_id = int(made.inserted_primary_key[0])  # type: ignore[index]  # an insert of one row has one
             _add_files(connection, request_id, new.files)
         return None
 
     def count_attempt(self, request: SubjectRequest, most: int) -> bool:
         """One more proof is offered; False: there were as many as may be, and nothing changed."""
-        with self._db.write() as connection:
-            return bool(
-                connection.execute(
-                    t.requests.update()
-                    .where(t.requests.c.id == request.id, t.requests.c.tries < most)
-                    .values(tries=t.requests.c.tries + 1)
-                ).rowcount
+        return bool(
+            self._db.run(
+                t.requests.update()
+                .where(t.requests.c.id == request.id, t.requests.c.tries < most)
+                .values(tries=t.requests.c.tries + 1)
             )
+        )
 
     def record_code(self, request: SubjectRequest, digest: bytes, at: datetime, most: int) -> bool:
         """From now on this code counts and no earlier one; False: there were as many as may be.
@@ -479,12 +466,12 @@ class RequestTable:
             "details": None, "proof_key_id": None, "contact": None, "code": None, **when,
         }  # fmt: skip
         with self._db.write() as connection:
-            before = connection.execute(t.requests.select().where(t.requests.c.uid == back.uid.bytes)).one_or_none()
+            before = connection.execute(t.requests.select().where(t.requests.c.uid == back.uid)).one_or_none()
             if before is None:
-                connection.execute(t.requests.insert().values(uid=back.uid.bytes, **values))
+                connection.execute(t.requests.insert().values(uid=back.uid, **values))
             else:
                 connection.execute(t.requests.update().where(t.requests.c.id == before.id).values(**values))
-            request = _request(connection.execute(t.requests.select().where(t.requests.c.uid == back.uid.bytes)).one())
+            request = _request(connection.execute(t.requests.select().where(t.requests.c.uid == back.uid)).one())
             connection.execute(t.request_files.delete().where(t.request_files.c.request_id == request.id))
             connection.execute(t.suppressions.delete().where(t.suppressions.c.request_id == request.id))
             _add_keep_out(connection, request, back.keep_out)
@@ -592,7 +579,7 @@ def _restricted() -> sa.ColumnElement[bool]:
 
 def _request(row: Any) -> SubjectRequest:
     return SubjectRequest(
-        id=row.id, uid=str(uuid.UUID(bytes=row.uid)), kind=row.kind, tier=row.tier, state=row.state, law=row.law,
+        id=row.id, uid=row.uid, kind=row.kind, tier=row.tier, state=row.state, law=row.law,
         opened_at=row.opened_at, due_at=row.due_at, extended_at=row.extended_at, verified_at=row.verified_at,
         verified_by=row.verified_by, decided_at=row.decided_at, outcome=row.outcome, key_id=row.key_id,
         details=row.details, proof_key_id=row.proof_key_id, code=row.code, code_at=row.code_at, tries=row.tries,

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from countenance.records import schema as t
 from countenance.records.database import Database
-from countenance.records.queries import chunks
+from countenance.records.queries import chunks, find_or_insert, insert_one
 from countenance.records.sources.sources import policy_version
 
 SearchId: TypeAlias = int
@@ -37,15 +37,12 @@ class CaseTable:
         """The case of that reference."""
         with self._db.read() as connection:
             row = connection.execute(t.cases.select().where(t.cases.c.reference == reference)).one_or_none()
-        return None if row is None else Case(row.id, str(uuid.UUID(bytes=row.uid)), row.reference)
+        return None if row is None else Case(row.id, row.uid, row.reference)
 
     def ensure(self, reference: str, at: datetime) -> Case:
         """A new case, or the one that another process just opened under that reference."""
-        with self._db.write() as connection:
-            if connection.scalar(sa.select(t.cases.c.id).where(t.cases.c.reference == reference)) is None:
-                connection.execute(
-                    t.cases.insert().values(uid=uuid.uuid4().bytes, reference=reference, key_id=b"", opened_at=at)
-                )
+        same = sa.select(t.cases.c.id).where(t.cases.c.reference == reference)
+        find_or_insert(self._db, same, t.cases, uid=uuid.uuid4(), reference=reference, key_id=b"", opened_at=at)
         found = self.find(reference)
         assert found is not None
         return found
@@ -60,13 +57,10 @@ class CaseTable:
         the key that it is sealed under, the keyed digest of its file.
         """
         with self._db.write() as connection:
-            made = connection.execute(
-                t.searches.insert().values(
-                    log_entry=log_entry, case_id=case.id, purpose=purpose, probe_blob=probe_blob, at=at,
-                    client_id=client_id, key_id=key_id, digest=digest,
-                )
+            return insert_one(
+                connection, t.searches, log_entry=log_entry, case_id=case.id, purpose=purpose, probe_blob=probe_blob,
+                at=at, client_id=client_id, key_id=key_id, digest=digest,
             )  # fmt: skip
-        return int(made.inserted_primary_key[0])  # type: ignore[index]  # an insert of one row has one
 
     def keep_shown(self, search: SearchId, faces: Sequence[str], policy: int) -> bool:
         """It is recorded that the search shows the faces with these public ids, of which each may still be shown.
@@ -80,9 +74,7 @@ class CaseTable:
                 connection.execute(
                     t.shown.insert().from_select(
                         ["search_id", "face_id"],
-                        sa.select(sa.literal(search), t.faces.c.id).where(
-                            t.faces.c.uid.in_([uuid.UUID(face).bytes for face in part])
-                        ),
+                        sa.select(sa.literal(search), t.faces.c.id).where(t.faces.c.uid.in_(list(part))),
                     )
                 )
         return True

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 
@@ -18,6 +17,8 @@ from countenance.records.pictures.uploads import upload_blob
 from countenance.records.queries import chunks
 from countenance.records.sources.sources import policy_version
 from countenance.types import Basis, Box, ClassId, FaceId, FaceRefusal
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class Gallery:
                     t.faces.c.id, t.faces.c.picture_id, t.faces.c.key_id, t.face_templates.c.key_id.label("second")
                 )
                 .select_from(t.faces.outerjoin(t.face_templates))
-                .where(t.faces.c.uid == uuid.UUID(uid).bytes, t.faces.c.erasure_id.is_(None))
+                .where(t.faces.c.uid == uid, t.faces.c.erasure_id.is_(None))
             ).one_or_none()
         return None if row is None else FacePlace(row.id, uid, row.picture_id, row.key_id, row.second)
 
@@ -104,9 +105,7 @@ class Gallery:
         """The id of a picture that is not being erased, by its public id."""
         with self._db.read() as connection:
             found = connection.scalar(
-                sa.select(t.pictures.c.id).where(
-                    t.pictures.c.uid == uuid.UUID(uid).bytes, t.pictures.c.erasure_id.is_(None)
-                )
+                sa.select(t.pictures.c.id).where(t.pictures.c.uid == uid, t.pictures.c.erasure_id.is_(None))
             )
         return None if found is None else int(found)
 
@@ -120,7 +119,7 @@ class Gallery:
                 yield from connection.scalars(sa.select(column).where(column.is_not(None), column != "")).all()
             handed_in = sa.select(t.uploads.c.uid).where(t.uploads.c.key_id.is_not(None))
             yield from (upload_blob(uid) for uid in connection.scalars(handed_in).all())
-        yield from (str(uuid.UUID(bytes=uid)) for uid in self._of_indexed_faces(t.faces.c.uid))
+        yield from self._of_indexed_faces(t.faces.c.uid)
 
     def key_ids(self) -> Iterator[bytes]:
         """Every data key that a row in the records still needs."""
@@ -136,44 +135,23 @@ class Gallery:
             in_force = t.access_keys.c.revoked_at.is_(None)
             yield from connection.scalars(sa.select(t.access_keys.c.seal_id).where(in_force)).all()
         yield from self._of_indexed_faces(t.faces.c.key_id)
-        last = 0
-        while rows := self._second_keys(last):
+        seconds = sa.select(t.face_templates.c.face_id, t.face_templates.c.key_id)
+        for rows in self._db.pages(seconds, t.face_templates.c.face_id, ROWS_A_READ):
             yield from (row.key_id for row in rows)
-            last = rows[-1].face_id
 
-    def _second_keys(self, after: FaceId) -> Sequence[Any]:
-        columns = (t.face_templates.c.face_id, t.face_templates.c.key_id)
-        query = sa.select(*columns).where(t.face_templates.c.face_id > after).order_by(t.face_templates.c.face_id)
-        with self._db.read() as connection:
-            return connection.execute(query.limit(ROWS_A_READ)).all()
-
-    def _of_indexed_faces(self, column: sa.Column[bytes]) -> Iterator[bytes]:
-        """One column of every face that has a key, a page at a time: no reader holds a snapshot for long."""
-        last = 0
-        while True:
-            with self._db.read() as connection:
-                rows = connection.execute(
-                    sa.select(t.faces.c.id, column)
-                    .where(t.faces.c.id > last, t.faces.c.key_id.is_not(None))
-                    .order_by(t.faces.c.id)
-                    .limit(ROWS_A_READ)
-                ).all()
-            if not rows:
-                return
+    def _of_indexed_faces(self, column: sa.Column[T]) -> Iterator[T]:
+        """Yield one column of every face that has a key."""
+        query = sa.select(t.faces.c.id, column).where(t.faces.c.key_id.is_not(None))
+        for rows in self._db.pages(query, t.faces.c.id, ROWS_A_READ):
             yield from (row[1] for row in rows)
-            last = rows[-1].id
 
     def count_enrolled(self) -> int:
         """How many rows an index that is in step holds."""
-        with self._db.read() as connection:
-            return int(
-                connection.scalar(
-                    sa.select(sa.func.count())
-                    .select_from(t.enrolments.join(t.faces))
-                    .where(t.enrolments.c.refusal.is_(None), t.faces.c.erasure_id.is_(None))
-                )
-                or 0
-            )
+        return self._db.count(
+            sa.select(sa.func.count())
+            .select_from(t.enrolments.join(t.faces))
+            .where(t.enrolments.c.refusal.is_(None), t.faces.c.erasure_id.is_(None))
+        )
 
     def counts(self) -> dict[str, int]:
         """Pictures, faces, indexed faces, rejections in the home, without what is being erased."""
@@ -223,19 +201,10 @@ class Gallery:
 
     def rejected(self, source_id: int) -> Iterator[tuple[bytes, str, str]]:
         """(place, reason, detail) of every place of a source that is no picture, by place."""
-        after = b""
-        while True:
-            with self._db.read() as connection:
-                rows = connection.execute(
-                    sa.select(t.rejections.c.place, t.rejections.c.reason, t.rejections.c.detail)
-                    .where(t.rejections.c.source_id == source_id, t.rejections.c.place > after)
-                    .order_by(t.rejections.c.place)
-                    .limit(ROWS_A_READ)
-                ).all()
-            if not rows:
-                return
-            yield from ((row.place, row.reason, row.detail) for row in rows)
-            after = rows[-1].place
+        columns = (t.rejections.c.place, t.rejections.c.reason, t.rejections.c.detail)
+        query = sa.select(*columns).where(t.rejections.c.source_id == source_id)
+        for rows in self._db.pages(query, t.rejections.c.place, ROWS_A_READ):
+            yield from (tuple(row) for row in rows)
 
 
 def _as_told(refused: dict[str, int]) -> dict[str, int]:
@@ -284,8 +253,8 @@ _VISIBLE: Final = (
 def _visible_face(row: Any) -> VisibleFace:
     quality = None if row.quality is None else unpack_quality(row.quality).overall
     return VisibleFace(
-        face=row.face_id, class_id=row.class_id, uid=str(uuid.UUID(bytes=row.face_uid)),
-        box=(row.x1, row.y1, row.x2, row.y2), quality=quality, picture_uid=str(uuid.UUID(bytes=row.picture_uid)),
+        face=row.face_id, class_id=row.class_id, uid=row.face_uid,
+        box=(row.x1, row.y1, row.x2, row.y2), quality=quality, picture_uid=row.picture_uid,
         width=row.width, height=row.height, taken_at=row.taken_at, place=row.place, source=row.name,
         source_kind=row.kind, location=row.location, basis=Basis(row.basis),
         jurisdictions=tuple(row.jurisdictions), key_id=row.key_id, pdq=row.pdq,

@@ -57,8 +57,7 @@ class ProbeTable:
 
     def count(self) -> int:
         """How many are kept."""
-        with self._db.read() as connection:
-            return int(connection.scalar(sa.select(sa.func.count()).select_from(t.searches).where(_KEPT)) or 0)
+        return self._db.count(sa.select(sa.func.count()).select_from(t.searches).where(_KEPT))
 
     def leaving(self, erasure_id: int) -> list[KeptProbe]:
         """Those that an erasure has yet to remove.

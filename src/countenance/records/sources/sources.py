@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from countenance.errors import NotFound, WrongUse
 from countenance.records import schema as t
 from countenance.records.database import Database
+from countenance.records.queries import counter, find_or_insert, insert_one, move_counter
 from countenance.types import Basis, ClassId, Grant, Purpose
 
 
@@ -83,15 +84,11 @@ class SealedSubject:
 
 def move_policy_version(connection: sa.Connection) -> None:
     """Every earlier decision is old from this commit on."""
-    changed = connection.execute(
-        t.counters.update().where(t.counters.c.name == "policy_version").values(value=t.counters.c.value + 1)
-    )
-    if not changed.rowcount:
-        connection.execute(t.counters.insert().values(name="policy_version", value=1))
+    move_counter(connection, "policy_version")
 
 
 _ONE_SOURCE = sa.select(t.sources.c.id).limit(1)
-_POLICY_VERSION = sa.select(t.counters.c.value).where(t.counters.c.name == "policy_version")
+_POLICY_VERSION = counter("policy_version")
 
 
 def policy_version(connection: sa.Connection) -> int:
@@ -114,8 +111,7 @@ class SourceTable:
 
     def all(self) -> tuple[Source, ...]:
         """Every source, by name."""
-        with self._db.read() as connection:
-            return tuple(_source(row) for row in connection.execute(_SOURCES.order_by(t.sources.c.name)))
+        return self._db.every(_SOURCES.order_by(t.sources.c.name), _source)
 
     def any(self) -> bool:
         """Whether there is a source."""
@@ -145,7 +141,7 @@ class SourceTable:
             ).all()
         return tuple(
             SealedSubject(
-                uid=str(uuid.UUID(bytes=row.uid)), name=row.name, evidence_sha256=row.evidence_sha256,
+                uid=row.uid, name=row.name, evidence_sha256=row.evidence_sha256,
                 evidence_blob=row.evidence_blob, template=row.template, space_id=row.space_id, id=row.id,
                 second=row.second or b"", second_space=row.second_space, key_id=row.key_id,
             )
@@ -161,12 +157,8 @@ class SourceTable:
     # --- writes --------------------------------------------------------------------------------------------------
     def ensure_tenant(self, name: str) -> int:
         """The id of the tenant of that name, made if it is new."""
-        with self._db.write() as connection:
-            found = connection.scalar(sa.select(t.tenants.c.id).where(t.tenants.c.name == name))
-            if found is not None:
-                return int(found)
-            made = connection.execute(t.tenants.insert().values(uid=uuid.uuid4().bytes, name=name))
-            return int(made.inserted_primary_key[0])  # type: ignore[index]  # an insert of one row has one
+        query = sa.select(t.tenants.c.id).where(t.tenants.c.name == name)
+        return find_or_insert(self._db, query, t.tenants, uid=uuid.uuid4(), name=name)
 
     def add(
         self, *, uid: uuid.UUID, grant_uid: uuid.UUID, tenant_id: int, name: str, kind: str, location: bytes,
@@ -181,16 +173,16 @@ class SourceTable:
                 raise WrongUse(
                     f"a source called {name!r} exists", "choose another name, or see `countenance source show`"
                 )
-            source_id = _insert(
-                connection, t.sources, uid=uid.bytes, tenant_id=tenant_id, name=name, kind=kind, location=location,
+            source_id = insert_one(
+                connection, t.sources, uid=uid, tenant_id=tenant_id, name=name, kind=kind, location=location,
                 jurisdictions=sorted(jurisdictions), added_at=added_at,
             )  # fmt: skip
-            grant_id = _insert(
-                connection, t.grants, uid=grant_uid.bytes, source_id=source_id, basis=str(grant.basis),
+            grant_id = insert_one(
+                connection, t.grants, uid=grant_uid, source_id=source_id, basis=str(grant.basis),
                 jurisdictions=sorted(grant.jurisdictions), purposes=sorted(grant.purposes),
-                terms=[list(term) for term in grant.terms], key_id=grant.key_id,
-                evidence_sha256=grant.evidence_sha256, evidence_blob=grant.evidence_blob, starts_at=grant.starts_at,
-                expires_at=grant.expires_at, erase_within_days=grant.erase_within_days, retention=grant.retention,
+                terms=[list(term) for term in grant.terms], key_id=grant.key_id, evidence_sha256=grant.evidence_sha256,
+                evidence_blob=grant.evidence_blob, starts_at=grant.starts_at, expires_at=grant.expires_at,
+                erase_within_days=grant.erase_within_days, retention=grant.retention,
             )  # fmt: skip
             for subject in subjects:
                 put_subject(connection, grant_id, subject)
@@ -208,33 +200,17 @@ class SourceTable:
         parts = [grant.id, sorted(jurisdictions), sorted(grant.purposes), sorted(flags)]
         digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
         query = sa.select(t.policy_classes.c.id).where(t.policy_classes.c.digest == digest)
-        with self._db.read() as connection:
-            found = connection.scalar(query)
-        if found is not None:
-            return int(found)
-        with self._db.write() as connection:
-            found = connection.scalar(query)
-            if found is not None:
-                return int(found)
-            made = _insert(
-                connection, t.policy_classes, grant_id=grant.id, jurisdictions=parts[1], purposes=parts[2],
-                flags=parts[3], digest=digest,
-            )  # fmt: skip
-            move_policy_version(connection)
-            return made
+        return find_or_insert(
+            self._db, query, t.policy_classes, after=move_policy_version, grant_id=grant.id, jurisdictions=parts[1],
+            purposes=parts[2], flags=parts[3], digest=digest,
+        )  # fmt: skip
 
     def ensure_space(self, model: str, weights_sha256: str, dimension: int) -> int:
         """The id of an embedding space, made if it is new."""
         query = sa.select(t.spaces.c.id).where(t.spaces.c.model == model, t.spaces.c.weights_sha256 == weights_sha256)
-        with self._db.read() as connection:
-            found = connection.scalar(query)
-        if found is not None:
-            return int(found)
-        with self._db.write() as connection:
-            found = connection.scalar(query)
-            if found is not None:
-                return int(found)
-            return _insert(connection, t.spaces, model=model, weights_sha256=weights_sha256, dimension=dimension)
+        return find_or_insert(
+            self._db, query, t.spaces, model=model, weights_sha256=weights_sha256, dimension=dimension
+        )
 
     def spaces(self) -> dict[int, tuple[str, str, int]]:
         """Every embedding space that templates were made in: id -> (model, sha256, dimension)."""
@@ -251,8 +227,8 @@ WITHDRAWN: Final = sa.exists().where(
 
 def put_subject(connection: sa.Connection, grant_id: int, subject: SealedSubject) -> int:
     """One more subject of a grant; its id."""
-    return _insert(
-        connection, t.subjects, uid=uuid.UUID(subject.uid).bytes, grant_id=grant_id, name=subject.name,
+    return insert_one(
+        connection, t.subjects, uid=subject.uid, grant_id=grant_id, name=subject.name,
         evidence_sha256=subject.evidence_sha256, evidence_blob=subject.evidence_blob, template=subject.template,
         space_id=subject.space_id, key_id=subject.key_id,
     )  # fmt: skip
@@ -269,11 +245,6 @@ _SOURCES = sa.select(
     t.tenants.c.name.label("tenant"),
     *t.grants.c,
 ).select_from(t.sources.join(t.tenants).join(t.grants))
-
-
-def _insert(connection: sa.Connection, table: sa.Table, **values: Any) -> int:
-    made = connection.execute(table.insert().values(**values))
-    return int(made.inserted_primary_key[0])  # type: ignore[index]  # an insert of one row has one
 
 
 def grant_of(row: Any) -> Grant:
@@ -296,9 +267,9 @@ def grant_of(row: Any) -> Grant:
 
 def _source(row: Any) -> Source:
     return Source(
-        id=row.source_id, uid=str(uuid.UUID(bytes=row.source_uid)), tenant_id=row.tenant_id, tenant=row.tenant,
+        id=row.source_id, uid=row.source_uid, tenant_id=row.tenant_id, tenant=row.tenant,
         name=row.source_name, kind=row.kind, location=row.location,
         jurisdictions=frozenset(row.source_jurisdictions), added_at=row.added_at, grant=grant_of(row),
-        grant_uid=str(uuid.UUID(bytes=row.uid)), grant_key=row.key_id, evidence_blob=row.evidence_blob,
+        grant_uid=row.uid, grant_key=row.key_id, evidence_blob=row.evidence_blob,
         retention=row.retention, interaction_at=row.last_interaction_at, purpose_met_at=row.purpose_met_at,
     )  # fmt: skip

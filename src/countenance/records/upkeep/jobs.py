@@ -41,14 +41,13 @@ class JobTable:
 
     def add(self, uid: uuid.UUID, kind: str, source_id: int | None, at: datetime) -> None:
         """It waits for its turn."""
-        row: dict[str, Any] = {"uid": uid.bytes, "kind": kind, "source_id": source_id, "state": "queued"}
-        with self._db.write() as connection:
-            connection.execute(t.jobs.insert().values(**row, progress={}, made_at=at, beat_at=at))
+        row: dict[str, Any] = {"uid": uid, "kind": kind, "source_id": source_id, "state": "queued"}
+        self._db.run(t.jobs.insert().values(**row, progress={}, made_at=at, beat_at=at))
 
     def get(self, uid: str) -> JobRow:
         """Raises NotFound."""
         with self._db.read() as connection:
-            row = connection.execute(_JOBS.where(t.jobs.c.uid == uuid.UUID(uid).bytes)).one_or_none()
+            row = connection.execute(_JOBS.where(t.jobs.c.uid == uid)).one_or_none()
         if row is None:
             raise NotFound(f"there is no job {uid}", "the list of jobs names them")
         return _job(row)
@@ -56,27 +55,24 @@ class JobTable:
     def newest(self, limit: int, source_id: int | None = None) -> list[JobRow]:
         """The newest first."""
         query = _JOBS if source_id is None else _JOBS.where(t.jobs.c.source_id == source_id)
-        with self._db.read() as connection:
-            return [_job(row) for row in connection.execute(query.order_by(t.jobs.c.id.desc()).limit(limit))]
+        return list(self._db.every(query.order_by(t.jobs.c.id.desc()).limit(limit), _job))
 
     def record_heartbeat(self, uid: str, at: datetime, progress: Mapping[str, Any] | None = None) -> str:
         """Somebody works on it, and so far it came. Returns its state: another process may have asked it to stop."""
         new: dict[str, Any] = {"beat_at": at} if progress is None else {"beat_at": at, "progress": dict(progress)}
-        mine = t.jobs.c.uid == uuid.UUID(uid).bytes
+        mine = t.jobs.c.uid == uid
         with self._db.write() as connection:
             connection.execute(t.jobs.update().where(mine, t.jobs.c.state.in_(OPEN)).values(**new))
             return str(connection.scalar(sa.select(t.jobs.c.state).where(mine)) or "stopped")
 
     def set_state(self, uid: str, to: str, *, among: tuple[str, ...] = OPEN, **values: Any) -> bool:
         """From one of the states `among` to another. False: it is in none of them."""
-        mine = t.jobs.update().where(t.jobs.c.uid == uuid.UUID(uid).bytes, t.jobs.c.state.in_(among))
-        with self._db.write() as connection:
-            return bool(connection.execute(mine.values(state=to, **values)).rowcount)
+        mine = t.jobs.update().where(t.jobs.c.uid == uid, t.jobs.c.state.in_(among))
+        return bool(self._db.run(mine.values(state=to, **values)))
 
     def forget(self, before: datetime) -> None:
         """Jobs that ended before that are gone."""
-        with self._db.write() as connection:
-            connection.execute(t.jobs.delete().where(t.jobs.c.done_at < before))
+        self._db.run(t.jobs.delete().where(t.jobs.c.done_at < before))
 
 
 _JOBS = sa.select(t.jobs, t.sources.c.name.label("source")).select_from(t.jobs.outerjoin(t.sources))
@@ -84,6 +80,6 @@ _JOBS = sa.select(t.jobs, t.sources.c.name.label("source")).select_from(t.jobs.o
 
 def _job(row: Any) -> JobRow:
     return JobRow(
-        str(uuid.UUID(bytes=row.uid)), row.kind, row.source, row.state, dict(row.progress), row.error, row.made_at,
+        row.uid, row.kind, row.source, row.state, dict(row.progress), row.error, row.made_at,
         row.begun_at, row.beat_at, row.done_at,
     )  # fmt: skip

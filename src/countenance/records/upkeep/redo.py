@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -44,12 +43,12 @@ class RedoTable:
                 sa.select(t.searches.c.log_entry).where(t.searches.c.erasure_id == erasure.id)
             ).all()
             kept_out = connection.execute(
-                t.suppressions.select().where(t.suppressions.c.erasure_uid == uuid.UUID(erasure.uid).bytes)
+                t.suppressions.select().where(t.suppressions.c.erasure_uid == erasure.uid)
             ).all()
         return {
-            "faces": sorted(str(uuid.UUID(bytes=uid)) for uid in faces),
-            "pictures": sorted(str(uuid.UUID(bytes=uid)) for uid in pictures),
-            "source": None if source is None else str(uuid.UUID(bytes=source)),
+            "faces": sorted(faces),
+            "pictures": sorted(pictures),
+            "source": source,
             "suppressions": [suppression_row(row) for row in kept_out],
             "guests": guests,
             "probes": sorted(probes),
@@ -57,8 +56,7 @@ class RedoTable:
 
     def mark_noted(self, erasure: Erasure, at: datetime) -> None:
         """The log says what it takes to do the erasure again."""
-        with self._db.write() as connection:
-            connection.execute(t.erasures.update().where(t.erasures.c.id == erasure.id).values(noted_at=at))
+        self._db.run(t.erasures.update().where(t.erasures.c.id == erasure.id).values(noted_at=at))
 
     def ids_of(self, faces: Iterable[str], pictures: Iterable[str]) -> tuple[list[int], list[int]]:
         """The ids of those of these uids that are here and not being erased."""
@@ -75,7 +73,7 @@ class RedoTable:
                     "digest": bytes.fromhex(row["digest"]),
                     "box": row["box"],
                     "sealed": None if row["sealed"] is None else bytes.fromhex(row["sealed"]),
-                    "erasure_uid": None if row["erasure"] is None else uuid.UUID(row["erasure"]).bytes,
+                    "erasure_uid": row["erasure"],
                 }
                 there = connection.execute(
                     sa.select(t.suppressions.c.box).where(
@@ -96,5 +94,5 @@ def suppression_row(row: Any) -> dict[str, Any]:
         "digest": row.digest.hex(),
         "box": row.box,
         "sealed": None if row.sealed is None else row.sealed.hex(),
-        "erasure": None if row.erasure_uid is None else str(uuid.UUID(bytes=row.erasure_uid)),
+        "erasure": row.erasure_uid,
     }

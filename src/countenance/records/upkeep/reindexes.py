@@ -16,7 +16,7 @@ from countenance.records import schema as t
 from countenance.records.changes import note_changes
 from countenance.records.database import Database
 from countenance.records.pictures.batch import PolicyMoved
-from countenance.records.queries import chunks
+from countenance.records.queries import chunks, insert_one
 from countenance.records.sources.sources import policy_version
 from countenance.types import Box, ClassId, FaceId, FaceRefusal
 
@@ -102,32 +102,26 @@ class ReindexTable:
     # --- where it stands -----------------------------------------------------------------------------------------
     def newest(self) -> Reindex | None:
         """The reindex under way, else the last one; None: the home has the model it was made with."""
-        with self._db.read() as connection:
-            row = connection.execute(t.reindexes.select().order_by(t.reindexes.c.id.desc()).limit(1)).one_or_none()
-        return None if row is None else _reindex(row)
+        return self._db.one(t.reindexes.select().order_by(t.reindexes.c.id.desc()).limit(1), _reindex)
 
     def begin(self, uid: uuid.UUID, from_space: int, to_space: int, at: datetime) -> Reindex:
         """A reindex is under way; searches stay with `from_space`. Raises: WrongUse: another one is."""
         with self._db.write() as connection:
             if connection.scalar(sa.select(sa.func.count()).where(t.reindexes.c.state != str(State.DONE))):
                 raise WrongUse("another reindex is under way", "end it first: --finish or --roll-back")
-            made = connection.execute(
-                t.reindexes.insert().values(
-                    uid=uid.bytes, from_space_id=from_space, to_space_id=to_space, active_space_id=from_space,
-                    state=str(State.BUILDING), begun_at=at,
-                )
+            reindex_id = insert_one(
+                connection, t.reindexes, uid=uid, from_space_id=from_space, to_space_id=to_space,
+                active_space_id=from_space, state=str(State.BUILDING), begun_at=at,
             )  # fmt: skip
-            reindex_id = int(made.inserted_primary_key[0])  # type: ignore[index]  # one row
         return Reindex(reindex_id, str(uid), from_space, to_space, from_space, State.BUILDING)
 
     def set_state(self, reindex: Reindex, state: State, *, active: int, done_at: datetime | None = None) -> Reindex:
         """It stands there from this commit on, and every process searches in `active` with its next search."""
-        with self._db.write() as connection:
-            connection.execute(
-                t.reindexes.update()
-                .where(t.reindexes.c.id == reindex.id)
-                .values(state=str(state), active_space_id=active, done_at=done_at)
-            )
+        self._db.run(
+            t.reindexes.update()
+            .where(t.reindexes.c.id == reindex.id)
+            .values(state=str(state), active_space_id=active, done_at=done_at)
+        )
         return replace(reindex, active=active, state=state)
 
     def keep_report(self, reindex: Reindex, report: str) -> None:
@@ -145,8 +139,7 @@ class ReindexTable:
     def count_lacking(self, space_id: int) -> int:
         """Searchable faces without a template in that space."""
         query = sa.select(sa.func.count()).select_from(t.faces).where(_lacking(space_id), _searchable())
-        with self._db.read() as connection:
-            return int(connection.scalar(query) or 0)
+        return self._db.count(query)
 
     def lacking_pictures(
         self, source_id: int, classes: Sequence[ClassId], space_id: int, after: int, limit: int
@@ -188,9 +181,7 @@ class ReindexTable:
                 id=each, sha256=places[each].sha256, salt=places[each].salt, place=places[each].place,
                 size=places[each].size, mtime_ns=places[each].mtime_ns,
                 faces=tuple(
-                    FaceWithoutTemplate(
-                        row.id, str(uuid.UUID(bytes=row.uid)), (row.x1, row.y1, row.x2, row.y2), tuple(in_classes)
-                    )
+                    FaceWithoutTemplate(row.id, row.uid, (row.x1, row.y1, row.x2, row.y2), tuple(in_classes))
                     for row, in_classes in found[each].values()
                 ),
             )
@@ -261,8 +252,8 @@ class ReindexTable:
                 .limit(FACES_A_STEP)
             ).all()  # fmt: skip
         return tuple(
-            Pair(row.id, str(uuid.UUID(bytes=row.uid)), row.key_id,
-                 SecondTemplate(row.id, row.second_key, row.template), row.space_id, row.crop_hash)
+            Pair(row.id, row.uid, row.key_id, SecondTemplate(row.id, row.second_key, row.template),
+                 row.space_id, row.crop_hash)
             for row in rows
         )  # fmt: skip
 
@@ -333,5 +324,5 @@ def _restricted() -> sa.ColumnElement[bool]:
 
 
 def _reindex(row: Any) -> Reindex:
-    return Reindex(row.id, str(uuid.UUID(bytes=row.uid)), row.from_space_id, row.to_space_id, row.active_space_id,
+    return Reindex(row.id, row.uid, row.from_space_id, row.to_space_id, row.active_space_id,
                    State(row.state), row.report)  # fmt: skip
