@@ -1,8 +1,10 @@
 """The record store on SQLite: the contract, the schema's history, and what the file does on a bad day."""
 
+import logging
 import random
 import shutil
 import sqlite3
+import threading
 import uuid
 from contextlib import closing, suppress
 from datetime import UTC, datetime
@@ -11,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from countenance.errors import HomeTooNew, StorageFailed
+from countenance.records import database as database_module
 from countenance.records import migrate, schema
 from countenance.records.database import open_sqlite
 from countenance.records.erasure.erasures import Target
@@ -289,6 +292,60 @@ def test_two_processes_write_one_after_the_other(tmp_path):
         assert connection.scalar(sa.text("SELECT count(*) FROM tenants")) == 3
     one.close()
     two.close()
+
+
+def test_whoever_waits_for_the_lock_finds_it_in_the_programs_log(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(database_module, "SLOW_LOCK_S", 0.05)
+    caplog.set_level(logging.INFO)
+    one, two = open_sqlite(tmp_path / "records.db"), open_sqlite(tmp_path / "records.db")
+    caplog.clear()
+    holds, ends = threading.Event(), threading.Event()
+
+    def hold():
+        with one.write():
+            holds.set()
+            ends.wait(10)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert holds.wait(10)
+    threading.Timer(0.3, ends.set).start()
+    with two.write():
+        pass
+    holder.join()
+    assert [record.getMessage()[:19] for record in caplog.records] == ["records.db: waited "]
+    one.close()
+    two.close()
+
+
+def test_a_uid_is_text_here_and_sixteen_bytes_on_disk(tmp_path):
+    store = open_records(tmp_path / "records.db")
+    uid = uuid.uuid4()
+    with store.database.write() as connection:
+        connection.execute(
+            schema.tenants.insert(), [{"uid": uid, "name": "a"}, {"uid": str(uuid.uuid4()), "name": "b"}]
+        )
+    with store.database.read() as connection:
+        mine = sa.select(schema.tenants.c.uid).where(schema.tenants.c.uid.in_([str(uid).upper()]))
+        assert connection.scalars(mine).all() == [str(uid)]
+        assert connection.scalar(sa.text("SELECT uid FROM tenants WHERE name = 'a'")) == uid.bytes
+        with pytest.raises(sa.exc.StatementError):
+            connection.scalars(sa.select(schema.tenants.c.id).where(schema.tenants.c.uid == "no uuid"))
+    store.close()
+
+
+def test_pages_go_through_everything_once_in_order(tmp_path):
+    database = open_sqlite(tmp_path / "records.db")
+    with database.write() as connection:
+        connection.execute(
+            schema.tenants.insert(), [{"id": n, "uid": uuid.uuid4(), "name": f"{n:03}"} for n in range(1, 8)]
+        )
+    for by, size in ((schema.tenants.c.id, 3), (schema.tenants.c.name, 7), (schema.tenants.c.id, 100)):
+        query = sa.select(schema.tenants.c.id, schema.tenants.c.name).where(schema.tenants.c.id != 4)
+        pages = list(database.pages(query, by, size))
+        assert [row.id for page in pages for row in page] == [1, 2, 3, 5, 6, 7]
+        assert all(len(page) <= size for page in pages)
+    database.close()
 
 
 def test_a_copied_home_opens(tmp_path):

@@ -1,9 +1,9 @@
-"""The change list: what the index of every process follows, in the order of the commits.
+"""The change list, which the index of every process follows: its rows are in the order of the commits.
 
-A row says only that a face's place in a policy class is to be looked at again; whoever reads it takes the state of the
-records as they are then. So of two rows of one (face, class) the first may go, and whoever reads to the end of the list
-comes to the same. A row of what is no longer enrolled may go too, but whoever has not read it by then would keep what
-has left: `forgotten` is the highest such row that may be gone, and who stands before it must begin anew.
+A row says only that a face's place in a policy class must be looked at again. A reader takes the state of the records
+at the time of reading, so of two rows of one (face, class) the first may go: a reader of the whole list gets the same
+result. A row of a face that is no longer enrolled may go too, but a reader that has not reached it would keep what has
+left. So `forgotten` is the highest such row that may be gone, and a reader behind it must start again from nothing.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from countenance.records.queries import counter
 from countenance.types import ClassId, FaceId
 
 ROWS_A_READ: Final = 4096  # so that a snapshot of the records is held for well under 200 ms
-KEPT: Final = 100_000  # of the newest rows none is dropped, so that few processes ever begin anew
+KEPT: Final = 100_000  # of the newest rows none is dropped, so that few processes ever start again from nothing
 WORTH_IT: Final = 4  # the list is gone through when a fourth of it has not been: a constant cost a row
 _FORGOTTEN: Final = "changes_forgotten"
 
 
 class ChangesForgotten(Exception):
-    """The reader has fallen behind what the list still tells: what it holds is to be loaded anew, from nothing."""
+    """The reader is behind what the list still holds: it must load everything again, from nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One step of the index's change list. `sealed` None: the row left, or its face has gone since."""
+    """One step of the change list. `sealed` None: the row has left the index, or its face is gone."""
 
     seq: int
     face: FaceId
@@ -44,7 +44,7 @@ class Change:
 
 
 def note_changes(connection: sa.Connection, rows: Sequence[tuple[FaceId, ClassId]], *, added: bool) -> None:
-    """The index of every process hears of these rows, in this order."""
+    """Add these rows to the change list, in this order, so that the index of every process sees them."""
     if rows:
         connection.execute(
             t.changes.insert(), [{"face_id": face, "class_id": class_id, "added": added} for face, class_id in rows]
@@ -52,17 +52,17 @@ def note_changes(connection: sa.Connection, rows: Sequence[tuple[FaceId, ClassId
 
 
 class ChangeList:
-    """Reads of the list, and its compaction. It is written by `note_changes`, in the commit that changes a face."""
+    """Reads and compacts the list. Rows are added by `note_changes`, in the commit that changes a face."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def after(self, seq: int, space_id: int, *, since: int = 0) -> tuple[tuple[Change, ...], bool]:
-        """The next changes in order, and whether there are more. Templates of another space are left out.
+        """Return the next changes in order, and whether there are more. Templates of another space are left out.
 
-        Args: since: what was `forgotten` before a reader that began from nothing read its first row; what went up to
-        there it never held.
-        Raises: ChangesForgotten: what would remove a row from an index that stands at `seq` may be gone.
+        Args: since: the value of `forgotten` from before a reader that began from nothing read its first row. It never
+        held what went up to there.
+        Raises: ChangesForgotten: a row that would remove something from an index at `seq` may be gone.
         """
         with self._db.snapshot() as connection:
             if max(seq, since) < int(connection.scalar(_FLOOR) or 0):
@@ -85,18 +85,18 @@ class ChangeList:
         ), len(rows) == ROWS_A_READ
 
     def newest(self) -> int:
-        """0 where nothing was ever enrolled."""
+        """Return the number of the newest change; 0: nothing was ever enrolled."""
         return self._db.count(sa.select(sa.func.max(t.changes.c.seq)))
 
     def forgotten(self) -> int:
-        """The highest change that may be gone without one that says more; 0: none."""
+        """Return the highest change that may be gone without a later one in its place; 0: none."""
         return self._db.count(_FLOOR)
 
     def compact_if_due(self, *, kept: int = KEPT) -> int:
-        """Rows that tell nothing any more are gone, but for the newest `kept`; how many went.
+        """Delete rows that no reader needs any more, except the newest `kept`; return how many.
 
-        Only now and then, so that it costs the same a change in a home of any size. `forgotten` is committed first,
-        then rows go a page at a time: a crash leaves some of them for the next time.
+        It does so only now and then, so that a change costs the same in a home of any size. `forgotten` is committed
+        first, then rows are deleted a page at a time: a crash leaves some of them for the next time.
         """
         newest, forgotten = self.newest(), self.forgotten()
         grown = newest - forgotten
@@ -125,7 +125,7 @@ class ChangeList:
         return self._db.count(sa.select(sa.func.count()).select_from(t.changes))
 
     def _listed(self, upto: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """(N,) the seqs up to `upto`, in order, and whether a later one of them is of the same face and class."""
+        """Return (N,) the seqs up to `upto` in order, and whether a later one is of the same face and class."""
         parts = [np.array(rows, np.int64) for rows in self._pages(upto)]
         seqs, faces, classes = np.concatenate([np.empty((0, 3), np.int64), *parts]).T
         order = np.lexsort((seqs, classes, faces))

@@ -1,12 +1,14 @@
-"""Opening `records.db`: connections, pragmas, schema revision. Knows nothing of what the tables mean.
+"""Opens `records.db`: connections, pragmas, schema revision. It does not know what the tables mean.
 
-SQLite as measured in docs/design.md: WAL, `secure_delete=on`, `synchronous=FULL`; `truncate_wal` after an erasure.
-Another engine (PostgreSQL) is another URL; what is SQLite's alone sits behind `if engine.dialect.name == "sqlite"`.
+SQLite runs with WAL, `secure_delete=on` and `synchronous=FULL`; `truncate_wal` runs after an erasure. Another engine
+(PostgreSQL) is another URL; what only SQLite needs is behind `if engine.dialect.name == "sqlite"`.
 """
 
 from __future__ import annotations
 
+import logging
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,12 +21,13 @@ from countenance.records import schema
 
 BUSY_TIMEOUT_MS: Final = 10_000  # a writer waits this long for another process's short transaction
 CHECKPOINT_TIMEOUT_MS: Final = 200  # readers hold snapshots of at most 200 ms (docs/design.md)
-
+SLOW_LOCK_S: Final = 0.5  # a wait for the write lock that is worth a line in the program's log
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 class Database:
-    """One open database. Safe to use from several threads; each `read`/`write` has a connection of its own."""
+    """One open database. Several threads may use it; each `read` or `write` has a connection of its own."""
 
     def __init__(self, engine: sa.Engine, what: str) -> None:
         self.engine = engine
@@ -32,36 +35,40 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """For reading; each statement sees what is committed when it begins. Raises StorageFailed."""
-        with self._told(), self.engine.connect() as connection:
+        """Give a connection to read with; each statement sees what is committed as it begins. Raises StorageFailed."""
+        with self._errors(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def snapshot(self) -> Iterator[sa.Connection]:
-        """For reading: whatever is read inside is of one moment; in `read` each statement is of its own."""
-        with self._told(), self.engine.connect() as connection:
-            if self.engine.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN")  # SQLAlchemy's begin() begins nothing on this driver
+        """Give a connection to read with; all statements see one moment, where in `read` each sees its own."""
+        with self._begun("BEGIN") as connection:  # SQLAlchemy's begin() begins nothing on this driver
             yield connection
             connection.commit()
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """One transaction that takes the write lock at once; committed and durable at the end, or nothing happened."""
-        with self._told(), self.engine.connect() as connection:
-            if self.engine.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+        """Give one transaction that takes the write lock at once; at its end all is durable, or nothing happened."""
+        with self._begun("BEGIN IMMEDIATE") as connection:
             yield connection
             connection.commit()
 
     @contextmanager
     def rehearsal(self) -> Iterator[sa.Connection]:
-        """As `write`, but whatever is done inside is undone at its end: what would change, and nothing did."""
-        with self._told(), self.engine.connect() as connection:
-            if self.engine.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+        """Give a transaction as `write` does, and undo at its end whatever was done in it."""
+        with self._begun("BEGIN IMMEDIATE") as connection:
             yield connection
             connection.rollback()
+
+    @contextmanager
+    def _begun(self, how: str) -> Iterator[sa.Connection]:
+        with self.read() as connection:
+            if self.engine.dialect.name == "sqlite":
+                began = time.monotonic()
+                connection.exec_driver_sql(how)
+                if (waited_s := time.monotonic() - began) > SLOW_LOCK_S:
+                    log.info("%s: waited %.1f s for the transaction of another process", self._what, waited_s)
+            yield connection
 
     # --- statements on their own -----------------------------------------------------------------------------------
     def one(self, query: sa.Executable, make: Callable[[Any], T]) -> T | None:
@@ -100,38 +107,42 @@ class Database:
 
     # --- the file --------------------------------------------------------------------------------------------------
     def truncate_wal(self) -> bool:
-        """True: the write-ahead log is empty, so nothing deleted is left in it. False: a reader kept it."""
+        """Empty the write-ahead log, so that nothing deleted is left in it. False: a reader kept it full."""
         if self.engine.dialect.name != "sqlite":
             return False
-        with self._told(), self.engine.connect() as connection:
+        with self._errors(), self.engine.connect() as connection:
             connection.exec_driver_sql(f"PRAGMA busy_timeout={CHECKPOINT_TIMEOUT_MS}")
             try:
                 busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
             finally:
                 connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        if busy:
+            log.info("%s: a reader keeps the write-ahead log; what was deleted may still be in it", self._what)
         return not busy
 
     def compact(self) -> bool:
-        """The file is written anew from what it holds, and has nothing else in it: VACUUM. False: a reader kept the
-        write-ahead log, in which the old pages may lie; `truncate_wal` empties it later.
+        """Rewrite the file from what it holds (VACUUM), so that nothing else is in it.
 
-        `secure_delete` overwrites what is deleted, but not what a page keeps of rows that moved to another one. Needs
-        memory for a copy (`temp_store`: nothing of a home gets into another folder) and disk for one more in the
-        write-ahead log; no other process writes meanwhile. A crash leaves the database as it was.
+        False: a reader kept the write-ahead log. Old pages may then still be in that log; `truncate_wal` empties it
+        later. `secure_delete` overwrites what is deleted, but not what a page keeps of rows that moved to another page.
+        Compacting needs memory for a copy (`temp_store`: nothing of a home gets into another folder) and disk for
+        another copy in the write-ahead log; no other process can write meanwhile. A crash leaves the database as it
+        was.
         Raises: StorageFailed: no room, or another process was writing all the time.
         """
         if self.engine.dialect.name != "sqlite":
             return True
-        with self._told(), self.engine.connect() as connection:
+        with self._errors(), self.engine.connect() as connection:
+            log.info("%s: compacting", self._what)
             connection.exec_driver_sql("VACUUM")
         return self.truncate_wal()
 
     def close(self) -> None:
-        """Connections are closed; SQLite empties its write-ahead log with the last."""
+        """Close the connections; SQLite empties its write-ahead log with the last one."""
         self.engine.dispose()
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _errors(self) -> Iterator[None]:
         try:
             yield
         except sa.exc.OperationalError as error:
@@ -157,7 +168,7 @@ def _way_out(reason: str) -> str:
 
 
 def open_sqlite(path: Path) -> Database:
-    """The database at `path`, at the newest schema, made if it is not there.
+    """Open the database at `path`, at the newest schema; make it if it is not there.
 
     A crash while making it leaves no revision row, and the next opening makes what is missing.
     Raises: HomeTooNew: written by a newer version; StorageFailed.
@@ -200,4 +211,5 @@ def _bring_up_to_date(database: Database) -> None:
             f"this home has schema {found}; this version of Countenance knows up to {schema.SCHEMA_REVISION}",
             "install the newer version that wrote it: pip install --upgrade countenance",
         )
+    log.info("migrating the schema from %s to %s", found, schema.SCHEMA_REVISION)
     migrate.upgrade(database.engine)

@@ -1,4 +1,4 @@
-"""What was answered to writes under their idempotency keys. Digests are keyed; an answer is sealed."""
+"""Answers to writes under their idempotency keys. Digests are keyed; an answer is sealed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from countenance.records.database import Database
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
-    """A write that was sent under a key; `status` None: it is under way."""
+    """A write that was sent under a key; `status` None: it is in progress."""
 
     request: bytes
     status: int | None
@@ -23,15 +23,15 @@ class KeptAnswer:
 
 
 class IdempotencyTable:
-    """Reads and writes; each write one transaction."""
+    """Reads and writes answers; each write is one transaction."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def begin(self, digest: bytes, request: bytes, *, now: datetime, lost_before: datetime) -> KeptAnswer | None:
-        """The write is under way, and None; or what there is of it already.
+        """Record that a write is in progress and return None, or return what is recorded of it already.
 
-        One that has been under way since `lost_before` is taken for lost: its process is gone.
+        A write that has been in progress since `lost_before` is taken as lost: its process is gone.
         """
         row = t.answers.c.digest == digest
         with self._db.write() as connection:
@@ -44,16 +44,16 @@ class IdempotencyTable:
         return KeptAnswer(found.request, found.status, found.body, found.key_id, found.at)
 
     def record_answer(self, digest: bytes, *, status: int, body: bytes, key_id: bytes) -> None:
-        """It was answered so; `body` is sealed under `key_id`."""
+        """Record the answer; `body` is sealed under `key_id`."""
         change = t.answers.update().where(t.answers.c.digest == digest)
         self._db.run(change.values(status=status, body=body, key_id=key_id))
 
     def drop(self, digest: bytes) -> None:
-        """It came to nothing, and may be sent again."""
+        """Forget a write that came to nothing, so that it may be sent again."""
         self._db.run(t.answers.delete().where(t.answers.c.digest == digest, t.answers.c.status.is_(None)))
 
     def forget(self, before: datetime) -> tuple[bytes, ...]:
-        """Answers from before that moment are gone; the keys that sealed them."""
+        """Delete the answers from before that moment; return the keys that sealed them."""
         over = t.answers.c.status.is_not(None) & (t.answers.c.at < before)
         with self._db.write() as connection:
             keys = connection.scalars(sa.select(t.answers.c.key_id).where(over)).all()
@@ -62,7 +62,7 @@ class IdempotencyTable:
         return tuple(key for key in keys if key is not None)
 
     def clear_bodies(self) -> tuple[bytes, ...]:
-        """That they were answered stays known, and not what. The keys that sealed them."""
+        """Delete the text of every answer, but not that it was given; return the keys that sealed them."""
         kept = t.answers.c.key_id.is_not(None)
         with self._db.write() as connection:
             keys = tuple(connection.scalars(sa.select(t.answers.c.key_id).where(kept)))

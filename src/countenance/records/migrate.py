@@ -1,4 +1,4 @@
-"""Schema migrations (Alembic). Imported only where a home needs one."""
+"""Schema migrations (Alembic). Import it only where a home needs one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 
 
 def config(connection: sa.Connection | None = None) -> Config:
-    """Alembic's configuration without a file."""
+    """Return Alembic's configuration, made without a file."""
     made = Config()
     made.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     made.attributes["connection"] = connection
@@ -19,17 +19,17 @@ def config(connection: sa.Connection | None = None) -> Config:
 
 
 def revisions() -> tuple[str, ...]:
-    """Every revision, oldest first."""
+    """Return every revision, oldest first."""
     return tuple(reversed([script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()]))
 
 
 def knows(revision: str) -> bool:
-    """True: it is one of ours."""
+    """Return whether the revision is one of ours."""
     return revision in revisions()
 
 
 def upgrade(engine: sa.Engine, to: str = "head") -> None:
-    """The schema is at `to`. One transaction: a crash leaves the schema as it was."""
+    """Bring the schema to the revision `to`, in one transaction: a crash leaves the schema as it was."""
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")

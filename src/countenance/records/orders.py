@@ -1,4 +1,4 @@
-"""Orders of regulators, courts and platforms, with their papers. The order of acts is `pipeline/orders/orders.py`'s.
+"""Orders of regulators, courts and platforms, with their papers. `pipeline/orders/orders.py` has the order of steps.
 
 Every write that puts an order in force or out of it moves `policy_version` in the same transaction.
 """
@@ -26,7 +26,7 @@ _SAID: Final = ("stops", "deletes", "deletes_unknown", "ends_contracts", "target
 
 
 class OrderState(StrEnum):
-    """Where an order stands."""
+    """What state an order is in."""
 
     DRAFT = "draft"
     IN_FORCE = "in_force"
@@ -37,7 +37,7 @@ class OrderState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OrderPaper:
-    """A sealed document of an order: itself, or a decision about it."""
+    """A sealed document of an order: the order itself, or a decision about it."""
 
     kind: str  # order, stay, resume, lift
     sha256: str
@@ -47,7 +47,7 @@ class OrderPaper:
 
 @dataclass(frozen=True, slots=True)
 class OrderRecord:
-    """An order with what became of it."""
+    """An order and what was done about it."""
 
     id: int
     uid: str
@@ -63,7 +63,7 @@ class OrderRecord:
     papers: tuple[OrderPaper, ...]
 
     def state(self, now: datetime) -> OrderState:
-        """Where it stands at `now` (aware). In force from the commit that applied it, wherever the clock is set."""
+        """Return the state at `now` (aware). In force from the commit that applied it, whatever the clock says."""
         if self.lifted_at is not None:
             return OrderState.LIFTED
         if self.starts_at is None:
@@ -76,30 +76,30 @@ class OrderRecord:
 
     @property
     def unfinished(self) -> bool:
-        """It was applied, and not all of what it demands at once is done. Stayed or lifted it goes no further."""
+        """Return whether it was applied and not all that it demands is done. Stayed or lifted, it goes no further."""
         return self.starts_at is not None and self.done_at is None and (self.stayed_at or self.lifted_at) is None
 
 
 class OrderTable:
-    """Reads and writes of orders. None is ever deleted."""
+    """Reads and writes orders. None is ever deleted."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     # --- reads ---------------------------------------------------------------------------------------------------
     def all(self) -> tuple[OrderRecord, ...]:
-        """Every order, oldest first."""
+        """Return every order, oldest first."""
         return self._where(sa.true())
 
     def get(self, uid: str) -> OrderRecord:
-        """By its uuid. Raises NotFound."""
+        """Return the order of that uuid. Raises NotFound."""
         found = self._where(t.orders.c.uid == uid)
         if not found:
             raise NotFound(f"there is no order {uid}", "`countenance order list` names them")
         return found[0]
 
     def unfinished(self) -> tuple[OrderRecord, ...]:
-        """Those that `unfinished` says so of, oldest first."""
+        """Return the orders whose `unfinished` is true, oldest first."""
         return self._where(
             sa.and_(
                 t.orders.c.starts_at.is_not(None), t.orders.c.done_at.is_(None), t.orders.c.stayed_at.is_(None),
@@ -118,7 +118,7 @@ class OrderTable:
 
     # --- writes --------------------------------------------------------------------------------------------------
     def add_draft(self, *, uid: uuid.UUID, terms: OrderTerms, key_id: bytes, paper: OrderPaper) -> OrderRecord:
-        """The order is recorded with its document, and stops nothing yet."""
+        """Record the order with its document; it stops nothing yet."""
         with self._db.write() as connection:
             made = insert_one(
                 connection, t.orders, uid=uid, stops=sorted(terms.stops), deletes=terms.deletes,
@@ -130,7 +130,7 @@ class OrderTable:
         return self.get(str(uid))
 
     def put_back(self, uid: str, said: Mapping[str, Any], at: datetime) -> None:
-        """The order stands as its draft's log entry says, without its papers: after a restore."""
+        """Record an order as its draft's log entry says, without its papers: after a restore."""
         ends_at = datetime.fromisoformat(said["ends_at"]) if said["ends_at"] else None
         self._db.run(t.orders.insert().values(
             uid=uid, drafted_at=at, ends_at=ends_at,
@@ -138,14 +138,14 @@ class OrderTable:
         ))  # fmt: skip
 
     def set_times(self, uid: str, times: Mapping[str, datetime | None], outcome: Mapping[str, Any] | None) -> None:
-        """When it was put in force, stayed, lifted, done, as the log says: after a restore."""
+        """Set when it was put in force, stayed, lifted and done, as the log says: after a restore."""
         values: dict[str, Any] = {**times, **({} if outcome is None else {"outcome": dict(outcome)})}
         with self._db.write() as connection:
             connection.execute(t.orders.update().where(t.orders.c.uid == uid).values(**values))
             move_policy_version(connection)
 
     def put_in_force(self, order: OrderRecord, at: datetime, plan: Mapping[str, Any]) -> OrderRecord:
-        """In force in every process with this commit; one that is already stays as it was."""
+        """Put the order in force, in every process with this commit; one that is in force already stays as it was."""
         with self._db.write() as connection:
             changed = connection.execute(
                 t.orders.update()
@@ -159,7 +159,7 @@ class OrderTable:
     def mark_done(
         self, order: OrderRecord, at: datetime, outcome: Mapping[str, Any], receipt: Receipt | None = None
     ) -> OrderRecord:
-        """All that it demands at once is done, and its receipt is kept."""
+        """Record that all that it demands at once is done, and keep its receipt."""
         with self._db.write() as connection:
             connection.execute(
                 t.orders.update().where(t.orders.c.id == order.id).values(done_at=at, outcome=dict(outcome))
@@ -169,16 +169,19 @@ class OrderTable:
         return self.get(order.uid)
 
     def stay(self, order: OrderRecord, paper: OrderPaper, key_id: bytes) -> OrderRecord:
-        """It stops nothing from this commit on, until `resume`. Raises WrongUse: it is over, stayed or a draft."""
+        """Stay the order: it stops nothing from this commit on, until `resume`.
+
+        Raises WrongUse: it is over, stayed or a draft.
+        """
         in_force = sa.and_(t.orders.c.starts_at.is_not(None), t.orders.c.stayed_at.is_(None))
         return self._decide(order, paper, key_id, in_force, stayed_at=paper.at)
 
     def resume(self, order: OrderRecord, paper: OrderPaper, key_id: bytes) -> OrderRecord:
-        """It stops what it stopped, from this commit on. Raises WrongUse: it is not stayed."""
+        """Resume the order: it stops what it stopped, from this commit on. Raises WrongUse: it is not stayed."""
         return self._decide(order, paper, key_id, t.orders.c.stayed_at.is_not(None), stayed_at=None)
 
     def lift(self, order: OrderRecord, paper: OrderPaper, key_id: bytes) -> OrderRecord:
-        """It is over for good. Raises WrongUse: it is already."""
+        """Lift the order for good. Raises WrongUse: it is lifted already."""
         return self._decide(order, paper, key_id, sa.true(), lifted_at=paper.at)
 
     def _decide(
@@ -206,7 +209,7 @@ class OrderTable:
 
 
 def orders_in_force(connection: sa.Connection) -> tuple[Order, ...]:
-    """Those that stop something, unless their own term is over: `policy.facts` looks at the clock."""
+    """Return the orders that stop something. `policy.facts` drops those whose own term is over, by the clock."""
     rows = connection.execute(
         t.orders.select().where(
             t.orders.c.starts_at.is_not(None), t.orders.c.lifted_at.is_(None), t.orders.c.stayed_at.is_(None)

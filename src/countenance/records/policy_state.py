@@ -1,4 +1,4 @@
-"""Everything that a decision depends on, read in one snapshot."""
+"""Reads all that a decision depends on, in one snapshot."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from countenance.types import Client, Order, PolicyClass, Purpose
 
 
 class PolicyState:
-    """What the policy decides on. Reads only; who writes is `sources.py`, `clients.py`, `orders.py`."""
+    """Reads what the policy decides on. `sources.py`, `clients.py` and `orders.py` write it."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def facts(self) -> tuple[int, tuple[PolicyClass, ...], tuple[Order, ...], tuple[Client, ...]]:
-        """(policy version, classes with their grants, orders that may stop something, clients), of one moment."""
+        """Return (policy version, classes with grants, orders that may stop something, clients), of one moment."""
         with self._db.snapshot() as connection:
             version = policy_version(connection)
             rows = connection.execute(

@@ -1,4 +1,4 @@
-"""What a picture and a template rest on: a placement, and a class that may use it. What loses that is to be erased."""
+"""What supports a picture and a template: a placement, and a class that may use it. What loses that must be erased."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ UNSUPPORTED: Final = (  # a template that no class may use must not stay
 
 @dataclass(frozen=True, slots=True)
 class Unreachable:
-    """What nothing supports any more and is to be erased: whole pictures, and templates of faces of other pictures."""
+    """What nothing supports any more: whole pictures, and templates of faces of other pictures. It must be erased."""
 
     pictures: tuple[int, ...] = ()
     faces: tuple[FaceId, ...] = ()
@@ -40,7 +40,7 @@ class Unreachable:
 
 
 def due_of(connection: sa.Connection, pictures: Sequence[int]) -> Unreachable:
-    """What of these pictures has lost its last support."""
+    """Return what nothing supports any more of these pictures."""
     unplaced: list[int] = []
     unsupported: list[FaceId] = []
     for part in chunks(sorted(set(pictures))):
@@ -50,7 +50,7 @@ def due_of(connection: sa.Connection, pictures: Sequence[int]) -> Unreachable:
 
 
 def drop_placements(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Unreachable:
-    """Placements, and the enrolments that rested on them alone, are gone; returns what lost its last support."""
+    """Delete placements and the enrolments that rested on them alone; return what nothing supports any more."""
     pictures = list(connection.scalars(sa.select(t.placements.c.picture_id).distinct().where(which)))
     connection.execute(t.placements.delete().where(which))
     for part in chunks(pictures):
@@ -59,7 +59,7 @@ def drop_placements(connection: sa.Connection, which: sa.ColumnElement[bool]) ->
 
 
 def drop_unsupported(connection: sa.Connection, pictures: Sequence[int]) -> None:
-    """Enrolments in a class in which the picture has no placement any more leave the index and the records."""
+    """Delete enrolments in classes in which the picture has no placement any more, from index and records."""
     supported = (
         sa.exists()
         .where(t.placements.c.picture_id == t.faces.c.picture_id)

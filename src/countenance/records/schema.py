@@ -1,8 +1,8 @@
-"""The tables of `records.db`: the truth about everything but pixels and keys.
+"""The tables of `records.db`, which holds all but pixels and keys. `tables/` has them by domain.
 
 Portable SQLAlchemy Core, so that PostgreSQL can follow behind the same code. Ids are small integers inside and random
-uuids (`uid`, 16 bytes) outside: only a uid ever leaves, and only a uid stands in the audit log, so that erasing a row
-leaves the log with a name for nothing.
+uuids (`uid`, 16 bytes) outside: only a uid ever leaves, and only a uid is in the audit log, so that after an erasure
+the log has a name for nothing.
 
 Sealed columns (`template`, `crop_hash`) open only with the data key that `key_id` names; its store is another database.
 A change here needs a migration (`records/migrations/versions`); a test compares the two.

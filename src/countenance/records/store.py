@@ -1,4 +1,4 @@
-"""The record store: one database, opened once, in the parts that its users need."""
+"""The record store: one database, opened once, with a class for each part that callers need."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from countenance.records.upkeep.reindexes import ReindexTable
 
 @dataclass(frozen=True, slots=True)
 class RecordStore:
-    """The truth about everything but pixels and keys."""
+    """All that a home records, except pixels and keys."""
 
     database: Database
     sources: SourceTable
@@ -71,12 +71,12 @@ class RecordStore:
     signatures: SignatureTable
 
     def close(self) -> None:
-        """No connection is left open."""
+        """Close every connection."""
         self.database.close()
 
 
 def record_store(database: Database) -> RecordStore:
-    """The store over an open database."""
+    """Return the store over an open database."""
     return RecordStore(
         database,
         SourceTable(database),
@@ -111,5 +111,8 @@ def record_store(database: Database) -> RecordStore:
 
 
 def open_records(path: Path) -> RecordStore:
-    """The store in the SQLite file at `path`, made or migrated where needed. Raises: HomeTooNew, StorageFailed."""
+    """Open the store in the SQLite file at `path`; make or migrate it where needed.
+
+    Raises: HomeTooNew, StorageFailed.
+    """
     return record_store(open_sqlite(path))

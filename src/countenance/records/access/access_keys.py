@@ -1,4 +1,4 @@
-"""Rows of access keys: programs that may ask, each with its rights and what it is bound to."""
+"""Access keys: the programs that may send requests, each with its rights and what it is bound to."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ USED_EVERY: Final = timedelta(minutes=1)  # how exactly the last use is known: a
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """One key, without its secret in the clear."""
+    """One access key; its secret is sealed."""
 
     uid: str
     key: str  # its public half
@@ -36,24 +36,24 @@ class AccessKey:
     sealed: bytes = field(repr=False)
 
     def state(self, now: datetime) -> str:
-        """active, expired or revoked."""
+        """Return active, expired or revoked."""
         if self.revoked_at is not None:
             return "revoked"
         return "active" if self.expires_at is None or now < self.expires_at else "expired"
 
 
 class AccessKeyTable:
-    """Reads and writes of access keys. None is ever deleted: the log names them."""
+    """Reads and writes access keys. None is ever deleted, because the log names them."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def all(self) -> tuple[AccessKey, ...]:
-        """Every key, oldest first."""
+        """Return every key, oldest first."""
         return self._db.every(_KEYS.order_by(t.access_keys.c.id), _access_key)
 
     def find(self, key: str) -> AccessKey | None:
-        """The key with that public half."""
+        """Return the key with that public half."""
         return self._db.one(_KEYS.where(t.access_keys.c.key == key), _access_key)
 
     def add(
@@ -61,7 +61,7 @@ class AccessKeyTable:
         source_uid: str | None, purpose: str | None, client_uid: str | None, case: str | None,
         made_at: datetime, expires_at: datetime | None,
     ) -> None:  # fmt: skip
-        """The key counts from this commit on."""
+        """Record a key, which is accepted from this commit on."""
         self._db.run(t.access_keys.insert().values(
             uid=uid, key=key, name=name, secret=secret, seal_id=seal_id, rights=list(rights),
             source_id=_id_of(t.sources, source_uid), purpose=purpose, client_id=_id_of(t.clients, client_uid),
@@ -69,7 +69,7 @@ class AccessKeyTable:
         ))  # fmt: skip
 
     def revoke(self, uid: str, at: datetime) -> bytes | None:
-        """The key counts no more, in any process, from this commit on; the first time stays.
+        """Revoke a key: no process accepts it after this commit. A key that is revoked keeps its first time.
 
         Returns: the data key of its secret, to be destroyed; None: there is no such key.
         """
@@ -82,7 +82,7 @@ class AccessKeyTable:
         return found
 
     def touch(self, key: AccessKey, at: datetime) -> None:
-        """It is known that the key was used now, to a minute: nothing is written where that is known already."""
+        """Record that the key is used now; nothing is written where the last use was less than a minute ago."""
         if key.used_at is not None and at - key.used_at < USED_EVERY:
             return
         self._db.run(t.access_keys.update().where(t.access_keys.c.uid == key.uid).values(used_at=at))

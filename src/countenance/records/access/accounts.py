@@ -1,4 +1,4 @@
-"""Who signs in: accounts, one-time links and sessions. Tokens come as keyed digests; none is kept as it is."""
+"""Accounts, one-time sign-in links and sessions. Tokens are known by their keyed digests; no token is stored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from countenance.records.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One who signs in with a password and a one-time code."""
+    """A person who signs in with a password and a one-time code."""
 
     id: int
     uid: str
@@ -32,7 +32,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """A session that stands; `account` None: the owner of a household home."""
+    """A session; `account` None: that of the owner of a household home."""
 
     account: Account | None
     made_at: datetime
@@ -41,22 +41,22 @@ class SessionRow:
 
 
 class AccountTable:
-    """Reads and writes; each write one transaction."""
+    """Reads and writes accounts, links and sessions; each write is one transaction."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     # --- accounts ------------------------------------------------------------------------------------------------
     def all(self) -> tuple[Account, ...]:
-        """By name."""
+        """Return every account, by name."""
         return self._db.every(t.accounts.select().order_by(t.accounts.c.name), _account)
 
     def find(self, name: str) -> Account | None:
-        """The account of that name."""
+        """Return the account of that name."""
         return self._db.one(t.accounts.select().where(t.accounts.c.name == name), _account)
 
     def add(self, *, uid: uuid.UUID, name: str, password: str, totp: bytes, key_id: bytes, at: datetime) -> Account:
-        """Raises WrongUse: the name is taken."""
+        """Record an account and return it. Raises WrongUse: the name is taken."""
         try:
             with self._db.write() as connection:
                 connection.execute(
@@ -72,13 +72,13 @@ class AccountTable:
         return found
 
     def remove(self, account: Account) -> None:
-        """The account and its sessions are gone."""
+        """Delete the account and end its sessions."""
         with self._db.write() as connection:
             connection.execute(t.sessions.delete().where(t.sessions.c.account_id == account.id))
             connection.execute(t.accounts.delete().where(t.accounts.c.id == account.id))
 
     def set_password(self, account: Account, password: str, *, totp: bytes | None = None) -> None:
-        """Another password, and perhaps another second factor; every session of the account ends."""
+        """Set another password, and perhaps another second factor; every session of the account ends."""
         new: dict[str, Any] = {"password": password, "tries": 0}
         if totp is not None:
             new |= {"totp": totp, "totp_step": 0}
@@ -87,30 +87,30 @@ class AccountTable:
             connection.execute(t.sessions.delete().where(t.sessions.c.account_id == account.id))
 
     def record_attempt(self, account: Account, at: datetime) -> None:
-        """One more sign-in is under way; counted before it is judged, so that a crash gives no free guess."""
+        """Count one more attempt to sign in. Call it before the check, so that a crash gives no free guess."""
         change = t.accounts.update().where(t.accounts.c.id == account.id)
         self._db.run(change.values(tries=t.accounts.c.tries + 1, tried_at=at))
 
     def record_success(self, account: Account, step: int) -> bool:
-        """The tries are forgotten and the code's step is used up. False: it was used meanwhile."""
+        """Forget the failed attempts and use up the code's time step. False: the step was used meanwhile."""
         change = t.accounts.update().where(t.accounts.c.id == account.id, t.accounts.c.totp_step < step)
         return bool(self._db.run(change.values(tries=0, totp_step=step)))
 
     # --- one-time links ------------------------------------------------------------------------------------------
     def add_link(self, digest: bytes, *, now: datetime, expires_at: datetime) -> None:
-        """A link is good once, until then; those that are over go."""
+        """Record a link that is good once, until it expires; delete the links that have expired."""
         with self._db.write() as connection:
             connection.execute(t.sign_in_links.delete().where(t.sign_in_links.c.expires_at <= now))
             connection.execute(t.sign_in_links.insert().values(digest=digest, expires_at=expires_at))
 
     def redeem_link(self, digest: bytes, now: datetime) -> bool:
-        """Whether it was good; it is used up."""
+        """Use up a link; return whether it was good."""
         taken = t.sign_in_links.delete().where(t.sign_in_links.c.digest == digest, t.sign_in_links.c.expires_at > now)
         return bool(self._db.run(taken))
 
     # --- sessions ------------------------------------------------------------------------------------------------
     def begin_session(self, digest: bytes, account: Account | None, *, now: datetime, expires_at: datetime) -> None:
-        """A session stands; those that are over go."""
+        """Record a session; delete the sessions that have expired."""
         with self._db.write() as connection:
             connection.execute(t.sessions.delete().where(t.sessions.c.expires_at <= now))
             connection.execute(
@@ -120,7 +120,7 @@ class AccountTable:
             )
 
     def session(self, digest: bytes) -> SessionRow | None:
-        """The session of that token, over or not."""
+        """Return the session of that token, whether it has expired or not."""
         query = t.sessions.select().where(t.sessions.c.digest == digest)
         with self._db.read() as connection:
             row = connection.execute(query).one_or_none()
@@ -132,11 +132,11 @@ class AccountTable:
         return SessionRow(None if found is None else _account(found), row.made_at, row.seen_at, row.expires_at)
 
     def touch_session(self, digest: bytes, now: datetime) -> None:
-        """The session was used."""
+        """Record that the session is used now."""
         self._db.run(t.sessions.update().where(t.sessions.c.digest == digest).values(seen_at=now))
 
     def end_session(self, digest: bytes) -> None:
-        """It is over; ending it again changes nothing."""
+        """End the session; ending it again changes nothing."""
         self._db.run(t.sessions.delete().where(t.sessions.c.digest == digest))
 
 

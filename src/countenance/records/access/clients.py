@@ -1,4 +1,4 @@
-"""Clients: organisations that may search while their contract lasts. Seats and contracts join with the clients issue.
+"""Clients: organisations that may search while their contract lasts.
 
 Every write here moves `policy_version` in the same transaction, as in `sources.py`.
 """
@@ -19,29 +19,29 @@ from countenance.types import Client, ClientClass
 
 
 class ClientTable:
-    """Reads and writes of clients. None is ever deleted: searches and orders name them."""
+    """Reads and writes clients. None is ever deleted, because searches and orders name them."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def all(self) -> tuple[Client, ...]:
-        """Every client, by name."""
+        """Return every client, by name."""
         with self._db.read() as connection:
             return every_client(connection)
 
     def find(self, name: str) -> Client | None:
-        """The client of that name."""
+        """Return the client of that name."""
         return self._db.one(t.clients.select().where(t.clients.c.name == name), _client)
 
     def get(self, name: str) -> Client:
-        """Raises NotFound."""
+        """Return the client of that name. Raises NotFound."""
         found = self.find(name)
         if found is None:
             raise NotFound(f"there is no client called {name!r}", "`countenance client list` names them")
         return found
 
     def add(self, *, uid: uuid.UUID, name: str, client_class: ClientClass, jurisdiction: str, at: datetime) -> Client:
-        """The client may search from this commit on. Raises WrongUse: the name is taken."""
+        """Record a client, who may search from this commit on. Raises WrongUse: the name is taken."""
         with self._db.write() as connection:
             if connection.scalar(sa.select(t.clients.c.id).where(t.clients.c.name == name)) is not None:
                 raise _taken(name)
@@ -54,7 +54,7 @@ class ClientTable:
         return self.get(name)
 
     def end_contract(self, client: Client, at: datetime, *, by: str | None = None) -> Client:
-        """The contract is over in every process with this commit; one that is over stays as it ended.
+        """End the contract, in every process with this commit; one that has ended keeps its time.
 
         by: the uuid of the order that ends it; None: the operator.
         """
@@ -70,7 +70,7 @@ class ClientTable:
 
 
 def every_client(connection: sa.Connection) -> tuple[Client, ...]:
-    """Every client, by name."""
+    """Return every client, by name, as this connection sees them."""
     return tuple(_client(row) for row in connection.execute(t.clients.select().order_by(t.clients.c.name)))
 
 

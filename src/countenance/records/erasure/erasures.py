@@ -1,4 +1,4 @@
-"""Erasures: what is hidden, what is left to remove, what is gone. The order is `pipeline/erasure/erase.py`'s."""
+"""Erasures: what is hidden, what is still to be removed, what is gone. `pipeline/erasure/erase.py` has the order."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ OF_PICTURES: Final = OF_PEOPLE | {"picture"}
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """One erasure, begun and perhaps not done."""
+    """One erasure that has begun, and perhaps is done."""
 
     id: int
     uid: str
@@ -71,7 +71,7 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
-    """What an erasure is to take. All of it is hidden in one commit, which also finds out what that comes to."""
+    """What an erasure takes. All of it is hidden in one commit, which also counts it."""
 
     scope: str  # face, picture, source, person, jurisdiction, request, order, guest, probe, vanished, replaced
     about: str | None = None  # uid or code of what it names; None: an ingest found it due
@@ -84,7 +84,7 @@ class Target:
     source_id: int | None = None  # every placement of it, and each picture that has no other
     places: Callable[[frozenset[str]], bool] | None = None  # every placement in such jurisdictions, likewise
     persons: Sequence[int] = ()
-    guests: Sequence[int] = ()  # they withdraw: what their consent brought goes
+    guests: Sequence[int] = ()  # they withdraw: what came under their consent goes
     named: bytes | None = None  # keyed digest of a source's name
     suppressions: Sequence[Suppression] = ()
     keep_out: Callable[[str, bytes], Suppression] | None = None  # of (tenant, sha256) of each picture found due
@@ -94,7 +94,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class HiddenFace:
-    """A face that waits for its bytes to be removed."""
+    """A face whose bytes are still to be removed."""
 
     id: FaceId
     uid: str
@@ -106,18 +106,18 @@ class HiddenFace:
 
     @property
     def keys(self) -> list[bytes]:
-        """Every data key that is the face's alone."""
+        """Return every data key that belongs to this face alone."""
         return [key for key in (self.key_id, self.second_key) if key]
 
 
 class ErasureTable:
-    """Hide, list, forget. Every step is one transaction and safe to repeat."""
+    """Hides, lists and forgets what is erased. Every step is one transaction and safe to repeat."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def unfinished(self) -> tuple[Erasure, ...]:
-        """Begun and not done, oldest first."""
+        """Return the erasures that have begun and are not done, oldest first."""
         with self._db.read() as connection:
             rows = connection.execute(
                 t.erasures.select().where(t.erasures.c.done_at.is_(None)).order_by(t.erasures.c.id)
@@ -125,29 +125,29 @@ class ErasureTable:
             return tuple(_erasure(row) for row in rows)
 
     def hide(self, target: Target, *, uid: uuid.UUID, at: datetime) -> Erasure:
-        """Hidden from every search that starts after this commit; listed as an erasure to finish."""
+        """Hide what the erasure takes from every search that starts after this commit; return the erasure to finish."""
         with self._db.write() as connection:
             return _hide(connection, target, uid, at)
 
     def rehearse(self, target: Target, at: datetime) -> dict[str, int]:
-        """What `hide` would come to, found out by the same steps, which are then undone."""
+        """Return the counts that `hide` would return: take the same steps and undo them."""
         with self._db.rehearsal() as connection:
             return _hide(connection, target, uuid.uuid4(), at).counts
 
     def rehearse_all(
         self, targets: Sequence[Target], at: datetime, look: Callable[[sa.Connection, Callable[[], list[Erasure]]], T]
     ) -> T:
-        """What `look` finds before and after it calls for all of them to be hidden in turn; then that is undone."""
+        """Return what `look` finds before and after it has all of them hidden in turn; then undo that."""
         with self._db.rehearsal() as connection:
             return look(connection, lambda: [_hide(connection, target, uuid.uuid4(), at) for target in targets])
 
     def on_word_of(self, authority: str) -> tuple[Erasure, ...]:
-        """Every erasure on that word, done or not, oldest first."""
+        """Return every erasure on the word of that authority, done or not, oldest first."""
         query = t.erasures.select().where(t.erasures.c.authority == authority).order_by(t.erasures.c.id)
         return self._db.every(query, _erasure)
 
     def hidden_faces(self, erasure: Erasure) -> Iterator[tuple[HiddenFace, ...]]:
-        """The faces of an erasure still in the records, in parts; `forget_faces` each part before the next."""
+        """Yield the faces of an erasure that are still in the records, in parts; call `forget_faces` for each part."""
         while True:
             with self._db.read() as connection:
                 rows = connection.execute(
@@ -183,7 +183,7 @@ class ErasureTable:
             )  # fmt: skip
 
     def forget_faces(self, erasure: Erasure, faces: Sequence[HiddenFace]) -> None:
-        """Of these faces nothing is left, or, where their picture stays, the box and the reason."""
+        """Delete these faces; where their picture stays, the box and the reason are left."""
         whole = sa.select(t.pictures.c.id).where(t.pictures.c.erasure_id == erasure.id)
         with self._db.write() as connection:
             for part in chunks([face.id for face in faces]):
@@ -215,24 +215,24 @@ class ErasureTable:
                     )
 
     def forget_pictures(self, erasure: Erasure) -> None:
-        """The erasure's pictures and their placements are gone from the records."""
+        """Delete the erasure's pictures and their placements from the records."""
         mine = sa.select(t.pictures.c.id).where(t.pictures.c.erasure_id == erasure.id)
         with self._db.write() as connection:
             connection.execute(t.placements.delete().where(t.placements.c.picture_id.in_(mine)))
             connection.execute(t.pictures.delete().where(t.pictures.c.erasure_id == erasure.id))
 
     def person_keys(self, erasure: Erasure) -> list[bytes]:
-        """The keys of the persons of an erasure who are still in the records."""
+        """Return the keys of the erasure's persons who are still in the records."""
         with self._db.read() as connection:
             return list(connection.scalars(sa.select(t.persons.c.key_id).where(t.persons.c.erasure_id == erasure.id)))
 
     def forget_persons(self, erasure: Erasure) -> None:
-        """The erasure's persons are gone from the records, with every act that names one."""
+        """Delete the erasure's persons from the records, with every act that names one."""
         with self._db.write() as connection:
             forget_persons(connection, erasure.id)
 
     def source_holdings(self, source_id: int) -> tuple[list[str], list[bytes], list[ClassId]]:
-        """(blob names, key ids, policy classes) of a source's grants: evidence, subjects' evidence, names of users."""
+        """Return (blob names, key ids, policy classes) of a source's grants, subjects and collection users."""
         with self._db.read() as connection:
             grants = connection.execute(t.grants.select().where(t.grants.c.source_id == source_id)).all()
             subjects = connection.execute(
@@ -251,7 +251,7 @@ class ErasureTable:
         return blobs, [row.key_id for row in (*grants, *subjects) if row.key_id] + list(users), list(classes)
 
     def forget_source(self, source_id: int) -> None:
-        """The source, its grants, subjects, guests, classes, runs and rejections are gone from the records."""
+        """Delete the source, its grants, subjects, guests, classes, runs and rejections from the records."""
         grants = sa.select(t.grants.c.id).where(t.grants.c.source_id == source_id)
         classes = sa.select(t.policy_classes.c.id).where(t.policy_classes.c.grant_id.in_(grants))
         with self._db.write() as connection:
@@ -274,7 +274,7 @@ class ErasureTable:
             move_policy_version(connection)
 
     def count_remaining(self, erasure: Erasure) -> int:
-        """Rows of faces, pictures, persons and guests that are still to go: 0 once all is forgotten."""
+        """Count the rows that are still to be deleted; 0: all is forgotten."""
         with self._db.read() as connection:
             return sum(
                 int(
@@ -287,34 +287,34 @@ class ErasureTable:
             ) + len(leaving_guests(connection))
 
     def mark_done(self, erasure: Erasure, at: datetime, receipt: Receipt | None = None) -> None:
-        """The erasure is over, and its receipt, if it has one, is kept."""
+        """Record that the erasure is over; keep its receipt, if it has one."""
         with self._db.write() as connection:
             connection.execute(t.erasures.update().where(t.erasures.c.id == erasure.id).values(done_at=at))
             if receipt is not None:
                 keep_receipt(connection, receipt)
 
     def awaiting_compaction(self) -> list[int]:
-        """The ids of erasures that are done, and after which the database was not written anew yet."""
+        """Return the ids of erasures that are done and after which the database was not compacted yet."""
         waiting = (t.erasures.c.done_at.is_not(None), t.erasures.c.compacted_at.is_(None))
         with self._db.read() as connection:
             return list(connection.scalars(sa.select(t.erasures.c.id).where(*waiting)))
 
     def mark_compacted(self, ids: Sequence[int], at: datetime) -> None:
-        """The database was written anew after these."""
+        """Record that the database was compacted after these erasures."""
         with self._db.write() as connection:
             for part in chunks(list(ids)):
                 connection.execute(t.erasures.update().where(t.erasures.c.id.in_(part)).values(compacted_at=at))
 
     def get(self, uid: str) -> Erasure | None:
-        """The erasure of that uid."""
+        """Return the erasure of that uid."""
         return self._db.one(t.erasures.select().where(t.erasures.c.uid == uid), _erasure)
 
     def newest_about(self, scope: str, about: str) -> Erasure | None:
-        """The newest erasure, done or not, that named this."""
+        """Return the newest erasure, done or not, that named this."""
         return self._newest(t.erasures.c.about == about, scope)
 
     def newest_named(self, scope: str, named: bytes) -> Erasure | None:
-        """The newest erasure, done or not, of what had the name with this keyed digest."""
+        """Return the newest erasure, done or not, of the thing whose name has this keyed digest."""
         return self._newest(t.erasures.c.named == named, scope)
 
     def _newest(self, which: sa.ColumnElement[bool], scope: str) -> Erasure | None:
@@ -324,7 +324,7 @@ class ErasureTable:
         )
 
     def person_with_faces(self, uid: str) -> tuple[int, list[FaceId]] | None:
-        """(id, faces) of a person who is not being erased."""
+        """Return (id, faces) of a person who is not being erased."""
         with self._db.read() as connection:
             found = connection.scalar(
                 sa.select(t.persons.c.id).where(t.persons.c.uid == uid, t.persons.c.erasure_id.is_(None))
@@ -336,12 +336,12 @@ class ErasureTable:
             )
 
     def picture_hashes(self, pictures: Sequence[int]) -> list[tuple[str, bytes]]:
-        """(tenant name, sha256) of each picture."""
+        """Return (tenant name, sha256) of each picture."""
         with self._db.read() as connection:
             return list(_hashes(connection, pictures))
 
     def boxes(self, faces: Sequence[FaceId]) -> list[tuple[str, bytes, Box]]:
-        """(tenant name, sha256 of the picture, box) of each face."""
+        """Return (tenant name, sha256 of the picture, box) of each face."""
         found: list[tuple[str, bytes, Box]] = []
         with self._db.read() as connection:
             for part in chunks(faces):
@@ -406,7 +406,7 @@ def _hide_probes(connection: sa.Connection, erasure_id: int, target: Target, pic
 
 
 def _hide_uploads(connection: sa.Connection, erasure_id: int, target: Target) -> None:
-    """What was handed in goes with its picture, and as soon as one face that it shows is to be erased."""
+    """Mark uploads as leaving: those of pictures that go, and those that show a face to be erased."""
     pictures = sa.select(t.pictures.c.id).where(t.pictures.c.erasure_id == erasure_id)
     mark_leaving(connection, erasure_id, t.placements.c.picture_id.in_(pictures))
     if target.scope in LEFT:
@@ -418,7 +418,7 @@ def _hide_uploads(connection: sa.Connection, erasure_id: int, target: Target) ->
 
 
 def _dropped(connection: sa.Connection, target: Target) -> sa.ColumnElement[bool] | None:
-    """Which placements go though their pictures may stay."""
+    """Return which placements go though their pictures may stay; None: none."""
     if target.source_id is not None:
         return t.placements.c.source_id == target.source_id
     if target.places is None:

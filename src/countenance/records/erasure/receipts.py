@@ -1,4 +1,4 @@
-"""Receipts as they were signed, and the clients who are to be told of an erasure."""
+"""Receipts as they were signed, and the clients who must be told of an erasure."""
 
 from __future__ import annotations
 
@@ -37,30 +37,30 @@ class Recipient:
 
 
 class ReceiptTable:
-    """Reads, and what becomes of recipients."""
+    """Reads and keeps receipts, and records what recipients were told and answered."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def all(self) -> tuple[Receipt, ...]:
-        """Every receipt, oldest first."""
+        """Return every receipt, oldest first."""
         return self._db.every(t.receipts.select().order_by(t.receipts.c.id), _receipt)
 
     def get(self, uid: str) -> Receipt | None:
-        """The receipt of that uid."""
+        """Return the receipt of that uid."""
         return self._newest(t.receipts.c.uid == uid)
 
     def of(self, about: str) -> Receipt | None:
-        """The newest receipt about the erasure, order or request of that uid."""
+        """Return the newest receipt about the erasure, order or request of that uid."""
         return self._newest(t.receipts.c.about == about)
 
     def keep(self, receipt: Receipt) -> None:
-        """It is kept."""
+        """Keep a receipt."""
         with self._db.write() as connection:
             keep_receipt(connection, receipt)
 
     def recipients(self, erasure: str) -> tuple[Recipient, ...]:
-        """Clients who were shown what the erasure of that uid took, by name."""
+        """Return the clients who were shown what the erasure of that uid took, by name."""
         with self._db.read() as connection:
             rows = connection.execute(
                 sa.select(t.recipients, t.clients.c.name, t.clients.c.uid.label("client_uid"))
@@ -76,13 +76,13 @@ class ReceiptTable:
             for row in rows
         )  # fmt: skip
 
-    def update_recipient(self, erasure: str, client_id: int, **told: Any) -> None:
-        """`told_at` or `answer` of a recipient is recorded."""
+    def update_recipient(self, erasure: str, client_id: int, **values: Any) -> None:
+        """Record `told_at` or `answer` of a recipient."""
         mine = sa.select(t.erasures.c.id).where(t.erasures.c.uid == erasure).scalar_subquery()
         self._db.run(
             t.recipients.update()
             .where(t.recipients.c.erasure_id == mine, t.recipients.c.client_id == client_id)
-            .values(**told)
+            .values(**values)
         )
 
     def _newest(self, which: sa.ColumnElement[bool]) -> Receipt | None:
@@ -90,7 +90,7 @@ class ReceiptTable:
 
 
 def keep_receipt(connection: sa.Connection, receipt: Receipt) -> None:
-    """The receipt stands, in the transaction of what it is about."""
+    """Keep the receipt, in the transaction of what it is about."""
     connection.execute(
         t.receipts.insert().values(
             uid=receipt.uid, kind=receipt.kind, about=receipt.about, at=receipt.at,

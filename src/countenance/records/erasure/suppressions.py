@@ -1,7 +1,7 @@
-"""What keeps pictures, addresses and persons out: keyed digests, sealed hashes and, on explicit request, templates.
+"""The suppression list: keyed digests and sealed hashes; templates only on a person's explicit request.
 
-Whatever is written here moves the policy version too, so that a batch that was permitted before is decided anew; and
-the counter `kept_out`, so that who holds an opened copy knows when it is old.
+Every write here also moves the policy version, so that a batch that was permitted before is decided again, and the
+counter `kept_out`, so that a process with an opened copy of the list knows when it is old.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class SealedPerson:
 
 @dataclass(frozen=True, slots=True)
 class SealedHash:
-    """The perceptual hash of a picture that a request keeps out, with one face's box in parts of width and height."""
+    """The perceptual hash of a picture that a request keeps out, with a face's box in parts of width and height."""
 
     request_id: int
     key_id: bytes
@@ -55,7 +55,7 @@ class SealedHash:
 
 @dataclass(frozen=True, slots=True)
 class SuppressionRows:
-    """All of it but the digests of bytes, which may be as many as there were erasures and are asked for by batch."""
+    """The whole list except digests of bytes: those may be as many as there were erasures, and are read by batch."""
 
     stamp: int
     addresses: tuple[tuple[bytes, int], ...]  # (digest, request id)
@@ -64,17 +64,17 @@ class SuppressionRows:
 
 
 class SuppressionTable:
-    """Reads; the writes are inside the transactions of `records/requests/requests.py`."""
+    """Reads the list; the writes are inside the transactions of `records/requests/requests.py`."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def version(self) -> int:
-        """Grows with every change of what `rows` gives; 0 where nobody was ever kept out."""
+        """Return a number that grows with every change of what `rows` returns; 0: no one was ever kept out."""
         return self._db.count(_READ_STAMP)
 
     def rows(self) -> SuppressionRows:
-        """In one snapshot."""
+        """Return the list as it is at one moment."""
         with self._db.snapshot() as connection:
             stamp = int(connection.scalar(_READ_STAMP) or 0)
             addresses = connection.execute(
@@ -99,7 +99,7 @@ class SuppressionTable:
         )
 
     def of_pictures(self, digests: Sequence[bytes]) -> dict[bytes, list[tuple[Box | None, int | None]]]:
-        """For each keyed digest of a picture's bytes what is kept out of it: (box, or None for all; request id)."""
+        """Return for each keyed digest of a picture's bytes what is kept out: (box, or None for all; request id)."""
         found: dict[bytes, list[tuple[Box | None, int | None]]] = {}
         with self._db.read() as connection:
             for part in chunks(digests):
@@ -110,7 +110,7 @@ class SuppressionTable:
 
 
 def move_suppressions_version(connection: sa.Connection) -> None:
-    """Every opened copy, and every earlier decision, is old from this commit on."""
+    """Make every opened copy of the list, and every earlier decision, old from this commit on."""
     move_counter(connection, _STAMP)
     move_policy_version(connection)
 

@@ -1,4 +1,4 @@
-"""What hides a guest who withdraws, inside the transaction that hides their faces; and what waits to be removed."""
+"""Hides a guest who withdraws, inside the transaction that hides their faces, and lists what is to be removed."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ GUEST: Final = "guest"  # the scope of a guest's own withdrawal; it is about the
 
 
 def withdraw_guests(connection: sa.Connection, guests: Sequence[int], at: datetime) -> list[FaceId]:
-    """These guests, and whoever has the subject of one, are withdrawn; returns the faces that rested on them alone.
+    """Withdraw these guests, and others with the same subject; return the faces that rested on them alone.
 
-    A face that a class of another grant has too leaves this one's classes, and stays.
+    A face that a class of another grant has too leaves this grant's classes, and stays.
     """
     if not guests:
         return []
@@ -49,7 +49,7 @@ def withdraw_guests(connection: sa.Connection, guests: Sequence[int], at: dateti
 
 
 def leaving_guests(connection: sa.Connection) -> dict[str, int]:
-    """The guests who withdrew and whose subject is still there, by their uids; empty but while an erasure goes on."""
+    """Return the guests who withdrew and whose subject is still there, by uid; empty except while an erasure runs."""
     query = sa.select(t.guests.c.uid, t.guests.c.subject_id).where(
         t.guests.c.withdrawn_at.is_not(None), t.guests.c.subject_id.is_not(None)
     )

@@ -1,4 +1,4 @@
-"""Guest links of sources, and the guests who came by them. What hides one who withdraws is in `erasures.py`."""
+"""Guest links of sources, and the guests who came by them. `guests/erasures.py` hides a guest who withdraws."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class GuestLink:
     withdrawn: int
 
     def open_at(self, now: datetime) -> bool:
-        """Whether somebody may still come in by it, as far as the link itself goes."""
+        """Return whether a guest may still come in by this link, as far as the link itself allows it."""
         return self.closed_at is None and self.made_at <= now < self.expires_at
 
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """Somebody who consented by a link."""
+    """A person who consented by a link."""
 
     id: int
     uid: str  # uuid; the name by which the log knows them
@@ -58,7 +58,7 @@ class Guest:
 
 @dataclass(frozen=True, slots=True)
 class NewGuest:
-    """A guest as they are to be recorded, with the subject that they become, or are already."""
+    """A guest to record, with the subject that they become, or are already."""
 
     uid: uuid.UUID
     digest: bytes
@@ -70,7 +70,7 @@ class NewGuest:
 
 
 class GuestTable:
-    """Reads and writes. A token is known by its keyed digest alone."""
+    """Reads and writes links and guests. A token is known only by its keyed digest."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -79,13 +79,13 @@ class GuestTable:
     def add_link(
         self, *, uid: uuid.UUID, digest: bytes, source_id: int, organiser: str, made_at: datetime, expires_at: datetime
     ) -> None:
-        """The link stands."""
+        """Record a link."""
         self._db.run(t.guest_links.insert().values(
             uid=uid, digest=digest, source_id=source_id, organiser=organiser, made_at=made_at, expires_at=expires_at,
         ))  # fmt: skip
 
     def links(self, source_id: int) -> tuple[GuestLink, ...]:
-        """The links of a source, the newest first."""
+        """Return the links of a source, newest first."""
         with self._db.read() as connection:
             rows = connection.execute(
                 _LINKS.where(t.guest_links.c.source_id == source_id).order_by(t.guest_links.c.id.desc())
@@ -93,18 +93,18 @@ class GuestTable:
             return tuple(_link(row) for row in rows)
 
     def link(self, digest: bytes) -> GuestLink | None:
-        """The link whose token has this digest."""
+        """Return the link whose token has this digest."""
         return self._one_link(t.guest_links.c.digest == digest)
 
     def link_named(self, uid: str) -> GuestLink | None:
-        """The link of that uid."""
+        """Return the link of that uid."""
         return self._one_link(t.guest_links.c.uid == uid)
 
     def _one_link(self, which: sa.ColumnElement[bool]) -> GuestLink | None:
         return self._db.one(_LINKS.where(which), _link)
 
     def close_link(self, uid: str, at: datetime) -> None:
-        """Nobody comes in by this link from now on; the first time is the one that stands."""
+        """Close the link: no one comes in by it from this commit on. A closed link keeps its first time."""
         self._db.run(
             t.guest_links.update()
             .where(t.guest_links.c.uid == uid, t.guest_links.c.closed_at.is_(None))
@@ -112,7 +112,7 @@ class GuestTable:
         )
 
     def count_attempt(self, link: GuestLink, now: datetime, limit: int) -> bool:
-        """One more photograph is counted. False: as many as may be were offered within the hour."""
+        """Count one more photograph. False: the limit for an hour is reached, and nothing changed."""
         here = t.guest_links.c.id == link.id
         with self._db.write() as connection:
             row = connection.execute(sa.select(t.guest_links.c.tries, t.guest_links.c.tries_from).where(here)).one()
@@ -127,13 +127,13 @@ class GuestTable:
 
     # --- guests --------------------------------------------------------------------------------------------------
     def add(self, new: NewGuest) -> bool:
-        """Guest and subject stand together. False: the link was closed, or the subject left, since they were read."""
+        """Record guest and subject together. False: the link was closed, or the subject left, since they were read."""
         with self._db.write() as connection:
             closed = connection.scalar(sa.select(t.guest_links.c.closed_at).where(t.guest_links.c.id == new.link.id))
-            stands = new.subject_id is None or connection.scalar(
+            there = new.subject_id is None or connection.scalar(
                 sa.select(t.subjects.c.id).where(t.subjects.c.id == new.subject_id, ~WITHDRAWN)
             )
-            if closed is not None or not stands:
+            if closed is not None or not there:
                 return False
             subject_id = new.subject_id
             if new.subject is not None:
@@ -148,18 +148,18 @@ class GuestTable:
         return True
 
     def of_token(self, digest: bytes) -> Guest | None:
-        """The guest whose token has this digest."""
+        """Return the guest whose token has this digest."""
         return self._one(t.guests.c.digest == digest)
 
     def get(self, uid: str) -> Guest | None:
-        """The guest of that uid."""
+        """Return the guest of that uid."""
         return self._one(t.guests.c.uid == uid)
 
     def _one(self, which: sa.ColumnElement[bool]) -> Guest | None:
         return self._db.one(_GUESTS.where(which), _guest)
 
     def faces(self, guest: Guest) -> list[FaceId]:
-        """The faces that are tied to the guest's subject, by picture."""
+        """Return the faces that are tied to the guest's subject, by picture."""
         if guest.subject_id is None:
             return []
         query = (
@@ -174,14 +174,14 @@ class GuestTable:
 
     # --- looking for them ----------------------------------------------------------------------------------------
     def waiting(self, source_id: int) -> tuple[Guest, ...]:
-        """The guests of a source for whom not every picture was looked at, without those who withdrew."""
+        """Return the guests of a source for whom not every picture was checked, without those who withdrew."""
         query = _GUESTS.where(
             t.guest_links.c.source_id == source_id, t.guests.c.checked_at.is_(None), t.guests.c.withdrawn_at.is_(None)
         )
         return self._db.every(query.order_by(t.guests.c.id), _guest)
 
     def mark_checked(self, guests: Sequence[Guest], to: int, at: datetime | None = None) -> None:
-        """Pictures up to the id `to` were looked at for these guests; with `at`, all of them."""
+        """Record that pictures up to the id `to` were checked for these guests; with `at`: all of them."""
         with self._db.write() as connection:
             for part in chunks([guest.id for guest in guests]):
                 here = t.guests.update().where(t.guests.c.id.in_(part))
@@ -191,7 +191,7 @@ class GuestTable:
 
     # --- their leaving -------------------------------------------------------------------------------------------
     def of_faces(self, faces: Sequence[FaceId]) -> list[int]:
-        """The ids of the guests to whose subjects these faces are tied."""
+        """Return the ids of the guests to whose subjects these faces are tied."""
         found: set[int] = set()
         with self._db.read() as connection:
             for part in chunks(faces):
@@ -200,7 +200,7 @@ class GuestTable:
         return sorted(found)
 
     def leaving(self) -> tuple[list[str], list[bytes]] | None:
-        """(blobs, keys) of the subjects of guests who withdrew; None: there is none whose subject is still there."""
+        """Return (blobs, keys) of the subjects of guests who withdrew; None: no such subject is still there."""
         with self._db.read() as connection:
             subjects = set(leaving_guests(connection).values())
             query = sa.select(t.subjects.c.evidence_blob, t.subjects.c.key_id)
@@ -208,7 +208,7 @@ class GuestTable:
         return ([row.evidence_blob for row in rows], [row.key_id for row in rows if row.key_id]) if rows else None
 
     def forget_withdrawn(self) -> None:
-        """Of guests who withdrew the subjects are gone from the records; that they came and withdrew stays."""
+        """Delete the subjects of guests who withdrew; that the guests came and withdrew stays."""
         with self._db.write() as connection:
             subjects = sorted(set(leaving_guests(connection).values()))
             connection.execute(t.guests.update().where(t.guests.c.subject_id.in_(subjects)).values(subject_id=None))

@@ -1,7 +1,7 @@
-"""Rows that name a face: persons, requests, what searches showed. They go with it, in the commit that hides it.
+"""Deletes the rows that name a face, in the commit that hides it: persons, requests, what searches showed.
 
-A search that was on its way when a face was hidden may add a row after that commit; so they are dropped once more in
-the commit that forgets the face, and nothing here minds doing it twice.
+A search that began before a face was hidden may add a row after that commit, so the rows are deleted once more in the
+commit that forgets the face. Everything here is safe to repeat.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _OF_PERSONS: Final = (t.person_faces, t.person_refusals, t.person_act_faces, t.r
 
 
 def drop_face_references(connection: sa.Connection, erasure_id: int, faces: sa.ColumnElement[bool]) -> None:
-    """No row but their own names these faces; searches that showed one say how many of theirs are gone.
+    """Delete every row that names one of these faces; each search counts how many of its leads are gone.
 
-    The clients of those searches stand as recipients of the erasure.
+    The clients of those searches become recipients of the erasure.
     Args: faces: which, as a condition on the table `faces`.
     """
     these = sa.select(t.faces.c.id).where(faces)
@@ -97,7 +97,7 @@ def hide_persons(connection: sa.Connection, erasure_id: int, named: Sequence[int
 
 
 def forget_persons(connection: sa.Connection, erasure_id: int) -> None:
-    """The erasure's persons are gone, with every act that names one: such an act can't be undone any more."""
+    """Delete the erasure's persons, with every act that names one: such an act can't be undone any more."""
     mine = sa.select(t.persons.c.id).where(t.persons.c.erasure_id == erasure_id)
     acts = sa.or_(t.person_acts.c.person_id.in_(mine), t.person_acts.c.other_id.in_(mine))
     connection.execute(

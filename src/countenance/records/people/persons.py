@@ -1,9 +1,9 @@
-"""Persons: several faces that are one by somebody's decision, every decision kept so that it can be undone.
+"""Persons: several faces that are one person by a decision. Every decision is kept, so that it can be undone.
 
 Faces are named by their rows, which a change of the model does not touch. A decision is one transaction with its act:
 it is checked, then the caller's `log` is called, then rows change, so that the log has no decision that was refused.
-`undo` takes back the newest act that stands, so that its inverse always fits. What an erasure took from an act is not
-brought back. Names are sealed under the person's own key by the caller.
+`undo` takes back the newest act that is not undone, so that its inverse always fits. What an erasure took from an act
+is not brought back. The caller seals names under the person's own key.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from countenance.types import ClassId, FaceId
 
 
 class PersonAct(StrEnum):
-    """What may be decided about persons."""
+    """What can be decided about persons."""
 
     NEW = "new"  # a person of these faces
     NAME = "name"
@@ -51,7 +51,7 @@ class PersonRow:
 
 @dataclass(frozen=True, slots=True)
 class KnownFace:
-    """A face by both its names, with the person that it belongs to."""
+    """A face by its id and its uid, with the person that it belongs to."""
 
     id: FaceId
     uid: str
@@ -60,7 +60,7 @@ class KnownFace:
 
 @dataclass(frozen=True, slots=True)
 class SealedTemplate:
-    """A face's template in one space, as it is kept."""
+    """A face's template in one space, as it is stored."""
 
     face: FaceId
     uid: str
@@ -71,7 +71,7 @@ class SealedTemplate:
 
 @dataclass(frozen=True, slots=True)
 class PersonDecision:
-    """One act, newest first in a history."""
+    """One act of the history."""
 
     uid: str
     act: PersonAct
@@ -83,28 +83,28 @@ class PersonDecision:
 
 
 class PersonTable:
-    """The persons of a home."""
+    """Reads and writes the persons of a home."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     # --- reads ---------------------------------------------------------------------------------------------------
     def all(self) -> tuple[PersonRow, ...]:
-        """Every person, the one with most faces first."""
+        """Return every person, the one with most faces first."""
         return self._db.every(_PERSONS.order_by(sa.desc("faces"), t.persons.c.id), _person)
 
     def get(self, uid: str) -> PersonRow:
-        """Raises NotFound: no such person, or it was merged into another."""
+        """Return the person of that uid. Raises NotFound: no such person, or it was merged into another."""
         with self._db.read() as connection:
             return _get(connection, uid)
 
     def by_id(self, ids: Iterable[int]) -> dict[int, PersonRow]:
-        """Those of these persons that there are."""
+        """Return those of these persons that exist, by id."""
         with self._db.read() as connection:
             return {row.id: _person(row) for row in rows_where(connection, _PERSONS, t.persons.c.id, list(ids))}
 
     def faces_of(self, uid: str) -> tuple[KnownFace, ...]:
-        """The faces of a person that are not being erased. Raises NotFound."""
+        """Return the faces of a person that are not being erased. Raises NotFound."""
         with self._db.read() as connection:
             person = _get(connection, uid)
             query = _FACES.where(t.person_faces.c.person_id == person.id).order_by(t.faces.c.id)
@@ -112,12 +112,12 @@ class PersonTable:
         return tuple(_face(row) for row in rows)
 
     def known_faces(self, uids: Sequence[str]) -> tuple[KnownFace, ...]:
-        """Faces by their public ids, in that order. Raises NotFound: names the first that there is none of."""
+        """Return faces by their public ids, in that order. Raises NotFound: names the first that is missing."""
         with self._db.read() as connection:
             return tuple(_known(connection, uids))
 
     def person_of(self, faces: Sequence[FaceId]) -> dict[FaceId, int]:
-        """Face -> person, of those of these faces that belong to one."""
+        """Return face -> person, for those of these faces that belong to one."""
         query = sa.select(t.person_faces.c.face_id, t.person_faces.c.person_id)
         with self._db.read() as connection:
             return {
@@ -125,7 +125,7 @@ class PersonTable:
             }
 
     def members(self, persons: Iterable[int]) -> dict[int, list[FaceId]]:
-        """Person -> faces that are not being erased."""
+        """Return person -> faces that are not being erased."""
         query = (
             sa.select(t.person_faces.c.person_id, t.person_faces.c.face_id)
             .join(t.faces)
@@ -139,7 +139,7 @@ class PersonTable:
         return found
 
     def templates(self, faces: Sequence[FaceId], space_id: int) -> list[SealedTemplate]:
-        """The sealed templates of those of these faces that have one in that space."""
+        """Return the sealed templates of those of these faces that have one in that space."""
         with self._db.read() as connection:
             return [
                 _sealed(row, space_id)
@@ -147,7 +147,7 @@ class PersonTable:
             ]
 
     def enrolled(self, classes: Iterable[ClassId], space_id: int) -> Iterator[tuple[SealedTemplate, ...]]:
-        """Every face that is enrolled in one of these classes, each once, a page at a time, with its subject."""
+        """Yield every face that is enrolled in one of these classes once, with its subject, a page at a time."""
         mine = (
             sa.select(sa.func.min(t.enrolments.c.subject_id))
             .where(t.enrolments.c.face_id == t.faces.c.id, t.enrolments.c.refusal.is_(None))
@@ -167,24 +167,24 @@ class PersonTable:
             yield tuple(_sealed(row, space_id, row.subject_id) for row in rows)
 
     def count(self) -> int:
-        """How many persons there are with a face."""
+        """Return how many persons with a face there are."""
         query = sa.select(sa.func.count(sa.distinct(t.person_faces.c.person_id)))
         return self._db.count(query)
 
     def refusals(self) -> set[tuple[int, FaceId]]:
-        """Every (person, face) that somebody has parted."""
+        """Return every (person, face) that a user has said do not belong together."""
         with self._db.read() as connection:
             rows = connection.execute(sa.select(t.person_refusals.c.person_id, t.person_refusals.c.face_id))
             return {(row.person_id, row.face_id) for row in rows}
 
     def history(self, limit: int) -> tuple[PersonDecision, ...]:
-        """The newest acts, newest first."""
+        """Return the newest acts, newest first."""
         return self._db.every(_ACTS.limit(limit), _decision)
 
     # --- decisions -----------------------------------------------------------------------------------------------
     def create(self, *, uid: uuid.UUID, tenant_id: int, key_id: bytes, name: bytes | None, faces: Sequence[str],
             at: datetime, log: Callable[[], object]) -> PersonRow:  # fmt: skip
-        """A person of these faces. Raises: NotFound; WrongUse: one of them belongs to another."""
+        """Make a person of these faces. Raises: NotFound; WrongUse: one of them belongs to another."""
         with self._db.write() as connection:
             known = _free(_known(connection, faces))
             log()
@@ -196,7 +196,7 @@ class PersonTable:
             return _get(connection, str(uid))
 
     def rename(self, uid: str, name: bytes | None, at: datetime, log: Callable[[], object]) -> PersonRow:
-        """The person is called so. Raises NotFound."""
+        """Set the person's name. Raises NotFound."""
         with self._db.write() as connection:
             person = _get(connection, uid)
             log()
@@ -205,7 +205,7 @@ class PersonTable:
             return _get(connection, uid)
 
     def add(self, uid: str, faces: Sequence[str], at: datetime, log: Callable[[], object]) -> PersonRow:
-        """These faces are the person's too, whatever was refused. Raises: NotFound; WrongUse: one is another's."""
+        """Add these faces to the person, whatever was refused. Raises: NotFound; WrongUse: one is another's."""
         with self._db.write() as connection:
             person = _get(connection, uid)
             known = _free(_known(connection, faces))
@@ -215,7 +215,7 @@ class PersonTable:
             return _get(connection, uid)
 
     def remove(self, uid: str, faces: Sequence[str], at: datetime, log: Callable[[], object]) -> PersonRow:
-        """These faces are not the person's, whether they were or not, and are not suggested for it again.
+        """Remove these faces from the person, whether they belong to it or not; they are not suggested for it again.
 
         Raises: NotFound.
         """
@@ -234,7 +234,10 @@ class PersonTable:
             return _get(connection, uid)
 
     def merge(self, uid: str, other_uid: str, at: datetime, log: Callable[[], object]) -> PersonRow:
-        """All faces of the other are the person's, and the other is gone. Raises: NotFound; WrongUse: the same one."""
+        """Move all faces of the other person to this one; the other is gone.
+
+        Raises: NotFound; WrongUse: the same person.
+        """
         with self._db.write() as connection:
             person, other = _get(connection, uid), _get(connection, other_uid)
             if person.id == other.id:
@@ -251,7 +254,7 @@ class PersonTable:
         self, uid: str, faces: Sequence[str], *, new_uid: uuid.UUID, key_id: bytes, at: datetime,
         log: Callable[[], object],
     ) -> PersonRow:  # fmt: skip
-        """These faces are a person of their own, and not the one they were.
+        """Make these faces of a person a person of their own.
 
         Returns: the new one. Raises: NotFound; WrongUse: that is all of them, or one is not the person's.
         """
@@ -272,7 +275,7 @@ class PersonTable:
             return _get(connection, str(new_uid))
 
     def undo(self, at: datetime, log: Callable[[PersonDecision], object]) -> PersonDecision:
-        """The newest act that stands is taken back. Raises NotFound: none stands."""
+        """Undo the newest act that is not undone. Raises NotFound: there is none."""
         with self._db.write() as connection:
             row = connection.execute(_ACTS.where(t.person_acts.c.undone_at.is_(None)).limit(1)).one_or_none()
             if row is None:
@@ -418,7 +421,7 @@ def _get(connection: sa.Connection, uid: str) -> PersonRow:
 
 
 def _known(connection: sa.Connection, uids: Sequence[str]) -> Iterable[KnownFace]:
-    """In the order of `uids`, each once. Only faces with a template: of the others nothing but a box is kept."""
+    """Yield these faces in the order of `uids`, each once. Only faces with a template are known."""
     wanted = [str(uuid.UUID(uid)) for uid in dict.fromkeys(uids)]
     query = _FACES.where(t.faces.c.template.is_not(None))
     found = {row.uid: _face(row) for row in rows_where(connection, query, t.faces.c.uid, wanted)}

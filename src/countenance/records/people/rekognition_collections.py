@@ -1,6 +1,6 @@
-"""Collections and their users, as programs know them by the Rekognition door: a source each, and persons.
+"""Collections and users of the Rekognition door: a collection is a source, a user is a person.
 
-Whose a collection is, is the pair (source that its key is bound to, client); to anybody else it is not there.
+The owner of a collection is the pair (source that its key is bound to, client); for any other owner it does not exist.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from countenance.types import Box, ClassId, FaceId, FaceRefusal, Landmarks, Qual
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose collections are meant: rows of `sources` and `clients`."""
+    """The owner of collections: rows of `sources` and `clients`."""
 
     bound_id: int
     client_id: int | None
@@ -40,7 +40,7 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class CollectionFace:
-    """A face of a picture that was handed in."""
+    """A face of a picture that was uploaded."""
 
     id: FaceId
     uid: str
@@ -57,7 +57,7 @@ class CollectionFace:
 
 @dataclass(frozen=True, slots=True)
 class CollectionUser:
-    """Whom a program calls a user; `name` is sealed under `key_id`."""
+    """A user, as a program calls a person; `name` is sealed under `key_id`."""
 
     id: int
     name: bytes
@@ -66,26 +66,26 @@ class CollectionUser:
 
 
 class CollectionTable:
-    """Reads and writes of collections."""
+    """Reads and writes collections and their users."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     # --- collections ---------------------------------------------------------------------------------------------
     def all(self, owner: Owner) -> tuple[Collection, ...]:
-        """The owner's, by name."""
+        """Return the owner's collections, by name."""
         with self._db.read() as connection:
             rows = connection.execute(_COLLECTIONS.where(*_owned(owner)).order_by(t.collections.c.name)).all()
         return tuple(Collection(row.source_id, row.name, row.source) for row in rows)
 
     def find(self, owner: Owner, name: str) -> Collection | None:
-        """The owner's collection of that name."""
+        """Return the owner's collection of that name."""
         with self._db.read() as connection:
             row = connection.execute(_COLLECTIONS.where(*_owned(owner), t.collections.c.name == name)).one_or_none()
         return None if row is None else Collection(row.source_id, row.name, row.source)
 
     def add(self, owner: Owner, source_id: int, name: str) -> bool:
-        """The source is the owner's collection of that name from this commit on. False: there is one already."""
+        """Make the source the owner's collection of that name, from this commit on. False: there is one already."""
         with self._db.write() as connection:
             if connection.execute(_COLLECTIONS.where(*_owned(owner), t.collections.c.name == name)).first() is not None:
                 return False
@@ -97,7 +97,7 @@ class CollectionTable:
             return True
 
     def of_source(self, source_id: int) -> tuple[str, ...]:
-        """The names of the sources that stand under a copy of this source's grant."""
+        """Return the names of the sources under a copy of this source's grant."""
         query = sa.select(t.sources.c.name).join(t.collections, t.collections.c.source_id == t.sources.c.id)
         with self._db.read() as connection:
             return tuple(connection.scalars(query.where(t.collections.c.bound_id == source_id)))
@@ -107,7 +107,7 @@ class CollectionTable:
         self, source_id: int, classes: Group[ClassId], *, after: FaceId = 0, limit: int,
         only: Sequence[str] | None = None, person: str | None = None,
     ) -> tuple[CollectionFace, ...]:  # fmt: skip
-        """Searchable faces of a collection in these classes, by id, from the one after `after` on.
+        """Return searchable faces of a collection in these classes, by id, after `after`.
 
         Args: only: of these uids; person: of this one.
         """
@@ -122,12 +122,12 @@ class CollectionTable:
         return self._db.every(query.order_by(t.faces.c.id).limit(limit), _face)
 
     def faces_of_picture(self, source_id: int, sha256: bytes) -> tuple[CollectionFace, ...]:
-        """Every face of a picture of a collection, also those that are not searchable there."""
+        """Return every face of a picture of a collection, also those that are not searchable there."""
         query = _FACES.where(t.placements.c.source_id == source_id, t.pictures.c.sha256 == sha256)
         return self._db.every(query.order_by(t.faces.c.id), _face)
 
     def count(self, source_id: int, classes: Group[ClassId]) -> tuple[int, int]:
-        """(searchable faces in these classes, users) of a collection."""
+        """Return (searchable faces in these classes, users) of a collection."""
         faces = (
             sa.select(sa.func.count(sa.distinct(t.faces.c.id)))
             .select_from(_JOINED)
@@ -141,12 +141,12 @@ class CollectionTable:
             return int(connection.scalar(faces) or 0), int(connection.scalar(users) or 0)
 
     def unenrol(self, source_id: int, faces: Sequence[FaceId]) -> Unreachable:
-        """These faces are in no class of the collection's source any more; returns what lost its last support."""
+        """Take these faces out of every class of the collection's source; return what nothing supports any more."""
         with self._db.write() as connection:
             return unenrol_from_source(connection, source_id, faces)
 
     def only_here(self, source_id: int, faces: Sequence[FaceId]) -> tuple[FaceId, ...]:
-        """Those of these faces that no class of another source may use."""
+        """Return those of these faces that no class of another source may use."""
         elsewhere = sa.exists().where(
             t.enrolments.c.face_id == t.faces.c.id, t.enrolments.c.class_id.not_in(_classes_of(source_id)), USABLE
         )
@@ -158,7 +158,7 @@ class CollectionTable:
 
     # --- users ---------------------------------------------------------------------------------------------------
     def add_user(self, source_id: int, digest: bytes, name: bytes, key_id: bytes) -> bool:
-        """The collection has such a user from this commit on. False: it has one already."""
+        """Add a user to the collection, from this commit on. False: it has one of that name."""
         mine = sa.and_(t.collection_users.c.source_id == source_id, t.collection_users.c.digest == digest)
         with self._db.write() as connection:
             if connection.execute(sa.select(t.collection_users.c.id).where(mine)).first() is not None:
@@ -169,19 +169,19 @@ class CollectionTable:
             return True
 
     def user(self, source_id: int, digest: bytes) -> CollectionUser | None:
-        """The user of that name."""
+        """Return the user whose name has this digest."""
         mine = sa.and_(t.collection_users.c.source_id == source_id, t.collection_users.c.digest == digest)
         return self._db.one(t.collection_users.select().where(mine), _user)
 
     def users(self, source_id: int, *, after: int = 0, limit: int) -> tuple[CollectionUser, ...]:
-        """Users of a collection, oldest first, from the one after `after` on."""
+        """Return users of a collection, oldest first, after `after`."""
         query = t.collection_users.select().where(
             t.collection_users.c.source_id == source_id, t.collection_users.c.id > after
         )
         return self._db.every(query.order_by(t.collection_users.c.id).limit(limit), _user)
 
     def users_who_are(self, source_id: int, persons: Sequence[str]) -> tuple[CollectionUser, ...]:
-        """Users of a collection who are these persons."""
+        """Return the users of a collection who are these persons."""
         found: list[CollectionUser] = []
         with self._db.read() as connection:
             for part in chunks(list(persons)):
@@ -190,7 +190,7 @@ class CollectionTable:
         return tuple(found)
 
     def with_faces(self, source_id: int, classes: Group[ClassId], persons: Sequence[str]) -> set[str]:
-        """Those of these persons of whom a face is searchable in the collection."""
+        """Return those of these persons who have a searchable face in the collection."""
         found: set[str] = set()
         with self._db.read() as connection:
             for part in chunks(list(persons)):
@@ -208,16 +208,16 @@ class CollectionTable:
         return found
 
     def set_person(self, user: CollectionUser, person: str) -> None:
-        """The user is that person from this commit on."""
+        """Record that the user is that person, from this commit on."""
         self._db.run(t.collection_users.update().where(t.collection_users.c.id == user.id).values(person=person))
 
     def remove_user(self, user: CollectionUser) -> None:
-        """The collection has no such user from this commit on; its faces stay."""
+        """Remove the user from the collection; its faces stay."""
         self._db.run(t.collection_users.delete().where(t.collection_users.c.id == user.id))
 
 
 def forget_collection(connection: sa.Connection, source_id: int) -> None:
-    """No row of collections names the source any more; those under a copy of its grant are nobody's."""
+    """Delete the source's collection and users; collections under a copy of its grant have no owner any more."""
     connection.execute(t.collection_users.delete().where(t.collection_users.c.source_id == source_id))
     connection.execute(t.collections.delete().where(t.collections.c.source_id == source_id))
     connection.execute(t.collections.update().where(t.collections.c.bound_id == source_id).values(bound_id=None))
@@ -278,7 +278,7 @@ def _user(row: Any) -> CollectionUser:
 
 
 def unenrol_from_source(connection: sa.Connection, source_id: int, faces: Sequence[FaceId]) -> Unreachable:
-    """These faces are in no class of the source any more; returns those of them that lost their last support."""
+    """Take these faces out of every class of the source; return those that nothing supports any more."""
     pictures: list[int] = []
     for part in chunks(list(faces)):
         mine = sa.and_(t.enrolments.c.face_id.in_(part), t.enrolments.c.class_id.in_(_classes_of(source_id)))

@@ -1,4 +1,4 @@
-"""What one commit of an ingest records, as values; and why a commit writes nothing."""
+"""What one commit of an ingest records, as values, and why a commit writes nothing."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class PictureRow:
 
 @dataclass(frozen=True, slots=True)
 class PlacementRow:
-    """One place where a picture stands. `picture`: its sha256."""
+    """One path where a picture is. `sha256`: that of the picture."""
 
     place: bytes
     size: int
@@ -61,7 +61,7 @@ class PlacementRow:
 
 @dataclass(frozen=True, slots=True)
 class RejectionRow:
-    """One place that did not become a picture. `sha256`: of what was read there; None: it could not be read."""
+    """One path whose file did not become a picture. `sha256`: of what was read there; None: it could not be read."""
 
     place: bytes
     size: int
@@ -85,11 +85,11 @@ class Batch:
 
 
 class PolicyMoved(Exception):
-    """The policy changed since the batch was permitted: nothing was written; decide again."""
+    """The policy changed since the batch was permitted. Nothing was written; decide again."""
 
 
 class PictureLeaving(Exception):
-    """A picture of the batch is being erased, has been since it was recognised, or has come in by another way.
+    """A picture of the batch is being erased, was erased since it was recognised, or was recorded meanwhile.
 
     Nothing was written; look again.
     """

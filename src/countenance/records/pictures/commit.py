@@ -1,4 +1,4 @@
-"""How a batch comes to stand: pictures, faces, enrolments, placements, rejections and the index's change list.
+"""Records a batch: pictures, faces, enrolments, placements, rejections and the index's change list.
 
 Everything here runs inside the one transaction of `PictureTable.commit`: a crash leaves all of a batch or nothing.
 """
@@ -22,7 +22,7 @@ _NO_LONGER_A_FILE: Final = frozenset({RejectReason.LINK, RejectReason.NOT_A_FILE
 
 
 def put_pictures(connection: sa.Connection, batch: Batch) -> None:
-    """Pictures, faces and enrolments stand, in as many statements for a thousand as for one.
+    """Record pictures, faces and enrolments, in as many statements for a thousand as for one.
 
     Raises: PictureLeaving.
     """
@@ -61,7 +61,7 @@ def put_pictures(connection: sa.Connection, batch: Batch) -> None:
 def _put_faces(
     connection: sa.Connection, placed: Sequence[tuple[int, FaceRow]], known: Sequence[int]
 ) -> tuple[set[FaceId], dict[str, FaceId]]:
-    """(picture, face) rows stand; returns the ids of those that are new, and the id of each by its uid."""
+    """Record (picture, face) rows; return the ids of the new ones, and the id of each by its uid."""
     rows = rows_where(connection, sa.select(t.faces.c.uid, t.faces.c.id), t.faces.c.picture_id, known)
     ids: dict[str, FaceId] = {row.uid: row.id for row in rows}
     new = [(picture_id, face) for picture_id, face in placed if str(face.uid) not in ids]
@@ -94,7 +94,7 @@ def _face_values(face: FaceRow) -> dict[str, Any]:
 
 
 def _put_enrolments(connection: sa.Connection, faces: Sequence[tuple[FaceId, FaceRow]], new: set[FaceId]) -> None:
-    """Enrolments stand as these faces have them, and the index hears of those that have become searchable."""
+    """Record the enrolments of these faces; the index learns which have become searchable."""
     before = {
         (row.face_id, row.class_id): row.refusal
         for row in rows_where(
@@ -120,7 +120,7 @@ def _put_enrolments(connection: sa.Connection, faces: Sequence[tuple[FaceId, Fac
 
 
 def put_placements(connection: sa.Connection, batch: Batch) -> list[int]:
-    """Placements stand; returns the pictures that stood at those places before and now may not."""
+    """Record placements; return the pictures that were at those paths before and may have left."""
     hashes = sorted({placement.sha256 for placement in batch.placements})
     mine = sa.select(t.pictures.c.sha256, t.pictures.c.id).where(t.pictures.c.tenant_id == batch.tenant_id)
     pictures = {row.sha256: row.id for row in rows_where(connection, mine, t.pictures.c.sha256, hashes)}
@@ -160,11 +160,11 @@ def put_placements(connection: sa.Connection, batch: Batch) -> list[int]:
 
 
 def put_rejections(connection: sa.Connection, batch: Batch) -> list[int]:
-    """Rejections are recorded; returns the pictures that stood at those places and no longer do.
+    """Record rejections; return the pictures that were at those paths and have left.
 
-    A picture leaves its place where other bytes were read there: a lead must not point at a file that shows something
-    else. What merely can't be read now was not withdrawn, and stays. A link or device where a file was is a file that
-    has vanished.
+    A picture leaves its path where other bytes were read there: a lead must not point at a file that shows something
+    else. A picture that only can't be read now was not withdrawn, and stays. A link or device where a file was is a
+    file that has vanished.
     """
     now = {rejection.place: rejection for rejection in batch.rejections}
     _forget_rejections(connection, batch.source_id, list(now))
@@ -202,7 +202,7 @@ def put_rejections(connection: sa.Connection, batch: Batch) -> list[int]:
 
 
 def _holds_other_bytes(rejection: RejectionRow, size: int, sha256: bytes) -> bool:
-    """Whether what is rejected is not the picture of `size` bytes that stood there, as far as it was read."""
+    """Return whether the rejected file is not the picture of `size` bytes that was there, as far as it was read."""
     unread_and_resized = rejection.reason is RejectReason.TOO_LARGE and rejection.size != size
     return rejection.sha256 not in {None, sha256} or unread_and_resized
 

@@ -1,4 +1,4 @@
-"""What a listing of duplicates reads: perceptual hashes, and the places of the pictures that turned out to be near."""
+"""Reads for a list of duplicates: perceptual hashes, and the paths of the pictures that are near each other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from countenance.types import ClassId
 
 @dataclass(frozen=True, slots=True)
 class HashedPicture:
-    """A picture that stands somewhere in the scope. `pdq` None: it has no hash yet; empty: too little to see."""
+    """A picture that is somewhere in the scope. `pdq` None: it has no hash yet; empty: too little to see."""
 
     id: int
     pdq: bytes | None
@@ -35,7 +35,7 @@ class HashedCrop:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One place where a picture stands."""
+    """One path where a picture is."""
 
     picture_id: int
     picture_uid: str
@@ -48,13 +48,13 @@ class Place:
 
 
 class DuplicateReads:
-    """Reads only, a page at a time: no reader holds a snapshot for long. Nothing that is being erased is given."""
+    """Reads a page at a time, so that no reader holds a snapshot for long. It returns nothing that is being erased."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def pictures(self, classes: Collection[ClassId], sources: Collection[int]) -> Iterator[HashedPicture]:
-        """Every picture that stands in one of these sources in one of these classes."""
+        """Yield every picture that is in one of these sources in one of these classes."""
         query = (
             sa.select(t.pictures.c.id, t.pictures.c.pdq, sa.func.count().label("places"))
             .join(t.placements, t.placements.c.picture_id == t.pictures.c.id)
@@ -65,8 +65,8 @@ class DuplicateReads:
             yield from (HashedPicture(row.id, row.pdq, row.places) for row in rows)
 
     def crops(self, classes: Collection[ClassId], sources: Collection[int]) -> Iterator[tuple[HashedCrop, ...]]:
-        """The crop hashes of faces that are searchable in one of these classes, of such pictures; in pages."""
-        stands = sa.exists().where(t.placements.c.picture_id == t.faces.c.picture_id, _within(classes, sources))
+        """Yield the crop hashes of such pictures' faces that are searchable in one of these classes, in pages."""
+        placed = sa.exists().where(t.placements.c.picture_id == t.faces.c.picture_id, _within(classes, sources))
         searchable = sa.exists().where(
             t.enrolments.c.face_id == t.faces.c.id,
             t.enrolments.c.class_id.in_(list(classes)),
@@ -76,7 +76,7 @@ class DuplicateReads:
             sa.select(t.faces.c.id, t.faces.c.picture_id, t.faces.c.uid, t.faces.c.key_id, t.faces.c.crop_hash)
             .join(t.pictures)
             .where(t.faces.c.crop_hash.is_not(None), t.faces.c.erasure_id.is_(None))
-            .where(t.pictures.c.erasure_id.is_(None), stands, searchable)
+            .where(t.pictures.c.erasure_id.is_(None), placed, searchable)
         )
         for rows in self._db.pages(query, t.faces.c.id, ROWS_A_READ):
             yield tuple(HashedCrop(row.picture_id, row.uid, row.key_id, row.crop_hash) for row in rows)
@@ -84,7 +84,7 @@ class DuplicateReads:
     def places(
         self, pictures: Sequence[int], classes: Collection[ClassId], sources: Collection[int]
     ) -> dict[int, list[Place]]:
-        """Where each of these pictures stands, within the same scope."""
+        """Return every path of each of these pictures within the same scope."""
         found: dict[int, list[Place]] = {}
         with self._db.read() as connection:
             for part in chunks(pictures):

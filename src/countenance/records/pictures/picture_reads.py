@@ -1,4 +1,4 @@
-"""Pictures as somebody looks at them one by one: where each stands, and what became of each face. Reads only."""
+"""Reads of single pictures: where each one is, and the state of each face."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from countenance.types import Basis, Box, ClassId, FaceRefusal
 
 @dataclass(frozen=True, slots=True)
 class PlaceRow:
-    """Where a picture stands."""
+    """A path where a picture is."""
 
     source: str
     source_id: int
@@ -31,7 +31,7 @@ class PlaceRow:
 
 @dataclass(frozen=True, slots=True)
 class FaceView:
-    """A face, and what each class has to say of it: None stands for searchable."""
+    """A face and its state in each class; None: searchable."""
 
     id: int
     uid: str
@@ -55,18 +55,18 @@ class PictureView:
 
 
 class PictureReads:
-    """Reads of single pictures, and through a source's, a page at a time."""
+    """Reads single pictures, and a source's pictures a page at a time."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def get(self, uid: str) -> PictureView | None:
-        """The picture of that uid."""
+        """Return the picture of that uid."""
         query = t.pictures.select().where(t.pictures.c.uid == uid, t.pictures.c.erasure_id.is_(None))
         return self._db.one(query, _picture)
 
     def of_source(self, source_id: int, after: int, limit: int) -> list[PictureView]:
-        """Pictures that stand in a source, by id, after that one."""
+        """Return pictures of a source, by id, after that one."""
         query = (
             sa.select(t.pictures)
             .select_from(t.placements.join(t.pictures))
@@ -78,7 +78,7 @@ class PictureReads:
         return list(self._db.every(query.limit(limit), _picture))
 
     def places(self, picture_id: int) -> list[PlaceRow]:
-        """Where it stands, the first taken first."""
+        """Return every path of the picture, the first recorded first."""
         query = (
             sa.select(
                 t.sources.c.name, t.sources.c.id, t.sources.c.location, t.placements.c.place, t.placements.c.class_id,
@@ -103,7 +103,7 @@ class PictureReads:
         ]  # fmt: skip
 
     def faces(self, picture_id: int) -> list[FaceView]:
-        """Its faces that are not being erased, in the order in which they were found."""
+        """Return the picture's faces that are not being erased, in the order in which they were found."""
         query = (
             sa.select(t.faces, t.enrolments.c.class_id, t.enrolments.c.refusal, t.persons.c.uid.label("person_uid"))
             .select_from(
@@ -120,7 +120,7 @@ class PictureReads:
             return _faces(connection.execute(query).all())
 
     def leaving_boxes(self, picture_id: int) -> tuple[Box, ...]:
-        """Where its faces are that are being erased, which `faces` does not tell any more."""
+        """Return the boxes of its faces that are being erased, which `faces` leaves out."""
         faces = t.faces.c
         query = sa.select(faces.x1, faces.y1, faces.x2, faces.y2).where(
             faces.picture_id == picture_id, faces.erasure_id.is_not(None)

@@ -1,4 +1,4 @@
-"""Pictures, their placements and faces, as an ingest finds and writes them."""
+"""Pictures, their placements and faces, as an ingest reads and writes them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _BY_HASH: Final = (
 
 @dataclass(frozen=True, slots=True)
 class KnownPlace:
-    """What an earlier run recorded at a place."""
+    """What an earlier run recorded at a path."""
 
     id: int
     size: int
@@ -46,7 +46,7 @@ class KnownPlace:
     reason: RejectReason | None
     sha256: bytes | None = None
     hashed: bool = True  # False: its picture was taken before there were perceptual hashes
-    corrected: frozenset[str] | None = None  # its jurisdictions, put right on a request
+    corrected: frozenset[str] | None = None  # its jurisdictions, corrected on a request
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,12 @@ class KnownPicture:
     faces: tuple[FaceRow, ...]
     face_ids: tuple[FaceId, ...]
     hashed: bool  # False: taken before there were perceptual hashes
-    corrected: frozenset[str] | None = None  # its jurisdictions, put right on a request
+    corrected: frozenset[str] | None = None  # its jurisdictions, corrected on a request
 
 
 @dataclass(frozen=True, slots=True)
 class UntiedPicture:
-    """A picture of a source with a face that is tied to no subject of its grant, and every place of it there."""
+    """A picture of a source with a face that is tied to no subject of its grant, and every path of it there."""
 
     id: int
     sha256: bytes
@@ -72,14 +72,14 @@ class UntiedPicture:
 
 
 class PictureTable:
-    """Reads and writes of an ingest. One ingest at a time (the home's lock), beside any number of readers."""
+    """Reads and writes for an ingest. One ingest at a time (the home's lock), beside any number of readers."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     # --- runs ----------------------------------------------------------------------------------------------------
     def begin_run(self, source_id: int, at: datetime) -> tuple[int, bool]:
-        """(run id, whether any earlier run of the home did not end). A run without an end was killed."""
+        """Begin a run; return (run id, whether an earlier run has no end). A run without an end was killed."""
         with self._db.write() as connection:
             unended = connection.scalar(
                 sa.select(sa.func.count()).select_from(t.runs).where(t.runs.c.ended_at.is_(None))
@@ -87,9 +87,9 @@ class PictureTable:
             return insert_one(connection, t.runs, source_id=source_id, started_at=at), bool(unended)
 
     def end_run(self, source_id: int, run_id: int, at: datetime, *, whole: bool = True, beside: bool = False) -> None:
-        """The run is over; so is every earlier one that was killed, since this one did its work.
+        """End the run, and every earlier one that was killed, since this one did its work.
 
-        Files that were rejected once and are no longer there are forgotten, if the whole source was walked.
+        If the whole source was walked, files that were rejected once and are no longer there are forgotten.
         Args: beside: it ran beside others, and did the work of none.
         """
         with self._db.write() as connection:
@@ -105,7 +105,7 @@ class PictureTable:
 
     # --- reads ---------------------------------------------------------------------------------------------------
     def known_places(self, source_id: int, places: Sequence[bytes]) -> dict[bytes, KnownPlace]:
-        """What is recorded at these places of a source: placements in force, and rejections."""
+        """Return what is recorded at these paths of a source: placements in force, and rejections."""
         found: dict[bytes, KnownPlace] = {}
         with self._db.read() as connection:
             for part in chunks(places):
@@ -130,7 +130,7 @@ class PictureTable:
         return found
 
     def refused_by_policy(self, source_id: int) -> frozenset[ClassId]:
-        """Classes of a source in which a face waits because policy refused it: worth another look if it now permits."""
+        """Return the classes of a source with a face that policy refused: they need another look if it now permits."""
         waits = sa.exists().where(  # asked once a class: a join would read the enrolments of every face
             t.enrolments.c.class_id == t.policy_classes.c.id,
             t.enrolments.c.refusal == str(FaceRefusal.NOT_PERMITTED),
@@ -144,7 +144,7 @@ class PictureTable:
             return frozenset(connection.scalars(query))
 
     def waiting_places(self, source_id: int, classes: Iterable[ClassId], places: Sequence[bytes]) -> set[bytes]:
-        """Those of `places` whose picture has a face that policy refused in one of `classes`."""
+        """Return those of `places` whose picture has a face that policy refused in one of `classes`."""
         found: set[bytes] = set()
         wanted = list(classes)
         with self._db.read() as connection:
@@ -169,7 +169,7 @@ class PictureTable:
         return found
 
     def known_pictures(self, tenant_id: int, hashes: Sequence[bytes]) -> dict[bytes, KnownPicture]:
-        """The recorded pictures with these contents, with their faces and enrolments."""
+        """Return the recorded pictures with these contents, with their faces and enrolments."""
         found: dict[bytes, KnownPicture] = {}
         with self._db.read() as connection:
             for part in chunks(hashes):
@@ -189,7 +189,7 @@ class PictureTable:
         return found
 
     def untied(self, source_id: int, after: int, limit: int) -> list[UntiedPicture]:
-        """Pictures of a source, by id and after that one, that hold a face tied to no subject of its grant."""
+        """Return pictures of a source, by id and after that one, with a face tied to no subject of its grant."""
         query = sa.select(t.pictures.c.id, t.pictures.c.sha256).where(t.pictures.c.id > after, *_untied(source_id))
         with self._db.read() as connection:
             pictures = connection.execute(query.order_by(t.pictures.c.id).limit(limit)).all()
@@ -206,7 +206,7 @@ class PictureTable:
         return [UntiedPicture(each.id, each.sha256, tuple(places[each.id])) for each in pictures]
 
     def count_untied(self, source_id: int, up_to: int) -> tuple[int, int]:
-        """(pictures of a source with a face tied to nobody up to the id `up_to`, all of them)."""
+        """Return (pictures of a source with a face tied to no subject up to the id `up_to`, all of them)."""
         query = sa.select(sa.func.count()).select_from(t.pictures).where(*_untied(source_id))
         with self._db.read() as connection:
             return (
@@ -215,9 +215,9 @@ class PictureTable:
             )
 
     def count_household(self, *, at_least: int = 0) -> int:
-        """Pictures that stand in a source under the household basis (limited to 500,000 in a home).
+        """Count the pictures of sources under the household basis (limited to 500,000 in a home).
 
-        Below `at_least` it may be more than there are: a home that never had so many pictures is not counted through.
+        Below `at_least` the number may be too high: a home that never had so many pictures is not counted through.
         """
         query = (
             sa.select(sa.func.count(sa.distinct(t.placements.c.picture_id)))
@@ -225,11 +225,11 @@ class PictureTable:
             .where(t.grants.c.basis == "household")
         )
         with self._db.read() as connection:
-            highest = int(connection.scalar(sa.select(sa.func.max(t.pictures.c.id))) or 0)  # no id stands twice
+            highest = int(connection.scalar(sa.select(sa.func.max(t.pictures.c.id))) or 0)  # no id is used twice
             return highest if highest < at_least else int(connection.scalar(query) or 0)
 
     def vanished(self, source_id: int, run_id: int) -> Iterator[tuple[int, bytes]]:
-        """(placement id, place) of what an earlier run saw and this one did not."""
+        """Yield (placement id, path) of what an earlier run saw and this one did not."""
         query = sa.select(t.placements.c.id, t.placements.c.place).where(
             t.placements.c.source_id == source_id, t.placements.c.run_id < run_id
         )
@@ -238,16 +238,16 @@ class PictureTable:
 
     # --- writes --------------------------------------------------------------------------------------------------
     def mark_seen(self, run_id: int, placements: Sequence[int], rejections: Sequence[int] = ()) -> None:
-        """These stand where they stood, unchanged: this run saw them."""
+        """Record that this run saw these placements and rejections unchanged."""
         with self._db.write() as connection:
             for table, ids in ((t.placements, placements), (t.rejections, rejections)):
                 for part in chunks(ids):
                     connection.execute(table.update().where(table.c.id.in_(part)).values(run_id=run_id))
 
     def commit(self, batch: Batch) -> Unreachable:
-        """All of the batch is recorded, with the index's change list, or nothing. Safe to do twice.
+        """Record all of the batch, with the index's change list, or nothing. Safe to do twice.
 
-        Returns: what lost its last support by it.
+        Returns: what nothing supports any more.
         Raises: PolicyMoved; PictureLeaving; StorageFailed.
         """
         with self._db.write() as connection:
@@ -258,12 +258,12 @@ class PictureTable:
             return due_of(connection, left)
 
     def drop_placements(self, ids: Sequence[int]) -> Unreachable:
-        """The placements are gone. Returns what lost its last support by it."""
+        """Delete the placements; return what nothing supports any more."""
         with self._db.write() as connection:
             return drop_placements(connection, t.placements.c.id.in_(list(ids)))
 
     def due(self) -> Unreachable:
-        """Everything in the home that has lost its support and is not yet being erased: a run was killed between."""
+        """Return everything that nothing supports and that is not being erased: what a killed run left."""
         with self._db.read() as connection:
             return Unreachable(
                 tuple(connection.scalars(UNPLACED)),
@@ -297,7 +297,7 @@ def _faces_of(connection: sa.Connection, pictures: Sequence[int]) -> Mapping[int
 
 
 def _untied(source_id: int) -> tuple[sa.ColumnElement[bool], ...]:
-    """Which pictures stand in the source and hold a face that is tied to no subject of its grant."""
+    """Return the condition for pictures of the source with a face that is tied to no subject of its grant."""
     classes = sa.select(t.policy_classes.c.id).join(t.grants).where(t.grants.c.source_id == source_id)
     return (
         t.pictures.c.erasure_id.is_(None),

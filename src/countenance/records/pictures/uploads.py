@@ -1,4 +1,4 @@
-"""What was handed in to sources without a folder: where each picture stands there, and whether its bytes are kept."""
+"""Pictures that were uploaded to sources without a folder: the path of each, and whether its bytes are kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from countenance.records.queries import CHUNK, chunks
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A picture that was handed in."""
+    """A picture that was uploaded."""
 
     id: int
     uid: str
@@ -27,7 +27,7 @@ class Upload:
 
     @property
     def blob(self) -> str:
-        """The name of its bytes in the blob store."""
+        """Return the name of its bytes in the blob store."""
         return upload_blob(self.uid)
 
 
@@ -37,18 +37,18 @@ def upload_blob(uid: str) -> str:
 
 
 class UploadTable:
-    """Reads and writes."""
+    """Reads and writes uploads."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def get(self, source_id: int, place: bytes) -> Upload | None:
-        """What stands at that place."""
+        """Return the upload at that path."""
         query = t.uploads.select().where(t.uploads.c.source_id == source_id, t.uploads.c.place == place)
         return self._db.one(query, _upload)
 
     def get_by_source_uid(self, source_uid: str, place: bytes) -> Upload | None:
-        """The same, by the source's uid."""
+        """Return the upload at that path of the source of that uid."""
         query = (
             sa.select(t.uploads)
             .join(t.sources, t.sources.c.id == t.uploads.c.source_id)
@@ -57,19 +57,19 @@ class UploadTable:
         return self._db.one(query, _upload)
 
     def walk(self, source_id: int) -> Iterator[Upload]:
-        """All of a source that is not on its way out, by place; a page at a time."""
+        """Yield all uploads of a source that are not being erased, by path."""
         query = t.uploads.select().where(t.uploads.c.source_id == source_id, t.uploads.c.erasure_id.is_(None))
         for rows in self._db.pages(query, t.uploads.c.place, CHUNK):
             yield from map(_upload, rows)
 
     def count_waiting(self, source_id: int) -> int:
-        """How many no ingest has taken or rejected yet."""
-        new = sa.and_(t.uploads.c.source_id == source_id, ~_stands(), ~_rejected())
+        """Count the uploads that no ingest has taken or rejected yet."""
+        new = sa.and_(t.uploads.c.source_id == source_id, ~_placed(), ~_rejected())
         query = sa.select(sa.func.count()).select_from(t.uploads).where(new)
         return self._db.count(query)
 
     def put(self, source_id: int, upload: Upload) -> Upload | None:
-        """It stands at its place. Returns: what stood there before, whose bytes are to go."""
+        """Record an upload at its path. Returns: the one that was there before, whose bytes must be deleted."""
         with self._db.write() as connection:
             here = (t.uploads.c.source_id == source_id) & (t.uploads.c.place == upload.place)
             before = connection.execute(t.uploads.select().where(here)).one_or_none()
@@ -83,34 +83,34 @@ class UploadTable:
         return None if before is None else _upload(before)
 
     def rejected(self, source_id: int) -> list[Upload]:
-        """Those that an ingest refused: nothing of them is kept."""
-        query = t.uploads.select().where(t.uploads.c.source_id == source_id, _rejected(), ~_stands())
+        """Return the uploads that an ingest refused: nothing of them is kept."""
+        query = t.uploads.select().where(t.uploads.c.source_id == source_id, _rejected(), ~_placed())
         return list(self._db.every(query, _upload))
 
     def leaving(self, erasure_id: int) -> list[Upload]:
-        """Those whose bytes go with the erasure, and are there yet."""
+        """Return the uploads whose bytes go with the erasure and are still there."""
         query = t.uploads.select().where(t.uploads.c.erasure_id == erasure_id)
         return list(self._db.every(query, _upload))
 
     def forget(self, uploads: Sequence[Upload]) -> None:
-        """They are gone; of one whose picture stays, with other faces, the place is kept and no bytes."""
+        """Delete these uploads; where the picture stays, with other faces, the path is kept without bytes."""
         with self._db.write() as connection:
             for part in chunks([upload.id for upload in uploads]):
                 here = t.uploads.c.id.in_(part)
-                connection.execute(t.uploads.update().where(here, _stands()).values(key_id=None, erasure_id=None))
-                connection.execute(t.uploads.delete().where(here, ~_stands()))
+                connection.execute(t.uploads.update().where(here, _placed()).values(key_id=None, erasure_id=None))
+                connection.execute(t.uploads.delete().where(here, ~_placed()))
 
 
 def mark_leaving(connection: sa.Connection, erasure_id: int, which: sa.ColumnElement[bool]) -> None:
-    """Uploads at these placements go with the erasure."""
+    """Mark the uploads at these placements: they go with the erasure."""
     here = sa.select(t.placements.c.id).where(
         t.placements.c.source_id == t.uploads.c.source_id, t.placements.c.place == t.uploads.c.place, which
     )
     connection.execute(t.uploads.update().where(sa.exists(here.correlate(t.uploads))).values(erasure_id=erasure_id))
 
 
-def _stands() -> sa.ColumnElement[bool]:
-    """An ingest took it, and its picture is not being erased."""
+def _placed() -> sa.ColumnElement[bool]:
+    """Return the condition that an ingest took it and its picture is not being erased."""
     return sa.exists(
         sa.select(t.placements.c.id)
         .join(t.pictures)
@@ -121,7 +121,7 @@ def _stands() -> sa.ColumnElement[bool]:
 
 
 def _rejected() -> sa.ColumnElement[bool]:
-    """An ingest refused these very bytes, and not others that stood there before."""
+    """Return the condition that an ingest refused these very bytes, not others that were there before."""
     return sa.exists(
         sa.select(t.rejections.c.id)
         .where(t.rejections.c.source_id == t.uploads.c.source_id, t.rejections.c.place == t.uploads.c.place)

@@ -1,4 +1,4 @@
-"""What is recorded and was wrong, put right: where the law of a picture is of, what a subject is called."""
+"""Corrects what was recorded wrongly: the jurisdictions of a picture, the name of a subject."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class CorrectionTable:
         self._db = database
 
     def pictures_of(self, faces: Sequence[FaceId]) -> tuple[tuple[int, ClassId, int], ...]:
-        """(picture, a class in which it is placed, its grant) of these faces' pictures."""
+        """Return (picture, a class in which it is placed, its grant) of these faces' pictures."""
         found: set[tuple[int, ClassId, int]] = set()
         with self._db.read() as connection:
             for part in chunks(list(faces)):
@@ -34,7 +34,7 @@ class CorrectionTable:
         return tuple(sorted(found))
 
     def correct(self, jurisdictions: Iterable[str], moves: Sequence[tuple[int, ClassId, ClassId]]) -> None:
-        """Pictures stand in these jurisdictions, and their faces in the classes that go with them. Safe to repeat.
+        """Set the pictures' jurisdictions, and move their faces to the classes that go with them. Safe to repeat.
 
         Args: moves: (picture, the class it was placed in, the one it belongs in).
         """
@@ -48,7 +48,7 @@ class CorrectionTable:
             move_policy_version(connection)
 
     def subjects_of(self, faces: Sequence[FaceId]) -> tuple[int, ...]:
-        """The subjects of grants to whom these faces are tied."""
+        """Return the subjects of grants to whom these faces are tied."""
         found: set[int] = set()
         with self._db.read() as connection:
             for part in chunks(list(faces)):
@@ -62,14 +62,14 @@ class CorrectionTable:
         return tuple(sorted(found))
 
     def rename_subjects(self, names: Mapping[int, bytes]) -> None:
-        """Subjects, by id, have these sealed names."""
+        """Set these sealed names of subjects, by id."""
         with self._db.write() as connection:
             for subject, name in names.items():
                 connection.execute(t.subjects.update().where(t.subjects.c.id == subject).values(name=name))
 
 
 def _move(connection: sa.Connection, picture: int, before: ClassId, after: ClassId) -> None:
-    """The picture's placements and its faces' enrolments leave one class for another; every index hears of it."""
+    """Move the picture's placements and its faces' enrolments from one class to another; every index sees it."""
     mine = t.faces.c.picture_id == picture
     connection.execute(
         t.placements.update()

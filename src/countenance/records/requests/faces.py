@@ -1,4 +1,4 @@
-"""The faces that a request is about, each with every place where its picture stands."""
+"""The faces that a request is about, each with every path of its picture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from countenance.types import Box, FaceId
 
 @dataclass(frozen=True, slots=True)
 class RequestFace:
-    """A face that a request is about, where it stands. One for each place of its picture."""
+    """A face that a request is about, at one path. There is one for each path of its picture."""
 
     id: FaceId
     uid: str
@@ -71,7 +71,7 @@ FOUND: Final = (
 
 
 def found_face(row: Any) -> RequestFace:
-    """A row of `FOUND`."""
+    """Return the face in a row of `FOUND`."""
     return RequestFace(
         id=row.id, uid=row.uid, box=(row.x1, row.y1, row.x2, row.y2), score=row.score,
         key_id=row.key_id, second_key=row.second_key, picture_id=row.picture_id,

@@ -1,6 +1,6 @@
 """Requests of pictured people, as records: opened, verified, decided, withdrawn. Each step is one transaction.
 
-A step is taken from the state that it needs and no other, so that of two who take it at once one is refused.
+A step starts only from the state that it needs, so that of two who take it at once one is refused.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class SubjectRequest:
 
 @dataclass(frozen=True, slots=True)
 class NewRequest:
-    """A request as it is to be recorded."""
+    """A request to record."""
 
     uid: uuid.UUID
     tracking: bytes
@@ -71,7 +71,7 @@ class NewRequest:
 
 @dataclass(frozen=True, slots=True)
 class NewPerson:
-    """A template that keeps somebody out of new pictures."""
+    """A template that keeps a person out of new pictures."""
 
     space_id: int
     key_id: bytes
@@ -119,37 +119,37 @@ class ShowingSearch:
 
 
 class WrongState(Exception):
-    """The request is not where the step needs it: nothing was written."""
+    """The request is not in the state that the step needs. Nothing was written."""
 
 
 class RequestTable:
-    """Reads and writes of requests."""
+    """Reads and writes requests."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     # --- reads ---------------------------------------------------------------------------------------------------
     def get(self, uid: str) -> SubjectRequest | None:
-        """By its public id."""
+        """Return the request of that uid."""
         return self._one(t.requests.c.uid == uid)
 
     def tracked(self, digest: bytes) -> SubjectRequest | None:
-        """By the keyed digest of its tracking code."""
+        """Return the request whose tracking code has this keyed digest."""
         return self._one(t.requests.c.tracking == digest)
 
     def all(self, *, states: Iterable[str] = ()) -> tuple[SubjectRequest, ...]:
-        """In the order in which they were opened; with `states`, those alone."""
+        """Return the requests in the order in which they were opened; with `states`: only those."""
         wanted = list(states)
         query = t.requests.select().order_by(t.requests.c.id)
         return self._db.every(query.where(t.requests.c.state.in_(wanted)) if wanted else query, _request)
 
     def count_overdue(self, now: datetime) -> int:
-        """Requests that nobody has decided and whose term is over."""
+        """Count the requests that are not decided and whose deadline has passed."""
         late = sa.and_(t.requests.c.state.in_((OPEN, VERIFIED, DECIDING)), t.requests.c.due_at < now)
         return self._db.count(sa.select(sa.func.count()).select_from(t.requests).where(late))
 
     def files(self, request: SubjectRequest) -> Mapping[str, str]:
-        """Kind -> blob."""
+        """Return kind -> blob."""
         with self._db.read() as connection:
             rows = connection.execute(
                 t.request_files.select()
@@ -159,7 +159,7 @@ class RequestTable:
             return {row.kind: row.blob for row in rows}
 
     def faces(self, request: SubjectRequest) -> tuple[FaceId, ...]:
-        """The faces that it is about and that are not being erased."""
+        """Return the faces that the request is about and that are not being erased."""
         with self._db.read() as connection:
             return tuple(
                 connection.scalars(
@@ -171,13 +171,13 @@ class RequestTable:
             )
 
     def found(self, request: SubjectRequest) -> tuple[RequestFace, ...]:
-        """The same, each with every place where its picture stands."""
+        """Return the same faces, each with every path of its picture."""
         with self._db.read() as connection:
             rows = connection.execute(FOUND, {"request": request.id}).all()
         return tuple(found_face(row) for row in rows)
 
     def faces_at(self, *, face: str | None = None, address: tuple[bytes, bytes] | None = None) -> tuple[FaceId, ...]:
-        """The faces with a template that a public face id, or (a source's location, a place in it), names."""
+        """Return the faces with a template that a uid, or (a source's location, a path in it), names."""
         query = sa.select(t.faces.c.id).where(t.faces.c.key_id.is_not(None), t.faces.c.erasure_id.is_(None))
         if face is not None:
             query = query.where(t.faces.c.uid == face)
@@ -194,7 +194,7 @@ class RequestTable:
             return tuple(connection.scalars(query.distinct().order_by(t.faces.c.id)))
 
     def named(self, uids: Sequence[str]) -> dict[str, FaceId]:
-        """The faces of these public ids that are not being erased."""
+        """Return the faces of these uids that are not being erased."""
         found: dict[str, FaceId] = {}
         with self._db.read() as connection:
             for part in chunks(list(uids)):
@@ -207,14 +207,14 @@ class RequestTable:
         return found
 
     def tracking_of(self, request: SubjectRequest) -> bytes:
-        """The keyed digest of its tracking code."""
+        """Return the keyed digest of its tracking code."""
         with self._db.read() as connection:
             return bytes(
                 connection.execute(sa.select(t.requests.c.tracking).where(t.requests.c.id == request.id)).scalar_one()
             )
 
     def uids(self, faces: Iterable[FaceId]) -> tuple[str, ...]:
-        """The public ids of these faces, as far as they are not being erased."""
+        """Return the uids of these faces, without those that are being erased."""
         found: list[str] = []
         with self._db.read() as connection:
             for part in chunks(sorted(faces)):
@@ -225,7 +225,7 @@ class RequestTable:
         return tuple(found)
 
     def templates(self, space_id: int, *, faces: Sequence[FaceId] | None = None) -> tuple[SealedFace, ...]:
-        """The sealed templates in a space of these faces; None: of those that are restricted, which no index holds."""
+        """Return the sealed templates of these faces in a space; None: of restricted faces, which no index holds."""
         query = (
             sa.select(
                 t.faces.c.id, t.faces.c.uid, t.faces.c.key_id, t.faces.c.template, t.faces.c.space_id,
@@ -251,7 +251,7 @@ class RequestTable:
         return tuple(found)
 
     def boxes_beside(self, picture_id: int, faces: Sequence[FaceId]) -> tuple[Box, ...]:
-        """The boxes of a picture's other faces, in pixels."""
+        """Return the boxes of a picture's other faces, in pixels."""
         with self._db.read() as connection:
             rows = connection.execute(
                 sa.select(t.faces.c.x1, t.faces.c.y1, t.faces.c.x2, t.faces.c.y2).where(
@@ -261,7 +261,7 @@ class RequestTable:
             return tuple((row.x1, row.y1, row.x2, row.y2) for row in rows)
 
     def shown(self, faces: Sequence[FaceId]) -> tuple[ShowingSearch, ...]:
-        """Every kept search that showed one of these faces, oldest first."""
+        """Return every kept search that showed one of these faces, oldest first."""
         found: list[ShowingSearch] = []
         with self._db.read() as connection:
             for part in chunks(list(faces)):
@@ -279,17 +279,17 @@ class RequestTable:
         return self._db.one(t.requests.select().where(which), _request)
 
     def limit_met(self, contact: bytes | None, *, since: datetime, limits: Mapping[str, int]) -> str | None:
-        """Which limit one more request would meet, as `add` has them; None: none."""
+        """Return which limit one more request would meet, as `add` has them; None: none."""
         with self._db.read() as connection:
             return _limit_met(connection, contact, since, limits)
 
     def count_suppressions(self, request: SubjectRequest) -> int:
-        """Rows that keep something out for this request."""
+        """Count the rows that keep something out for this request."""
         query = sa.select(sa.func.count()).select_from(t.suppressions).where(t.suppressions.c.request_id == request.id)
         return self._db.count(query)
 
     def faces_of_subjects(self, subjects: Sequence[int]) -> tuple[FaceId, ...]:
-        """The faces that are tied to one of these subjects of a grant."""
+        """Return the faces that are tied to one of these subjects of a grant."""
         found: set[FaceId] = set()
         with self._db.read() as connection:
             for part in chunks(list(subjects)):
@@ -304,7 +304,7 @@ class RequestTable:
 
     # --- the steps -----------------------------------------------------------------------------------------------
     def add(self, new: NewRequest, *, since: datetime, limits: Mapping[str, int]) -> str | None:
-        """The request stands, or the limit that it met is returned and nothing is written.
+        """Record a request; or return the limit that it met, and write nothing.
 
         Args: since: what was opened from then on counts for `a_day`, also where a clock that was set back says that it
         is yet to come; limits: `a_day`, `waiting`, `a_contact`.
@@ -322,7 +322,7 @@ class RequestTable:
         return None
 
     def count_attempt(self, request: SubjectRequest, most: int) -> bool:
-        """One more proof is offered; False: there were as many as may be, and nothing changed."""
+        """Count one more proof. False: the limit is reached, and nothing changed."""
         return bool(
             self._db.run(
                 t.requests.update()
@@ -332,7 +332,7 @@ class RequestTable:
         )
 
     def record_code(self, request: SubjectRequest, digest: bytes, at: datetime, most: int) -> bool:
-        """From now on this code counts and no earlier one; False: there were as many as may be.
+        """Record the one-time code that is accepted from now on, and no earlier one. False: the limit is reached.
 
         Raises WrongState.
         """
@@ -349,7 +349,7 @@ class RequestTable:
     def mark_verified(
         self, request: SubjectRequest, by: str, at: datetime, faces: Mapping[FaceId, float | None], *, hide: bool
     ) -> None:
-        """It is known who asks, and these are the faces found. `hide`: out of every search from this commit on.
+        """Record that it is known who asks, and the faces found. `hide`: they leave every search with this commit.
 
         Raises WrongState: it was not open any more.
         """
@@ -366,7 +366,7 @@ class RequestTable:
                 restrict(connection, living)
 
     def extend(self, request: SubjectRequest, due_at: datetime, at: datetime, details: bytes) -> None:
-        """The term is longer. Raises WrongState: it is decided, or was extended before."""
+        """Extend the deadline. Raises WrongState: it is decided, or was extended before."""
         with self._db.write() as connection:
             _require(connection, request, OPEN, VERIFIED)
             if connection.scalar(sa.select(t.requests.c.extended_at).where(t.requests.c.id == request.id)):
@@ -384,7 +384,7 @@ class RequestTable:
         person: NewPerson | None = None,
         hide: bool = False,
     ) -> None:
-        """It is decided; what it keeps out is kept out of every ingest from this commit on.
+        """Record the decision; what it keeps out is kept out of every ingest from this commit on.
 
         Args: faces: it is about these and no others; None: about those found; hide: they are out of every search.
         Raises WrongState: it was not verified (or, refused, not open), or is decided.
@@ -407,29 +407,29 @@ class RequestTable:
                 restrict(connection, _faces_of(connection, request))
 
     def lift_restriction(self, request: SubjectRequest) -> int:
-        """The faces that this request alone hides are in searches again; how many."""
+        """Put the faces that only this request hides back into searches; return how many."""
         with self._db.write() as connection:
             return _lift(connection, request)
 
     def mark_decided(self, request: SubjectRequest, at: datetime, receipt: Receipt, *, forget: bool) -> None:
-        """It is carried out, and its receipt kept; its files and its proof key, destroyed by now, are forgotten.
+        """Record that it is carried out, and keep its receipt; forget its files and proof key, destroyed by now.
 
-        Args: forget: so are its details and their key.
+        Args: forget: forget its details and their key too.
         """
         gone = {"details": None, "key_id": None} if forget else {}
         with self._db.write() as connection:
             _require(connection, request, DECIDING)
             connection.execute(t.request_files.delete().where(t.request_files.c.request_id == request.id))
-            if (request.kind, request.outcome) != ("restriction", "granted"):  # whose faces it was is nobody's to keep
+            if (request.kind, request.outcome) != ("restriction", "granted"):  # whose faces it was must not be kept
                 connection.execute(t.request_faces.delete().where(t.request_faces.c.request_id == request.id))
             _update(connection, request, state=DECIDED, decided_at=at, proof_key_id=None, contact=None, **gone)
             keep_receipt(connection, receipt)
 
     def withdraw(self, request: SubjectRequest) -> tuple[bytes, ...]:
-        """What it keeps out, it keeps out no more, and what it hides is shown; returns the keys to destroy.
+        """Withdraw the request: it keeps nothing out and hides nothing any more. Returns the keys to destroy.
 
-        Faces that it kept out are looked at again by the next ingest. Raises WrongState: it is withdrawn already, or
-        is being carried out.
+        The next ingest looks again at faces that it kept out. Raises WrongState: it is withdrawn already, or is being
+        carried out.
         """
         with self._db.write() as connection:
             _require(connection, request, OPEN, VERIFIED, DECIDED)
@@ -458,7 +458,7 @@ class RequestTable:
         return tuple(key for key in (*keys, row.key_id, row.proof_key_id) if key)
 
     def put_back(self, back: RestoredRequest) -> tuple[bytes, ...]:
-        """The request stands as it did; returns the keys that it had in an older state, to destroy. Safe to repeat."""
+        """Record the request as it was; return the keys of its older state, to be destroyed. Safe to repeat."""
         when = {"verified_at" if back.state == VERIFIED else "decided_at": back.at}
         values = {
             "tracking": back.tracking, "kind": back.kind, "tier": back.tier, "law": back.law, "state": back.state,

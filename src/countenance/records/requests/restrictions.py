@@ -1,6 +1,6 @@
 """Faces that a request keeps out of every search though they stay: restricted, or objected to and not decided yet.
 
-Inside the transactions of `records/requests/requests.py`.
+Called inside the transactions of `records/requests/requests.py`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from countenance.types import FaceId, FaceRefusal
 
 
 def restrict(connection: sa.Connection, faces: Sequence[FaceId]) -> None:
-    """These leave every search and stay; what they were enrolled in is known by the word `restricted`."""
+    """Take these faces out of every search; `restricted` marks the enrolments that they had."""
     for part in chunks(list(faces)):
         searchable = sa.and_(t.enrolments.c.face_id.in_(part), t.enrolments.c.refusal.is_(None))
         rows = connection.execute(sa.select(t.enrolments.c.face_id, t.enrolments.c.class_id).where(searchable)).all()
@@ -29,7 +29,7 @@ def restrict(connection: sa.Connection, faces: Sequence[FaceId]) -> None:
 
 
 def show_again(connection: sa.Connection, faces: Sequence[FaceId]) -> int:
-    """Those of these that were restricted are in searches again; how many."""
+    """Put those of these faces that were restricted back into searches; return how many."""
     shown = 0
     for part in chunks(list(faces)):
         hidden = sa.and_(t.enrolments.c.face_id.in_(part), t.enrolments.c.refusal == str(FaceRefusal.RESTRICTED))
@@ -43,7 +43,7 @@ def show_again(connection: sa.Connection, faces: Sequence[FaceId]) -> int:
 
 
 def is_held(connection: sa.Connection, face: FaceId) -> bool:
-    """Whether a request hides the face: a restriction that was granted, or an objection that nobody has decided."""
+    """Return whether a request hides the face: a granted restriction, or an objection that is not decided."""
     return bool(connection.scalar(_HOLDING.where(t.request_faces.c.face_id == face)))
 
 

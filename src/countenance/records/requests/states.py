@@ -1,4 +1,4 @@
-"""Where a request can stand, as the records spell it; `rights/requests.py` says what each means."""
+"""The states of a request, as the records spell them; `rights/requests.py` says what each means."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases and the searches kept with them: who asked, the probe, what was shown. The life of a case joins later."""
+"""Cases and the searches kept with them: who asked, the probe, what was shown."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SearchId: TypeAlias = int
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """The reason for a search, by somebody's reference."""
+    """The reason for a search, under a reference."""
 
     id: int
     uid: str
@@ -28,19 +28,19 @@ class Case:
 
 
 class CaseTable:
-    """Cases of an organisation's home."""
+    """Reads and writes the cases of an organisation's home."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def find(self, reference: str) -> Case | None:
-        """The case of that reference."""
+        """Return the case of that reference."""
         with self._db.read() as connection:
             row = connection.execute(t.cases.select().where(t.cases.c.reference == reference)).one_or_none()
         return None if row is None else Case(row.id, row.uid, row.reference)
 
     def ensure(self, reference: str, at: datetime) -> Case:
-        """A new case, or the one that another process just opened under that reference."""
+        """Return the case of that reference; open it if it is new."""
         same = sa.select(t.cases.c.id).where(t.cases.c.reference == reference)
         find_or_insert(self._db, same, t.cases, uid=uuid.uuid4(), reference=reference, key_id=b"", opened_at=at)
         found = self.find(reference)
@@ -51,7 +51,7 @@ class CaseTable:
         self, case: Case, *, log_entry: str, purpose: str, at: datetime, client_id: int | None = None,
         probe_blob: str = "", key_id: bytes | None = None, digest: bytes | None = None,
     ) -> SearchId:  # fmt: skip
-        """The search is recorded with its case.
+        """Record the search with its case.
 
         Args: client_id: who asked; None: the operator; probe_blob, key_id, digest: of a probe that is kept: its blob,
         the key that it is sealed under, the keyed digest of its file.
@@ -63,9 +63,9 @@ class CaseTable:
             )  # fmt: skip
 
     def keep_shown(self, search: SearchId, faces: Sequence[str], policy: int) -> bool:
-        """It is recorded that the search shows the faces with these public ids, of which each may still be shown.
+        """Record that the search shows the faces of these uids, of which each may still be shown.
 
-        False: nothing is, since the policy has moved on from version `policy`; an erasure moves it too.
+        False: nothing was written, since the policy has moved on from version `policy`; an erasure moves it too.
         """
         with self._db.write() as connection:
             if policy_version(connection) != policy:

@@ -1,4 +1,4 @@
-"""What a search reads: whether a face is still visible, and where it stands; and what a home holds."""
+"""Reads for a search: whether a face is still visible, and where it is. Also counts what a home holds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class VisibleFace:
-    """A face that may be shown now, with one place where its picture stands."""
+    """A face that may be shown now, with one path of its picture."""
 
     face: FaceId
     class_id: ClassId
@@ -48,7 +48,7 @@ class VisibleFace:
 
 @dataclass(frozen=True, slots=True)
 class FacePlace:
-    """A face by its public id, as `erase` and the pages need it."""
+    """A face by its uid, as `erase` and the pages need it."""
 
     id: FaceId
     uid: str
@@ -58,7 +58,7 @@ class FacePlace:
 
 
 class Gallery:
-    """Reads only."""
+    """Reads faces and pictures, and counts them; it writes nothing."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -66,9 +66,9 @@ class Gallery:
     def visible(
         self, faces: Sequence[FaceId], classes: Iterable[ClassId], policy: int
     ) -> dict[FaceId, VisibleFace] | None:
-        """Those of `faces` that may be shown under `classes`, in one snapshot.
+        """Return those of `faces` that may be shown under `classes`, at one moment.
 
-        Returns: None where the policy has moved on from version `policy`: decide again.
+        Returns: None: the policy has moved on from version `policy`; decide again.
         """
         allowed = frozenset(classes)
         found: dict[FaceId, VisibleFace] = {}
@@ -82,7 +82,7 @@ class Gallery:
         return found
 
     def face(self, uid: str) -> FacePlace | None:
-        """A face that is not being erased, by its public id."""
+        """Return the face of that uid, unless it is being erased."""
         with self._db.read() as connection:
             row = connection.execute(
                 sa.select(
@@ -94,7 +94,7 @@ class Gallery:
         return None if row is None else FacePlace(row.id, uid, row.picture_id, row.key_id, row.second)
 
     def is_restricted(self, face: FaceId) -> bool:
-        """Whether the face is kept and shown to nobody, as the person pictured asked."""
+        """Return whether the face is kept and shown to no one, as the person pictured asked."""
         query = sa.select(sa.func.count()).where(
             t.enrolments.c.face_id == face, t.enrolments.c.refusal == str(FaceRefusal.RESTRICTED)
         )
@@ -102,7 +102,7 @@ class Gallery:
             return bool(connection.scalar(query))
 
     def picture_id(self, uid: str) -> int | None:
-        """The id of a picture that is not being erased, by its public id."""
+        """Return the id of the picture of that uid, unless it is being erased."""
         with self._db.read() as connection:
             found = connection.scalar(
                 sa.select(t.pictures.c.id).where(t.pictures.c.uid == uid, t.pictures.c.erasure_id.is_(None))
@@ -110,7 +110,7 @@ class Gallery:
         return None if found is None else int(found)
 
     def blob_names(self) -> Iterator[str]:
-        """The names of every blob that a row in the records needs: crops, evidence, probes, documents, proofs."""
+        """Yield the name of every blob that a row needs: crops, evidence, probes, documents, proofs."""
         with self._db.read() as connection:
             for column in (
                 t.grants.c.evidence_blob, t.subjects.c.evidence_blob, t.searches.c.probe_blob, t.request_files.c.blob,
@@ -122,7 +122,7 @@ class Gallery:
         yield from self._of_indexed_faces(t.faces.c.uid)
 
     def key_ids(self) -> Iterator[bytes]:
-        """Every data key that a row in the records still needs."""
+        """Yield every data key that a row still needs."""
         with self._db.read() as connection:
             for column in (
                 t.grants.c.key_id, t.searches.c.key_id, t.orders.c.key_id, t.persons.c.key_id, t.requests.c.key_id,
@@ -146,7 +146,7 @@ class Gallery:
             yield from (row[1] for row in rows)
 
     def count_enrolled(self) -> int:
-        """How many rows an index that is in step holds."""
+        """Count the rows that an index in step with the records holds."""
         return self._db.count(
             sa.select(sa.func.count())
             .select_from(t.enrolments.join(t.faces))
@@ -154,7 +154,7 @@ class Gallery:
         )
 
     def counts(self) -> dict[str, int]:
-        """Pictures, faces, indexed faces, rejections in the home, without what is being erased."""
+        """Return how many pictures, faces, indexed faces and rejections there are, without what is being erased."""
         with self._db.read() as connection:
 
             def count(query: sa.Select[Any]) -> int:
@@ -174,7 +174,7 @@ class Gallery:
             }
 
     def source_counts(self, source_id: int) -> dict[str, object]:
-        """Of one source: pictures, places, indexed faces, faces refused by reason, places rejected by reason."""
+        """Return of one source: pictures, paths, indexed faces, faces refused and paths rejected by reason."""
         mine = t.placements.c.source_id == source_id
         with self._db.read() as connection:
             places, pictures = connection.execute(
@@ -195,24 +195,24 @@ class Gallery:
             "places": int(places),
             "pictures": int(pictures),
             "indexed": sum(n for refusal, n in enrolled if refusal is None),
-            "refused": _as_told({refusal: n for refusal, n in enrolled if refusal is not None}),
+            "refused": _by_public_reason({refusal: n for refusal, n in enrolled if refusal is not None}),
             "rejected": dict(sorted((reason, n) for reason, n in rejected)),
         }
 
     def rejected(self, source_id: int) -> Iterator[tuple[bytes, str, str]]:
-        """(place, reason, detail) of every place of a source that is no picture, by place."""
+        """Yield (path, reason, detail) of every path of a source that is no picture, by path."""
         columns = (t.rejections.c.place, t.rejections.c.reason, t.rejections.c.detail)
         query = sa.select(*columns).where(t.rejections.c.source_id == source_id)
         for rows in self._db.pages(query, t.rejections.c.place, ROWS_A_READ):
             yield from (tuple(row) for row in rows)
 
 
-def _as_told(refused: dict[str, int]) -> dict[str, int]:
-    """Counts by reason as whoever enrols may know them: an erasure is one policy reason among others."""
-    told: Counter[str] = Counter()
+def _by_public_reason(refused: dict[str, int]) -> dict[str, int]:
+    """Return counts by the reason that is made public: an erasure is one policy reason among others."""
+    counts: Counter[str] = Counter()
     for reason, count in refused.items():
-        told[str(FaceRefusal(reason).told)] += count
-    return dict(sorted(told.items()))
+        counts[str(FaceRefusal(reason).told)] += count
+    return dict(sorted(counts.items()))
 
 
 # Asked by every search: built once, since building a statement costs more than running it.

@@ -1,6 +1,6 @@
 """Probe pictures that are kept with a case: which are due, which an erasure takes, and that they are gone.
 
-The record of the search stays, and says with an empty `probe_blob` that no picture is kept of it.
+The record of the search stays; an empty `probe_blob` says that no picture is kept of it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _KEPT: Final = sa.and_(t.searches.c.probe_blob != "", t.searches.c.erasure_id.is
 
 @dataclass(frozen=True, slots=True)
 class KeptProbe:
-    """A probe that waits for its bytes to be removed. key: None: others of its case lie under the same one."""
+    """A probe whose bytes are to be removed. `key` None: other probes of its case are sealed under the same key."""
 
     id: int
     blob: str
@@ -29,13 +29,13 @@ class KeptProbe:
 
 
 class ProbeTable:
-    """Reads of kept probes; forgetting them is one transaction and safe to repeat."""
+    """Reads kept probes; forgetting them is one transaction and safe to repeat."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def of_searches(self, log_entries: Iterable[str]) -> list[int]:
-        """The probes kept of the searches with these log entries."""
+        """Return the probes kept of the searches with these log entries."""
         found: list[int] = []
         with self._db.read() as connection:
             for part in chunks(list(log_entries)):
@@ -45,24 +45,24 @@ class ProbeTable:
         return found
 
     def of_case(self, reference: str) -> list[int]:
-        """Every probe kept with the case of that reference."""
+        """Return every probe kept with the case of that reference."""
         mine = sa.select(t.cases.c.id).where(t.cases.c.reference == reference).scalar_subquery()
         with self._db.read() as connection:
             return list(connection.scalars(sa.select(t.searches.c.id).where(_KEPT, t.searches.c.case_id == mine)))
 
     def kept_before(self, moment: datetime) -> list[int]:
-        """Those kept before a moment."""
+        """Return the probes kept before a moment."""
         with self._db.read() as connection:
             return list(connection.scalars(sa.select(t.searches.c.id).where(_KEPT, t.searches.c.at < moment)))
 
     def count(self) -> int:
-        """How many are kept."""
+        """Return how many probes are kept."""
         return self._db.count(sa.select(sa.func.count()).select_from(t.searches).where(_KEPT))
 
     def leaving(self, erasure_id: int) -> list[KeptProbe]:
-        """Those that an erasure has yet to remove.
+        """Return the probes that an erasure has yet to remove.
 
-        One that was kept before each had a key of its own lies under its case's, which goes with the last of them.
+        A probe from before each had a key of its own is sealed under its case's key, which goes with the last of them.
         """
         others = t.searches.alias()
         stays = sa.exists().where(
@@ -80,7 +80,7 @@ class ProbeTable:
             return [KeptProbe(row.id, row.probe_blob, row.key) for row in connection.execute(query)]
 
     def forget(self, probes: Sequence[KeptProbe]) -> None:
-        """Nothing names these pictures any more; the records of their searches stay."""
+        """Delete what names these pictures; the records of their searches stay."""
         with self._db.write() as connection:
             for part in chunks([probe.id for probe in probes]):
                 connection.execute(
@@ -93,10 +93,10 @@ class ProbeTable:
 def hide_probes(
     connection: sa.Connection, erasure_id: int, named: Sequence[int], digests: Sequence[bytes], *, shown: bool
 ) -> int:
-    """How many probes go with an erasure: those named, those whose bytes are an erased picture's, and, with `shown`,
-    those whose search showed one of its faces: they may show the same person.
+    """Mark the probes that go with an erasure; return how many.
 
-    Comes before `drop_face_references`, which forgets what was shown.
+    They are those named, those whose bytes are an erased picture's, and, with `shown`, those whose search showed one of
+    its faces: they may show the same person. Call it before `drop_face_references`, which forgets what was shown.
     Args: digests: keyed, of the erased pictures' files.
     """
     which = [t.searches.c.id.in_(part) for part in chunks(list(named))]

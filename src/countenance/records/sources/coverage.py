@@ -1,4 +1,4 @@
-"""How much a set of policy classes holds, and what each source does: what an order would touch. Reads only."""
+"""Counts what a set of policy classes holds, and each source: what an order would touch."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from countenance.types import ClassId, FaceId
 class Holdings:
     """What the home holds at one moment, without what is being erased."""
 
-    pictures: dict[str, int]  # by source's name; a picture that stands in two counts in each
+    pictures: dict[str, int]  # by source's name; a picture in two sources counts in each
     faces: dict[str, int]  # likewise, with or without a template
     erased_leads: int  # of kept searches: shown then, erased since
 
 
 class Coverage:
-    """Counts."""
+    """Reads what is in policy classes; it writes nothing."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def indexed_faces(self, classes: Iterable[ClassId]) -> dict[FaceId, int]:
-        """The faces that stand in an index in one of these classes, each with its picture."""
+        """Return the faces that an index holds in one of these classes, each with its picture."""
         query = (
             sa.select(t.faces.c.id, t.faces.c.picture_id)
             .join(t.enrolments)
@@ -43,7 +43,7 @@ class Coverage:
         return found
 
     def pictures(self, classes: Iterable[ClassId]) -> set[int]:
-        """The pictures with a placement in one of these classes."""
+        """Return the pictures with a placement in one of these classes."""
         query = (
             sa.select(t.placements.c.picture_id).join(t.pictures).where(t.pictures.c.erasure_id.is_(None)).distinct()
         )
@@ -55,7 +55,7 @@ class Coverage:
 
 
 def holdings(connection: sa.Connection) -> Holdings:
-    """What that connection sees, so that a rehearsal can be looked at from within."""
+    """Return what that connection sees, so that a rehearsal can be looked at from within."""
     standing = t.placements.join(t.sources, t.sources.c.id == t.placements.c.source_id).join(
         t.pictures, t.pictures.c.id == t.placements.c.picture_id
     )

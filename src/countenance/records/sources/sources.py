@@ -1,6 +1,6 @@
 """Sources, grants, subjects and policy classes: most of what the policy decides on.
 
-Every write here moves `policy_version` in the same transaction, so that a decision made before it is known to be old.
+Every write here moves `policy_version` in the same transaction, so that an earlier decision is known to be old.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class NewGrant:
-    """A grant as it is to be recorded; `rights` has checked it."""
+    """A grant to record; `rights` has checked it."""
 
     basis: Basis
     jurisdictions: frozenset[str]
@@ -63,7 +63,7 @@ class NewGrant:
 
 @dataclass(frozen=True, slots=True)
 class SealedSubject:
-    """A subject of a grant; name, evidence and template are sealed under `key_id`, or else under the grant's key."""
+    """A subject of a grant. Name, evidence and template are sealed under `key_id`, or else under the grant's key."""
 
     uid: str
     name: bytes
@@ -77,13 +77,13 @@ class SealedSubject:
     key_id: bytes | None = None  # a guest's own
 
     def reference_in(self, space_id: int) -> bytes | None:
-        """The sealed reference in that space; None: it was never made there, or is gone."""
+        """Return the sealed reference in that space; None: it was never made there, or is gone."""
         found = {self.space_id: self.template, self.second_space: self.second}.get(space_id)
         return found or None
 
 
 def move_policy_version(connection: sa.Connection) -> None:
-    """Every earlier decision is old from this commit on."""
+    """Make every earlier decision old from this commit on."""
     move_counter(connection, "policy_version")
 
 
@@ -92,34 +92,34 @@ _POLICY_VERSION = counter("policy_version")
 
 
 def policy_version(connection: sa.Connection) -> int:
-    """0 in a new home."""
+    """Return the policy version as this connection sees it; 0: a new home."""
     found = connection.scalar(_POLICY_VERSION)
     return int(found or 0)
 
 
 class SourceTable:
-    """Reads and writes of what the policy decides on."""
+    """Reads and writes what the policy decides on."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     # --- reads ---------------------------------------------------------------------------------------------------
     def policy_version(self) -> int:
-        """Grows with every change of what policy decides on."""
+        """Return the policy version, which grows with every change of what policy decides on."""
         with self._db.read() as connection:
             return policy_version(connection)
 
     def all(self) -> tuple[Source, ...]:
-        """Every source, by name."""
+        """Return every source, by name."""
         return self._db.every(_SOURCES.order_by(t.sources.c.name), _source)
 
     def any(self) -> bool:
-        """Whether there is a source."""
+        """Return whether there is a source."""
         with self._db.read() as connection:
             return connection.scalar(_ONE_SOURCE) is not None
 
     def get(self, name: str) -> Source:
-        """Raises NotFound."""
+        """Return the source of that name. Raises NotFound."""
         with self._db.read() as connection:
             row = connection.execute(_SOURCES.where(t.sources.c.name == name)).one_or_none()
         if row is None:
@@ -127,7 +127,7 @@ class SourceTable:
         return _source(row)
 
     def subjects(self, grant_id: int) -> tuple[SealedSubject, ...]:
-        """The subjects of a grant, sealed; without guests who have withdrawn."""
+        """Return the subjects of a grant, sealed, without guests who have withdrawn."""
         with self._db.read() as connection:
             rows = connection.execute(
                 sa.select(
@@ -149,14 +149,14 @@ class SourceTable:
         )  # fmt: skip
 
     def classes_of(self, grant: Grant) -> frozenset[ClassId]:
-        """Every policy class of a grant."""
+        """Return every policy class of a grant."""
         with self._db.read() as connection:
             query = sa.select(t.policy_classes.c.id).where(t.policy_classes.c.grant_id == grant.id)
             return frozenset(connection.scalars(query))
 
     # --- writes --------------------------------------------------------------------------------------------------
     def ensure_tenant(self, name: str) -> int:
-        """The id of the tenant of that name, made if it is new."""
+        """Return the id of the tenant of that name; record it if it is new."""
         query = sa.select(t.tenants.c.id).where(t.tenants.c.name == name)
         return find_or_insert(self._db, query, t.tenants, uid=uuid.uuid4(), name=name)
 
@@ -164,7 +164,7 @@ class SourceTable:
         self, *, uid: uuid.UUID, grant_uid: uuid.UUID, tenant_id: int, name: str, kind: str, location: bytes,
         jurisdictions: frozenset[str], added_at: datetime, grant: NewGrant, subjects: Sequence[SealedSubject] = (),
     ) -> Source:  # fmt: skip
-        """Source, grant and subjects are recorded together, or not at all. Raises WrongUse: the name is taken."""
+        """Record source, grant and subjects together, or nothing. Raises WrongUse: the name is taken."""
         with self._db.write() as connection:
             taken = connection.scalar(
                 sa.select(t.sources.c.id).where(t.sources.c.tenant_id == tenant_id, t.sources.c.name == name)
@@ -190,13 +190,13 @@ class SourceTable:
         return self.get(name)
 
     def set_grant_state(self, source: Source, **times: datetime | None) -> None:
-        """`suspended_at` or `withdrawn_at` is recorded; in force in every process with this commit."""
+        """Record `suspended_at` or `withdrawn_at`, in force in every process with this commit."""
         with self._db.write() as connection:
             connection.execute(t.grants.update().where(t.grants.c.id == source.grant.id).values(**times))
             move_policy_version(connection)
 
     def ensure_class(self, grant: Grant, jurisdictions: frozenset[str], flags: frozenset[str] = frozenset()) -> ClassId:
-        """The policy class (grant, jurisdictions, the grant's purposes, flags), made if it is new."""
+        """Return the policy class (grant, jurisdictions, the grant's purposes, flags); record it if it is new."""
         parts = [grant.id, sorted(jurisdictions), sorted(grant.purposes), sorted(flags)]
         digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
         query = sa.select(t.policy_classes.c.id).where(t.policy_classes.c.digest == digest)
@@ -206,14 +206,14 @@ class SourceTable:
         )  # fmt: skip
 
     def ensure_space(self, model: str, weights_sha256: str, dimension: int) -> int:
-        """The id of an embedding space, made if it is new."""
+        """Return the id of an embedding space; record it if it is new."""
         query = sa.select(t.spaces.c.id).where(t.spaces.c.model == model, t.spaces.c.weights_sha256 == weights_sha256)
         return find_or_insert(
             self._db, query, t.spaces, model=model, weights_sha256=weights_sha256, dimension=dimension
         )
 
     def spaces(self) -> dict[int, tuple[str, str, int]]:
-        """Every embedding space that templates were made in: id -> (model, sha256, dimension)."""
+        """Return every embedding space that templates were made in: id -> (model, sha256, dimension)."""
         with self._db.read() as connection:
             return {
                 row.id: (row.model, row.weights_sha256, row.dimension) for row in connection.execute(t.spaces.select())
@@ -226,7 +226,7 @@ WITHDRAWN: Final = sa.exists().where(
 
 
 def put_subject(connection: sa.Connection, grant_id: int, subject: SealedSubject) -> int:
-    """One more subject of a grant; its id."""
+    """Add a subject to a grant; return its id."""
     return insert_one(
         connection, t.subjects, uid=subject.uid, grant_id=grant_id, name=subject.name,
         evidence_sha256=subject.evidence_sha256, evidence_blob=subject.evidence_blob, template=subject.template,
@@ -248,7 +248,7 @@ _SOURCES = sa.select(
 
 
 def grant_of(row: Any) -> Grant:
-    """The grant of a row that holds all columns of `grants`."""
+    """Return the grant in a row that holds all columns of `grants`."""
     return Grant(
         id=row.id,
         source_id=row.source_id,

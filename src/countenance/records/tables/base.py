@@ -1,4 +1,4 @@
-"""What every table is made with: the metadata that holds them all, and column types of our own."""
+"""What every table is made with: the metadata that holds them all, and two column types."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ metadata = sa.MetaData(
 
 
 class UtcTime(sa.types.TypeDecorator[datetime]):
-    """An aware UTC datetime, kept as RFC 3339 text: it sorts, and a person with `sqlite3` can read it."""
+    """An aware UTC datetime, stored as RFC 3339 text, which sorts and which a person with `sqlite3` can read."""
 
     impl = sa.String(32)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Any) -> str | None:
-        """Raises ValueError: the datetime has no zone."""
+        """Return the text. Raises ValueError: the datetime has no zone."""
         del dialect
         if value is None:
             return None
@@ -35,13 +35,13 @@ class UtcTime(sa.types.TypeDecorator[datetime]):
         return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
     def process_result_value(self, value: str | None, dialect: Any) -> datetime | None:
-        """Aware, UTC."""
+        """Return the datetime, aware, UTC."""
         del dialect
         return None if value is None else datetime.fromisoformat(value)
 
 
 class Uid(sa.types.TypeDecorator[str]):
-    """A public id: a uuid as text (`str` or `UUID` going in, `str` coming out), kept as its 16 bytes."""
+    """A uuid, as text in Python (a `UUID` may go in too) and as its 16 bytes in the database."""
 
     impl = sa.LargeBinary(16)
     cache_ok = True

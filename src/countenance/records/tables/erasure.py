@@ -1,4 +1,4 @@
-"""Tables of erasures, of who is to be told of one, of receipts, and of what is kept out."""
+"""Tables of erasures, of who must be told of one, of receipts, and of what is kept out."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ erasures = sa.Table(
     sa.Column("noted_at", UtcTime),  # the log has what it takes to do it again
     sa.Column("done_at", UtcTime),
     sa.Column("counts", sa.JSON, nullable=False),
-    sa.Column("compacted_at", UtcTime),  # records.db was written anew since
+    sa.Column("compacted_at", UtcTime),  # records.db was compacted after it
 )
 
-# Clients who were shown what an erasure took: to be told, and their own receipts.
+# Clients who were shown what an erasure took: they must be told, and send receipts of their own.
 recipients = sa.Table(
     "recipients",
     metadata,

@@ -14,7 +14,7 @@ orders = sa.Table(
     uid_column(),
     sa.Column("stops", sa.JSON, nullable=False),  # of "collect", "embed", "offer"
     sa.Column("deletes", sa.Boolean, nullable=False),
-    sa.Column("deletes_unknown", sa.Boolean, nullable=False),  # also what may lie elsewhere: nobody knows where
+    sa.Column("deletes_unknown", sa.Boolean, nullable=False),  # also pictures whose jurisdiction is not known
     sa.Column("ends_contracts", sa.Boolean, nullable=False),  # of the clients that it covers
     sa.Column("targets", sa.JSON, nullable=False),  # [[scope, value], ...]: jurisdiction, source, client, client_class
     sa.Column("authority", sa.String(200), nullable=False),

@@ -30,7 +30,7 @@ pictures = sa.Table(
     sa.Column("taken_at", sa.String(32)),
     # Perceptual hash of 32 bytes (decode/pdq.py); empty: too little to see; null: taken before there was one.
     sa.Column("pdq", sa.LargeBinary(32)),
-    sa.Column("jurisdictions", sa.JSON),  # put right on a pictured person's request: before any sidecar's
+    sa.Column("jurisdictions", sa.JSON),  # corrected on a pictured person's request: counts before any sidecar's
     sa.Column("erasure_id", sa.ForeignKey("erasures.id"), index=True),  # set: hidden at once, gone when it is done
     sa.UniqueConstraint("tenant_id", "sha256"),
 )
@@ -50,7 +50,7 @@ placements = sa.Table(
     sa.Index("ix_placements_source_id", "source_id", "picture_id"),  # a source's pictures in order, page by page
 )
 
-# What was handed in to a source of kind upload: it stands for the folder that such a source has not got.
+# What was uploaded to a source of kind upload, which has no folder.
 uploads = sa.Table(
     "uploads",
     metadata,
@@ -59,7 +59,7 @@ uploads = sa.Table(
     sa.Column("source_id", sa.ForeignKey("sources.id"), nullable=False),
     sa.Column("place", sa.LargeBinary, nullable=False),
     sa.Column("size", sa.BigInteger, nullable=False),
-    sa.Column("mtime_ns", sa.BigInteger, nullable=False),  # when it was handed in
+    sa.Column("mtime_ns", sa.BigInteger, nullable=False),  # when it was uploaded
     sa.Column("sha256", sa.LargeBinary(32), nullable=False),
     sa.Column("key_id", sa.LargeBinary(16)),  # seals the blob `upload-UID`; null: its bytes are not kept any more
     sa.Column("erasure_id", sa.ForeignKey("erasures.id"), index=True),  # set: its bytes go with that erasure

@@ -27,7 +27,7 @@ searches = sa.Table(
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("client_id", sa.ForeignKey("clients.id")),  # null: the operator's own
     sa.Column("erased_leads", sa.Integer, nullable=False, server_default="0"),  # shown then, erased since
-    sa.Column("key_id", sa.LargeBinary(16)),  # of the probe; null: it lies under its case's, as before 0007
+    sa.Column("key_id", sa.LargeBinary(16)),  # of the probe; null: sealed under its case's, as before 0007
     sa.Column("digest", sa.LargeBinary(32)),  # keyed, of the probe's file
     sa.Column("erasure_id", sa.Integer),  # the probe is being erased
     sa.Index("ix_searches_digest", "digest", sqlite_where=sa.text("digest IS NOT NULL")),

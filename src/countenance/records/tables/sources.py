@@ -29,7 +29,7 @@ sources = sa.Table(
     uid_column(),
     sa.Column("tenant_id", sa.ForeignKey("tenants.id"), nullable=False),
     sa.Column("name", sa.String(200), nullable=False),
-    sa.Column("kind", sa.String(16), nullable=False),  # folder; upload: its pictures are handed in
+    sa.Column("kind", sa.String(16), nullable=False),  # folder; upload: its pictures are uploaded
     sa.Column("location", sa.LargeBinary, nullable=False),  # bytes, since a path need not be UTF-8
     sa.Column("jurisdictions", sa.JSON, nullable=False),  # default of its pictures: sorted list of codes
     sa.Column("added_at", UtcTime, nullable=False),
@@ -54,7 +54,7 @@ grants = sa.Table(
     sa.Column("erase_within_days", sa.Integer, nullable=False),
     sa.Column("suspended_at", UtcTime),
     sa.Column("withdrawn_at", UtcTime),
-    # How long what it brought may be kept: {"days": N, "from": "..."} (rights/retention.py); null: while it lasts.
+    # How long what came under it may be kept: {"days": N, "from": "..."} (rights/retention.py); null: while it lasts.
     sa.Column("retention", sa.JSON(none_as_null=True)),
     sa.Column("purpose_met_at", UtcTime),
     sa.Column("last_interaction_at", UtcTime),

@@ -1,4 +1,4 @@
-"""Work that outlasts a request: what was asked for, how far it is, how it ended. Counts and kinds; no name."""
+"""Work that takes longer than a request: what was asked for, its progress, how it ended. Counts and kinds; no name."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ class JobRow:
 
 
 class JobTable:
-    """Reads and writes; each write one transaction."""
+    """Reads and writes jobs; each write is one transaction."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def add(self, uid: uuid.UUID, kind: str, source_id: int | None, at: datetime) -> None:
-        """It waits for its turn."""
+        """Add a job to the queue."""
         row: dict[str, Any] = {"uid": uid, "kind": kind, "source_id": source_id, "state": "queued"}
         self._db.run(t.jobs.insert().values(**row, progress={}, made_at=at, beat_at=at))
 
     def get(self, uid: str) -> JobRow:
-        """Raises NotFound."""
+        """Return the job of that uid. Raises NotFound."""
         with self._db.read() as connection:
             row = connection.execute(_JOBS.where(t.jobs.c.uid == uid)).one_or_none()
         if row is None:
@@ -53,12 +53,15 @@ class JobTable:
         return _job(row)
 
     def newest(self, limit: int, source_id: int | None = None) -> list[JobRow]:
-        """The newest first."""
+        """Return the newest jobs, newest first."""
         query = _JOBS if source_id is None else _JOBS.where(t.jobs.c.source_id == source_id)
         return list(self._db.every(query.order_by(t.jobs.c.id.desc()).limit(limit), _job))
 
     def record_heartbeat(self, uid: str, at: datetime, progress: Mapping[str, Any] | None = None) -> str:
-        """Somebody works on it, and so far it came. Returns its state: another process may have asked it to stop."""
+        """Record that a worker is on it, and its progress; return its state.
+
+        Another process may have asked it to stop.
+        """
         new: dict[str, Any] = {"beat_at": at} if progress is None else {"beat_at": at, "progress": dict(progress)}
         mine = t.jobs.c.uid == uid
         with self._db.write() as connection:
@@ -66,12 +69,12 @@ class JobTable:
             return str(connection.scalar(sa.select(t.jobs.c.state).where(mine)) or "stopped")
 
     def set_state(self, uid: str, to: str, *, among: tuple[str, ...] = OPEN, **values: Any) -> bool:
-        """From one of the states `among` to another. False: it is in none of them."""
+        """Move the job from one of the states `among` to another. False: it is in none of them."""
         mine = t.jobs.update().where(t.jobs.c.uid == uid, t.jobs.c.state.in_(among))
         return bool(self._db.run(mine.values(state=to, **values)))
 
     def forget(self, before: datetime) -> None:
-        """Jobs that ended before that are gone."""
+        """Delete the jobs that ended before that moment."""
         self._db.run(t.jobs.delete().where(t.jobs.c.done_at < before))
 
 

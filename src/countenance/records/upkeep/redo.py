@@ -1,4 +1,4 @@
-"""What an act of the log needs of the records to be done again, and where a restored home is behind it."""
+"""What must be read to write a redoable act to the log, and what brings a restored home up to the log."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from countenance.records.sources.sources import move_policy_version
 
 
 class RedoTable:
-    """Reads of what is hidden for an erasure, by uid; and writes that bring older records up to a later state."""
+    """Reads what is hidden for an erasure, by uid, and adds what older records lack."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def of_erasure(self, erasure: Erasure) -> dict[str, Any] | None:
-        """What it takes to do an erasure again, before any of its rows are gone; None: that is in the log already.
+        """Return what it takes to do an erasure again, before its rows are gone; None: the log has it already.
 
-        {"faces": uids of single faces, "pictures": uids, "source": uid or None, "suppressions": rows, "guests":
-        uids, "probes": log entries of the searches whose probe goes}, as JSON.
+        {"faces": uids of single faces, "pictures": uids, "source": uid or None, "suppressions": rows, "guests": uids,
+        "probes": log entries of the searches whose probe goes}, as JSON.
         """
         mine = t.pictures.c.erasure_id == erasure.id
         with self._db.snapshot() as connection:
@@ -55,16 +55,16 @@ class RedoTable:
         }
 
     def mark_noted(self, erasure: Erasure, at: datetime) -> None:
-        """The log says what it takes to do the erasure again."""
+        """Record that the log has what it takes to do the erasure again."""
         self._db.run(t.erasures.update().where(t.erasures.c.id == erasure.id).values(noted_at=at))
 
     def ids_of(self, faces: Iterable[str], pictures: Iterable[str]) -> tuple[list[int], list[int]]:
-        """The ids of those of these uids that are here and not being erased."""
+        """Return the ids of those of these uids that exist and are not being erased."""
         with self._db.read() as connection:
             return living_ids(connection, t.faces, faces), living_ids(connection, t.pictures, pictures)
 
     def add_suppressions(self, rows: Sequence[Mapping[str, Any]]) -> int:
-        """Those of these rows that are not here yet are; how many that was."""
+        """Add those of these rows that are missing; return how many."""
         added = 0
         with self._db.write() as connection:
             for row in rows:
@@ -88,7 +88,7 @@ class RedoTable:
 
 
 def suppression_row(row: Any) -> dict[str, Any]:
-    """A row of `suppressions` as JSON, as `RedoTable.add_suppressions` takes it."""
+    """Return a row of `suppressions` as JSON, as `RedoTable.add_suppressions` takes it."""
     return {
         "kind": row.kind,
         "digest": row.digest.hex(),

@@ -1,4 +1,4 @@
-"""A change of the model: where it stands, which faces lack a template in a space, and the second templates."""
+"""A change of the model: its state, which faces lack a template in a space, and the second templates."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FACES_A_STEP: Final = 250
 
 
 class State(StrEnum):
-    """Where a reindex stands. Searches use the old space while BUILDING, and what `active` says at all times."""
+    """The state of a reindex. Searches use the old space while BUILDING, and what `active` says at all times."""
 
     BUILDING = "building"
     SWITCHED = "switched"
@@ -38,7 +38,7 @@ BOTH_STAND: Final = (State.BUILDING, State.SWITCHED)  # nothing of either space 
 
 @dataclass(frozen=True, slots=True)
 class Reindex:
-    """One change of the model. Spaces by their ids in the records."""
+    """One change of the model. Spaces are ids in the records."""
 
     id: int
     uid: str
@@ -61,7 +61,7 @@ class FaceWithoutTemplate:
 
 @dataclass(frozen=True, slots=True)
 class LackingPicture:
-    """A picture with such faces, and one place of it."""
+    """A picture with such faces, and one path of it."""
 
     id: int
     sha256: bytes
@@ -94,18 +94,18 @@ class Pair:
 
 
 class ReindexTable:
-    """Every step is one transaction and safe to repeat."""
+    """Reads and writes reindexes; every step is one transaction and safe to repeat."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    # --- where it stands -----------------------------------------------------------------------------------------
+    # --- its state -----------------------------------------------------------------------------------------------
     def newest(self) -> Reindex | None:
-        """The reindex under way, else the last one; None: the home has the model it was made with."""
+        """Return the reindex in progress, else the last one; None: the home has the model it was made with."""
         return self._db.one(t.reindexes.select().order_by(t.reindexes.c.id.desc()).limit(1), _reindex)
 
     def begin(self, uid: uuid.UUID, from_space: int, to_space: int, at: datetime) -> Reindex:
-        """A reindex is under way; searches stay with `from_space`. Raises: WrongUse: another one is."""
+        """Begin a reindex; searches stay with `from_space`. Raises: WrongUse: another one is in progress."""
         with self._db.write() as connection:
             if connection.scalar(sa.select(sa.func.count()).where(t.reindexes.c.state != str(State.DONE))):
                 raise WrongUse("another reindex is under way", "end it first: --finish or --roll-back")
@@ -116,7 +116,7 @@ class ReindexTable:
         return Reindex(reindex_id, str(uid), from_space, to_space, from_space, State.BUILDING)
 
     def set_state(self, reindex: Reindex, state: State, *, active: int, done_at: datetime | None = None) -> Reindex:
-        """It stands there from this commit on, and every process searches in `active` with its next search."""
+        """Set its state and the space `active`, in which every process searches with its next search."""
         self._db.run(
             t.reindexes.update()
             .where(t.reindexes.c.id == reindex.id)
@@ -125,7 +125,7 @@ class ReindexTable:
         return replace(reindex, active=active, state=state)
 
     def keep_report(self, reindex: Reindex, report: str) -> None:
-        """The report is that reindex's, in place of an earlier one. Raises: WrongUse: it has ended meanwhile."""
+        """Store the report in place of an earlier one. Raises: WrongUse: the reindex has ended meanwhile."""
         with self._db.write() as connection:
             kept = connection.execute(
                 t.reindexes.update()
@@ -137,14 +137,14 @@ class ReindexTable:
 
     # --- what is lacking -----------------------------------------------------------------------------------------
     def count_lacking(self, space_id: int) -> int:
-        """Searchable faces without a template in that space."""
+        """Count the searchable faces without a template in that space."""
         query = sa.select(sa.func.count()).select_from(t.faces).where(_lacking(space_id), _searchable())
         return self._db.count(query)
 
     def lacking_pictures(
         self, source_id: int, classes: Sequence[ClassId], space_id: int, after: int, limit: int
     ) -> tuple[LackingPicture, ...]:
-        """The next pictures of a source, after picture `after`, with a face that lacks one and is in `classes`."""
+        """Return the next pictures of a source, after picture `after`, with a face in `classes` that lacks one."""
         enrolled = t.enrolments.c.refusal.is_(None) & t.enrolments.c.class_id.in_(list(classes))
         faces = t.faces.join(t.enrolments, t.enrolments.c.face_id == t.faces.c.id)
         with self._db.read() as connection:
@@ -189,7 +189,7 @@ class ReindexTable:
         )  # fmt: skip
 
     def add_templates(self, space_id: int, seconds: Sequence[SecondTemplate], policy: int) -> set[FaceId]:
-        """The templates are recorded, and every index hears of them; returns the faces that have one by it.
+        """Record the templates, so that every index sees them; return the faces that have one by it.
 
         A face that was erased, or got one, meanwhile is left out. Raises: PolicyMoved: nothing was written.
         """
@@ -214,9 +214,9 @@ class ReindexTable:
         return still
 
     def add_references(self, reindex: Reindex | None, references: Mapping[int, tuple[int, bytes]]) -> None:
-        """Subjects, by id, have this sealed reference in this space: beside their own, or without a reindex as it.
+        """Set the sealed reference of subjects, by id, in a space: beside their own, or without a reindex as it.
 
-        Raises: WrongUse: a reindex began or ended meanwhile, nothing was written.
+        Raises: WrongUse: a reindex began or ended meanwhile; nothing was written.
         """
         with self._db.write() as connection:
             under_way = connection.execute(t.reindexes.select().where(t.reindexes.c.state != State.DONE)).one_or_none()
@@ -239,7 +239,7 @@ class ReindexTable:
 
     # --- the end -------------------------------------------------------------------------------------------------
     def pairs(self) -> tuple[Pair, ...]:
-        """Some of the faces that still have templates in two spaces and are not being erased."""
+        """Return some of the faces that still have templates in two spaces and are not being erased."""
         with self._db.read() as connection:
             rows = connection.execute(
                 sa.select(
@@ -258,7 +258,7 @@ class ReindexTable:
         )  # fmt: skip
 
     def keep_one(self, pairs: Sequence[Pair], space_id: int, crop_hashes: Mapping[FaceId, bytes]) -> None:
-        """Of each pair the template in `space_id` is left; `crop_hashes`: sealed anew under the key that stays."""
+        """Keep of each pair only the template in `space_id`. `crop_hashes`: sealed again under the key that stays."""
         with self._db.write() as connection:
             for pair in pairs:
                 if pair.second_space == space_id:
@@ -277,7 +277,7 @@ class ReindexTable:
             )
 
     def keep_references(self, space_id: int) -> None:
-        """Of every subject no reference in another space is left, also where there is none in this one."""
+        """Delete every subject's references in other spaces, also where there is none in this one."""
         with self._db.write() as connection:
             seconds = connection.execute(
                 t.subject_templates.select().where(t.subject_templates.c.space_id == space_id)
@@ -292,9 +292,9 @@ class ReindexTable:
             connection.execute(t.subjects.update().where(t.subjects.c.space_id != space_id).values(template=b""))
 
     def unlist_lacking(self, space_id: int) -> tuple[FaceId, ...]:
-        """Faces without a template in the space leave every index, and are returned, to be erased.
+        """Take faces without a template in the space out of every index; return them, to be erased.
 
-        Those that their person had restricted stay: a restriction keeps.
+        Faces that their person had restricted stay: a restriction keeps.
         """
         with self._db.write() as connection:
             lost = list(connection.scalars(sa.select(t.faces.c.id).where(_lacking(space_id), ~_restricted())))
