@@ -46,7 +46,7 @@ def test_the_size_is_exact_and_of_very_many_an_estimate(tmp_path, monkeypatch):
 def test_a_disk_that_fills_leaves_none_of_the_call(tmp_path, monkeypatch, number, said):
     store = FileBlobStore(tmp_path / "blobs")
     store.put_many({"kept": b"1"})
-    real, written = files._write_durably, []
+    real, written = files.create_file, []
 
     def fills(path, data):
         written.append(path)
@@ -54,7 +54,7 @@ def test_a_disk_that_fills_leaves_none_of_the_call(tmp_path, monkeypatch, number
             raise OSError(number, os.strerror(number))
         real(path, data)
 
-    monkeypatch.setattr(files, "_write_durably", fills)
+    monkeypatch.setattr(files, "create_file", fills)
     with pytest.raises(StorageFailed) as failed:
         store.put_many({f"b{n}": b"x" for n in range(5)})
     assert said in failed.value.hint
@@ -89,13 +89,13 @@ def test_what_a_crash_left_half_written_is_no_blob_and_is_swept(tmp_path):
 def test_nothing_is_swept_while_somebody_writes(tmp_path, monkeypatch):
     store = FileBlobStore(tmp_path / "blobs")
     swept = []
-    real = files._write_durably
+    real = files.create_file
 
     def write_and_sweep(path, data):
         real(path, data)
         swept.append(FileBlobStore(tmp_path / "blobs").remove_unfinished())
 
-    monkeypatch.setattr(files, "_write_durably", write_and_sweep)
+    monkeypatch.setattr(files, "create_file", write_and_sweep)
     store.put_many({"a": b"1", "b": b"2"})
     assert swept == [0, 0]
     assert (store.get("a"), store.get("b")) == (b"1", b"2")
@@ -115,14 +115,14 @@ def test_what_cannot_be_swept_is_told(tmp_path):
 
 
 def synced(monkeypatch):
-    folders, real = [], files._sync_folders
+    folders, real = [], files.sync_folders
 
     def noted(some):
         some = set(some)
         folders.append(some)
         real(some)
 
-    monkeypatch.setattr(files, "_sync_folders", noted)
+    monkeypatch.setattr(files, "sync_folders", noted)
     return folders
 
 

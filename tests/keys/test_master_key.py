@@ -224,7 +224,7 @@ def test_a_new_key_that_finds_no_room_leaves_nothing_and_the_old_one(path, monke
         where.touch()
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(master, "_write_durably", full)
+    monkeypatch.setattr(master, "create_file", full)
     with pytest.raises(StorageFailed, match="No space"):
         stage(old, path)
     assert [p.name for p in path.parent.iterdir()] == ["h.key"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 import uuid
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from countenance.durable import replace_file, sync_folder
 from countenance.errors import HomeTooNew, StorageFailed, WrongUse
 from countenance.types import HomeKind
 
@@ -65,12 +65,11 @@ def draft(home: Path, kind: HomeKind) -> HomeManifest:
     begun = home / f"{FILE}.new"
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not begun.exists() and any(not item.name.startswith(begun.name) for item in home.iterdir()):
+        if not begun.exists() and any(not item.name.lstrip(".").startswith(begun.name) for item in home.iterdir()):
             raise WrongUse(f"{home} is not empty and is no home", "name a new or empty folder with --home")
         if not begun.exists():
-            mine = home / f"{begun.name}.{os.getpid()}"
-            _write(mine, new(kind))
-            mine.rename(begun)  # of two processes that make one home at once, the later draft is taken by both
+            # Of two processes that make one home at once, the later draft is taken by both.
+            replace_file(begun, _as_toml(new(kind)))
         fields = tomllib.loads(begun.read_text(encoding="utf-8"))
         begun_as = HomeKind(fields["kind"])
         if begun_as is not kind:  # its log may say so already
@@ -97,27 +96,17 @@ def finish(home: Path, manifest: HomeManifest) -> None:
 
     A crash leaves the draft, from which making it goes on, or both, and then the draft says nothing more.
     """
-    mine = home / f"{FILE}.new.{os.getpid()}"
-    _write(mine, manifest)
-    mine.replace(home / FILE)
+    replace_file(home / FILE, _as_toml(manifest))
     (home / f"{FILE}.new").unlink(missing_ok=True)
-    descriptor = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(home)
 
 
 def _no_folder(home: Path) -> WrongUse:
     return WrongUse(f"{home} is no folder: it, or what it lies in, is a file", "name another folder with --home")
 
 
-def _write(path: Path, manifest: HomeManifest) -> None:
-    text = (
+def _as_toml(manifest: HomeManifest) -> bytes:
+    return (
         "# This folder is a home of Countenance. Its master key lies elsewhere: `countenance doctor` says where.\n"
         f'format = {FORMAT}\nid = "{manifest.id}"\nkind = "{manifest.kind}"\nmade_at = "{manifest.made_at}"\n'
-    )
-    with path.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    ).encode()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from filelock import FileLock
 from countenance.auditlog import merkle
 from countenance.auditlog.checkpoint import Checkpoint, open_checkpoint, parse_verifier_key
 from countenance.auditlog.cosign import Cosigner, CosignRequest, read_request
-from countenance.durable import replace_durably
+from countenance.durable import create_file, replace_file, sync_folder
 from countenance.errors import KeyMissing, LogBroken, StorageFailed, WrongUse
 
 _TEXT: Final = (
@@ -35,16 +34,14 @@ def make_key(path: Path, name: str) -> Cosigner:
     if not name or not name.isprintable() or any(each in name for each in " +\n"):
         raise WrongUse(f"{name!r} is no name of a witness", "one word, such as witness.example.org")
     secret = secrets.token_bytes(32)
+    text = _TEXT.format(name=name, key=base64.b64encode(secret).decode())
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        create_file(path, text.encode())
+        sync_folder(path.parent)
     except FileExistsError as error:
         raise WrongUse(f"{path} is there already, and a key is never overwritten", "name another file") from error
     except OSError as error:
         raise StorageFailed(f"{path} can't be written: {error.strerror}", "name another file") from error
-    with os.fdopen(descriptor, "w") as file:
-        file.write(_TEXT.format(name=name, key=base64.b64encode(secret).decode()))
-        file.flush()
-        os.fsync(file.fileno())
     return Cosigner(name, secret)
 
 
@@ -123,7 +120,7 @@ def _read_state(path: Path, origin: str) -> Checkpoint:
 def _write_state(path: Path, seen: Checkpoint) -> None:
     said = {"origin": seen.origin, "size": seen.size, "root": seen.root.hex()}
     try:
-        replace_durably(path, json.dumps(said).encode() + b"\n")
+        replace_file(path, json.dumps(said).encode() + b"\n")
     except OSError as error:
         raise StorageFailed(
             f"what is cosigned can't be kept in {path}: {error.strerror}", "nothing was cosigned"

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from countenance.durable import create_file, sync_folders
 from countenance.errors import NotFound, StorageFailed
 from countenance.protocols import RemovalResult
 
@@ -55,12 +56,12 @@ class FileBlobStore:
                 for (parent, name), data in zip(places, blobs.values(), strict=True):
                     unfinished = f"{root}/{_UNFINISHED}/{name}.{secrets.token_hex(4)}"
                     written[f"{root}/{parent}/{name}"] = unfinished
-                    _write_durably(unfinished, data)
+                    create_file(unfinished, data)
                 for path, unfinished in written.items():  # not before all are written: one may replace another
                     if not os.path.lexists(path):
                         new.append(path)
                     os.rename(unfinished, path)  # noqa: PTH104  # strings, see above
-                _sync_folders({*folders, self._root})
+                sync_folders({*folders, self._root})
         except OSError as error:
             for path in (*written.values(), *new):
                 with contextlib.suppress(OSError):
@@ -87,7 +88,7 @@ class FileBlobStore:
             for path in paths:
                 path.unlink(missing_ok=True)
             # Of those too that were not there: a crash may have come between their removal and its sync.
-            _sync_folders({path.parent for path in paths if path.parent.is_dir()})
+            sync_folders({path.parent for path in paths if path.parent.is_dir()})
         except OSError as error:
             raise StorageFailed(f"a crop or document can't be deleted: {error.strerror}", _way_out(error)) from error
         return RemovalResult(physically=True)
@@ -124,7 +125,7 @@ class FileBlobStore:
                 left = list(self._root.glob(f"{_UNFINISHED}/*"))
                 for path in left:
                     path.unlink(missing_ok=True)
-                _sync_folders({path.parent for path in left})
+                sync_folders({path.parent for path in left})
         except BlockingIOError:
             return 0
         except OSError as error:
@@ -139,7 +140,7 @@ class FileBlobStore:
         with self._making:
             if not self._root.is_dir():
                 self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-                _sync_folders({self._root.parent})
+                sync_folders({self._root.parent})
             (self._root / ".writers").touch(mode=0o600)
             for folder in (self._root / _UNFINISHED, *folders):
                 folder.mkdir(mode=0o700, exist_ok=True)
@@ -168,24 +169,6 @@ def _sizes(folder: Path) -> Iterator[int]:
         for item in items:
             with contextlib.suppress(FileNotFoundError):
                 yield item.stat(follow_symlinks=False).st_size
-
-
-def _write_durably(path: str, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb", buffering=0) as file:
-        left = memoryview(data)
-        while left:
-            left = left[file.write(left) :]
-        os.fsync(descriptor)
-
-
-def _sync_folders(folders: Iterable[Path]) -> None:
-    for folder in folders:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _way_out(error: OSError) -> str:

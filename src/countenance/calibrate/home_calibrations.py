@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from countenance.calibrate.calibration import Calibration
-from countenance.durable import replace_durably, sync_folder
+from countenance.durable import replace_file, sync_folder
 from countenance.errors import StorageFailed, WrongUse
 from countenance.types import EmbeddingSpace
 
@@ -55,7 +55,7 @@ class HomeCalibrations:
         data = calibration.to_json()
         try:
             self.folder.mkdir(mode=0o700, exist_ok=True)
-            replace_durably(self._path(calibration.space), self.seal(data).encode() + b"\n" + data)
+            replace_file(self._path(calibration.space), self.seal(data).encode() + b"\n" + data)
         except OSError as error:
             raise StorageFailed(f"the calibration can't be kept: {error.strerror}", "the one before stays") from error
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from countenance.index.disk import sync_folder, write_file
+from countenance.durable import sync_file, sync_folder, write_unsynced
 from countenance.types import ClassId, EmbeddingSpace, FaceId, KeyId
 
 FILE: Final = "manifest.json"
@@ -67,8 +67,9 @@ def write(folder: Path, manifest: Manifest) -> None:
     Every file that it names must be durable before. Raises: OSError.
     """
     text = json.dumps({"version": VERSION, **asdict(manifest)}, separators=(",", ":"))
-    new = folder / f"{FILE}.new"
-    write_file(new, text.encode())
+    new = folder / f"{FILE}.new"  # one name, since the folder's lock is held: what a crash left is written over
+    write_unsynced(new, text.encode())
+    sync_file(new)
     new.replace(folder / FILE)
     sync_folder(folder)
 

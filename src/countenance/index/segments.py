@@ -30,9 +30,9 @@ import numpy as np
 from filelock import BaseFileLock, FileLock, Timeout
 from numpy.typing import NDArray
 
+from countenance.durable import sync_file, sync_folder, write_unsynced
 from countenance.errors import HomeBusy, KeyDestroyed, SealBroken, SpaceMismatch, StorageFailed
 from countenance.index import manifest as manifests
-from countenance.index.disk import sync_file, sync_folder, write_unsynced
 from countenance.index.flat import FlatIndex
 from countenance.index.manifest import SEGMENT_ID, Manifest, Segment
 from countenance.protocols import KeyRing, RemovalResult

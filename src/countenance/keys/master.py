@@ -30,7 +30,7 @@ import platformdirs
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from countenance.durable import sync_folder
+from countenance.durable import create_file, sync_folder
 from countenance.errors import KeyMissing, StorageFailed, WrongUse
 
 KEYFILE_VARIABLE: Final = "COUNTENANCE_KEYFILE"
@@ -97,7 +97,7 @@ def create(home_id: str, path: Path) -> MasterKey:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            _write_durably(unfinished, _text_of(master).encode())
+            create_file(unfinished, _text_of(master).encode())
             os.link(unfinished, path)  # unlike a rename it never replaces
         finally:
             unfinished.unlink(missing_ok=True)
@@ -148,7 +148,7 @@ def stage(master: MasterKey, path: Path) -> MasterKey:
         raise StorageFailed(f"the key file {path} may not be written", f"chmod 600 {path}, and make its disk writable")
     try:
         staged.unlink(missing_ok=True)
-        _write_durably(staged, _text_of(new).encode())
+        create_file(staged, _text_of(new).encode())
         sync_folder(path.parent)
     except OSError as error:
         with suppress(OSError):
@@ -242,11 +242,3 @@ def _fields(text: str, path: Path) -> dict[str, str]:
     if not lines or any(": " not in line for line in lines):
         raise KeyMissing(f"{path} is no Countenance key file, or a damaged one", _RESTORE)
     return {name: value.strip() for name, value in (line.split(": ", 1) for line in lines)}
-
-
-def _write_durably(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from countenance.durable import replace_file, sync_folder
 from countenance.errors import NotFound, StorageFailed, WrongUse
 from countenance.types import ARCFACE, CropSpec, Landmarks
 from countenance.weights.manifest import entries
@@ -204,7 +203,7 @@ class OwnModels:
         """From now on pictures are looked at with it; None: with the one shipped. Raises: StorageFailed."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _write(self._folder / CHOICE, (name or "").encode())
+            replace_file(self._folder / CHOICE, (name or "").encode())
         except OSError as error:
             raise StorageFailed(f"the choice of a detector can't be kept: {error.strerror}") from error
 
@@ -218,10 +217,10 @@ class OwnModels:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._sweep()
-            _write(self._file(entry.name, "onnx"), onnx)
+            replace_file(self._file(entry.name, "onnx"), onnx)
             if calibration is not None:
-                _write(self._file(entry.name, "calibration.json"), calibration)
-            _write(self._file(entry.name, "toml"), _as_toml(entry).encode())
+                replace_file(self._file(entry.name, "calibration.json"), calibration)
+            replace_file(self._file(entry.name, "toml"), _as_toml(entry).encode())
         except OSError as error:
             self._sweep()
             raise StorageFailed(
@@ -235,7 +234,7 @@ class OwnModels:
             raise NotFound(f"no model of this home is called {name!r}", "`countenance model list` names them")
         try:
             self._file(name, "toml").unlink()
-            _sync(self._folder)
+            sync_folder(self._folder)
             self._sweep()
         except OSError as error:
             raise StorageFailed(f"the model {name} can't be removed: {error.strerror}") from error
@@ -297,26 +296,3 @@ def _as_toml(entry: OwnEntry) -> str:
         fields["dimension"] = entry.dimension
         fields["template"] = "arcface" if entry.crop == ARCFACE else entry.crop.points
     return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in fields.items())
-
-
-def _write(path: Path, data: bytes) -> None:
-    """The file is there, whole and durable, or as it was."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-        _sync(path.parent)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

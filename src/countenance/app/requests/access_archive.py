@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from countenance.durable import create_file, sync_folder
 from countenance.errors import StorageFailed, WrongUse
 from countenance.pipeline.requests.access import HeldPicture
 from countenance.rights.requests import LETTERS
@@ -92,18 +92,11 @@ def document(pictures: Sequence[HeldPicture], names: dict[str, str], made_at: da
 def write_new(path: Path, data: bytes) -> None:
     """A file that only its owner may read, synced. Raises: WrongUse: it is there already; StorageFailed."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        create_file(path, data)
+        sync_folder(path.parent)
     except FileExistsError as error:
         raise WrongUse(f"{path} is there already", "name a new file") from error
     except OSError as error:
-        raise StorageFailed(f"{path} can't be written: {error.strerror}", "name another file") from error
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-    except OSError as error:
-        path.unlink(missing_ok=True)
         raise StorageFailed(f"{path} can't be written: {error.strerror}", "free some space, or name another") from error
 
 

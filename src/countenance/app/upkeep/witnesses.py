@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from countenance.auditlog.checkpoint import COSIGNER, Checkpoint, open_checkpoint, parse_verifier_key
 from countenance.auditlog.cosign import cosigned_at
-from countenance.durable import replace_durably
+from countenance.durable import replace_file
 from countenance.errors import StorageFailed
 
 FOLDER: Final = "witness"
@@ -96,7 +96,7 @@ class Witnesses:
     def _write(self, name: str, text: str) -> None:
         try:
             (self.home / FOLDER).mkdir(mode=0o700, exist_ok=True)
-            replace_durably(self.home / FOLDER / name, text.encode())
+            replace_file(self.home / FOLDER / name, text.encode())
         except OSError as error:
             raise StorageFailed(f"{FOLDER}/{name} can't be written: {error.strerror}", "is there room?") from error
 
