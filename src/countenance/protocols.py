@@ -134,7 +134,7 @@ class BlobStore(Protocol):
 class KeyRing(Protocol):
     """Data keys wrapped by a master key. Destroying one is final.
 
-    `binding` is the associated data of the AEAD: "tenant|id|kind", so that sealed bytes do not open elsewhere.
+    `aad` is the associated data of the AEAD (`associated_data.py`), so that sealed bytes do not open elsewhere.
     """
 
     def create(self, count: int = 1, *, blobs: Iterable[str] = ()) -> list[KeyId]:
@@ -149,13 +149,13 @@ class KeyRing(Protocol):
     def unconfirmed(self) -> tuple[list[KeyId], list[str]]:
         """(living keys, names of blobs) noted by `create` and not confirmed: at work, or left by a crash."""
 
-    def seal(self, key: KeyId, binding: str, plaintext: bytes) -> bytes:
+    def seal(self, key: KeyId, aad: str, plaintext: bytes) -> bytes:
         """Raises: KeyDestroyed: no such key."""
 
     def seal_many(self, items: Sequence[tuple[KeyId, str, bytes]]) -> list[bytes]:
         """Like `seal` in one pass. Raises: KeyDestroyed: one of the keys does not exist, and nothing is sealed."""
 
-    def open(self, key: KeyId, binding: str, sealed: bytes) -> bytes:
+    def open(self, key: KeyId, aad: str, sealed: bytes) -> bytes:
         """Raises: KeyDestroyed; SealBroken: damaged, or bound to something else."""
 
     def open_many(self, items: Sequence[tuple[KeyId, str, bytes]]) -> list[bytes | None]:

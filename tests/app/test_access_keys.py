@@ -7,9 +7,9 @@ from sqlalchemy import text
 
 from countenance.app.access.access_keys import ID_LENGTH, ID_LETTERS, PREFIX
 from countenance.app.access.identity import Binding, Right, WhoKind
+from countenance.associated_data import access_key_aad
 from countenance.errors import KeyDestroyed, NotFound, SignInNeeded, WrongUse
 from countenance.pipeline.garbage_collect import collect_garbage
-from countenance.pipeline.sealing import access_key_binding
 
 HOUSEHOLD = {"basis": "household", "jurisdiction": "CA-ON"}
 
@@ -85,7 +85,7 @@ def test_revoking_destroys_the_secrets_data_key_and_may_be_repeated(home):
     first = home.access_keys.revoke(made.key.key)
     assert first.revoked_at
     with pytest.raises(KeyDestroyed):
-        home.parts.keys.open(made.key.seal_id, access_key_binding(made.key.uid), made.key.sealed)
+        home.parts.keys.open(made.key.seal_id, access_key_aad(made.key.uid), made.key.sealed)
     assert home.access_keys.revoke(made.key.key).revoked_at == first.revoked_at
     assert [e.kind for e in home.parts.log.entries() if e.kind.startswith("key.")] == ["key.made", "key.revoked"]
 

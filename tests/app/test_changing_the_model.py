@@ -9,7 +9,7 @@ from countenance.app.upkeep.references import add_references
 from countenance.app.upkeep.reindex_report import report, table
 from countenance.app.upkeep.status import status_of
 from countenance.errors import GrantInvalid, NotFound, SpaceMismatch, WrongUse
-from countenance.pipeline.sealing import pack_vector
+from countenance.pipeline.vectors import pack_vector
 from countenance.present.evaluation_tables import as_text
 from countenance.rights.guests import VERSION
 from countenance.testing.bytescan import Thief

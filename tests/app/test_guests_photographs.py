@@ -8,7 +8,7 @@ import pytest
 from countenance.app.home import open_home
 from countenance.embed.onnx import OnnxEmbedder
 from countenance.permits import Act
-from countenance.pipeline.sealing import pack_vector
+from countenance.pipeline.vectors import pack_vector
 from countenance.rights.guests import VERSION
 from countenance.testing.bytescan import Thief
 

@@ -10,7 +10,7 @@ from importlib import resources
 import pytest
 
 from countenance.app.home import open_home
-from countenance.pipeline.sealing import template_binding
+from countenance.associated_data import template_aad
 from countenance.records import schema as t
 from countenance.testing.bytescan import Thief
 from countenance.testing.networks import turned_sface, write_entry
@@ -58,7 +58,7 @@ def templates(desk, monkeypatch):
             second = connection.execute(t.face_templates.select()).all()
 
         def opened(key, face, sealed):
-            return stores.keys.open(key, template_binding(uids[face]), sealed)
+            return stores.keys.open(key, template_aad(uids[face]), sealed)
 
         return {
             **{f"face {row.id}, 128-d": opened(row.key_id, row.id, row.template) for row in first},

@@ -4,7 +4,7 @@ import pytest
 
 from countenance.app.upkeep import reindex
 from countenance.app.upkeep.references import add_references
-from countenance.pipeline.sealing import pack_vector
+from countenance.pipeline.vectors import pack_vector
 from countenance.testing.bytescan import Thief
 from countenance.testing.disk_home import held_after, held_by, opened, vector_of
 from countenance.testing.toy import SPACE, TURNED, picture

@@ -38,11 +38,11 @@ class MemoryKeys:
         self.making.update(made)
         return made
 
-    def made(self, keys=(), *, blobs=()):
+    def confirm(self, keys=(), *, blobs=()):
         assert not blobs
         self.making.difference_update(keys)
 
-    def in_the_making(self):
+    def unconfirmed(self):
         return sorted(self.making & self.living.keys()), []
 
     def seal(self, key, binding, plaintext):
@@ -440,7 +440,8 @@ STEPS = (
     (segments, "write_unsynced"),
     (segments, "sync_file"),
     (segments, "sync_folder"),
-    (segments.manifests, "write_file"),
+    (segments.manifests, "write_unsynced"),
+    (segments.manifests, "sync_file"),
     (segments.manifests, "sync_folder"),
     (Path, "replace"),
     (Path, "unlink"),
@@ -459,7 +460,7 @@ def killed_at(monkeypatch, number, act):
             nonlocal count
             count += 1
             if count == number:
-                if original.__name__ in {"write_file", "write_unsynced"}:  # torn
+                if original.__name__ == "write_unsynced":  # torn
                     args[0].write_bytes(args[1][: len(args[1]) // 2])
                 raise Killed
             return original(*args, **kwargs)
@@ -519,13 +520,14 @@ def test_every_segment_is_synced_after_it_is_written_and_before_the_manifest_nam
 
     for name in ("write_unsynced", "sync_file", "sync_folder"):
         noted(segments, name)
-    noted(segments.manifests, "write_file")
+    noted(segments.manifests, "write_unsynced")
+    noted(segments.manifests, "sync_file")
     store.save(once(1, {class_id: [class_id] for class_id in range(5)}))
-    written = [path for name, path in done if name == "write_unsynced"]
+    written = [path for name, path in done if name == "write_unsynced" and path.suffix != ".new"]
     assert {path.stem for path in written} == files(store)
     assert done == [
         *(("write_unsynced", path) for path in written), *(("sync_file", path) for path in written),
-        ("sync_folder", store._folder), ("write_file", store._folder / "manifest.json.new"),
+        ("sync_folder", store._folder), ("write_unsynced", store._folder / "manifest.json.new"), ("sync_file", store._folder / "manifest.json.new"),
     ]  # fmt: skip
 
 

@@ -5,8 +5,8 @@ import os
 import pytest
 import sqlalchemy as sa
 
+from countenance.associated_data import crop_hash_aad
 from countenance.pipeline.pictures.duplicates import find_duplicates
-from countenance.pipeline.sealing import crop_hash_binding
 from countenance.pipeline.search.group_duplicates import CROP_BITS, NEAR_BITS
 from countenance.records import schema
 from countenance.testing.toy import picture
@@ -37,7 +37,7 @@ def set_crop_hash(toy, bits, **names):
     """The toy crops are too plain for a hash: give the face of each picture one, turned by so many bits."""
     for number, (_, face) in enumerate(names.items()):
         value = (((1 << bits) - 1) * number).to_bytes(32)
-        sealed = toy.keys.seal(face.key_id, crop_hash_binding(str(face.uid)), value)
+        sealed = toy.keys.seal(face.key_id, crop_hash_aad(str(face.uid)), value)
         with toy.records.database.write() as connection:
             connection.execute(schema.faces.update().where(schema.faces.c.uid == face.uid).values(crop_hash=sealed))
 

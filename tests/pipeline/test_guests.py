@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from countenance.associated_data import evidence_aad
 from countenance.errors import (
     BadPicture,
     GrantInvalid,
@@ -16,7 +17,6 @@ from countenance.errors import (
 )
 from countenance.permits import Act
 from countenance.pipeline.requests.requests import RequestWorkflow
-from countenance.pipeline.sealing import evidence_binding
 from countenance.rights import guests as rules
 from countenance.rights.guests import VERSION
 from countenance.rights.requests import check_asked
@@ -157,7 +157,7 @@ def test_the_evidence_says_what_was_agreed_to_and_is_sealed_under_a_key_of_its_o
     assert subject.key_id
     assert subject.key_id != source.grant_key
     sealed = event.blobs.get(subject.evidence_blob)
-    document = json.loads(event.keys.open(subject.key_id, evidence_binding(subject.uid), sealed))
+    document = json.loads(event.keys.open(subject.key_id, evidence_aad(subject.uid), sealed))
     assert document["version"] == VERSION
     assert any(ORGANISER in line for line in document["text"])
     assert "selfie" not in str(logged(event, "guest.consented"))

@@ -157,7 +157,7 @@ def test_a_full_disk_leaves_nothing_half(models, monkeypatch, fails_at):
     models.add(parse_entry(entry_text("before", DATA, 96)), DATA)
     models.choose_detector("eyes")
     there = sorted(models._folder.iterdir())
-    real, written = own._write, []
+    real, written = own.replace_file, []
 
     def full(path, data):
         if len(written) == fails_at:
@@ -165,7 +165,7 @@ def test_a_full_disk_leaves_nothing_half(models, monkeypatch, fails_at):
         written.append(path)
         real(path, data)
 
-    monkeypatch.setattr(own, "_write", full)
+    monkeypatch.setattr(own, "replace_file", full)
     with pytest.raises(StorageFailed, match="No space"):
         models.add(entry(), DATA, b"{}")
     assert sorted(models._folder.iterdir()) == there

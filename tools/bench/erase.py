@@ -32,11 +32,12 @@ from bench.homes import SEED, grown, linked_copy
 from countenance.app.home import Home
 from countenance.app.upkeep.backup import back_up
 from countenance.app.upkeep.restore import restore
+from countenance.associated_data import crop_aad, template_aad
 from countenance.index.codes import THRESHOLD, code_book
 from countenance.keys import master as masters
 from countenance.keys.sealing import unseal, unwrap
 from countenance.pipeline.live_index import snapshot
-from countenance.pipeline.sealing import crop_binding, pack_vector, template_binding
+from countenance.pipeline.vectors import pack_vector
 from countenance.testing.made_up import MadeUpLooker, rows
 
 ERASURES = CONTROLS = 100
@@ -297,7 +298,7 @@ class Thief:
         for uid, key, template in _rows(self._home.path / "records.db", query):
             name = str(uuid.UUID(bytes=uid))
             faces[name] = bytes(key)
-            templates.add(self._opened(key, template_binding(name), template))
+            templates.add(self._opened(key, template_aad(name), template))
         crops, segments, lying = (Hay(needles, f"{each}, opened") for each in ("blobs", "index", "blobs"))
         lying = Hay(needles, "blobs")
         for path in (self._home.path / "blobs").rglob("*"):
@@ -305,7 +306,7 @@ class Thief:
                 sealed = path.read_bytes()
                 lying.add(sealed)
                 if path.name in faces:
-                    crops.add(self._opened(faces[path.name], crop_binding(path.name), sealed))
+                    crops.add(self._opened(faces[path.name], crop_aad(path.name), sealed))
         for path in (self._home.path / "index").rglob("*.segment"):
             segments.add(self._opened(bytes.fromhex(path.stem), f"index|{path.stem}|segment", path.read_bytes()))
         found = self.read_files(needles, blobs=False)

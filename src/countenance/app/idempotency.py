@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from countenance.associated_data import answer_aad
 from countenance.errors import KeyDestroyed, OtherRequest, UnderWay
-from countenance.pipeline.sealing import answer_binding
 from countenance.records.idempotency import KeptAnswer
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class IdempotencyService:
         plain = json.dumps(answer.document).encode()
         with self._stores.naming_keys():
             [key] = self._stores.keys.create()
-            sealed = self._stores.keys.seal(key, answer_binding(digest), plain)
+            sealed = self._stores.keys.seal(key, answer_aad(digest), plain)
             self._rows.record_answer(digest, status=answer.status, body=sealed, key_id=key)
             self._stores.keys.confirm([key])
 
@@ -76,7 +76,7 @@ class IdempotencyService:
             raise UnderWay("the same request is under way", "wait for it, then send it again for its answer")
         try:
             if found.body is not None and found.key_id is not None:
-                plain = self._stores.keys.open(found.key_id, answer_binding(digest), found.body)
+                plain = self._stores.keys.open(found.key_id, answer_aad(digest), found.body)
                 return Answer(found.status, json.loads(plain))
         except KeyDestroyed:  # emptied since it was read
             pass

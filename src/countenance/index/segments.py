@@ -30,6 +30,7 @@ import numpy as np
 from filelock import BaseFileLock, FileLock, Timeout
 from numpy.typing import NDArray
 
+from countenance.associated_data import segment_aad
 from countenance.durable import sync_file, sync_folder, write_unsynced
 from countenance.errors import HomeBusy, KeyDestroyed, SealBroken, SpaceMismatch, StorageFailed
 from countenance.index import manifest as manifests
@@ -208,7 +209,7 @@ class SegmentStore:
         some = iter(segments)
         while portion := list(islice(some, OPENED_AT_ONCE)):
             try:
-                sealed = [(each.key, _binding(each.id), self._file(each.id).read_bytes()) for each in portion]
+                sealed = [(each.key, segment_aad(each.id), self._file(each.id).read_bytes()) for each in portion]
                 opened = self._keys.open_many(sealed)
             except (OSError, SealBroken, KeyDestroyed) as error:
                 raise _BrokenError(f"a segment of the index can't be opened: {error}") from error
@@ -294,7 +295,7 @@ class SegmentStore:
             for key, (class_id, faces, codes) in zip(keys, pieces, strict=True):
                 plain = faces.astype("<i8").tobytes() + codes.astype("<f2").tobytes()
                 segment = Segment(key.hex(), class_id, len(faces), int(faces[0]), int(faces[-1]))
-                write_unsynced(self._file(segment.id), self._keys.seal(key, _binding(segment.id), plain))
+                write_unsynced(self._file(segment.id), self._keys.seal(key, segment_aad(segment.id), plain))
                 segments.append(segment)
             for segment in segments:
                 sync_file(self._file(segment.id))
@@ -339,10 +340,6 @@ class SegmentStore:
 
 class _BrokenError(Exception):
     """The snapshot can't be used as it is. Never leaves this file."""
-
-
-def _binding(segment_id: str) -> str:
-    return f"index|{segment_id}|segment"
 
 
 def _may_hold(segment: Segment, faces: Faces | None) -> bool:

@@ -32,6 +32,7 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from countenance.associated_data import data_key_aad, secret_aad
 from countenance.errors import HomeTooNew, KeyDestroyed, KeyMissing, SealBroken, StorageFailed
 from countenance.keys.master import MasterKey
 from countenance.keys.sealing import seal, unseal, unwrap, wrap
@@ -82,7 +83,7 @@ class SqliteKeyRing:
         born = (time.time_ns() // 1_000_000).to_bytes(6, "big")
         keys = sorted(born + secrets.token_bytes(10) for _ in range(count))
         with self._transaction() as connection:
-            rows = [(key, wrap(self._wrapping_key, _about(key), secrets.token_bytes(32))) for key in keys]
+            rows = [(key, wrap(self._wrapping_key, data_key_aad(key), secrets.token_bytes(32))) for key in keys]
             connection.executemany("INSERT INTO data_key VALUES (?, ?)", rows)
             connection.executemany("INSERT INTO key_in_the_making VALUES (?)", ((key,) for key in keys))
             connection.executemany("INSERT OR IGNORE INTO blob_in_the_making VALUES (?)", ((name,) for name in blobs))
@@ -105,9 +106,9 @@ class SqliteKeyRing:
         blobs = self._rows("SELECT name FROM blob_in_the_making ORDER BY name")
         return [key for (key,) in keys], [name for (name,) in blobs]
 
-    def seal(self, key: KeyId, binding: str, plaintext: bytes) -> bytes:
+    def seal(self, key: KeyId, aad: str, plaintext: bytes) -> bytes:
         """See `KeyRing.seal`."""
-        return seal(self._data_key(key), binding, plaintext)
+        return seal(self._data_key(key), aad, plaintext)
 
     def seal_many(self, items: Sequence[tuple[KeyId, str, bytes]]) -> list[bytes]:
         """See `KeyRing.seal_many`. Holds the data keys of one chunk at a time."""
@@ -115,15 +116,15 @@ class SqliteKeyRing:
         for start in range(0, len(items), CHUNK):
             chunk = items[start : start + CHUNK]
             keys = self._data_keys({key for key, _, _ in chunk})
-            for key, binding, plaintext in chunk:
+            for key, aad, plaintext in chunk:
                 if key not in keys:
                     raise _destroyed(key)
-                sealed.append(seal(keys[key], binding, plaintext))
+                sealed.append(seal(keys[key], aad, plaintext))
         return sealed
 
-    def open(self, key: KeyId, binding: str, sealed: bytes) -> bytes:
+    def open(self, key: KeyId, aad: str, sealed: bytes) -> bytes:
         """See `KeyRing.open`."""
-        return unseal(self._data_key(key), binding, sealed)
+        return unseal(self._data_key(key), aad, sealed)
 
     def open_many(self, items: Sequence[tuple[KeyId, str, bytes]]) -> list[bytes | None]:
         """See `KeyRing.open_many`. Holds the data keys of one chunk at a time."""
@@ -132,8 +133,8 @@ class SqliteKeyRing:
             chunk = items[start : start + CHUNK]
             keys = self._data_keys({key for key, _, _ in chunk})
             opened += (
-                unseal(data_key, binding, sealed) if (data_key := keys.get(key)) is not None else None
-                for key, binding, sealed in chunk
+                unseal(data_key, aad, sealed) if (data_key := keys.get(key)) is not None else None
+                for key, aad, sealed in chunk
             )
         return opened
 
@@ -173,16 +174,16 @@ class SqliteKeyRing:
     # --- secrets -------------------------------------------------------------------------------------------------
     def secret(self, name: str) -> bytes:
         """The home's 32 secret bytes of that name, made when first asked for; the same for every process."""
-        about = b"secret|" + name.encode()
+        aad = secret_aad(name)
         query = "SELECT wrapped FROM secret WHERE name = ?"
         found = self._rows(query, (name,))
         if not found:
             with self._transaction() as connection:  # whoever commits first has made it
-                made = wrap(self._secrets_key, about, secrets.token_bytes(32))
+                made = wrap(self._secrets_key, aad, secrets.token_bytes(32))
                 connection.execute("INSERT INTO secret VALUES (?, ?) ON CONFLICT (name) DO NOTHING", (name, made))
             found = self._rows(query, (name,))
         try:
-            return unwrap(self._secrets_key, about, found[0][0])
+            return unwrap(self._secrets_key, aad, found[0][0])
         except SealBroken:
             if not self._followed():
                 raise
@@ -205,11 +206,11 @@ class SqliteKeyRing:
             from_keys, from_secrets = self._wrapping_key, self._secrets_key
 
             def key_anew(key: KeyId, wrapped: bytes) -> bytes:
-                return wrap(to_keys, _about(key), unwrap(from_keys, _about(key), wrapped))
+                return wrap(to_keys, data_key_aad(key), unwrap(from_keys, data_key_aad(key), wrapped))
 
             def secret_anew(name: str, wrapped: bytes) -> bytes:
-                about = b"secret|" + name.encode()
-                return wrap(to_secrets, about, unwrap(from_secrets, about, wrapped))
+                aad = secret_aad(name)
+                return wrap(to_secrets, aad, unwrap(from_secrets, aad, wrapped))
 
             connection.create_function("key_anew", 2, key_anew)
             connection.create_function("secret_anew", 2, secret_anew)
@@ -251,7 +252,7 @@ class SqliteKeyRing:
         if not found:
             raise _destroyed(key)
         try:
-            return AESGCM(unwrap(self._wrapping_key, _about(key), found[0][0]))
+            return AESGCM(unwrap(self._wrapping_key, data_key_aad(key), found[0][0]))
         except SealBroken:
             if not self._followed():
                 raise
@@ -261,7 +262,7 @@ class SqliteKeyRing:
         places = ",".join(itertools.repeat("?", len(keys)))
         rows = self._rows(f"SELECT id, wrapped FROM data_key WHERE id IN ({places})", tuple(keys))  # noqa: S608  only ?
         try:
-            return {key: AESGCM(unwrap(self._wrapping_key, _about(key), wrapped)) for key, wrapped in rows}
+            return {key: AESGCM(unwrap(self._wrapping_key, data_key_aad(key), wrapped)) for key, wrapped in rows}
         except SealBroken:
             if not self._followed():
                 raise
@@ -337,10 +338,6 @@ def _destroyed(key: KeyId) -> KeyDestroyed:
         f"the key {key.hex()} was destroyed, and what it sealed is gone for good",
         "erased data does not come back, from a backup least of all",
     )
-
-
-def _about(key: KeyId) -> bytes:
-    return b"data key|" + key
 
 
 def _open(path: Path, *, make: bool) -> sqlite3.Connection:

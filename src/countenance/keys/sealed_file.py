@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, Final
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from countenance.associated_data import backup_part_aad
 from countenance.errors import BackupBroken, SealBroken
 from countenance.keys.sealing import seal, unseal
 
@@ -57,7 +58,7 @@ class SealedWriter(io.RawIOBase):
         return self._hash.hexdigest()
 
     def _seal(self, data: bytes, *, last: bool) -> None:
-        sealed = seal(self._key, _binding(self._about, self._number, last=last), data)
+        sealed = seal(self._key, backup_part_aad(self._about, self._number, last=last), data)
         self._put(len(sealed).to_bytes(4, "big") + sealed)
         self._number += 1
 
@@ -100,7 +101,7 @@ class SealedReader(io.RawIOBase):
         if following:
             self._file.seek(-1, io.SEEK_CUR)
         try:
-            data = unseal(self._key, _binding(self._about, self._number, last=not following), sealed)
+            data = unseal(self._key, backup_part_aad(self._about, self._number, last=not following), sealed)
         except SealBroken as error:
             raise BackupBroken(f"the backup can't be read after part {self._number}", _HINT) from error
         self._number += 1
@@ -120,7 +121,3 @@ def read_header(file: BinaryIO) -> tuple[dict[str, Any], bytes]:
     if not isinstance(header, dict):
         raise BackupBroken("the backup's first lines are damaged", _HINT)
     return header, line
-
-
-def _binding(about: str, number: int, *, last: bool) -> str:
-    return f"backup|{about}|{number}|{'last' if last else 'more'}"

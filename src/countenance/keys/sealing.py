@@ -1,6 +1,6 @@
 """Authenticated sealing with AES-256-GCM (NIST SP 800-38D): what one data key seals, and how a data key is wrapped.
 
-    sealed  = 0x01 | nonce (12) | ciphertext | tag (16)      associated data: the binding
+    sealed  = 0x01 | nonce (12) | ciphertext | tag (16)      associated data: what it is and of whom
     wrapped =        nonce (12) | 32 bytes   | tag (16)      associated data: what the key is, and its id or name
 
 Nonces are random. A data key seals a handful of things and the wrapping key fewer than 2**32 (SP 800-38D, 8.3).
@@ -23,21 +23,21 @@ WRAPPED_BYTES: Final = NONCE_BYTES + 32 + TAG_BYTES
 _SHORTEST: Final = len(SEAL_VERSION) + NONCE_BYTES + TAG_BYTES
 
 
-def seal(key: AESGCM, binding: str, plaintext: bytes) -> bytes:
+def seal(key: AESGCM, aad: str, plaintext: bytes) -> bytes:
     """`plaintext` sealed and bound; 29 bytes longer."""
     nonce = secrets.token_bytes(NONCE_BYTES)
-    return SEAL_VERSION + nonce + key.encrypt(nonce, plaintext, binding.encode())
+    return SEAL_VERSION + nonce + key.encrypt(nonce, plaintext, aad.encode())
 
 
-def unseal(key: AESGCM, binding: str, sealed: bytes) -> bytes:
+def unseal(key: AESGCM, aad: str, sealed: bytes) -> bytes:
     """The plaintext. Raises: SealBroken: damaged, or bound to something else."""
     if len(sealed) < _SHORTEST or sealed[:1] != SEAL_VERSION:
-        raise SealBroken(f"what should be sealed as {binding} is damaged", "restore the home from a backup")
+        raise SealBroken(f"what should be sealed as {aad} is damaged", "restore the home from a backup")
     try:
-        return key.decrypt(sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :], binding.encode())
+        return key.decrypt(sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :], aad.encode())
     except InvalidTag as error:
         raise SealBroken(
-            f"what should be sealed as {binding} is damaged, or was moved here from another record",
+            f"what should be sealed as {aad} is damaged, or was moved here from another record",
             "run `countenance doctor`; restore the home from a backup",
         ) from error
 

@@ -14,11 +14,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from countenance.associated_data import template_aad
 from countenance.index.coded import CodedIndex
 from countenance.index.flat import FlatIndex
 from countenance.index.segments import Changes
-from countenance.pipeline.sealing import template_binding, unpack_vectors
 from countenance.pipeline.stores import Stores
+from countenance.pipeline.vectors import unpack_vectors
 from countenance.protocols import VectorIndex
 from countenance.records.changes import Change, ChangesForgotten
 from countenance.types import ClassId, EmbeddingSpace, FaceId, Recall, Vectors
@@ -134,7 +135,7 @@ def _steps(stores: Stores, rows: tuple[Change, ...], space: EmbeddingSpace) -> I
         zip(
             (row.seq for row in wanted),
             stores.keys.open_many(
-                [(row.key_id or b"", template_binding(row.face_uid), row.sealed or b"") for row in wanted]
+                [(row.key_id or b"", template_aad(row.face_uid), row.sealed or b"") for row in wanted]
             ),
             strict=True,
         )

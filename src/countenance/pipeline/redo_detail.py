@@ -8,25 +8,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import rfc8785
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from countenance.associated_data import REDO_DETAIL
 from countenance.keys.sealing import seal, unseal
 from countenance.pipeline.stores import Stores
-
-_BINDING: Final = "log|act|detail"
 
 
 def seal_act(stores: Stores, act: Mapping[str, Any]) -> bytes:
     """The detail for an entry of the log. `act` is JSON: texts, numbers, lists, objects."""
-    return seal(_key(stores), _BINDING, rfc8785.dumps(dict(act)))
+    return seal(_key(stores), REDO_DETAIL, rfc8785.dumps(dict(act)))
 
 
 def open_act(stores: Stores, sealed: bytes) -> dict[str, Any]:
     """The inverse of `seal_act`. Raises: SealBroken: another detail, or a damaged one."""
-    opened: dict[str, Any] = json.loads(unseal(_key(stores), _BINDING, sealed))
+    opened: dict[str, Any] = json.loads(unseal(_key(stores), REDO_DETAIL, sealed))
     return opened
 
 

@@ -5,7 +5,7 @@ half-written. From the raw bytes come
 
     1. data keys: any 16 + 60 bytes anywhere that unwrap under the master key as an id and its key, be the row deleted;
     2. whatever those keys seal: at each byte that could begin something sealed, under each key, decrypted without a
-       look at its tag or binding (AES-GCM encrypts in counter mode), so that a damaged or moved piece opens as well.
+       look at its tag or aad (AES-GCM encrypts in counter mode), so that a damaged or moved piece opens as well.
 
 Then needles are looked for in both: the raw bytes and everything opened. A long needle is found by any 16 bytes of it
 that stand where they stood in it, so a template that is half overwritten is found too.
@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from countenance.keys import master as masters
 from countenance.keys.sealing import NONCE_BYTES, SEAL_VERSION, WRAPPED_BYTES
-from countenance.pipeline.sealing import pack_vector
+from countenance.pipeline.vectors import pack_vector
 from countenance.testing.toy import picture, seen, vector
 
 ID_BYTES: Final = 16

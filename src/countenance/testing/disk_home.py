@@ -28,10 +28,11 @@ from countenance.app.upkeep.backup import back_up as write_backup
 from countenance.app.upkeep.keyring import rotate as rotate_keys
 from countenance.app.upkeep.references import add_references
 from countenance.app.upkeep.restore import restore as restore_backup
+from countenance.associated_data import template_aad
 from countenance.calibrate.calibration import Calibration
 from countenance.keys.master import KEYFILE_VARIABLE
 from countenance.permits import Act
-from countenance.pipeline.sealing import pack_vector, template_binding
+from countenance.pipeline.vectors import pack_vector
 from countenance.rights.guests import VERSION
 from countenance.testing import forged
 from countenance.testing.toy import SPACE, TURNED, ToyEmbedder, ToyLooker, TurnedEmbedder, turned, vector
@@ -155,7 +156,7 @@ def held_by(home: Home, *, ignore_left_over: bool = False) -> Held:
         templates = {face.model: (face.key_id, face.template), face.second_model: (face.second_key, face.second)}
         for model in filter(None, templates):
             key, sealed = templates[model]
-            template = stores.keys.open(key, template_binding(uid), sealed)
+            template = stores.keys.open(key, template_aad(uid), sealed)
             assert template == pack_vector(vector_of(name, model)), f"{uid} has another's template of {model}"
             assert model in changing, f"{uid} has a template of {model}, and the home uses {changing}"
         named[face.id] = face.sha256.lower(), f"{name}@{face.x1:g},{face.y1:g},{face.x2:g},{face.y2:g}"

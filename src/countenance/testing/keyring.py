@@ -50,9 +50,9 @@ class KeyRingContract(ABC):
     def test_another_binding_does_not_open(self, ring: KeyRing) -> None:
         [key] = ring.create()
         sealed = ring.seal(key, "t|1|template", b"x")
-        for binding in ("t|2|template", "u|1|template", "t|1|crop", ""):
+        for aad in ("t|2|template", "u|1|template", "t|1|crop", ""):
             with pytest.raises(SealBroken):
-                ring.open(key, binding, sealed)
+                ring.open(key, aad, sealed)
 
     def test_another_key_does_not_open(self, ring: KeyRing) -> None:
         one, two = ring.create(2)
@@ -113,14 +113,14 @@ class KeyRingContract(ABC):
         ]
         items = items[1::2] + items[::2] + items[:5]  # in another order, and some twice
         ring.destroy(keys[::3])
-        expected = [None if key in keys[::3] else binding.split("|")[1].encode() for key, binding, _ in items]
+        expected = [None if key in keys[::3] else aad.split("|")[1].encode() for key, aad, _ in items]
         assert ring.open_many(items) == expected
         assert ring.open_many([]) == []
 
     def test_sealing_many_is_as_sealing_each(self, ring: KeyRing) -> None:
         keys = ring.create(1_100)  # more than a query's worth
         items = [(key, f"t|{n}|crop", str(n).encode()) for n, key in enumerate([*keys, *keys[:3]])]
-        sealed = [(key, binding, box) for (key, binding, _), box in zip(items, ring.seal_many(items), strict=True)]
+        sealed = [(key, aad, box) for (key, aad, _), box in zip(items, ring.seal_many(items), strict=True)]
         plain = [plaintext for _, _, plaintext in items]
         assert [ring.open(*each) for each in sealed[-9:]] == plain[-9:]
         assert ring.open_many(sealed) == plain

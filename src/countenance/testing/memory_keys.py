@@ -42,19 +42,19 @@ class MemoryKeyRing:
         """What is not made."""
         return list(self._keys_in_the_making), list(self._blobs_in_the_making)
 
-    def seal(self, key: KeyId, binding: str, plaintext: bytes) -> bytes:
+    def seal(self, key: KeyId, aad: str, plaintext: bytes) -> bytes:
         """Raises KeyDestroyed."""
         nonce = os.urandom(NONCE_BYTES)
-        return nonce + self._cipher(key).encrypt(nonce, plaintext, binding.encode())
+        return nonce + self._cipher(key).encrypt(nonce, plaintext, aad.encode())
 
     def seal_many(self, items: Sequence[tuple[KeyId, str, bytes]]) -> list[bytes]:
         """Each of them sealed."""
         return [self.seal(*item) for item in items]
 
-    def open(self, key: KeyId, binding: str, sealed: bytes) -> bytes:
+    def open(self, key: KeyId, aad: str, sealed: bytes) -> bytes:
         """Raises KeyDestroyed, SealBroken."""
         try:
-            return self._cipher(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], binding.encode())
+            return self._cipher(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], aad.encode())
         except InvalidTag as error:
             raise SealBroken("does not open") from error
 

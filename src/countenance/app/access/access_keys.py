@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from countenance.app.access.identity import Binding, Right, Who, WhoKind
 from countenance.app.inputs import purpose_of
+from countenance.associated_data import access_key_aad
 from countenance.cases.reference import check_reference
 from countenance.errors import KeyDestroyed, NotFound, SignInNeeded, WrongUse
-from countenance.pipeline.sealing import access_key_binding
 from countenance.records.access.access_keys import AccessKey
 from countenance.types import HomeKind
 
@@ -96,7 +96,7 @@ class AccessKeyService:
             self._stores.log.append("key.made", record)
             self._rows.add(
                 uid=uid, key=key, name=name, seal_id=seal_id, rights=granted, purpose=why, case=reference, made_at=now,
-                secret=self._stores.keys.seal(seal_id, access_key_binding(str(uid)), secret.encode()), expires_at=until,
+                secret=self._stores.keys.seal(seal_id, access_key_aad(str(uid)), secret.encode()), expires_at=until,
                 source_uid=found.uid if found else None, client_uid=for_whom.uid if for_whom else None,
             )  # fmt: skip
             self._stores.keys.confirm([seal_id])
@@ -143,7 +143,7 @@ class AccessKeyService:
         if key is None or key.state(self._stores.clock()) != "active":
             raise _not_one()
         try:
-            return key, self._stores.keys.open(key.seal_id, access_key_binding(key.uid), key.sealed).decode()
+            return key, self._stores.keys.open(key.seal_id, access_key_aad(key.uid), key.sealed).decode()
         except KeyDestroyed as error:  # revoked since the row was read
             raise _not_one() from error
 

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from countenance.app.access.identity import EVERYTHING, Who, WhoKind
+from countenance.associated_data import totp_aad
 from countenance.errors import NotFound, SignInNeeded, TooMany, WrongUse
 from countenance.records.access.accounts import Account
 from countenance.types import HomeKind
@@ -177,7 +178,7 @@ class SignInService:
         import pyotp
 
         secret = pyotp.random_base32()
-        return secret, self._stores.keys.seal(key, _binding(uid), secret.encode("ascii"))
+        return secret, self._stores.keys.seal(key, totp_aad(uid), secret.encode("ascii"))
 
     def _uri(self, secret: str, name: str) -> str:
         import pyotp
@@ -188,7 +189,7 @@ class SignInService:
         """The step of RFC 6238 whose code this is: now's, the one before or the one after; None: of none, or used."""
         import pyotp
 
-        secret = self._stores.keys.open(account.key_id, _binding(account.uid), account.totp).decode("ascii")
+        secret = self._stores.keys.open(account.key_id, totp_aad(account.uid), account.totp).decode("ascii")
         current = int(now.timestamp()) // STEP_S
         said = "".join(code.split()).encode("utf-8", "surrogatepass")
         for step in (current, current - 1, current + 1):
@@ -207,10 +208,6 @@ class SignInService:
 
 def _token() -> str:
     return secrets.token_urlsafe(32)
-
-
-def _binding(uid: str) -> str:
-    return f"account|{uid}|totp"
 
 
 def _hash(password: str) -> str:

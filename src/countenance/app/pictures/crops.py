@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from countenance.associated_data import crop_aad
 from countenance.errors import KeyDestroyed, NotFound, SealBroken
-from countenance.pipeline.sealing import crop_binding
 from countenance.pipeline.stores import Stores
 from countenance.records.search.gallery import FacePlace
 from countenance.types import KeyId
@@ -30,11 +30,11 @@ class Crops:
     def _opened(self, face_id: str, key_id: KeyId, second_key: KeyId | None) -> bytes:
         sealed = self.stores.blobs.get(face_id)
         try:
-            return self.stores.keys.open(key_id, crop_binding(face_id), sealed)
+            return self.stores.keys.open(key_id, crop_aad(face_id), sealed)
         except SealBroken:
             if second_key is None:
                 raise
-            return self.stores.keys.open(second_key, crop_binding(face_id), sealed)
+            return self.stores.keys.open(second_key, crop_aad(face_id), sealed)
 
     def _shown(self, face_id: str) -> tuple[FacePlace, KeyId]:
         found = self.stores.records.gallery.face(face_id)

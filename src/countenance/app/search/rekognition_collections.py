@@ -21,13 +21,13 @@ from countenance.app.inputs import purpose_of
 from countenance.app.pictures.uploads import WAIT_S, alone_if_known
 from countenance.app.requests.requests import finish_decisions
 from countenance.app.sources.collectors import collector_of
+from countenance.associated_data import collection_user_aad
 from countenance.errors import HomeBusy, NotAllowed, NotFound, WrongUse
 from countenance.permits import Act
 from countenance.pipeline.analyse import FaceAnalysis, iou
 from countenance.pipeline.erasure.suppression_list import SAME_BOX_IOU
 from countenance.pipeline.garbage_collect import collect_garbage
 from countenance.pipeline.pictures.inbox import Inbox
-from countenance.pipeline.sealing import collection_user_binding
 from countenance.pipeline.search.search import SearchQuery
 from countenance.pipeline.sources.grant import SourceWorkflow, copied_evidence
 from countenance.records.people.rekognition_collections import Collection, CollectionFace, CollectionUser, Owner
@@ -248,7 +248,7 @@ class CollectionService:
         """The collection has such a user. A crash before the row leaves a key, which is swept. Raises Taken."""
         with self._stores.naming_keys():
             [key] = self._stores.keys.create()
-            sealed = self._stores.keys.seal(key, collection_user_binding(collection.id), name.encode())
+            sealed = self._stores.keys.seal(key, collection_user_aad(collection.id), name.encode())
             if not self._rows.add_user(collection.id, self._digest(collection, name), sealed, key):
                 self._stores.keys.destroy([key])
                 raise IndexedFaces
@@ -323,7 +323,7 @@ class CollectionService:
 
     def _named(self, collection: Collection, rows: Sequence[CollectionUser]) -> tuple[NamedUser, ...]:
         """With their names opened; without those whose key another process has just destroyed."""
-        names = self._stores.keys.open_many([(u.key_id, collection_user_binding(collection.id), u.name) for u in rows])
+        names = self._stores.keys.open_many([(u.key_id, collection_user_aad(collection.id), u.name) for u in rows])
         persons = [row.person for row in rows if row.person is not None]
         active = self._rows.with_faces(collection.id, self._permitted(collection), persons) if persons else set()
         return tuple(

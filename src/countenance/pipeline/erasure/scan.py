@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from countenance.associated_data import template_aad
 from countenance.errors import KeyDestroyed, NotFound, StorageFailed
-from countenance.pipeline.sealing import template_binding
 from countenance.pipeline.stores import Stores
 from countenance.records.erasure.erasures import Erasure, HiddenFace
 from countenance.types import ClassId, FaceId, KeyId
@@ -42,7 +42,7 @@ NOT_SCANNED: Final = (
 def look_for_faces(stores: Stores, faces: Sequence[HiddenFace], rows: Mapping[ClassId, Iterable[FaceId]]) -> None:
     """No key opens a template of these faces, no crop and no row of the index is there. Raises StorageFailed."""
     sealed = [
-        (key, template_binding(face.uid), template)
+        (key, template_aad(face.uid), template)
         for face in faces
         for key, template in ((face.key_id, face.template), (face.second_key, face.second))
         if key and template

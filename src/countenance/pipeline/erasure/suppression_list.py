@@ -20,14 +20,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from countenance.associated_data import suppressed_hash_aad, suppressed_person_aad
 from countenance.calibrate.calibration import Calibration
 from countenance.errors import CountenanceError, SpaceMismatch
 from countenance.permits import Permit
 from countenance.pipeline.analyse import iou
 from countenance.pipeline.erasure.erase import picture_digest
-from countenance.pipeline.sealing import unpack_vectors
 from countenance.pipeline.search.group_duplicates import NEAR_BITS, SAME_PLACE_IOU
 from countenance.pipeline.stores import Stores
+from countenance.pipeline.vectors import unpack_vectors
 from countenance.protocols import Embedder
 from countenance.records.erasure.suppressions import SealedPerson, SuppressionRows
 from countenance.types import AlignedFace, Box, CropSpec, EmbeddingSpace, FaceRefusal, Vectors
@@ -179,7 +180,7 @@ class SuppressionList:
         return kept
 
     def _open(self, rows: SuppressionRows) -> _Opened:
-        items = [(each.key_id, hash_binding(each.digest), each.sealed) for each in rows.hashes]
+        items = [(each.key_id, suppressed_hash_aad(each.digest), each.sealed) for each in rows.hashes]
         pairs = zip(rows.hashes, self._stores.keys.open_many(items), strict=True)
         hashes = [
             (each, plain) for each, plain in pairs if plain is not None
@@ -198,7 +199,7 @@ class SuppressionList:
 
     def _persons(self, rows: Sequence[SealedPerson]) -> list[tuple[int, Vectors]]:
         by_space: dict[int, list[bytes]] = {}
-        items = [(row.key_id, person_binding(row.request_uid), row.template) for row in rows]
+        items = [(row.key_id, suppressed_person_aad(row.request_uid), row.template) for row in rows]
         for row, plain in zip(rows, self._stores.keys.open_many(items), strict=True):
             if plain is not None:
                 by_space.setdefault(row.space_id, []).append(plain)
@@ -215,16 +216,6 @@ def address_digest(stores: Stores, tenant: str, address: str) -> bytes:
 def hash_digest(stores: Stores, pdq: bytes) -> bytes:
     """By which the row of a sealed perceptual hash is told from others. It can't be compared by distance."""
     return stores.digest("suppressed hash", pdq)
-
-
-def hash_binding(digest: bytes) -> str:
-    """Of a sealed perceptual hash."""
-    return f"suppression|{digest.hex()}|hash"
-
-
-def person_binding(request_uid: str) -> str:
-    """Of the template of somebody who is kept out of new pictures. `request_uid`: 32 hex digits."""
-    return f"request|{request_uid}|suppressed person"
 
 
 # --- inside ----------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from countenance.associated_data import paper_aad
 from countenance.errors import HomeBusy, StorageFailed, WrongUse
 from countenance.pipeline.clients import ClientWorkflow
 from countenance.pipeline.documents import Document, read_document
@@ -35,7 +36,6 @@ from countenance.pipeline.orders.plan import (
     targets_of,
 )
 from countenance.pipeline.receipts import rfc3339, sign_receipt
-from countenance.pipeline.sealing import paper_binding
 from countenance.pipeline.stores import Stores
 from countenance.policy.facts import aims_at_client
 from countenance.records.orders import OrderPaper, OrderRecord, OrderState
@@ -129,8 +129,8 @@ class OrderWorkflow:
 
     def paper(self, order: OrderRecord, paper: OrderPaper) -> bytes:
         """The document as it was brought. Raises: NotFound, KeyDestroyed, SealBroken."""
-        binding = paper_binding(order.uid, paper.blob)
-        return self.stores.keys.open(order.key_id or b"", binding, self.stores.blobs.get(paper.blob))
+        aad = paper_aad(order.uid, paper.blob)
+        return self.stores.keys.open(order.key_id or b"", aad, self.stores.blobs.get(paper.blob))
 
     # --- in force ------------------------------------------------------------------------------------------------
     def simulate(self, order: OrderRecord) -> Plan:
@@ -229,7 +229,7 @@ class OrderWorkflow:
     def _seal(self, order: str, key: bytes, kind: str, data: bytes) -> OrderPaper:
         """The paper lies sealed in the blob store, noted as in the making."""
         blob = f"order-{uuid.uuid4()}"
-        sealed = self.stores.keys.seal(key, paper_binding(order, blob), data)
+        sealed = self.stores.keys.seal(key, paper_aad(order, blob), data)
         self.stores.keys.create(0, blobs=[blob])
         self.stores.blobs.put_many({blob: sealed})
         return OrderPaper(kind, hashlib.sha256(data).hexdigest(), blob, self.stores.clock())

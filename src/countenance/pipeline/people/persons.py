@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from countenance.associated_data import person_name_aad
 from countenance.errors import WrongUse
 from countenance.permits import Act
 from countenance.pipeline.ids import checked_uuid
-from countenance.pipeline.sealing import person_name_binding
 from countenance.pipeline.search.person_leads import names_of
 from countenance.pipeline.search.search import uri_of
 from countenance.pipeline.stores import Stores
@@ -136,7 +136,7 @@ class PersonWorkflow:
         name = name.strip()
         if not name or len(name) > MAX_NAME or not name.isprintable():
             raise WrongUse(f"a person's name is one printable line of 1 to {MAX_NAME} characters", "Aunt May, say")
-        return self.stores.keys.seal(key, person_name_binding(uid), name.encode())
+        return self.stores.keys.seal(key, person_name_aad(uid), name.encode())
 
     def _named(self, person: PersonRow) -> NamedPerson:
         return NamedPerson(person.uid, names_of(self.stores, [person]).get(person.uid), person.faces)

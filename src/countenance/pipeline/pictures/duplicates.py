@@ -14,10 +14,10 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from countenance.associated_data import crop_hash_aad
 from countenance.index.near import Groups, Hashes, Pairs, near_pairs
 from countenance.permits import Act
 from countenance.pipeline.address import address_of
-from countenance.pipeline.sealing import crop_hash_binding
 from countenance.pipeline.search.group_duplicates import CROP_BITS, NEAR_BITS
 from countenance.pipeline.stores import Stores
 from countenance.records.pictures.duplicates import HashedPicture, Place
@@ -143,7 +143,7 @@ def _link_crops(links: _Links, scope: _Scope, pictures: Sequence[HashedPicture])
     rows: list[int] = []
     hashes: list[bytes] = []
     for page in scope.stores.records.duplicates.crops(scope.classes(), scope.sources):
-        opened = scope.stores.keys.open_many([(c.key_id, crop_hash_binding(c.face_uid), c.sealed) for c in page])
+        opened = scope.stores.keys.open_many([(c.key_id, crop_hash_aad(c.face_uid), c.sealed) for c in page])
         for crop, found in zip(page, opened, strict=True):
             if found is not None and crop.picture_id in row_of:  # None: erased since the page was read
                 rows.append(row_of[crop.picture_id])

@@ -16,15 +16,16 @@ from typing import Final
 
 import numpy as np
 
+from countenance.associated_data import crop_aad, crop_hash_aad, template_aad
 from countenance.decode.pdq import ENOUGH_QUALITY, pdq
 from countenance.errors import PolicyDenied, StorageFailed
 from countenance.permits import PERMIT_TERM_S, Act, Permit
 from countenance.pipeline.analyse import FaceAnalysis, iou
 from countenance.pipeline.erasure.suppression_list import SAME_BOX_IOU, SeenPicture, SuppressedBox, SuppressionList
 from countenance.pipeline.live_index import ensure_space_id
-from countenance.pipeline.sealing import crop_binding, crop_hash_binding, pack_vector, template_binding
 from countenance.pipeline.sources.subjects import Subjects
 from countenance.pipeline.stores import Stores, salted_hash
+from countenance.pipeline.vectors import pack_vector
 from countenance.policy.gate import PolicyDecision
 from countenance.protocols import Embedder
 from countenance.records.pictures.batch import Enrolment, FaceRow, PictureRow, PlacementRow
@@ -173,8 +174,8 @@ class Enroller:
         vectors = self._embed([c.aligned for c in wanted], permit)
         keys = self.stores.keys.create(len(wanted), blobs=[str(c.uid) for c in wanted]) if wanted else []
         uids = [str(candidate.uid) for candidate in wanted]
-        templates = zip(keys, map(template_binding, uids), map(pack_vector, vectors), strict=True)
-        thumbnails = zip(keys, map(crop_binding, uids), (c.aligned.thumbnail for c in wanted), strict=True)
+        templates = zip(keys, map(template_aad, uids), map(pack_vector, vectors), strict=True)
+        thumbnails = zip(keys, map(crop_aad, uids), (c.aligned.thumbnail for c in wanted), strict=True)
         sealed = self.stores.keys.seal_many([*templates, *thumbnails])
         for candidate, key, template in zip(wanted, keys, sealed[: len(wanted)], strict=True):
             candidate.key_id, candidate.template = key, template
@@ -287,7 +288,7 @@ class Enroller:
                 found, quality = pdq(candidate.aligned.crop)
                 if quality >= ENOUGH_QUALITY:
                     hashed.append(candidate)
-                    items.append((key, crop_hash_binding(str(candidate.uid)), found))
+                    items.append((key, crop_hash_aad(str(candidate.uid)), found))
         for candidate, sealed in zip(hashed, self.stores.keys.seal_many(items), strict=True):
             candidate.crop_hash = sealed
 

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from countenance.associated_data import upload_aad
 from countenance.errors import WrongUse
 from countenance.pipeline.pictures.originals import read_upload
-from countenance.pipeline.sealing import upload_binding
 from countenance.pipeline.sources.gate_collect import decide_collect
 from countenance.pipeline.stores import Stores
 from countenance.protocols import FoundFile
@@ -52,7 +52,7 @@ class Inbox:
         with self.stores.naming_keys():
             [key] = self.stores.keys.create(blobs=[f"upload-{uid}"])
             upload = Upload(0, uid, name, len(data), time.time_ns(), sha256, key)
-            self.stores.blobs.put_many({upload.blob: self.stores.keys.seal(key, upload_binding(uid), data)})
+            self.stores.blobs.put_many({upload.blob: self.stores.keys.seal(key, upload_aad(uid), data)})
             replaced = self.stores.records.uploads.put(self.source.id, upload)
             self.stores.keys.confirm([key], blobs=[upload.blob])
         if replaced is not None:

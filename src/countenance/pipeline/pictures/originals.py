@@ -6,10 +6,10 @@ import hashlib
 import os
 import stat
 
+from countenance.associated_data import upload_aad
 from countenance.errors import KeyDestroyed, NotFound, SealBroken
 from countenance.pipeline.address import uploaded_to
 from countenance.pipeline.pictures.ingest import MAX_BYTES
-from countenance.pipeline.sealing import upload_binding
 from countenance.pipeline.stores import Stores
 from countenance.records.pictures.uploads import Upload
 
@@ -33,7 +33,7 @@ def read_upload(stores: Stores, upload: Upload) -> bytes | None:
     if upload.key_id is None:
         return None
     try:
-        return stores.keys.open(upload.key_id, upload_binding(upload.uid), stores.blobs.get(upload.blob))
+        return stores.keys.open(upload.key_id, upload_aad(upload.uid), stores.blobs.get(upload.blob))
     except (NotFound, KeyDestroyed, SealBroken):  # between two lines of an erasure
         return None
 

@@ -13,11 +13,11 @@ from datetime import datetime
 from typing import Final
 
 from countenance.align.thumbnail import MARGIN
+from countenance.associated_data import crop_aad
 from countenance.errors import KeyDestroyed, NotFound, SealBroken
 from countenance.pipeline.address import address_of
 from countenance.pipeline.analyse import FaceAnalyser, FaceBlur
 from countenance.pipeline.pictures.originals import read_original
-from countenance.pipeline.sealing import crop_binding
 from countenance.pipeline.stores import Stores
 from countenance.records.requests.faces import RequestFace
 from countenance.types import Box, FaceId, Rejected
@@ -106,7 +106,7 @@ def _thumbnail(stores: Stores, mine: dict[FaceId, RequestFace], others: Sequence
         if face.key_id is None or any(_touches(_around(face.box), other) for other in others):
             continue
         try:
-            return stores.keys.open(face.key_id, crop_binding(face.uid), stores.blobs.get(face.uid))
+            return stores.keys.open(face.key_id, crop_aad(face.uid), stores.blobs.get(face.uid))
         except (NotFound, KeyDestroyed, SealBroken):
             continue
     return None

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from countenance.associated_data import details_aad, photograph_aad, suppressed_hash_aad
 from countenance.errors import KeyDestroyed, NotFound, WrongUse
 from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis
-from countenance.pipeline.erasure.suppression_list import hash_binding
 from countenance.pipeline.redo_detail import seal_act
 from countenance.pipeline.search.search import analyse_or_raise, choose_face
 from countenance.pipeline.stores import Stores
@@ -64,7 +64,7 @@ class RequestBook:
         """What the request says; empty where that is destroyed."""
         if request.details is None or request.key_id is None:
             return {}
-        found = json.loads(self.stores.keys.open(request.key_id, details_binding(request.uid), request.details))
+        found = json.loads(self.stores.keys.open(request.key_id, details_aad(request.uid), request.details))
         return dict(found)
 
     def get_at(self, name: str, *states: RequestState) -> SubjectRequest:
@@ -112,7 +112,7 @@ class RequestBook:
         if blob is None or request.proof_key_id is None:
             return None
         sealed = self.stores.blobs.get(blob)
-        photo = self.stores.keys.open(request.proof_key_id, photo_binding(request.uid), sealed)
+        photo = self.stores.keys.open(request.proof_key_id, photograph_aad(request.uid), sealed)
         return self.photograph(photo, details.get("face_number"))
 
     def redo_detail(
@@ -127,8 +127,9 @@ class RequestBook:
         """What a restore from an older backup needs, sealed. The hashes are opened, since their key is not in it."""
         records = self.stores.records.requests
         key = request.key_id or b""
+        opened = self.stores.keys.open
         rows = [
-            (row, None if row.sealed is None else self.stores.keys.open(key, hash_binding(row.digest), row.sealed))
+            (row, None if row.sealed is None else opened(key, suppressed_hash_aad(row.digest), row.sealed))
             for row in keep_out
         ]
         act = request_act(
@@ -143,7 +144,7 @@ class RequestBook:
 
     def sealed(self, key: bytes, uid: str, details: Mapping[str, Any]) -> bytes:
         """The inverse of `details`."""
-        return self.stores.keys.seal(key, details_binding(uid), json.dumps(details).encode())
+        return self.stores.keys.seal(key, details_aad(uid), json.dumps(details).encode())
 
     def tracking_digest(self, code: str) -> bytes:
         """What a tracking code is known by."""
@@ -157,13 +158,3 @@ class RequestBook:
         """It is in the log which limit was met."""
         about = {} if request is None else {"request": request.uid}
         self.stores.log.append("request.refused", {"limit": limit, **about})
-
-
-def details_binding(request_uid: str) -> str:
-    """Of what a request says."""
-    return f"request|{request_uid}|details"
-
-
-def photo_binding(request_uid: str) -> str:
-    """Of the photograph that came with it."""
-    return f"request|{request_uid}|photograph"

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from countenance.associated_data import subject_name_aad
 from countenance.errors import WrongUse
 from countenance.pipeline.people.persons import PersonWorkflow
-from countenance.pipeline.sealing import subject_name_binding
 from countenance.pipeline.sources.subjects import key_of
 from countenance.pipeline.stores import Stores
 from countenance.types import FaceId
@@ -48,7 +48,7 @@ def apply_correction(stores: Stores, tenant: str, faces: Sequence[FaceId], detai
         mine = set(records.corrections.subjects_of(faces))
         names = {
             subject.id: stores.keys.seal(
-                key_of(source, subject), subject_name_binding(subject.uid), details["rename"].encode()
+                key_of(source, subject), subject_name_aad(subject.uid), details["rename"].encode()
             )
             for source in sources
             for subject in records.sources.subjects(source.grant.id)

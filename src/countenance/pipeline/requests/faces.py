@@ -11,17 +11,18 @@ from typing import Any
 
 import numpy as np
 
+from countenance.associated_data import template_aad
 from countenance.calibrate.calibration import Calibration, round_up_searched
 from countenance.errors import NotFound, PolicyDenied, WrongUse
 from countenance.permits import Act, Permit
 from countenance.pipeline.address import address_of
 from countenance.pipeline.live_index import LiveIndex, ensure_space_id
 from countenance.pipeline.requests.book import Photograph
-from countenance.pipeline.sealing import template_binding, unpack_vectors
 from countenance.pipeline.search.person_leads import names_of
 from countenance.pipeline.search.search import DEFAULT_FPIR, TOP_LIMIT
 from countenance.pipeline.sources.subjects import subject_name
 from countenance.pipeline.stores import Stores
+from countenance.pipeline.vectors import unpack_vectors
 from countenance.policy.facts import BROUGHT
 from countenance.protocols import Embedder
 from countenance.records.requests.faces import RequestFace
@@ -158,7 +159,7 @@ class RequestFaces:
     def templates(self, faces: Sequence[SealedFace]) -> Vectors:
         """(N, D); of a face that was erased meanwhile a row of zeros, which is like nobody."""
         dimension = self.embedder.space.dimension
-        opened = self.stores.keys.open_many([(f.key_id, template_binding(f.uid), f.template) for f in faces])
+        opened = self.stores.keys.open_many([(f.key_id, template_aad(f.uid), f.template) for f in faces])
         return unpack_vectors([plain or bytes(2 * dimension) for plain in opened], dimension)
 
 

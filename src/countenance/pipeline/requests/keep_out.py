@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from countenance.associated_data import suppressed_hash_aad, suppressed_person_aad
 from countenance.permits import Act
 from countenance.pipeline.address import address_of
 from countenance.pipeline.erasure.erase import picture_digest
-from countenance.pipeline.erasure.suppression_list import address_digest, hash_binding, hash_digest, person_binding
+from countenance.pipeline.erasure.suppression_list import address_digest, hash_digest
 from countenance.pipeline.requests.book import Photograph, RequestBook
 from countenance.pipeline.requests.faces import RequestFaces
-from countenance.pipeline.sealing import pack_vector
 from countenance.pipeline.stores import Stores
+from countenance.pipeline.vectors import pack_vector
 from countenance.records.erasure.erasures import Suppression
 from countenance.records.erasure.suppressions import NewSuppression
 from countenance.records.requests.requests import NewPerson, SubjectRequest
@@ -61,7 +62,7 @@ class RequestSuppressions:
         rows["bytes", digest + repr(box).encode()] = NewSuppression("bytes", digest, box)
         if pdq:
             digest = hash_digest(self.stores, pdq)
-            sealed = self.stores.keys.seal(request.key_id or b"", hash_binding(digest), pdq)
+            sealed = self.stores.keys.seal(request.key_id or b"", suppressed_hash_aad(digest), pdq)
             rows["pdq", digest + repr(relative).encode()] = NewSuppression("pdq", digest, relative, sealed)
 
     def _add_address(self, rows: dict[tuple[str, bytes], NewSuppression], tenant: str, address: str) -> None:
@@ -74,8 +75,8 @@ class RequestSuppressions:
         permit = self.faces.brought_permit(Act.SUPPRESSION_CHECK, request)
         [vector] = self.faces.embed([photograph.face], permit)
         [key] = self.stores.keys.create()
-        binding = person_binding(uuid.UUID(request.uid).hex)
-        return NewPerson(self.faces.space_id(), key, self.stores.keys.seal(key, binding, pack_vector(vector)))
+        aad = suppressed_person_aad(uuid.UUID(request.uid).hex)
+        return NewPerson(self.faces.space_id(), key, self.stores.keys.seal(key, aad, pack_vector(vector)))
 
     def make_for_erasure(self, request: SubjectRequest) -> list[Suppression]:
         """What an erasure leaves so that the same picture is not taken again; an opt-out's own rows stand already."""

@@ -16,13 +16,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from countenance.associated_data import photograph_aad
 from countenance.calibrate.calibration import Calibration
 from countenance.errors import KeyDestroyed, PolicyDenied, WrongUse
 from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis
 from countenance.pipeline.erasure.erase import Eraser, ErasureReport
 from countenance.pipeline.live_index import LiveIndex
 from countenance.pipeline.receipts import sign_receipt
-from countenance.pipeline.requests.book import RequestBook, photo_binding
+from countenance.pipeline.requests.book import RequestBook
 from countenance.pipeline.requests.corrections import Correction, apply_correction
 from countenance.pipeline.requests.faces import RequestFaces
 from countenance.pipeline.requests.keep_out import RequestSuppressions
@@ -135,7 +136,7 @@ class RequestWorkflow:
             files = ((PHOTOGRAPH, blob),) if photo is not None else ()
             key, proof_key = self.stores.keys.create(2, blobs=[name for _, name in files])
             if photo is not None:
-                self.stores.blobs.put_many({blob: self.stores.keys.seal(proof_key, photo_binding(str(uid)), photo)})
+                self.stores.blobs.put_many({blob: self.stores.keys.seal(proof_key, photograph_aad(str(uid)), photo)})
             self.stores.log.append(
                 "request.opened",
                 {"request": str(uid), "kind": str(asked.kind), "tier": asked.tier, "law": counts.id},

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from countenance.pipeline.sealing import crop_hash_binding
+from countenance.associated_data import crop_hash_aad
 from countenance.pipeline.stores import Stores
 from countenance.records.search.gallery import VisibleFace
 from countenance.types import DuplicateLink
@@ -56,7 +56,7 @@ def group_duplicates(stores: Stores, scored: Sequence[tuple[VisibleFace, float]]
 
 
 def _crop_hashes(stores: Stores, faces: Sequence[VisibleFace]) -> list[bytes | None]:
-    sealed = [(f.key_id, crop_hash_binding(f.uid), f.crop_hash) for f in faces if f.crop_hash is not None]
+    sealed = [(f.key_id, crop_hash_aad(f.uid), f.crop_hash) for f in faces if f.crop_hash is not None]
     opened = iter(stores.keys.open_many(sealed))
     return [None if face.crop_hash is None else next(opened) for face in faces]
 

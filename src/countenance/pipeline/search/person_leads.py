@@ -16,10 +16,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from countenance.associated_data import person_name_aad, template_aad
 from countenance.calibrate.calibration import Calibration, round_up_searched
 from countenance.permits import Permit
-from countenance.pipeline.sealing import person_name_binding, template_binding, unpack_vectors
 from countenance.pipeline.stores import Stores
+from countenance.pipeline.vectors import unpack_vectors
 from countenance.protocols import VectorIndex
 from countenance.records.people.persons import PersonRow, SealedTemplate
 from countenance.types import EmbeddingSpace, FaceId, Odds, PersonLead, Vectors
@@ -38,7 +39,7 @@ def opened_templates(
     stores: Stores, sealed: list[SealedTemplate], space: EmbeddingSpace
 ) -> tuple[list[SealedTemplate], Vectors]:
     """(those whose key lives, (N, D) their templates), in memory alone."""
-    plain = stores.keys.open_many([(each.key_id, template_binding(each.uid), each.sealed) for each in sealed])
+    plain = stores.keys.open_many([(each.key_id, template_aad(each.uid), each.sealed) for each in sealed])
     living = [each for each, data in zip(sealed, plain, strict=True) if data is not None]
     return living, unpack_vectors([data for data in plain if data is not None], space.dimension)
 
@@ -46,7 +47,7 @@ def opened_templates(
 def names_of(stores: Stores, persons: Iterable[PersonRow]) -> dict[str, str]:
     """Uid -> name, of those of these persons that have one."""
     named = [(person, person.name) for person in persons if person.name is not None]
-    plain = stores.keys.open_many([(p.key_id, person_name_binding(p.uid), name) for p, name in named])
+    plain = stores.keys.open_many([(p.key_id, person_name_aad(p.uid), name) for p, name in named])
     return {p.uid: data.decode() for (p, _), data in zip(named, plain, strict=True) if data is not None}
 
 

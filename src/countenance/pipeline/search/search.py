@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from countenance.associated_data import probe_aad
 from countenance.calibrate.calibration import Calibration, round_up_searched
 from countenance.cases.reference import check_reference
 from countenance.errors import BadPicture, NoFace, NotFound, SeveralFaces, WrongUse
@@ -19,7 +20,6 @@ from countenance.pipeline.address import address_of
 from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis
 from countenance.pipeline.ids import checked_uuid
 from countenance.pipeline.live_index import LiveIndex, ensure_space_id
-from countenance.pipeline.sealing import probe_binding
 from countenance.pipeline.search.group_duplicates import DuplicateGroup, group_duplicates
 from countenance.pipeline.search.person_leads import FUSED_LIFT, fused, opened_templates, person_leads
 from countenance.pipeline.stores import Stores, probe_digest
@@ -362,7 +362,7 @@ class Searcher:
         name = f"probe-{permit.log_entry}"
         with self.stores.naming_keys():
             [key] = self.stores.keys.create(1, blobs=[name])  # its own, so that it can be erased alone
-            sealed = self.stores.keys.seal(key, probe_binding(permit.log_entry), probe)
+            sealed = self.stores.keys.seal(key, probe_aad(permit.log_entry), probe)
             self.stores.blobs.put_many({name: sealed})
             kept = self.stores.records.cases.keep_search(
                 case, log_entry=permit.log_entry, purpose=str(question.purpose), probe_blob=name, key_id=key,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from countenance.associated_data import evidence_aad, subject_name_aad, subject_template_aad
 from countenance.errors import GrantInvalid, WrongUse
 from countenance.permits import Act
 from countenance.pipeline.address import upload_location
@@ -17,14 +18,9 @@ from countenance.pipeline.analyse import FaceAnalyser
 from countenance.pipeline.documents import Document, read_document
 from countenance.pipeline.erasure.suppression_list import SeenPicture, SuppressionList
 from countenance.pipeline.live_index import ensure_space_id
-from countenance.pipeline.sealing import (
-    evidence_binding,
-    pack_vector,
-    subject_name_binding,
-    subject_template_binding,
-)
 from countenance.pipeline.sources.subjects import Reference, reference_face, reference_of
 from countenance.pipeline.stores import Stores
+from countenance.pipeline.vectors import pack_vector
 from countenance.policy.facts import BROUGHT
 from countenance.protocols import Embedder
 from countenance.records.sources.sources import NewGrant, SealedSubject, Source
@@ -146,10 +142,10 @@ def seal_subject(
     """
     return SealedSubject(
         uid=uid,
-        name=stores.keys.seal(key, subject_name_binding(uid), name.encode()),
+        name=stores.keys.seal(key, subject_name_aad(uid), name.encode()),
         evidence_sha256=_seal_evidence(stores, blobs, key, uid, evidence),
         evidence_blob=evidence_name(uid),
-        template=stores.keys.seal(key, subject_template_binding(uid), pack_vector(vector)),
+        template=stores.keys.seal(key, subject_template_aad(uid), pack_vector(vector)),
         space_id=space_id,
         key_id=key if own_key else None,
     )
@@ -165,11 +161,11 @@ def copied_evidence(stores: Stores, source: Source) -> bytes | None:
     if source.evidence_blob is None or source.grant_key is None:
         return None
     sealed = stores.blobs.get(source.evidence_blob)
-    return stores.keys.open(source.grant_key, evidence_binding(source.grant_uid), sealed)
+    return stores.keys.open(source.grant_key, evidence_aad(source.grant_uid), sealed)
 
 
 def _seal_evidence(stores: Stores, blobs: dict[str, bytes], key: KeyId, owner: str, data: bytes) -> str:
-    blobs[evidence_name(owner)] = stores.keys.seal(key, evidence_binding(owner), data)
+    blobs[evidence_name(owner)] = stores.keys.seal(key, evidence_aad(owner), data)
     return hashlib.sha256(data).hexdigest()
 
 

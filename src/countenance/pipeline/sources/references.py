@@ -14,13 +14,14 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+from countenance.associated_data import evidence_aad, subject_template_aad
 from countenance.errors import GrantInvalid
 from countenance.pipeline.analyse import FaceAnalyser
 from countenance.pipeline.erasure.suppression_list import SuppressionList
-from countenance.pipeline.sealing import evidence_binding, pack_vector, subject_template_binding
 from countenance.pipeline.sources.grant import read_evidence, reference_templates
 from countenance.pipeline.sources.subjects import Reference, key_of, subject_name
 from countenance.pipeline.stores import Stores
+from countenance.pipeline.vectors import pack_vector
 from countenance.protocols import Embedder
 from countenance.records.sources.sources import SealedSubject, Source
 from countenance.records.upkeep.reindexes import Reindex
@@ -54,7 +55,7 @@ def guests_of(stores: Stores, source: Source) -> tuple[tuple[SealedSubject, Refe
 
     def photograph(subject: SealedSubject) -> bytes:
         sealed = stores.blobs.get(subject.evidence_blob)
-        document = json.loads(stores.keys.open(subject.key_id or b"", evidence_binding(subject.uid), sealed))
+        document = json.loads(stores.keys.open(subject.key_id or b"", evidence_aad(subject.uid), sealed))
         return base64.b64decode(document["photograph"])
 
     guests = [subject for subject in stores.records.sources.subjects(source.grant.id) if subject.key_id is not None]
@@ -87,8 +88,8 @@ def enrol_again(
                 tenant=source.tenant,
             )  # fmt: skip
         for (subject, _), row in zip(mine, rows, strict=True):
-            binding = subject_template_binding(subject.uid)
-            sealed[subject.id] = space_id, stores.keys.seal(key_of(source, subject), binding, pack_vector(row))
+            aad = subject_template_aad(subject.uid)
+            sealed[subject.id] = space_id, stores.keys.seal(key_of(source, subject), aad, pack_vector(row))
     stores.log.append(
         "source.references",
         {

@@ -10,14 +10,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from countenance.associated_data import subject_name_aad, subject_template_aad
 from countenance.calibrate.calibration import Calibration
 from countenance.errors import GrantInvalid, SpaceMismatch
 from countenance.permits import Permit
 from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis
 from countenance.pipeline.erasure.suppression_list import SeenPicture
 from countenance.pipeline.live_index import ensure_space_id
-from countenance.pipeline.sealing import subject_name_binding, subject_template_binding, unpack_vectors
 from countenance.pipeline.stores import Stores
+from countenance.pipeline.vectors import unpack_vectors
 from countenance.protocols import Embedder
 from countenance.records.sources.sources import SealedSubject, Source
 from countenance.rights.subjects import SubjectLine
@@ -93,7 +94,7 @@ def _matcher(stores: Stores, source: Source, embedder: Embedder, calibration: Ca
     # A guest without one is in no new picture; of a list's subjects all have theirs, or nothing is taken.
     subjects = tuple(subject for subject in subjects if subject.reference_in(space_id) is not None)
     items = [
-        (key_of(source, subject), subject_template_binding(subject.uid), subject.reference_in(space_id) or b"")
+        (key_of(source, subject), subject_template_aad(subject.uid), subject.reference_in(space_id) or b"")
         for subject in subjects
     ]
     opened = zip(subjects, stores.keys.open_many(items), strict=True)
@@ -118,7 +119,7 @@ def without_reference(stores: Stores, source: Source, space_id: int, *, guests: 
 
 def subject_name(stores: Stores, source: Source, subject: SealedSubject) -> str:
     """As the grant's list had it."""
-    return stores.keys.open(key_of(source, subject), subject_name_binding(subject.uid), subject.name).decode()
+    return stores.keys.open(key_of(source, subject), subject_name_aad(subject.uid), subject.name).decode()
 
 
 def some_names(names: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from countenance.pipeline.erasure.suppression_list import hash_binding
+from countenance.associated_data import suppressed_hash_aad
 from countenance.pipeline.stores import Stores
 from countenance.protocols import LogEntry
 from countenance.records.erasure.suppressions import NewSuppression
@@ -129,6 +129,6 @@ def _row(stores: Stores, key: bytes, told: Mapping[str, Any]) -> NewSuppression:
     digest = bytes.fromhex(told["digest"])
     sealed = None
     if told["hash"] is not None:
-        sealed = stores.keys.seal(key, hash_binding(digest), bytes.fromhex(told["hash"]))
+        sealed = stores.keys.seal(key, suppressed_hash_aad(digest), bytes.fromhex(told["hash"]))
     x = told["box"]
     return NewSuppression(told["kind"], digest, None if x is None else (x[0], x[1], x[2], x[3]), sealed)

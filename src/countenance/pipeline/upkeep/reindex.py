@@ -18,14 +18,15 @@ from typing import Final
 
 import numpy as np
 
+from countenance.associated_data import crop_aad, crop_hash_aad, template_aad
 from countenance.errors import NotFound, PolicyDenied, SealBroken, StorageFailed
 from countenance.permits import Act
 from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis, iou
 from countenance.pipeline.erasure.erase import Eraser
 from countenance.pipeline.garbage_collect import collect_garbage
 from countenance.pipeline.live_index import snapshot
-from countenance.pipeline.sealing import crop_binding, crop_hash_binding, pack_vector, template_binding
 from countenance.pipeline.stores import Stores, salted_hash
+from countenance.pipeline.vectors import pack_vector
 from countenance.protocols import Collector, Embedder, FoundFile
 from countenance.records.pictures.batch import PolicyMoved
 from countenance.records.reachability import Unreachable
@@ -170,7 +171,7 @@ class Reindexer:
                 keys = self.stores.keys.create(len(wanted))
                 seconds = [
                     SecondTemplate(
-                        face.id, key, self.stores.keys.seal(key, template_binding(face.uid), pack_vector(vector))
+                        face.id, key, self.stores.keys.seal(key, template_aad(face.uid), pack_vector(vector))
                     )
                     for (face, _), key, vector in zip(wanted, keys, vectors, strict=True)
                 ]
@@ -240,9 +241,9 @@ class Reindexer:
     def _crop_hashes(self, pairs: Sequence[Pair], active: int) -> dict[int, bytes]:
         """The perceptual hashes of crops, by face, sealed under the keys that stay."""
         mine = [pair for pair in pairs if pair.second_space == active and pair.crop_hash is not None]
-        opened = self.stores.keys.open_many([(p.key_id, crop_hash_binding(p.uid), p.crop_hash or b"") for p in mine])
+        opened = self.stores.keys.open_many([(p.key_id, crop_hash_aad(p.uid), p.crop_hash or b"") for p in mine])
         return {
-            pair.face: self.stores.keys.seal(pair.second.key_id, crop_hash_binding(pair.uid), plain)
+            pair.face: self.stores.keys.seal(pair.second.key_id, crop_hash_aad(pair.uid), plain)
             for pair, plain in zip(mine, opened, strict=True)
             if plain is not None
         }
@@ -260,10 +261,10 @@ class Reindexer:
         except NotFound:
             return None
         try:
-            plain = self.stores.keys.open(pair.key_id, crop_binding(pair.uid), sealed)
+            plain = self.stores.keys.open(pair.key_id, crop_aad(pair.uid), sealed)
         except SealBroken:  # a finish was cut short after this
             return None
-        return self.stores.keys.seal(pair.second.key_id, crop_binding(pair.uid), plain)
+        return self.stores.keys.seal(pair.second.key_id, crop_aad(pair.uid), plain)
 
 
 def _same_face(face: FaceWithoutTemplate, looked: FaceAnalysis) -> AlignedFace | None:
