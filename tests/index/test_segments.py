@@ -527,7 +527,8 @@ def test_every_segment_is_synced_after_it_is_written_and_before_the_manifest_nam
     assert {path.stem for path in written} == files(store)
     assert done == [
         *(("write_unsynced", path) for path in written), *(("sync_file", path) for path in written),
-        ("sync_folder", store._folder), ("write_unsynced", store._folder / "manifest.json.new"), ("sync_file", store._folder / "manifest.json.new"),
+        ("sync_folder", store._folder),
+        *((name, store._folder / "manifest.json.new") for name in ("write_unsynced", "sync_file")),
     ]  # fmt: skip
 
 
