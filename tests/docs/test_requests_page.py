@@ -20,7 +20,7 @@ def test_the_kinds_tiers_and_proofs_are_those_of_the_code(doc):
     page = doc("requests.md")
     assert set(page.table("kind")) == set(requests.RequestKind) == set(command.KINDS)
     tiers = page.table("tier")
-    assert {int(n): row["in the words that the person is told"] for n, row in tiers.items()} == requests.TIERS
+    assert {int(n): row["as the person reads it"] for n, row in tiers.items()} == requests.TIERS
     assert set(page.table("proof")) == set(requests.Proof)
     assert set(command.DOCUMENTS) == set(requests.Document)
 
