@@ -54,7 +54,6 @@ NOT_YET: dict[str, int] = {
     "pipeline": 97,
     "policy": 3,
     "present": 2,
-    "records": 22,
     "rights": 60,
     "service": 9,
     "web": 24,

@@ -118,7 +118,7 @@ def test_split_leaves_at_least_one(people):
             one.uid, [faces[n] for n in which], new_uid=uuid.uuid4(), key_id=uuid.uuid4().bytes, at=NOW, log=quiet
         )
 
-    with pytest.raises(WrongUse, match="every face"):
+    with pytest.raises(WrongUse, match="leave the person at least one face"):
         split(0, 1, 2)
     with pytest.raises(WrongUse, match="does not belong"):
         split(4)

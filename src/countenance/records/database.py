@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from countenance.errors import HomeTooNew, StorageFailed
 from countenance.records import schema
+from countenance.remedies import Remedy
 
 BUSY_TIMEOUT_MS: Final = 10_000  # a writer waits this long for another process's short transaction
 CHECKPOINT_TIMEOUT_MS: Final = 200  # readers hold snapshots of at most 200 ms (docs/design.md)
@@ -147,24 +148,24 @@ class Database:
             yield
         except sa.exc.OperationalError as error:
             reason = str(error.orig)
-            raise StorageFailed(f"{self._what} could not be used: {reason}", _way_out(reason)) from error
+            raise StorageFailed(f"{self._what} could not be used: {reason}", _remedy(reason)) from error
         except sa.exc.DatabaseError as error:
             if isinstance(error, sa.exc.IntegrityError):
                 raise
             raise StorageFailed(
                 f"{self._what} is damaged: {error.orig}",
-                "restore the home from a backup, then run `countenance doctor`",
+                Remedy.RESTORE_FROM_BACKUP,
             ) from error
 
 
-def _way_out(reason: str) -> str:
+def _remedy(reason: str) -> Remedy:
     if "readonly" in reason or "read-only" in reason or "unable to open" in reason:
-        return "the home must be on a disk that this user may write to: even a search writes its log entry"
+        return Remedy.MAKE_WRITABLE
     if "full" in reason:
-        return "free some space and run the same command again; nothing acknowledged is lost"
+        return Remedy.FREE_SPACE
     if "locked" in reason:
-        return "another process is writing; try again in a moment"
-    return "run `countenance doctor`"
+        return Remedy.WAIT_FOR_OTHER
+    return Remedy.RUN_DOCTOR
 
 
 def open_sqlite(path: Path) -> Database:
@@ -181,7 +182,11 @@ def open_sqlite(path: Path) -> Database:
     )  # fmt: skip
     sa.event.listen(engine, "connect", _prepare)
     database = Database(engine, path.name)
-    _bring_up_to_date(database)
+    try:
+        _bring_up_to_date(database)
+    except StorageFailed as error:
+        error.partly = False  # nothing was done before
+        raise
     return database
 
 
@@ -209,7 +214,7 @@ def _bring_up_to_date(database: Database) -> None:
     if not migrate.knows(found):
         raise HomeTooNew(
             f"this home has schema {found}; this version of Countenance knows up to {schema.SCHEMA_REVISION}",
-            "install the newer version that wrote it: pip install --upgrade countenance",
+            Remedy.UPGRADE,
         )
     log.info("migrating the schema from %s to %s", found, schema.SCHEMA_REVISION)
     migrate.upgrade(database.engine)

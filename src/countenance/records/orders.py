@@ -20,6 +20,7 @@ from countenance.records.database import Database
 from countenance.records.erasure.receipts import Receipt, keep_receipt
 from countenance.records.queries import insert_one
 from countenance.records.sources.sources import move_policy_version
+from countenance.remedies import Remedy
 from countenance.types import Order, OrderTerms
 
 _SAID: Final = ("stops", "deletes", "deletes_unknown", "ends_contracts", "targets", "authority", "dated")
@@ -95,7 +96,7 @@ class OrderTable:
         """Return the order of that uuid. Raises NotFound."""
         found = self._where(t.orders.c.uid == uid)
         if not found:
-            raise NotFound(f"there is no order {uid}", "`countenance order list` names them")
+            raise NotFound(f"there is no order {uid}", Remedy.LIST_ORDERS)
         return found[0]
 
     def unfinished(self) -> tuple[OrderRecord, ...]:
@@ -200,8 +201,9 @@ class OrderTable:
             )
             if not changed.rowcount:
                 raise WrongUse(
-                    f"the order {order.uid} does not stand so that it could be decided: {paper.kind}",
-                    "`countenance order show` says where it stands",
+                    f"the state of the order {order.uid} does not allow this decision: {paper.kind}",
+                    Remedy.SHOW_ORDER,
+                    values=(order.uid,),
                 )
             _keep(connection, order.id, paper)
             move_policy_version(connection)

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from countenance.errors import NotFound, WrongUse
 from countenance.records import schema as t
 from countenance.records.database import Database
+from countenance.remedies import Remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class AccountTable:
                     )
                 )
         except sa.exc.IntegrityError as error:
-            raise WrongUse(f"an account called {name!r} exists", "choose another name") from error
+            raise WrongUse(f"an account called {name!r} exists", Remedy.CHOOSE_ANOTHER_NAME, field="name") from error
         found = self.find(name)
         if found is None:
             raise NotFound(f"the account {name!r} was removed at the same time")

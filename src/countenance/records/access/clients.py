@@ -15,6 +15,7 @@ from countenance.errors import NotFound, WrongUse
 from countenance.records import schema as t
 from countenance.records.database import Database
 from countenance.records.sources.sources import move_policy_version
+from countenance.remedies import Remedy
 from countenance.types import Client, ClientClass
 
 
@@ -37,7 +38,7 @@ class ClientTable:
         """Return the client of that name. Raises NotFound."""
         found = self.find(name)
         if found is None:
-            raise NotFound(f"there is no client called {name!r}", "`countenance client list` names them")
+            raise NotFound(f"there is no client called {name!r}", Remedy.LIST_CLIENTS)
         return found
 
     def add(self, *, uid: uuid.UUID, name: str, client_class: ClientClass, jurisdiction: str, at: datetime) -> Client:
@@ -83,4 +84,4 @@ def _client(row: Any) -> Client:
 
 
 def _taken(name: str) -> WrongUse:
-    return WrongUse(f"a client called {name!r} exists", "choose another name, or see `countenance client show`")
+    return WrongUse(f"a client called {name!r} exists", Remedy.CHOOSE_ANOTHER_NAME, field="name")

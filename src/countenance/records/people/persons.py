@@ -22,6 +22,7 @@ from countenance.records import schema as t
 from countenance.records.changes import ROWS_A_READ
 from countenance.records.database import Database
 from countenance.records.queries import insert_one, rows_where, values_where
+from countenance.remedies import Remedy
 from countenance.types import ClassId, FaceId
 
 
@@ -241,7 +242,7 @@ class PersonTable:
         with self._db.write() as connection:
             person, other = _get(connection, uid), _get(connection, other_uid)
             if person.id == other.id:
-                raise WrongUse("a person can't be merged with itself", "name two")
+                raise WrongUse("a person can't be merged with itself")
             log()
             query = _FACES.where(t.person_faces.c.person_id == other.id)
             moved = [_face(row) for row in connection.execute(query)]
@@ -262,11 +263,9 @@ class PersonTable:
             person = _get(connection, uid)
             known = list(_known(connection, faces))
             if strange := next((face for face in known if face.person_id != person.id), None):
-                raise WrongUse(
-                    f"face {strange.uid} does not belong to this person", "`countenance person show` lists its faces"
-                )
+                raise WrongUse(f"face {strange.uid} does not belong to this person", Remedy.SHOW_PERSON, field="faces")
             if len(known) >= person.faces:
-                raise WrongUse("that is every face of the person", "leave at least one")
+                raise WrongUse("a split must leave the person at least one face", field="faces")
             log()
             tenant = connection.scalar(sa.select(t.persons.c.tenant_id).where(t.persons.c.id == person.id))
             other_id = insert_one(connection, t.persons, uid=new_uid, tenant_id=tenant, key_id=key_id, made_at=at)
@@ -279,7 +278,7 @@ class PersonTable:
         with self._db.write() as connection:
             row = connection.execute(_ACTS.where(t.person_acts.c.undone_at.is_(None)).limit(1)).one_or_none()
             if row is None:
-                raise NotFound("there is nothing to undo", "`countenance person history` lists what was decided")
+                raise NotFound("there is nothing to undo", Remedy.SHOW_PERSON_HISTORY)
             newest = _decision(row)
             log(newest)
             faces = list(
@@ -416,7 +415,7 @@ def _sealed(row: Any, space_id: int, subject_id: int | None = None) -> SealedTem
 def _get(connection: sa.Connection, uid: str) -> PersonRow:
     row = connection.execute(_PERSONS.where(t.persons.c.uid == uid)).one_or_none()
     if row is None:
-        raise NotFound(f"there is no person {uid}", "`countenance person list` names them")
+        raise NotFound(f"there is no person {uid}", Remedy.LIST_PERSONS)
     return _person(row)
 
 
@@ -427,18 +426,18 @@ def _known(connection: sa.Connection, uids: Sequence[str]) -> Iterable[KnownFace
     found = {row.uid: _face(row) for row in rows_where(connection, query, t.faces.c.uid, wanted)}
     for uid in wanted:
         if uid not in found:
-            raise NotFound(f"there is no face {uid}", "leads and `countenance person show` name faces")
+            raise NotFound(f"there is no face {uid}", Remedy.SHOW_PERSON)
         yield found[uid]
 
 
 def _free(faces: Iterable[KnownFace]) -> list[KnownFace]:
     free = list(faces)
     if not free:
-        raise WrongUse("no face is named", "name at least one, by its face_id")
+        raise WrongUse("no face is named", Remedy.ADD_FIELD, field="faces")
     if taken := next((face for face in free if face.person_id is not None), None):
         raise WrongUse(
             f"face {taken.uid} belongs to a person already",
-            "merge the two persons, or take it out first: `countenance person remove`",
+            Remedy.MERGE_PERSONS,
         )
     return free
 

@@ -19,6 +19,7 @@ from countenance.errors import NotFound, WrongUse
 from countenance.records import schema as t
 from countenance.records.database import Database
 from countenance.records.queries import counter, find_or_insert, insert_one, move_counter
+from countenance.remedies import Remedy
 from countenance.types import Basis, ClassId, Grant, Purpose
 
 
@@ -120,11 +121,10 @@ class SourceTable:
 
     def get(self, name: str) -> Source:
         """Return the source of that name. Raises NotFound."""
-        with self._db.read() as connection:
-            row = connection.execute(_SOURCES.where(t.sources.c.name == name)).one_or_none()
-        if row is None:
-            raise NotFound(f"there is no source called {name!r}", "`countenance source list` names them")
-        return _source(row)
+        found = self._db.one(_SOURCES.where(t.sources.c.name == name), _source)
+        if found is None:
+            raise NotFound(f"there is no source called {name!r}", Remedy.LIST_SOURCES)
+        return found
 
     def subjects(self, grant_id: int) -> tuple[SealedSubject, ...]:
         """Return the subjects of a grant, sealed, without guests who have withdrawn."""
@@ -170,9 +170,7 @@ class SourceTable:
                 sa.select(t.sources.c.id).where(t.sources.c.tenant_id == tenant_id, t.sources.c.name == name)
             )
             if taken is not None:
-                raise WrongUse(
-                    f"a source called {name!r} exists", "choose another name, or see `countenance source show`"
-                )
+                raise WrongUse(f"a source called {name!r} exists", Remedy.CHOOSE_ANOTHER_NAME, field="name")
             source_id = insert_one(
                 connection, t.sources, uid=uid, tenant_id=tenant_id, name=name, kind=kind, location=location,
                 jurisdictions=sorted(jurisdictions), added_at=added_at,

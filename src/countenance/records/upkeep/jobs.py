@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from countenance.errors import NotFound
 from countenance.records import schema as t
 from countenance.records.database import Database
+from countenance.remedies import Remedy
 
 OPEN: Final = ("queued", "running", "stopping")
 
@@ -46,11 +47,10 @@ class JobTable:
 
     def get(self, uid: str) -> JobRow:
         """Return the job of that uid. Raises NotFound."""
-        with self._db.read() as connection:
-            row = connection.execute(_JOBS.where(t.jobs.c.uid == uid)).one_or_none()
-        if row is None:
-            raise NotFound(f"there is no job {uid}", "the list of jobs names them")
-        return _job(row)
+        found = self._db.one(_JOBS.where(t.jobs.c.uid == uid), _job)
+        if found is None:
+            raise NotFound(f"there is no job {uid}", Remedy.LIST_JOBS)
+        return found
 
     def newest(self, limit: int, source_id: int | None = None) -> list[JobRow]:
         """Return the newest jobs, newest first."""

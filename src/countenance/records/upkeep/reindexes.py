@@ -18,6 +18,7 @@ from countenance.records.database import Database
 from countenance.records.pictures.batch import PolicyMoved
 from countenance.records.queries import chunks, insert_one
 from countenance.records.sources.sources import policy_version
+from countenance.remedies import Remedy
 from countenance.types import Box, ClassId, FaceId, FaceRefusal
 
 FACES_A_STEP: Final = 250
@@ -108,7 +109,7 @@ class ReindexTable:
         """Begin a reindex; searches stay with `from_space`. Raises: WrongUse: another one is in progress."""
         with self._db.write() as connection:
             if connection.scalar(sa.select(sa.func.count()).where(t.reindexes.c.state != str(State.DONE))):
-                raise WrongUse("another reindex is under way", "end it first: --finish or --roll-back")
+                raise WrongUse("another reindex is in progress", Remedy.END_REINDEX)
             reindex_id = insert_one(
                 connection, t.reindexes, uid=uid, from_space_id=from_space, to_space_id=to_space,
                 active_space_id=from_space, state=str(State.BUILDING), begun_at=at,
@@ -133,7 +134,7 @@ class ReindexTable:
                 .values(report=report)
             )
         if not kept.rowcount:
-            raise WrongUse("the reindex ended while its models were measured", "`countenance status` says where it is")
+            raise WrongUse("the reindex ended while its models were measured", Remedy.SHOW_STATUS)
 
     # --- what is lacking -----------------------------------------------------------------------------------------
     def count_lacking(self, space_id: int) -> int:
@@ -223,7 +224,7 @@ class ReindexTable:
             if (reindex and reindex.id) != (under_way and under_way.id) or (
                 under_way is not None and under_way.state not in BOTH_STAND
             ):
-                raise WrongUse("a change of the model began or ended meanwhile", "run the same command again")
+                raise WrongUse("a change of the model began or ended meanwhile", Remedy.TRY_AGAIN)
             for subject, (space_id, template) in references.items():
                 if reindex is None:
                     connection.execute(
