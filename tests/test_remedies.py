@@ -334,7 +334,7 @@ def test_several_faces_say_which_parameter_chooses():
     error = SeveralFaces("two faces", Remedy.CHOOSE_FACE, field="face_a", boxes=((0.0, 0.0, 1.0, 1.0),) * 2)
     assert "--face-a N" in CLI.hint(error.as_dict())
     assert "/face_a" in API.hint(error.as_dict())
-    assert ANYBODY.hint(error.as_dict()) == "send a photograph with you alone in it"
+    assert ANYBODY.hint(error.as_dict()) == "send a photograph that shows only you"
 
 
 def test_pages_say_remedies_in_the_readers_language(monkeypatch):

@@ -55,7 +55,7 @@ def _of_templates() -> Iterator[tuple[tuple[str, ...], str]]:
 
 def _of_code() -> Iterator[tuple[tuple[str, ...], str]]:
     """What is said by `.text("...")`, `_("...")` and `later("...")`, as literals."""
-    for path in (*sorted(WEB.glob("*.py")), Path(labels.__file__)):
+    for path in (*sorted(WEB.rglob("*.py")), Path(labels.__file__)):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and node.args and _says(node.func):
                 first = node.args[0]

@@ -73,14 +73,14 @@ def order(stage: Stage) -> None:
     page = stage.page
     stage.go("/orders/new")
     page.get_by_label("Authority").fill("Privacy Commissioner of Canada")
-    page.get_by_label("The day on the document").fill("2021-02-02")
+    page.get_by_label("Date on the document").fill("2021-02-02")
     page.locator("[name=document]").set_input_files(_again(stage.album.probe))
     page.get_by_role("checkbox", name="Stop offering").check()
     page.get_by_role("checkbox", name="Stop collecting").check()
     page.get_by_label("Places").fill("CA")
     page.get_by_role("button", name="Record the draft").click()
     page.get_by_role("button", name="Simulate").click()
-    page.get_by_role("heading", name="What applying it changes").wait_for()
+    page.get_by_role("heading", name="What the order changes").wait_for()
 
 
 def receipt(stage: Stage) -> None:
@@ -90,15 +90,15 @@ def receipt(stage: Stage) -> None:
     if not page.locator(".lines a").count():
         stage.go("/erase")
         page.locator("[name=scope]").select_option("jurisdiction")
-        page.get_by_label("Its name, code or id").fill("CA-ON")
-        page.get_by_role("button", name="See what would go").click()
+        page.get_by_label("Its name, code or ID").fill("CA-ON")
+        page.get_by_role("button", name="Preview").click()
         page.get_by_label("Yes, erase").check()
-        page.get_by_role("button", name="Erase it for good").click()
+        page.get_by_role("button", name="Erase for good").click()
         page.get_by_role("heading", name="Erased", exact=True).wait_for()
         stage.go("/receipts")
     page.locator(".lines a").first.click()
     page.get_by_role("button", name="Verify").click()
-    page.get_by_text("The receipt holds.").wait_for()
+    page.get_by_text("The receipt is valid.").wait_for()
 
 
 def _again(photograph: Path) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def faces(stage: Stage) -> None:
     """One of several faces is to be chosen."""
     stage.go("/")
     stage.page.set_input_files("#file-picture", _named(stage, "Expedition"))
-    stage.page.get_by_role("button", name="Find the faces").click()
+    stage.page.get_by_role("button", name="Find faces").click()
     stage.page.get_by_role("heading", name="Which face?").wait_for()
 
 
@@ -129,7 +129,7 @@ def leads(stage: Stage) -> None:
     """The leads of a search."""
     stage.go("/")
     stage.page.set_input_files("#file-picture", stage.album.probe)
-    stage.page.get_by_role("button", name="Find the faces").click()
+    stage.page.get_by_role("button", name="Find faces").click()
     stage.page.wait_for_url("**/searches/*")
 
 
@@ -156,9 +156,9 @@ def people(stage: Stage) -> None:
     for name in ("Grace Hopper", "Aksel Andersson"):
         if page.locator(".group").count():
             group = page.locator(".group").first
-            group.get_by_label("Name, if you like").fill(name)
+            group.get_by_label("Name (optional)").fill(name)
             group.get_by_role("button", name="Yes, one person").click()
-            page.get_by_text("They are one person now.").wait_for()
+            page.get_by_text("Saved as one person.").wait_for()
     while page.locator(".group").count():
         page.get_by_role("button", name="Yes").first.click()
         page.wait_for_load_state()
@@ -191,7 +191,7 @@ def keys(stage: Stage) -> None:
             page.get_by_label("The program that uses it").fill(name)
             page.get_by_role("checkbox", name="Search").uncheck()
             page.get_by_role("checkbox", name=right).check()
-            page.get_by_label("For one source alone").select_option(source)
+            page.get_by_label("Limit to one source").select_option(source)
             page.get_by_role("button", name="Make a key").click()
             page.locator(".token").wait_for()
         stage.go("/keys")
@@ -204,8 +204,8 @@ def retention(stage: Stage) -> None:
     if not page.get_by_role("link", name="Old album").count():
         page.get_by_label("Name").fill("Old album")
         page.get_by_label("Where the people live").fill("CA-ON")
-        page.get_by_role("radio", name="are handed in here").check()
-        page.get_by_role("button", name="Add it").click()
+        page.get_by_role("radio", name="uploaded here and stored encrypted").check()
+        page.get_by_role("button", name="Add source").click()
         page.get_by_role("heading", name="Old album").wait_for()
         page.get_by_role("button", name="Withdraw").click()
         page.get_by_text("Its grant is over").wait_for()

@@ -224,9 +224,9 @@ def test_a_card_says_what_a_person_must_know():
     for said in (
         "Strong lead", "Weak lead", "0.712", "At most 1 false lead expected in 600 searches of this size.",
         "At most 1 stranger in 260,000 scores as high.", "album", "CA-ON, unknown", "Historical",
-        "the pictured are dead", "scan 0006.jpg", "in scans", "taken 1984-01-20 10:00:00",
-        "The same photograph, 2 more times", "nearly the same picture", "cut another way", "copy 2.jpg",
-        "2 more faces of the same photographs are stacked under them.", "The whole picture is not shown here",
+        "the people have died", "scan 0006.jpg", "in scans", "taken 1984-01-20 10:00:00",
+        "The same photograph, 2 more times", "nearly the same picture", "a different crop", "copy 2.jpg",
+        "2 more faces of the same photographs are grouped under them.", "The whole picture is not shown here",
         "A remark.",
     ):  # fmt: skip
         assert said in shown
@@ -235,23 +235,23 @@ def test_a_card_says_what_a_person_must_know():
 def test_the_page_says_what_was_searched_and_what_was_left_out():
     shown = Elements(render_search_page(full())).shown
     for said in (
-        "Up to 13,000", "every one compared", "0.561", "Extrapolated.", "1 false lead in 100 searches", "sface-2021dec",
+        "Up to 13,000", "exact", "0.561", "Extrapolated.", "1 false lead in 100 searches", "sface-2021dec",
         "sface-2021dec/1", "k7Qm2vXe9RtB4pWz", "ab" * 32, "26 ", "33 ", "cut short or damaged", "too small to compare",
-        "What to type next", "countenance log verify", "2 November 2026, 09:05 UTC",
+        "Next steps", "countenance log verify", "2 November 2026, 09:05 UTC",
     ):  # fmt: skip
         assert said in shown
 
 
 def test_an_approximate_search_and_a_chosen_face_are_said():
     shown = Elements(render_search_page(PAGES["several faces"]())).shown
-    assert "compared approximately: a face may be missed" in shown
+    assert "approximate: a face may be missed" in shown
     assert "Number 1 of its 3 faces, counted from 0" in shown  # as --face counts
 
 
 @pytest.mark.parametrize(("width", "alone"), [(100, False), (6000, True)])
 def test_a_face_of_a_crowd_is_shown_alone_too(width: int, alone: bool):
     page = render_search_page(view(result(lead()), probe_width=width, probe_height=width))
-    assert ("The face that was looked for" in Elements(page).shown) == alone
+    assert ("The face that was searched for" in Elements(page).shown) == alone
 
 
 def test_an_empty_answer_has_a_state_of_its_own():
@@ -355,7 +355,7 @@ def test_an_approximate_answer_says_what_it_may_lack_on_the_page_in_the_terminal
     from countenance.cli.search.search import tell
 
     answer = result(lead(1), exact=False, recall=Recall(0.983, 64, 1_000_000))
-    said = "Approximate: about 98 of 100 faces that an exact search lists are found (64 tried)."
+    said = "Approximate search: it finds about 98 of 100 faces that an exact search finds (64 tried)."
     assert said in " ".join(Elements(render_search_page(view(answer))).text)
     tell(answer)
     assert said in capsys.readouterr().out

@@ -90,7 +90,7 @@ def test_the_page_is_whole_and_hostile_words_stay_words(home):
     text = page(home.receipts.get(report.uid).document)
     assert "<script" not in text
     assert "&lt;script" in text
-    assert "Where it was not looked for" in text
+    assert "Where it was not checked" in text
     signed = text.partition('aria-label="The signed text">')[2].partition("</code>")[0]
     assert html.unescape(signed) == home.receipts.get(report.uid).document
     assert report.uid in text

@@ -118,5 +118,5 @@ def test_only_files_and_the_web_are_linked(uri: str, href: str | None):
 
 
 def test_a_recall_is_rounded_down():
-    said = "approximate: about 98 of 100 faces that an exact search lists are found (64 tried)"
+    said = "approximate search: it finds about 98 of 100 faces that an exact search finds (64 tried)"
     assert labels.recall(Recall(0.9899, 64, 1_000_000)) == said

@@ -26,8 +26,9 @@ def people(album, tmp_path_factory):
 @pytest.mark.program
 def test_a_few_pictures_are_measured_and_called_too_few(desk, people):
     said = desk.run("evaluate", "--people", people, "--out", "report").ended(
-        0, "sface-2021dec on 7 labelled pictures of 4 people", "No error rate can be demonstrated", "1 of 7",
-        "not demonstrated", "The calibration in use", "rank 1", "Left out, 1: not a usable picture: not a picture",
+        0, "sface-2021dec on 7 labelled pictures of 4 people", "too few pictures to demonstrate an error rate",
+        "1 of 7",
+        "not demonstrated", "The calibration in use", "rank 1", "Excluded, 1: not a usable picture: not a picture",
         "nobody/1.jpg", "written: report/report.html",
     )  # fmt: skip
     assert "written" in said.err

@@ -74,7 +74,7 @@ def test_a_guest_finds_takes_and_withdraws(party, link, browser):
         assert page.get_by_text("Ada Byron, ada@example.org").count() == 2  # in the text, and below it
         check(page)
         consent(page, link, album.probe)
-        page.get_by_text("Keep this address").wait_for()
+        page.get_by_text("Save this address").wait_for()
         mine = page.url
         assert mine != link
         page.get_by_role("link", name="Download all").wait_for(timeout=60_000)  # the page tells by itself
@@ -106,7 +106,7 @@ def test_without_javascript_and_of_somebody_in_no_picture(party, link, browser):
     with browser.new_context(java_script_enabled=False, viewport={"width": 1280, "height": 900}) as context:
         page = context.new_page()
         consent(page, link, party[2].stranger)
-        page.get_by_text("Keep this address").wait_for()
+        page.get_by_text("Save this address").wait_for()
         for _ in range(60):
             if page.get_by_role("heading", name="No picture of you was found").is_visible():
                 break
@@ -135,4 +135,4 @@ def test_a_link_that_is_not_in_use_gets_one_answer(party, browser, path):
         page = context.new_page()
         answer = page.goto(f"{party[0].url}/guest/{path}")
         assert answer.status == 404
-        assert page.get_by_role("heading", name="This link is not in use").is_visible()
+        assert page.get_by_role("heading", name="This link is not valid").is_visible()

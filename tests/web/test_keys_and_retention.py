@@ -57,7 +57,7 @@ def test_a_key_is_made_shown_once_counts_and_is_revoked(served, page):
         made = page.get_by_role("listitem").filter(has_text="intake").filter(has_text="2999-12-31")
         made.get_by_text("Revoke", exact=True).click()
         made.get_by_role("button", name="Revoke intake for good").click()
-        page.get_by_text("The key counts no more.").wait_for()
+        page.get_by_text("The key is revoked.").wait_for()
         with pytest.raises(Refused) as told:
             program.call("GET", "/status")
         assert told.value.status == 401
@@ -100,12 +100,12 @@ def test_both_pages_are_for_everybody(served, owner, browser, width, scheme):
 @pytest.mark.parametrize("page", [{"java_script_enabled": False}], indirect=True)
 def test_what_is_overdue_is_named_and_goes_with_a_receipt(served, page):
     page.goto(served.url + "/status")
-    page.get_by_role("link", name="Terms of retention").click()
+    page.get_by_role("link", name="Retention").click()
     duties = page.get_by_role("listitem")
     assert duties.filter(has_text="erase old").filter(has_text="Overdue since").count() == 1
     assert duties.filter(has_text="erase ended").filter(has_text="Within").count() == 1
     page.get_by_label("Yes, erase what is overdue").check()
-    page.get_by_role("button", name="Erase what is overdue").click()
+    page.get_by_role("button", name="Erase overdue data").click()
     page.get_by_role("heading", name="Erased", exact=True).wait_for()
     assert page.get_by_role("listitem").filter(has_text="erase old").count() == 0
     assert page.get_by_role("listitem").filter(has_text="erase ended").count() == 1
@@ -115,10 +115,10 @@ def test_what_is_overdue_is_named_and_goes_with_a_receipt(served, page):
 
 def test_the_home_is_looked_over_from_the_status(served, page, tmp_path_factory):
     page.goto(served.url + "/status")
-    page.get_by_role("link", name="Look the home over").click()
+    page.get_by_role("link", name="Health check").click()
     assert axe_violations(page) == []
-    page.get_by_role("button", name="Look now").click()
-    page.get_by_role("button", name="Look again").wait_for()
+    page.get_by_role("button", name="Run health check").click()
+    page.get_by_role("button", name="Check again").wait_for()
     listed = page.locator(".duties").inner_text()
     assert "entries, whole, root" in listed
     assert str(tmp_path_factory.getbasetemp()) not in page.content()
@@ -161,12 +161,12 @@ def test_a_client_comes_and_goes_and_an_organisations_key_is_bound_to_purpose_re
         page.get_by_label("Code").fill(pyotp.TOTP(new.totp_secret).now())
         page.get_by_role("button", name="Sign in").click()
         page.get_by_role("textbox", name="Name").fill("Agency")
-        page.get_by_label("What kind of organisation").select_option("law-enforcement")
-        page.get_by_label("Where it is established").fill("nowhere")
+        page.get_by_label("Kind of organisation").select_option("law-enforcement")
+        page.get_by_label("Jurisdiction of the client").fill("nowhere")
         page.get_by_role("button", name="Add the client").click()
         page.get_by_role("alert").wait_for()
-        assert page.get_by_label("What kind of organisation").input_value() == "law-enforcement"
-        page.get_by_label("Where it is established").fill("FR")
+        assert page.get_by_label("Kind of organisation").input_value() == "law-enforcement"
+        page.get_by_label("Jurisdiction of the client").fill("FR")
         page.get_by_role("button", name="Add the client").click()
         page.get_by_text("The client may search from now on.").wait_for()
         assert "Law enforcement, FR" in page.locator(".key-list").inner_text()
@@ -187,7 +187,7 @@ def test_a_client_comes_and_goes_and_an_organisations_key_is_bound_to_purpose_re
         for told in ("Archive description", "inquiry 7", "For the client Agency"):
             assert told in made.inner_text()
         page.goto(served.url + "/retention")
-        page.get_by_text("Probes are kept with their cases for 30 days.").wait_for()
+        page.get_by_text("Probes are stored with their cases for 30 days.").wait_for()
         page.goto(served.url + "/status")
         page.get_by_role("link", name="Clients").click()
         page.get_by_text("End the contract", exact=True).click()

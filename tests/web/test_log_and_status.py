@@ -42,7 +42,7 @@ def test_the_log_is_paged_and_each_entry_has_a_proof_that_holds(served, page, tm
 def test_the_whole_log_is_verified_from_the_page(served, page):
     page.goto(served.url + "/log")
     page.get_by_role("button", name="Verify the whole log").press("Enter")
-    page.get_by_text("The log is whole").wait_for()
+    page.get_by_text("The log is intact").wait_for()
 
 
 def test_what_is_due_shouts(served, page):
@@ -54,8 +54,8 @@ def test_what_is_due_shouts(served, page):
 def test_an_upload_that_waits_is_named_with_the_way_to_it(served, page):
     page.goto(served.url + "/status")
     waits = page.get_by_role("listitem").filter(has_text="Waiting in handed in")
-    waits.get_by_text("1 upload was not taken in yet.").wait_for()
-    waits.get_by_role("link", name="Take its pictures in").click()
+    waits.get_by_text("1 upload is not ingested yet.").wait_for()
+    waits.get_by_role("link", name="Scan for new pictures").click()
     page.get_by_role("heading", name="handed in").wait_for()
 
 

@@ -29,12 +29,12 @@ def served(tmp_path_factory):
 
 def test_groups_are_decided_named_parted_merged_and_taken_back(served, page):
     page.goto(served.url + "/people")
-    page.get_by_text("Nobody is grouped yet.").wait_for()
+    page.get_by_text("No people yet.").wait_for()
     page.get_by_role("link", name="Suggest groups").click()
     group = page.locator("form.group").first
-    group.get_by_label("Name, if you like").fill("Grace")
+    group.get_by_label("Name (optional)").fill("Grace")
     group.get_by_role("button", name="Yes, one person").press("Enter")
-    page.get_by_text("They are one person now.").wait_for()
+    page.get_by_text("Saved as one person.").wait_for()
     page.goto(served.url + "/people")
     page.get_by_role("link", name="Grace").click()
     page.get_by_label("Name").fill("G. H.")
@@ -42,15 +42,15 @@ def test_groups_are_decided_named_parted_merged_and_taken_back(served, page):
     page.get_by_role("heading", name="G. H.").wait_for()
     page.locator(".pick input").first.focus()
     page.keyboard.press("Space")
-    page.get_by_role("button", name="Another person: part them").click()
-    page.get_by_text("These faces are another person now.").wait_for()
+    page.get_by_role("button", name="Move to another person").click()
+    page.get_by_text("The faces are moved to another person.").wait_for()
     page.get_by_label("The same person as").select_option(label="G. H. (1)")
     page.get_by_role("button", name="Merge them").click()
-    page.get_by_text("Two persons are one now.").wait_for()
+    page.get_by_text("Merged.").wait_for()
     assert page.locator(".pick li").count() == 2
     page.goto(served.url + "/people")
     page.get_by_role("button", name="Undo the newest decision").click()
-    page.get_by_text("The newest decision is taken back.").wait_for()
+    page.get_by_text("The newest decision is undone.").wait_for()
     page.get_by_role("heading", name="2 people").wait_for()
 
 
@@ -60,14 +60,14 @@ def test_what_was_decided_is_shown_and_the_newest_taken_back(served, page):
     page.get_by_role("link", name="What was decided").click()
     decisions = page.locator(".key-list > li")
     told = decisions.locator("b").all_inner_texts()
-    assert told[:2] == ["Two persons made one", "Made another person"]
+    assert told[:2] == ["Merged", "Moved to another person"]
     assert told[-1] == "One person"
-    assert decisions.first.get_by_text("taken back").count() == 1
+    assert decisions.first.get_by_text("undone").count() == 1
     named = decisions.filter(has_text="Named").first
     named.get_by_role("link", name="G. H.").wait_for()
     page.get_by_role("button", name="Undo the newest decision").click()
     page.goto(served.url + "/people/history")
-    assert page.locator(".key-list > li").nth(1).get_by_text("taken back").count() == 1
+    assert page.locator(".key-list > li").nth(1).get_by_text("undone").count() == 1
 
 
 def test_keys_choose_many_faces(served, page):
@@ -89,7 +89,7 @@ def test_pictures_of_one_photograph_are_grouped(served, owner, browser):
             page.goto(served.url + "/sources")
             page.get_by_role("link", name="Duplicates").click()
             page.get_by_label("Where").select_option("event")
-            page.get_by_role("button", name="Look for duplicates").click()
+            page.get_by_role("button", name="Find duplicates").click()
             page.get_by_role("heading", name="3 groups").wait_for()
             group = page.get_by_role("region", name="Group 1")
             assert group.get_by_role("link").count() == 2
@@ -100,7 +100,7 @@ def test_pictures_of_one_photograph_are_grouped(served, owner, browser):
     with browser.new_context(storage_state=owner) as context:
         page = context.new_page()
         page.goto(served.url + "/duplicates")
-        page.get_by_role("button", name="Look for duplicates").click()
+        page.get_by_role("button", name="Find duplicates").click()
         page.get_by_role("heading", name="3 groups").wait_for()
         assert axe_violations(page) == []
     with browser.new_context() as context:

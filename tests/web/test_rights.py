@@ -89,12 +89,12 @@ def test_an_opt_out_from_the_form_to_its_end(home, anybody):
     assert len(home.search(ONE).leads) == 2
     code = anybody.ask(contact="me@example.org", place="EEA")
     assert "Waiting for your proof" in anybody.post("/rights/status", tracking=code.lower()).text
-    assert "known now that it is you" in anybody.post("/rights/proof", TWO, tracking=code).text
+    assert "Your identity is confirmed" in anybody.post("/rights/proof", TWO, tracking=code).text
     [line] = home.requests.listed()
     home.requests.decide(line["request"], grant=True)
     assert home.search(ONE).leads == ()
     told = anybody.post("/rights/status", tracking=code).text
-    assert "Granted, and carried out" in told
+    assert "Approved and carried out" in told
     assert "codes of their bytes" in told
     assert anybody.post("/rights/withdraw", tracking=code).status_code == 400  # not sure
     assert "Withdrawn" in anybody.post("/rights/withdraw", tracking=code, sure="yes").text
@@ -210,9 +210,9 @@ def test_withdrawing_takes_an_answer_with_it(home, anybody):
 @pytest.mark.parametrize(
     ("photo", "fields", "says"),
     [
-        (None, {"kind": "opt-out"}, "ay whom it is about"),
+        (None, {"kind": "opt-out"}, "ay which pictures or face"),
         (ONE, {"kind": "anything"}, "what you ask for"),
-        (ONE, {"kind": "opt-out", "tier": "7"}, "how much may be kept"),
+        (ONE, {"kind": "opt-out", "tier": "7"}, "how much data may be kept"),
         (None, {"kind": "opt-out", "tier": "2", "name": "Alice"}, "a photograph of you is needed"),
         (None, {"kind": "opt-out", "which": "~root/x.jpg"}, "neither an address nor an id"),
         (None, {"kind": "opt-out", "which": "http://[#"}, "no address of a picture"),
@@ -221,7 +221,7 @@ def test_withdrawing_takes_an_answer_with_it(home, anybody):
         (
             toy.picture("alice@1,1,50,50", "bob@60,1,90,50"),
             {"kind": "access"},
-            "Send a photograph with you alone in it",
+            "Send a photograph that shows only you",
         ),
     ],
 )

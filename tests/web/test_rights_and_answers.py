@@ -58,7 +58,7 @@ def ask(page, url, photograph, kind="Keep my face out"):
     page.get_by_label("A photograph of your face").set_input_files(photograph)
     page.get_by_label("Where you live").select_option("CA")
     page.get_by_role("button", name="Send my request").click()
-    page.get_by_role("heading", name="Your request is taken up").wait_for()
+    page.get_by_role("heading", name="Your request was received").wait_for()
     return page.locator("#tracking").inner_text()
 
 
@@ -67,9 +67,9 @@ def test_without_javascript_a_request_is_made_proven_and_withdrawn(served, brows
     with browser.new_context(java_script_enabled=False) as context:
         page = context.new_page()
         page.goto(running.url + "/rights")
-        assert page.get_by_role("group", name="How much may be kept").is_visible()
+        assert page.get_by_role("group", name="How much data may be kept").is_visible()
         page.get_by_role("radio", name="Erase my face").check()
-        assert not page.get_by_role("group", name="How much may be kept").is_visible()
+        assert not page.get_by_role("group", name="How much data may be kept").is_visible()
         code = ask(page, running.url, album.stranger)
         page.get_by_role("button", name="Prove that it is me").click()
         page.get_by_label("A second photograph").set_input_files(album.stranger)
@@ -91,7 +91,7 @@ def test_the_public_pages_have_no_violation(served, browser):
         page.goto(running.url + "/rights")
         check(page)
         page.get_by_role("button", name="Send my request").click()
-        page.get_by_role("alert").get_by_text("Say whom it is about").wait_for()
+        page.get_by_role("alert").get_by_text("Say which pictures or face").wait_for()
         check(page)
         ask(page, running.url, album.stranger)
         check(page)
@@ -109,13 +109,13 @@ def test_by_the_keyboard_alone(served, browser):
         page.goto(running.url + "/rights")
         page.get_by_role("radio", name="Keep my face out").focus()
         page.keyboard.press("ArrowDown")
-        assert page.get_by_role("radio", name="Show me what you have").is_checked()
+        assert page.get_by_role("radio", name="Show me my data").is_checked()
         for _ in range(3):
             page.keyboard.press("Tab")
         page.keyboard.type("Grace Hopper")
         assert page.get_by_label("Your name, if").input_value() == "Grace Hopper"
         page.keyboard.press("Enter")
-        page.get_by_role("heading", name="Your request is taken up").wait_for()
+        page.get_by_role("heading", name="Your request was received").wait_for()
 
 
 # --- whoever answers -------------------------------------------------------------------------------------------------
@@ -142,40 +142,40 @@ def test_an_opt_out_from_my_rights_to_its_receipt(served, owner, browser, tmp_pa
         assert images.evaluate_all("all => all.every(each => each.naturalWidth > 20)")
         check(page)
         found = page.locator(".found li").count()
-        page.get_by_role("button", name="See what granting does").click()
+        page.get_by_role("button", name="Preview the approval").click()
         page.get_by_role("heading", name="Erased for good").wait_for()
         assert page.locator(".tally dd").first.inner_text() == str(found)
         check(page)
         page.get_by_role("button", name="Grant it").click()
-        page.get_by_role("heading", name="Granted, and carried out").wait_for()
+        page.get_by_role("heading", name="Approved and carried out").wait_for()
         assert page.locator(".tally dd").first.inner_text() == str(found)
         check(page)
 
         page.get_by_role("link", name="The receipt of the erasure").click()
         page.get_by_role("button", name="Verify").click()
-        page.get_by_text("The receipt holds.").wait_for()
-        assert page.get_by_text("proof of inclusion holds").is_visible()
+        page.get_by_text("The receipt is valid.").wait_for()
+        assert page.get_by_text("proof of inclusion is valid").is_visible()
         check(page)
         with page.expect_download() as saved:
-            page.get_by_role("link", name="Download, as signed").click()
+            page.get_by_role("link", name="Download the signed file").click()
         receipt = tmp_path / "receipt.json"
         receipt.write_bytes(saved.value.path().read_bytes())
         whole = receipt.read_bytes()
         for data, says in [
-            (whole, "The receipt holds."),
+            (whole, "The receipt is valid."),
             (whole.replace(b'"faces": ', b'"faces": 9'), "it was changed"),
         ]:
             receipt.write_bytes(data)
             page.goto(running.url + "/receipts")
             page.get_by_label("The receipt, a JSON file").set_input_files(receipt)
-            page.get_by_role("button", name="Check it").click()
+            page.get_by_role("button", name="Check receipt").click()
             page.get_by_text(says).wait_for()
             check(page)
 
         person.goto(running.url + "/rights/status")
         person.get_by_label("Tracking code").fill(code)
         person.get_by_role("button", name="Show my request").click()
-        person.get_by_role("heading", name="Granted, and carried out").wait_for()
+        person.get_by_role("heading", name="Approved and carried out").wait_for()
         check(person)
 
 
@@ -188,18 +188,18 @@ def test_a_code_a_longer_term_and_a_refusal_without_javascript(served, owner, br
         page.get_by_role("link", name="I object").click()
         url = page.url
         page.get_by_label("A document that you").select_option("government-id")
-        page.get_by_role("button", name="It is them").click()
+        page.get_by_role("button", name="Confirm identity").click()
         assert page.get_by_role("alert").get_by_text("alone proves nothing").is_visible()
         page.get_by_role("button", name="Make a code").click()
         sent = page.locator(".note .code").inner_text()
-        page.get_by_label("The code that they got").fill(sent)
-        page.get_by_role("button", name="It is them").click()
+        page.get_by_label("The code that the person received").fill(sent)
+        page.get_by_role("button", name="Confirm identity").click()
         assert page.get_by_role("heading", name="Found faces").is_visible()
-        page.get_by_text("Take more time").click()
-        page.get_by_label("Why, as the person").fill("Many pictures to look at.")
-        page.get_by_role("button", name="Take the longer term").click()
+        page.get_by_text("Extend the deadline").click()
+        page.get_by_label("Reasons, as the person").fill("Many pictures to look at.")
+        page.get_by_role("button", name="Extend").click()
         page.get_by_text("Refuse", exact=True).click()
-        page.get_by_label("Why, in words").fill("You are in none.")
+        page.get_by_label("Reason, in plain words").fill("You are in none.")
         page.get_by_role("button", name="Refuse the request").click()
         assert page.get_by_role("heading", name="Refused").is_visible()
         assert page.goto(url + "/photograph.jpg").status == 404
@@ -221,7 +221,7 @@ def test_an_order_is_drafted_simulated_applied_and_lifted(served, owner, browser
         check(page)
         page.get_by_role("link", name="Draft an order").click()
         page.get_by_label("Authority").fill("Privacy Commissioner of Canada")
-        page.get_by_label("The day on the document").fill("2021-02-02")
+        page.get_by_label("Date on the document").fill("2021-02-02")
         page.get_by_label("The document", exact=False).and_(page.locator("[type=file]")).set_input_files(paper)
         page.get_by_role("checkbox", name="Stop offering").check()
         page.get_by_role("button", name="Record the draft").click()
@@ -231,16 +231,16 @@ def test_an_order_is_drafted_simulated_applied_and_lifted(served, owner, browser
         page.get_by_label("Places").fill("CA")
         page.get_by_label("The document", exact=False).and_(page.locator("[type=file]")).set_input_files(paper)
         page.get_by_role("button", name="Record the draft").click()
-        page.get_by_text("The draft is recorded").wait_for()
+        page.get_by_text("The draft is stored").wait_for()
         url = page.url
         page.get_by_role("button", name="Simulate").click()
-        page.get_by_role("heading", name="What applying it changes").wait_for()
+        page.get_by_role("heading", name="What the order changes").wait_for()
         assert page.get_by_role("row", name="Album").is_visible()
         check(page)
         page.evaluate("document.querySelector('[name=seen]').value = 'something else'")
-        page.get_by_role("button", name="Apply exactly this").click()
+        page.get_by_role("button", name="Apply this order").click()
         page.get_by_role("alert").get_by_text("nothing was done").wait_for()
-        page.get_by_role("button", name="Apply exactly this").click()
+        page.get_by_role("button", name="Apply this order").click()
         page.get_by_text("Exactly what was simulated").wait_for()
         check(page)
         page.goto(url)
@@ -251,7 +251,7 @@ def test_an_order_is_drafted_simulated_applied_and_lifted(served, owner, browser
         page.locator("#standing .badge", has_text="lifted").wait_for()
         page.get_by_role("link", name="The receipt").click()
         page.get_by_role("button", name="Verify").click()
-        page.get_by_text("The receipt holds.").wait_for()
+        page.get_by_text("The receipt is valid.").wait_for()
 
 
 def test_an_erasure_is_counted_first(served, owner, browser):
@@ -260,16 +260,16 @@ def test_an_erasure_is_counted_first(served, owner, browser):
         page = context.new_page()
         page.goto(running.url + "/erase")
         check(page)
-        page.get_by_label("Its name, code or id").fill("Nowhere")
-        page.get_by_role("button", name="See what would go").click()
+        page.get_by_label("Its name, code or ID").fill("Nowhere")
+        page.get_by_role("button", name="Preview").click()
         page.get_by_role("alert").wait_for()
-        page.get_by_label("Its name, code or id").fill("Album")
-        page.get_by_role("button", name="See what would go").click()
-        page.get_by_role("heading", name="What would go").wait_for()
+        page.get_by_label("Its name, code or ID").fill("Album")
+        page.get_by_role("button", name="Preview").click()
+        page.get_by_role("heading", name="What would be erased").wait_for()
         assert int(page.locator(".tally dd").nth(1).inner_text()) > 3
         check(page)
         page.get_by_label("Yes, erase the source Album").check()
-        page.get_by_role("button", name="Erase it for good").click()
+        page.get_by_role("button", name="Erase for good").click()
         page.get_by_role("heading", name="Erased", exact=True).wait_for()
         check(page)
         page.get_by_role("link", name="The receipt").click()

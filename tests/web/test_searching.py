@@ -46,7 +46,7 @@ def group_of(album):
 def bring(page, place, picture):
     page.goto(place[0].url + "/")
     page.set_input_files("#file-picture", picture)
-    page.get_by_role("button", name="Find the faces").click()
+    page.get_by_role("button", name="Find faces").click()
 
 
 def shown(page):
@@ -82,7 +82,7 @@ def test_a_lower_threshold_is_a_new_search_and_never_below_the_floor(place, page
     first, floor = page.url, float(page.get_by_label("Threshold", exact=True).get_attribute("min"))
     page.goto(f"{first}?threshold={floor}")
     page.get_by_role("button", name="Search again from").click()
-    page.get_by_text("logged as a search of its own").wait_for()
+    page.get_by_text("The log has a new entry").wait_for()
     assert page.url != first
     token = page.locator("input[name=form_token]").first.get_attribute("value")
     answer = page.request.post(first + "/lower", form={"form_token": token, "threshold": str(floor - 0.01)})
@@ -93,16 +93,16 @@ def test_a_lower_threshold_is_a_new_search_and_never_below_the_floor(place, page
 
 def test_the_slider_says_what_a_threshold_means_while_it_moves(place, page):
     bring(page, place, place[1].probe)
-    slider = page.get_by_label("Move the threshold")
+    slider = page.get_by_label("Change the threshold")
     slider.wait_for()
     before = page.locator("[data-odds]").inner_text()
     slider.focus()
     page.keyboard.press("End")
     assert page.locator("[data-count]").inner_text() == "0"
     assert page.locator("[data-odds]").inner_text() != before
-    page.get_by_text("No lead is left").wait_for()
+    page.get_by_text("No lead matches").wait_for()
     page.keyboard.press("Home")
-    page.get_by_text("is lower than what was searched for").wait_for()
+    page.get_by_text("is lower than the threshold of this search").wait_for()
 
 
 @BOTH
@@ -124,12 +124,12 @@ def test_a_box_in_the_picture_chooses_its_face(place, page):
 def test_a_stranger_gives_no_lead_and_is_told_why_that_is_an_answer(place, page):
     bring(page, place, place[1].stranger)
     page.get_by_role("heading", name="No lead").wait_for()
-    assert page.get_by_text("That is an answer").is_visible()
+    assert page.get_by_text("No lead is a valid answer").is_visible()
 
 
 def test_a_picture_is_pasted_and_one_is_dropped(place, page):
     page.goto(place[0].url + "/")
-    assert page.get_by_role("button", name="Find the faces").is_disabled()
+    assert page.get_by_role("button", name="Find faces").is_disabled()
     data = list(place[1].probe.read_bytes())
     for event, field, target in (("paste", "clipboardData", "document"), ("drop", "dataTransfer", "[data-drop]")):
         page.goto(place[0].url + "/")
@@ -144,7 +144,7 @@ def test_a_picture_is_pasted_and_one_is_dropped(place, page):
             }""",
             [data, event, field, target],
         )
-        page.get_by_role("button", name="Find the faces").click()
+        page.get_by_role("button", name="Find faces").click()
         page.wait_for_url("**/searches/*")
 
 
@@ -180,7 +180,7 @@ def test_a_picture_is_taken_with_the_camera(place, browser, tmp_path):
         page.locator("video").evaluate(SEEING)
         page.get_by_role("button", name="Take it").click()
         page.get_by_alt_text("The picture you chose").wait_for()
-        page.get_by_role("button", name="Find the faces").click()
+        page.get_by_role("button", name="Find faces").click()
         page.wait_for_url("**/searches/*")
         assert shown(page) >= 1
 
@@ -188,7 +188,7 @@ def test_a_picture_is_taken_with_the_camera(place, browser, tmp_path):
 def test_without_a_camera_the_page_says_what_to_do(place, page):
     page.goto(place[0].url + "/")
     page.get_by_role("button", name="Take a picture").click()
-    page.get_by_text("The camera can not be used here.").wait_for()
+    page.get_by_text("The camera is not available here.").wait_for()
 
 
 @pytest.mark.parametrize("bad", bad_pictures(), ids=lambda bad: bad.name)
@@ -196,9 +196,9 @@ def test_a_bad_picture_is_told_on_the_form_and_nothing_of_it_is_kept(place, page
     before = set((place[3] / "tray").glob("*"))
     page.goto(place[0].url + "/")
     page.set_input_files("#file-picture", {"name": "../../x.jpg", "mimeType": "image/jpeg", "buffer": bad.data})
-    page.get_by_role("button", name="Find the faces").click()
+    page.get_by_role("button", name="Find faces").click()
     page.get_by_role("alert").wait_for()
-    assert page.get_by_role("button", name="Find the faces").is_visible()
+    assert page.get_by_role("button", name="Find faces").is_visible()
     assert set((place[3] / "tray").glob("*")) == before
 
 
@@ -211,7 +211,7 @@ def test_a_crowd_of_two_hundred_is_shown_face_by_face(place, page):
     crowd.save(data, "JPEG", quality=92)
     page.goto(place[0].url + "/")
     page.set_input_files("#file-picture", {"name": "x.jpg", "mimeType": "image/jpeg", "buffer": data.getvalue()})
-    page.get_by_role("button", name="Find the faces").click()
+    page.get_by_role("button", name="Find faces").click()
     page.get_by_role("heading", name="Which face?").wait_for()
     assert page.locator(".one-face").count() >= 150
 
@@ -239,7 +239,7 @@ def test_two_pictures_are_compared(place, page):
     page.get_by_role("group", name="Second picture").get_by_role("radio").nth(3).check()
     page.get_by_role("button", name="Compare these").click()
     page.get_by_role("heading", name="Score").wait_for()
-    assert page.get_by_text("It does not say who is pictured").is_visible()
+    assert page.get_by_text("It does not prove who is pictured").is_visible()
     assert page.locator(".faces-pair image").count() == 2
 
 
@@ -275,7 +275,7 @@ def test_every_page_is_for_everybody(place, browser, width, scheme):
         page.goto(place[0].url + "/")
         check()
         page.set_input_files("#file-picture", group_of(place[1]))
-        page.get_by_role("button", name="Find the faces").click()
+        page.get_by_role("button", name="Find faces").click()
         page.get_by_role("button", name="Face 1").wait_for()
         check()
         bring(page, place, place[1].probe)
@@ -330,12 +330,12 @@ def test_an_organisation_says_what_for_before_anything(tmp_path, monkeypatch, pl
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_label("Code").fill(pyotp.TOTP(new.totp_secret).now())
         page.get_by_role("button", name="Sign in").click()
-        button = page.get_by_role("button", name="Find the faces")
+        button = page.get_by_role("button", name="Find faces")
         page.set_input_files("#file-picture", place[1].probe)
         page.get_by_text("Choose a purpose first.").wait_for()
         assert button.is_disabled()
         page.get_by_label("Purpose").select_option("archive-description")
-        page.get_by_text("Name the case first.").wait_for()
+        page.get_by_text("Enter a case reference.").wait_for()
         token = page.locator("input[name=form_token]").first.get_attribute("value")
         picture = {"name": "x.jpg", "mimeType": "image/jpeg", "buffer": place[1].probe.read_bytes()}
         answer = page.request.post(served.url + "/search", multipart={"form_token": token, "picture": picture})

@@ -27,10 +27,10 @@ def add(page, served, name, path=None):
     page.get_by_label("Name").fill(name)
     page.get_by_label("Where the people live").fill("CA-ON")
     if path is None:
-        page.get_by_label("are handed in here").check()
+        page.get_by_label("uploaded here and stored encrypted").check()
     else:
         page.get_by_label("The folder", exact=True).fill(str(path))
-    page.get_by_role("button", name="Add it").click()
+    page.get_by_role("button", name="Add source").click()
 
 
 def test_a_folder_is_added_and_its_pictures_taken_in(served, page, tmp_path):
@@ -38,11 +38,11 @@ def test_a_folder_is_added_and_its_pictures_taken_in(served, page, tmp_path):
     (tmp_path / "notes.txt").write_text("no picture")
     add(page, served, "album", tmp_path)
     page.get_by_role("heading", name="album").wait_for()
-    page.get_by_role("button", name="Take its pictures in").click()
-    page.get_by_text("Last taken in").wait_for()
+    page.get_by_role("button", name="Scan for new pictures").click()
+    page.get_by_text("Last ingest").wait_for()
     page.reload()
     page.get_by_text("Not a picture").first.wait_for()
-    page.get_by_text("Which").click()
+    page.get_by_text("Show", exact=True).click()
     page.get_by_text("notes.txt").wait_for()
 
 
@@ -54,15 +54,15 @@ def test_files_that_were_not_taken_are_told_by_reason_and_page_by_page(served, p
     for number in range(3):
         (tmp_path / f"torn-{number}.jpg").write_bytes(whole[: len(whole) // (2 + number)])
     add(page, served, "mixed", tmp_path)
-    page.get_by_role("button", name="Take its pictures in").click()
+    page.get_by_role("button", name="Scan for new pictures").click()
     shown = page.locator(".rejected li")
     for _ in range(100):
         page.goto(served.url + "/sources/mixed?from=0")
         if shown.count() == 100:
             break
         page.wait_for_timeout(200)
-    page.get_by_text("Which").click()
-    page.get_by_role("navigation", name="Pages of files").get_by_role("link", name="More").click()
+    page.get_by_text("Show", exact=True).click()
+    page.get_by_role("navigation", name="Pages of rejected files").get_by_role("link", name="More").click()
     assert shown.count() == 8
     page.get_by_role("link", name="Before").click()
     assert shown.count() == 100
@@ -81,9 +81,9 @@ def test_pictures_are_handed_in_and_two_of_one_name_are_two(served, page, tmp_pa
         (tmp_path / str(number) / "IMG_1.jpg").write_bytes((DATA / name).read_bytes())
     add(page, served, "party")
     for number in range(2):
-        page.get_by_label("Hand in pictures").set_input_files(tmp_path / str(number) / "IMG_1.jpg")
-        page.get_by_role("button", name="Hand in", exact=True).click()
-        page.get_by_text("1 picture was handed in.").wait_for()
+        page.get_by_label("Upload pictures").set_input_files(tmp_path / str(number) / "IMG_1.jpg")
+        page.get_by_role("button", name="Upload", exact=True).click()
+        page.get_by_text("1 picture was uploaded.").wait_for()
     for _ in range(100):
         page.goto(served.url + "/sources/party")
         if page.locator(".thumbs li").count() == 2:
@@ -109,14 +109,14 @@ def test_from_an_empty_home_to_a_lead_by_a_directory_that_is_dropped(browser, tm
         page = context.new_page()
         page.goto(served.link)
         add(page, served, "party")
-        page.get_by_label("Hand in pictures").wait_for()
+        page.get_by_label("Upload pictures").wait_for()
         drop(page, album.root)
         page.locator(".thumbs li >> nth=23").wait_for()
         page.locator(".thumbs a").first.click()
         page.get_by_text(album.root.name).first.wait_for()  # each is known by its path in the directory
         page.goto(served.url + "/")
         page.set_input_files("#file-picture", album.probe)
-        page.get_by_role("button", name="Find the faces").click()
+        page.get_by_role("button", name="Find faces").click()
         page.locator(".lead-cards > li").first.wait_for()
         assert page.get_by_text("false lead expected in").first.is_visible()
 
@@ -133,8 +133,8 @@ def test_a_grant_is_suspended_resumed_and_ended_with_a_receipt(served, page, tmp
     page.get_by_text("Suspended", exact=True).wait_for()
     page.get_by_role("button", name="Resume").click()
     page.get_by_text("In force", exact=True).wait_for()
-    page.get_by_text("Erase all of it now").click()
-    page.get_by_role("button", name="End the grant and erase it all").click()
+    page.get_by_text("Erase everything now").click()
+    page.get_by_role("button", name="End the grant and erase everything").click()
     page.wait_for_url("**/receipts/*")
 
 

@@ -25,7 +25,7 @@ Managing = Annotated[ApiContext, may(Right.MANAGE)]
 ClientName = Annotated[str, Path(min_length=1, max_length=200, description="The client's name.")]
 
 
-KeyId = Annotated[str, Path(min_length=1, max_length=100, description="The key's id: its public half.")]
+KeyId = Annotated[str, Path(min_length=1, max_length=100, description="The key's ID, its public part.")]
 
 
 class Client(Shape):
@@ -38,7 +38,7 @@ class Client(Shape):
     contract: str
     added_at: str
     ended_at: str | None
-    ended_by: str | None = Field(description="The order that ended it; null: the operator.")
+    ended_by: str | None = Field(description="The order that ended it. Null: the operator ended it.")
 
 
 class Clients(Page[Client]):
@@ -46,11 +46,11 @@ class Clients(Page[Client]):
 
 
 class NewClient(Shape):
-    """An organisation that may search while its contract lasts."""
+    """A new client. It may search while its contract is active."""
 
     name: Line
     client_class: ClientClass
-    jurisdiction: Line = Field(description="Where it is established: one code, or unknown.")
+    jurisdiction: Line = Field(description="Where the client is established: one code, or unknown.")
 
 
 class Key(Shape):
@@ -81,7 +81,7 @@ class MadeKey(Key):
 
 
 class NewKey(Shape):
-    """A program, what it may do, and for what."""
+    """A new access key: the program, its rights and its limits."""
 
     name: Line
     rights: list[Right] = Field(default=[Right.SEARCH], min_length=1)
@@ -89,11 +89,13 @@ class NewKey(Shape):
     purpose: Purpose | None = None
     client: Line | None = None
     case: Line | None = None
-    expires: Annotated[str, Field(max_length=10)] | None = Field(None, description="Its last day: 2027-12-31.")
+    expires: Annotated[str, Field(max_length=10)] | None = Field(
+        None, description="The last day of the key, such as 2027-12-31."
+    )
 
 
 class User(Shape):
-    """An account of an organisation's home. Its password and second factor are told to nobody."""
+    """An account of an organisation's home. It never shows the password or the second factor."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [
         {"id": "0b6f3e5c-8a55-4f0b-9d1e-0c7d3f8f5d11", "name": "Ada", "made_at": "2026-11-24T03:00:00+00:00"},
@@ -110,32 +112,32 @@ class Users(Page[User]):
 
 @operation(router, "GET", "/clients", answer=Clients)
 async def list_clients(ask: Managing, limit: Limit = 100, after: After = None) -> Response:
-    """The clients, by name; also those whose contract is over."""
+    """List the clients by name, including those whose contract has ended."""
     found = [described_client(client) for client in await ask.call(ask.home.clients.all)]
     return answer(page(found, lambda each: (each["name"],), limit, after))
 
 
 @operation(router, "POST", "/clients", answer=Client, status=201, body=NewClient)
 async def add_client(ask: Managing, new: Annotated[NewClient, sent(NewClient)]) -> Response:
-    """The client may search from now on."""
+    """Add a client. It may search from now on."""
     return answer(described_client(await ask.call(ask.home.clients.add, **new.model_dump())), 201)
 
 
 @operation(router, "GET", "/clients/{name}", answer=Client)
 async def show_client(ask: Managing, name: ClientName) -> Response:
-    """One client."""
+    """Show one client."""
     return answer(described_client(await ask.call(ask.home.clients.get, name)))
 
 
 @operation(router, "POST", "/clients/{name}/end", answer=Client)
 async def end_client(ask: Managing, name: ClientName) -> Response:
-    """The contract is over for good: the client's very next search is refused."""
+    """End the contract of a client for good. Its next search is refused."""
     return answer(described_client(await ask.call(ask.home.clients.end, name)))
 
 
 @operation(router, "GET", "/keys", answer=Keys)
 async def list_keys(ask: Managing, limit: Limit = 100, after: After = None) -> Response:
-    """The access keys, each with its rights and whether it counts. Never a secret."""
+    """List the access keys, each with its rights and state, without secrets."""
     now = ask.home.parts.stores.clock()
     found = [described_key(key, now) for key in await ask.call(ask.home.access_keys.all)]
     return answer(page(found, lambda each: (each["made_at"], each["id"]), limit, after))
@@ -143,7 +145,7 @@ async def list_keys(ask: Managing, limit: Limit = 100, after: After = None) -> R
 
 @operation(router, "POST", "/keys", answer=MadeKey, status=201, body=NewKey)
 async def make_key(ask: Managing, new: Annotated[NewKey, sent(NewKey)]) -> Response:
-    """A key for another program, with no right that this one lacks."""
+    """Make a key for another program. It can't have rights that this key lacks."""
     for right in new.rights:
         ask.who.require(right)
     if ask.who.binding != Binding():
@@ -156,28 +158,28 @@ async def make_key(ask: Managing, new: Annotated[NewKey, sent(NewKey)]) -> Respo
 
 @operation(router, "GET", "/keys/{key_id}", answer=Key)
 async def show_key(ask: Managing, key_id: KeyId) -> Response:
-    """One access key, also if it counts no more. Never its secret."""
+    """Show one access key, even if it has ended, without its secret."""
     found = await ask.call(ask.home.access_keys.get, key_id)
     return answer(described_key(found, ask.home.parts.stores.clock()))
 
 
 @operation(router, "POST", "/keys/{key_id}/revoke", answer=Key)
 async def revoke_key(ask: Managing, key_id: KeyId) -> Response:
-    """The key is over for good, in every process."""
+    """Revoke a key for good, in every process."""
     revoked = await ask.call(ask.home.access_keys.revoke, key_id)
     return answer(described_key(revoked, ask.home.parts.stores.clock()))
 
 
 @operation(router, "GET", "/users", answer=Users)
 async def list_users(ask: Managing, limit: Limit = 100, after: After = None) -> Response:
-    """Who can sign in to an organisation's pages, by name."""
+    """List the accounts that can sign in to an organisation's pages, by name."""
     found = [_user(account) for account in await ask.call(ask.home.sign_in.accounts)]
     return answer(page(found, lambda each: (each["name"],), limit, after))
 
 
 @operation(router, "DELETE", "/users/{user_id}", answer=User)
 async def remove_user(ask: Managing, user_id: Annotated[UUID, Path(description="The account's id.")]) -> Response:
-    """The account can't sign in any more, and its sessions are over, in every process."""
+    """Remove an account. It can no longer sign in, and its sessions end in every process."""
 
     def remove() -> dict[str, Any]:
         for account in ask.home.sign_in.accounts():

@@ -34,11 +34,11 @@ SUBJECTS: Final = (
     overview,
 )
 _ABOUT: Final = """\
-Search the faces of pictures that you have the right to search. Every operation passes the gates that the command line
-passes, and is in the audit log.
+Search the faces of pictures that you have the right to search. Every operation passes the same gates as the command
+line, and is recorded in the audit log.
 
-An error is a problem document (RFC 9457) whose `type` ends in the error's kind. A list comes in pages: pass `next` as
-`after`. A write may carry an `Idempotency-Key`, so that it can be sent again.
+An error is a problem document (RFC 9457). Its `type` ends in the kind of the error. Lists have pages: pass `next` as
+`after`. A write can have an `Idempotency-Key`, so that you can send it again safely.
 """
 
 

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 BEARER: Final = HTTPBearer(
     auto_error=False, scheme_name="access key",
-    description="An access key's id, a full stop, its secret: what `countenance key add` prints once.",
+    description="The ID of an access key, a full stop, and its secret, as `countenance key add` prints them.",
 )  # fmt: skip
 
 

@@ -23,13 +23,13 @@ from countenance.errors import LogBroken, NotAllowed, ReceiptRefused
 router = operations("erasing")
 Erasing = Annotated[ApiContext, may(Right.ERASE)]
 Overseeing = Annotated[ApiContext, may(Right.OVERSEE)]
-ReceiptId = Annotated[UUID, Path(description="The receipt's id, or that of the erasure, order or request it is of.")]
+ReceiptId = Annotated[UUID, Path(description="The ID of the receipt, or of its erasure, order or request.")]
 
 _NAMES = ("face", "picture", "source", "person", "jurisdiction", "probe", "case")
 
 
 class Named(Shape):
-    """What is to be erased: one thing."""
+    """The one thing to erase."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -38,15 +38,17 @@ class Named(Shape):
         }
     )
 
-    face: UUID | None = Field(None, description="One face; a lead's face_id.")
-    picture: UUID | None = Field(None, description="One picture wherever it stands, with its faces.")
-    source: Line | None = Field(None, description="A source with its grant, evidence and pictures, by name.")
-    person: UUID | None = Field(None, description="A person: name, history and all their faces.")
-    jurisdiction: Line | None = Field(None, description="Every place in it, or in a part of it: CA takes CA-ON too.")
-    probe: Line | None = Field(None, description="The probe kept of a search, by its log_entry.")
-    case: Line | None = Field(None, description="Every probe that is kept with the case of this reference.")
-    authority: Line | None = Field(None, description="On whose word; for the receipt. By default the operator's.")
-    dry_run: bool = Field(default=False, description="Count what would go, and change nothing.")
+    face: UUID | None = Field(None, description="One face: the face_id of a lead.")
+    picture: UUID | None = Field(None, description="One picture in every source, with its faces.")
+    source: Line | None = Field(None, description="A source by name, with its grant, evidence and pictures.")
+    person: UUID | None = Field(None, description="A person, with the name, the history and all faces.")
+    jurisdiction: Line | None = Field(
+        None, description="All pictures of a jurisdiction and its regions: CA includes CA-ON."
+    )
+    probe: Line | None = Field(None, description="The stored probe of a search: its log_entry.")
+    case: Line | None = Field(None, description="All stored probes of the case with this reference.")
+    authority: Line | None = Field(None, description="Who requested it, for the receipt. Default: the operator.")
+    dry_run: bool = Field(default=False, description="Count what would be erased. Change nothing.")
 
     @model_validator(mode="after")
     def _one_thing(self) -> Self:
@@ -56,7 +58,7 @@ class Named(Shape):
 
 
 class Erasure(Shape):
-    """What an erasure removed, or would."""
+    """What an erasure removed, or would remove."""
 
     erasure: str | None
     scope: str
@@ -65,12 +67,12 @@ class Erasure(Shape):
     faces: int
     placements: int
     persons: int
-    probes: int = Field(description="Kept with cases.")
+    probes: int = Field(description="Stored with cases.")
     dry_run: bool
-    pending: list[str] = Field(description="Where bytes may still lie, sealed under a key that is destroyed.")
+    pending: list[str] = Field(description="Files that may still hold old data. The keys to decrypt it are destroyed.")
     log_entry: str | None
     receipt: str | None
-    already: bool = Field(description="It was erased before; this is the account of then.")
+    already: bool = Field(description="It was already erased. This is the report of that erasure.")
 
 
 class Retained(Shape):
@@ -78,11 +80,11 @@ class Retained(Shape):
 
     due: list[Duty]
     erased: list[Erasure]
-    probes: int = Field(description="Kept with cases, and past their term.")
+    probes: int = Field(description="Stored with cases, and overdue.")
 
 
 class ReceiptLine(Shape):
-    """A receipt, in a line."""
+    """A receipt in a list."""
 
     receipt: str
     kind: str
@@ -95,7 +97,7 @@ class Receipts(Page[ReceiptLine]):
 
 
 class SignedReceipt(Shape):
-    """A receipt as it was signed; docs/erasure.md says how anybody checks it."""
+    """A receipt exactly as signed. docs/erasure.md says how to check it."""
 
     receipt: dict[str, Any]
     log: dict[str, Any]
@@ -108,22 +110,22 @@ class ReceiptSent(Shape):
 
     receipt: dict[str, Any] = Field(description="The whole signed document.")
     key: Annotated[str, Field(max_length=500)] | None = Field(
-        None, description="The public key that it must be signed with; by default this home's."
+        None, description="The public key of the signer. Default: this home's key."
     )
-    about: UUID | None = Field(None, description="What it must be of.")
+    about: UUID | None = Field(None, description="The expected subject of the receipt.")
 
 
 class ReceiptChecked(Shape):
-    """Whether a receipt holds. It shows who signed what, and that it stands in that log; not that it is true."""
+    """Whether a receipt is valid. This proves who signed it and that the log contains it, not that it is true."""
 
     holds: bool
-    why: str | None = Field(description="What does not fit.")
+    why: str | None = Field(description="The reason why it is not valid.")
     position: int | None
     signed_by: str | None
 
 
 class Recipient(Shape):
-    """A client who was shown what was erased."""
+    """A client who saw what was erased."""
 
     client: str
     searches: int
@@ -133,15 +135,15 @@ class Recipient(Shape):
 
 
 class Recipients(Shape):
-    """Clients who were shown it, by name."""
+    """The clients who saw it, by name."""
 
     recipients: list[Recipient]
 
 
 class Told(Shape):
-    """A client who was shown what was erased."""
+    """A client who saw what was erased."""
 
-    client: Line = Field(description="Its name, as the recipients have it.")
+    client: Line = Field(description="The name of the client, as in the list of recipients.")
 
 
 class Notice(Shape):
@@ -149,7 +151,7 @@ class Notice(Shape):
 
     to: str
     at: Moment
-    searches: int = Field(description="So many of its searches showed it.")
+    searches: int = Field(description="The number of its searches that showed it.")
     last_shown: Moment
     asked: str
     receipt: SignedReceipt
@@ -158,14 +160,14 @@ class Notice(Shape):
 class ClientsAnswer(Told):
     """A client's own receipt."""
 
-    answer: File = Field(description="JSON or plain text in UTF-8, at most 1 MB; kept as it comes.")
+    answer: File = Field(description="JSON or plain text in UTF-8, at most 1 MB. It is stored unchanged.")
 
 
 @operation(router, "POST", "/erasures", answer=Erasure, body=Named)
 async def erase(ask: Erasing, named: Annotated[Named, sent(Named)]) -> Response:
-    """It is gone from everything that the home keeps, and a signed receipt says so. There is no undo.
+    """Erase something from the whole home, with a signed receipt. It can't be undone.
 
-    Erased again, it is answered with the account of then.
+    If it was already erased, the answer is the report of that erasure.
     """
     if ask.who.binding.source not in {None, named.source}:
         raise NotAllowed("this key is bound to a source, and may erase that source alone", "use another key")
@@ -175,26 +177,26 @@ async def erase(ask: Erasing, named: Annotated[Named, sent(Named)]) -> Response:
 
 @operation(router, "POST", "/sources/{name}/takedown", answer=Erasure)
 async def take_down_source(ask: Erasing, name: Annotated[str, Path(min_length=1, max_length=200)]) -> Response:
-    """The grant is over, and everything taken under it is erased now."""
+    """End a grant, and erase everything that was added under it."""
     await ask.call(ask.source, name)
     return answer((await ask.call(ask.home.takedown, name)).as_dict())
 
 
 @operation(router, "GET", "/retention", answer=Retained)
 async def show_retention(ask: Erasing) -> Response:
-    """What is due to be erased: ended grants, and terms of retention."""
+    """Show what must be erased: ended grants and ended retention periods."""
     return answer((await ask.call(retain, ask.home, run=False)).as_dict())
 
 
 @operation(router, "POST", "/retention/run", answer=Retained)
 async def run_retention(ask: Erasing) -> Response:
-    """What is overdue is erased, with a receipt each. Safe to repeat."""
+    """Erase what is overdue, with a receipt for each. It is safe to repeat."""
     return answer((await ask.call(retain, ask.home, run=True)).as_dict())
 
 
 @operation(router, "GET", "/receipts", answer=Receipts)
 async def list_receipts(ask: Overseeing, limit: Limit = 100, after: After = None) -> Response:
-    """The receipts, oldest first."""
+    """List the receipts, oldest first."""
     rows = [
         {"receipt": each.uid, "kind": each.kind, "about": each.about, "at": each.at.isoformat(timespec="seconds")}
         for each in await ask.call(ask.home.receipts.all)
@@ -204,7 +206,7 @@ async def list_receipts(ask: Overseeing, limit: Limit = 100, after: After = None
 
 @operation(router, "POST", "/receipt-checks", answer=ReceiptChecked, body=ReceiptSent)
 async def verify_receipt(ask: Overseeing, said: Annotated[ReceiptSent, sent(ReceiptSent)]) -> Response:
-    """Whether a receipt was signed with the key, is whole, and stands in the log that it names."""
+    """Check that a receipt was signed with the key, is unchanged, and is in the log that it names."""
     ours = await ask.call(ask.home.receipts.verifier_key)
     key = said.key or ours
     about = str(said.about) if said.about else None
@@ -217,14 +219,14 @@ async def verify_receipt(ask: Overseeing, said: Annotated[ReceiptSent, sent(Rece
 
 @operation(router, "GET", "/receipts/{receipt_id}", answer=SignedReceipt)
 async def show_receipt(ask: Overseeing, receipt_id: ReceiptId) -> Response:
-    """A receipt as it was signed."""
+    """Show a receipt exactly as signed."""
     found = await ask.call(ask.home.receipts.get, str(receipt_id))
     return answer(json.loads(found.document))
 
 
 @operation(router, "GET", "/receipts/{receipt_id}/recipients", answer=Recipients)
 async def list_recipients(ask: Overseeing, receipt_id: ReceiptId) -> Response:
-    """Clients who were shown what an erasure took, and whether they were told."""
+    """List the clients who saw what was erased, and whether they were notified."""
     return answer({"recipients": await ask.call(_recipients, ask, str(receipt_id))})
 
 
@@ -239,7 +241,7 @@ def _recipients(ask: ApiContext, receipt_id: str) -> list[dict[str, Any]]:
 
 @operation(router, "POST", "/receipts/{receipt_id}/tell", answer=Notice, body=Told)
 async def tell_recipient(ask: Erasing, receipt_id: ReceiptId, told: Annotated[Told, sent(Told)]) -> Response:
-    """What to send to a client who was shown what is erased. That it was told is recorded."""
+    """Make the notice for a client who saw what was erased. The log records the notice."""
     return answer(await ask.call(ask.home.receipts.tell, str(receipt_id), told.client))
 
 
@@ -247,7 +249,7 @@ async def tell_recipient(ask: Erasing, receipt_id: ReceiptId, told: Annotated[To
 async def keep_answer(
     ask: Erasing, receipt_id: ReceiptId, kept: Annotated[ClientsAnswer, sent(ClientsAnswer)]
 ) -> Response:  # fmt: skip
-    """The client's own receipt is kept as it came."""
+    """Store the answer of a client unchanged."""
 
     def keep() -> dict[str, Any]:
         ask.home.receipts.answered(str(receipt_id), kept.client, kept.answer)

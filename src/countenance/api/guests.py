@@ -17,7 +17,7 @@ from countenance.api.sources import Collecting, Name
 from countenance.errors import NotFound
 
 router = operations("guests")
-LinkId = Annotated[UUID, Path(description="The link's id; never its token.")]
+LinkId = Annotated[UUID, Path(description="The ID of the link, not its token.")]
 
 EXAMPLE: Final[Any] = {
     "link": "6d1f0a52-3f9c-4c7e-9c1b-2b0d8a4f7e63", "source": "gala", "organiser": "Ann's Weddings, hello@ann.example",
@@ -27,11 +27,11 @@ EXAMPLE: Final[Any] = {
 
 
 class GuestLink(Shape):
-    """A link for guests, and how many came in by it."""
+    """A link for guests, and how many guests used it."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
-    link: str = Field(description="Its id. It opens nothing.")
+    link: str = Field(description="The ID of the link. It gives no access.")
     source: str
     organiser: str
     made_at: Moment
@@ -39,37 +39,37 @@ class GuestLink(Shape):
     closed_at: Moment | None
     open: bool
     guests: int
-    withdrawn: int = Field(description="So many of them withdrew.")
+    withdrawn: int = Field(description="How many of them withdrew.")
 
 
 class GuestLinks(Page[GuestLink]):
     """Links of a source, oldest first."""
 
-    waiting: int = Field(description="For so many guests its pictures are yet to be looked at: a job of kind guests.")
+    waiting: int = Field(description="How many guests wait for a search of the pictures (a job of kind guests).")
 
 
 class MadeLink(GuestLink):
     """A link that was just made. Its token is told this once."""
 
-    token: str = Field(description="The page for guests is /guest/ and this, where people reach the service.")
+    token: str = Field(description="The secret of the link. The page for guests is /guest/ followed by it.")
 
 
 class NewLink(Shape):
-    """Who invites, and until when."""
+    """A new link: who invites, and until when."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"organiser": "Ann's Weddings, hello@ann.example", "expires": "2026-12-23"}]}
     )
 
-    organiser: Line = Field(description="Who is responsible and how to reach them, as guests are told.")
+    organiser: Line = Field(description="Who is responsible, and how to reach them. Guests see this text.")
     expires: Annotated[str, Field(max_length=10)] | None = Field(
-        None, description="Its last day: 2027-01-31. By default 30 days from now."
+        None, description="The last day of the link, such as 2027-01-31. Default: 30 days from now."
     )
 
 
 @operation(router, "GET", "/sources/{name}/guest-links", answer=GuestLinks)
 async def list_guest_links(ask: Collecting, name: Name, limit: Limit = 100, after: After = None) -> Response:
-    """The links of a source, oldest first, each with how many guests came in by it. Never a token."""
+    """List the links of a source, oldest first, with the number of guests, without tokens."""
     await ask.call(ask.source, name)
     found = await ask.call(ask.home.guests.links, name)
     links = page(found, lambda each: (each["made_at"], each["link"]), limit, after)
@@ -78,14 +78,14 @@ async def list_guest_links(ask: Collecting, name: Name, limit: Limit = 100, afte
 
 @operation(router, "POST", "/sources/{name}/guest-links", answer=MadeLink, status=201, body=NewLink)
 async def make_guest_link(ask: Collecting, name: Name, new: Annotated[NewLink, sent(NewLink)]) -> Response:
-    """A link for guests of a source whose grant allows event-delivery. Its token is told this once."""
+    """Make a link for guests of a source. The grant must allow event-delivery. The token is shown only once."""
     await ask.call(ask.source, name)
     return answer(await ask.call(ask.home.guests.open_link, name, **new.model_dump()), 201)
 
 
 @operation(router, "POST", "/sources/{name}/guest-links/{link}/close", answer=GuestLink)
 async def close_guest_link(ask: Collecting, name: Name, link: LinkId) -> Response:
-    """Nobody comes in by it any more. Guests who did keep their own links."""
+    """Close a link to new guests. Guests who already used it keep their own links."""
     await ask.call(ask.source, name)
     return answer(await ask.call(_closed, ask, name, str(link)))
 

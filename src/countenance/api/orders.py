@@ -24,7 +24,7 @@ OrderId = Annotated[UUID, Path(description="The order's id.")]
 
 
 class OrderTarget(Shape):
-    """At what an order aims."""
+    """A target of an order."""
 
     scope: str
     value: str
@@ -39,7 +39,7 @@ class Paper(Shape):
 
 
 class Order(Shape):
-    """An order: what it demands, where it stands, what it changed."""
+    """Show an order: its demands, its state, and what it changed."""
 
     id: str
     state: str
@@ -66,11 +66,11 @@ class Orders(Page[Order]):
 
 
 class NewOrder(Shape):
-    """An order with its document; it stops nothing until it is applied."""
+    """An order with its document. It has no effect until it is applied."""
 
     document: File
     authority: Line
-    dated: Annotated[str, Field(max_length=10, description="The day on the document: 2021-02-02.")]
+    dated: Annotated[str, Field(max_length=10, description="The date on the document, such as 2021-02-02.")]
     until: Annotated[str, Field(max_length=10)] | None = None
     stop_collecting: bool = False
     stop_offering: bool = False
@@ -120,13 +120,13 @@ class Plan(Shape):
 
 
 class Applying(Shape):
-    """The plan that somebody looked at: each difference from it is explained."""
+    """The plan that a person checked. Each difference from it is explained."""
 
     simulated: Plan | None = None
 
 
 class Applied(Shape):
-    """What an order that was applied has changed."""
+    """What an applied order changed."""
 
     order: str
     in_force_since: str | None
@@ -149,7 +149,7 @@ class SignedDecision(Shape):
 
 @operation(router, "GET", "/orders", answer=Orders)
 async def list_orders(ask: Obeying, limit: Limit = 100, after: After = None) -> Response:
-    """The orders, each with what it demands and where it stands."""
+    """List the orders, each with its demands and its state."""
     desk = await ask.call(lambda: ask.home.orders)
     found = await ask.call(lambda: [desk.describe(order) for order in desk.all()])
     return answer(page(found, lambda each: (each["drafted_at"], each["id"]), limit, after))
@@ -157,7 +157,7 @@ async def list_orders(ask: Obeying, limit: Limit = 100, after: After = None) -> 
 
 @operation(router, "POST", "/orders", answer=Order, status=201, body=NewOrder, form=True)
 async def draft_order(ask: Obeying, new: Annotated[NewOrder, sent(NewOrder)]) -> Response:
-    """Records an order with its document, which is kept sealed. It stops nothing yet."""
+    """Record an order with its document, which is stored encrypted. It has no effect yet."""
 
     def draft() -> dict[str, Any]:
         desk = ask.home.orders
@@ -168,7 +168,7 @@ async def draft_order(ask: Obeying, new: Annotated[NewOrder, sent(NewOrder)]) ->
 
 @operation(router, "GET", "/orders/{order_id}", answer=Order)
 async def show_order(ask: Obeying, order_id: OrderId) -> Response:
-    """An order: what it demands, where it stands, what it changed."""
+    """Show an order: its demands, its state, and what it changed."""
     return answer(await ask.call(_shown, ask, order_id))
 
 
@@ -182,7 +182,7 @@ PAPER: dict[str, dict[str, Any]] = {"application/octet-stream": {"schema": {"typ
 
 @operation(router, "GET", "/orders/{order_id}/papers/{number}", media=PAPER)
 async def order_paper(ask: Obeying, order_id: OrderId, number: Annotated[int, Path(ge=1, le=1000)]) -> Response:
-    """One of its papers, as it was handed in; 1 is its document."""
+    """Show one document of an order, as uploaded. Number 1 is the order itself."""
 
     def paper() -> bytes:
         desk = ask.home.orders
@@ -198,7 +198,7 @@ async def order_paper(ask: Obeying, order_id: OrderId, number: Annotated[int, Pa
 
 @operation(router, "POST", "/orders/{order_id}/simulate", answer=Plan)
 async def simulate_order(ask: Obeying, order_id: OrderId) -> Response:
-    """What applying it would change now. Nothing is changed."""
+    """Count what the order would change now. It changes nothing."""
     return answer((await ask.call(lambda: ask.home.orders.simulate(str(order_id)))).as_dict())
 
 
@@ -206,7 +206,7 @@ async def simulate_order(ask: Obeying, order_id: OrderId) -> Response:
 async def apply_order(
     ask: Obeying, order_id: OrderId, applying: Annotated[Applying, sent(Applying, optional=True)]
 ) -> Response:  # fmt: skip
-    """It is in force, and all that it demands is done at once. Twice gives the same answer."""
+    """Put an order in force, and carry it out at once. A repeated call gives the same answer."""
     plan = None if applying.simulated is None else plan_of(applying.simulated.model_dump())
     if plan is not None and plan.order != str(order_id):
         raise WrongUse("the plan is of another order", "simulate this one")
@@ -217,7 +217,7 @@ async def apply_order(
 async def stay_order(
     ask: Obeying, order_id: OrderId, by: Annotated[SignedDecision, sent(SignedDecision)]
 ) -> Response:  # fmt: skip
-    """It stops nothing from now on, by a decision, until `resume`."""
+    """Stay an order by a decision. It has no effect until `resume`."""
     return answer(await ask.call(_decided, ask, "stay", order_id, by.document))
 
 
@@ -225,7 +225,7 @@ async def stay_order(
 async def resume_order(
     ask: Obeying, order_id: OrderId, by: Annotated[SignedDecision, sent(SignedDecision)]
 ) -> Response:  # fmt: skip
-    """The stay is over."""
+    """End a stay by a decision. The order is in force again."""
     return answer(await ask.call(_decided, ask, "resume", order_id, by.document))
 
 
@@ -233,7 +233,7 @@ async def resume_order(
 async def lift_order(
     ask: Obeying, order_id: OrderId, by: Annotated[SignedDecision, sent(SignedDecision)]
 ) -> Response:  # fmt: skip
-    """It is over for good. What it deleted does not come back, nor does a contract that it ended."""
+    """Lift an order for good. Deleted pictures do not come back, and ended contracts stay ended."""
     return answer(await ask.call(_decided, ask, "lift", order_id, by.document))
 
 

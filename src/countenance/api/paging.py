@@ -16,15 +16,15 @@ from countenance.errors import WrongUse
 T = TypeVar("T")
 MOST = 1000
 
-Limit = Annotated[int, Query(ge=1, le=MOST, description="At most so many items.")]
-After = Annotated[str | None, Query(max_length=1000, description="The `next` of the page before.")]
+Limit = Annotated[int, Query(ge=1, le=MOST, description="The most items in the answer.")]
+After = Annotated[str | None, Query(max_length=1000, description="The `next` of the previous page.")]
 
 
 class Page(Shape, Generic[T]):
     """One page of a list."""
 
     items: list[T]
-    next: str | None = Field(None, description="Pass it as `after` for the next page; null: this is the last.")
+    next: str | None = Field(None, description="Pass it as `after` to get the next page. Null: this is the last page.")
 
 
 def page(

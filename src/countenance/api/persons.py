@@ -19,11 +19,11 @@ from countenance.errors import NotFound
 router = operations("persons")
 Naming = Annotated[ApiContext, may(Right.PEOPLE)]
 PersonId = Annotated[UUID, Path(description="The person's id.")]
-Faces = Annotated[list[UUID], Field(min_length=1, max_length=1000, description="Ids of faces, as leads have them.")]
+Faces = Annotated[list[UUID], Field(min_length=1, max_length=1000, description="Face IDs, as in leads.")]
 
 
 class Person(Shape):
-    """A person, as you call them."""
+    """A person with a name."""
 
     person_id: str
     name: str | None
@@ -48,14 +48,14 @@ class PersonShown(Person):
 
 
 class NewPerson(Shape):
-    """These faces are one person."""
+    """A new person: the faces and the name."""
 
     faces: Faces
     name: Line | None = None
 
 
 class PersonName(Shape):
-    """What a person is called; null: nothing any more."""
+    """The name of a person. Null clears it."""
 
     name: Line | None
 
@@ -93,7 +93,7 @@ class Group(Shape):
     """Faces that may be one person."""
 
     group: str
-    person_id: str | None = Field(description="Whom they may belong to; null: nobody yet.")
+    person_id: str | None = Field(description="The person they may belong to. Null: a new person.")
     faces: list[ShownFace]
 
 
@@ -101,17 +101,17 @@ class Groups(Shape):
     """Suggested groups, the largest first."""
 
     groups: list[Group]
-    found: int = Field(description="Of how many.")
+    found: int = Field(description="The number of groups found.")
 
 
 class Accepting(Shape):
-    """What a new person is called."""
+    """The name of a new person."""
 
     name: Line | None = None
 
 
 class Undone(Shape):
-    """What was taken back."""
+    """The decision that was undone."""
 
     act: str
     person_id: str
@@ -124,21 +124,21 @@ Top = Annotated[int, Query(ge=1, le=1000)]
 
 @operation(router, "GET", "/persons", answer=Persons)
 async def list_persons(ask: Naming, limit: Limit = 100, after: After = None) -> Response:
-    """The persons of this home."""
+    """List the persons of this home."""
     found = [person.as_dict() for person in await ask.call(ask.home.people.all)]
     return answer(page(found, lambda each: (each["person_id"],), limit, after))
 
 
 @operation(router, "POST", "/persons", answer=Person, status=201, body=NewPerson)
 async def new_person(ask: Naming, new: Annotated[NewPerson, sent(NewPerson)]) -> Response:
-    """These faces are one person from now on."""
+    """Make a person from these faces."""
     made = await ask.call(ask.home.people.new, list(map(str, new.faces)), new.name)
     return answer(made.as_dict(), 201)
 
 
 @operation(router, "GET", "/persons/history", answer=History)
 async def person_history(ask: Naming, top: Top = 20) -> Response:
-    """What was decided about persons, newest first."""
+    """List the decisions about persons, newest first."""
     acts = await ask.call(ask.home.people.history, top)
     return answer(
         {
@@ -153,16 +153,17 @@ async def person_history(ask: Naming, top: Top = 20) -> Response:
 
 @operation(router, "POST", "/persons/history/undo", answer=Undone)
 async def undo_person(ask: Naming) -> Response:
-    """The newest decision that stands is taken back; again, the one before."""
+    """Undo the newest decision. Call it again to undo the one before."""
     done = await ask.call(ask.home.people.undo)
     return answer({"act": str(done.act), "person_id": done.person, "other": done.other, "faces": done.faces})
 
 
 @operation(router, "GET", "/persons/suggestions", answer=Groups)
 async def suggest_persons(ask: Naming, top: Top = 20) -> Response:
-    """Groups of like faces, for somebody to look at. Nothing is decided by it.
+    """Suggest groups of similar faces. It changes nothing.
 
-    In a household's home, or among the subjects of a consent or licence grant; never across an organisation's gallery.
+    In a household's home it compares all faces. In an organisation's home it compares only people who consented or gave
+    a licence.
     """
     groups = await ask.call(ask.home.suggest_people)
     return answer({"groups": [group.as_dict() for group in groups[:top]], "found": len(groups)})
@@ -173,7 +174,7 @@ async def accept_group(
     ask: Naming, group: Annotated[str, Path(pattern="^[0-9a-f]{12}$")],
     named: Annotated[Accepting, sent(Accepting, optional=True)],
 ) -> Response:  # fmt: skip
-    """A suggested group is one person, or belongs to the person that it was suggested for."""
+    """Accept a suggested group as a new person, or add it to the person it was suggested for."""
     return answer(await ask.call(_accept, ask, group, named.name))
 
 
@@ -192,7 +193,7 @@ def _accept(ask: ApiContext, group: str, name: str | None) -> dict[str, object]:
 
 @operation(router, "GET", "/persons/{person_id}", answer=PersonShown)
 async def show_person(ask: Naming, person_id: PersonId) -> Response:
-    """A person, and those of their faces that may be shown now."""
+    """Show a person and the faces that may be shown now."""
     person = await ask.call(ask.home.people.get, str(person_id))
     faces = await ask.call(ask.home.faces_of, str(person_id))
     return answer({**person.as_dict(), "shown": [{"face_id": face, "uri": uri} for face, uri in faces]})
@@ -200,29 +201,29 @@ async def show_person(ask: Naming, person_id: PersonId) -> Response:
 
 @operation(router, "PUT", "/persons/{person_id}/name", answer=Person, body=PersonName)
 async def name_person(ask: Naming, person_id: PersonId, new: Annotated[PersonName, sent(PersonName)]) -> Response:
-    """The person is called so."""
+    """Rename a person."""
     return answer((await ask.call(ask.home.people.name, str(person_id), new.name)).as_dict())
 
 
 @operation(router, "POST", "/persons/{person_id}/faces", answer=Person, body=SomeFaces)
 async def add_faces(ask: Naming, person_id: PersonId, some: Annotated[SomeFaces, sent(SomeFaces)]) -> Response:
-    """These faces are the person's too."""
+    """Add faces to a person."""
     return answer((await ask.call(ask.home.people.add, str(person_id), list(map(str, some.faces)))).as_dict())
 
 
 @operation(router, "POST", "/persons/{person_id}/remove", answer=Person, body=SomeFaces)
 async def remove_faces(ask: Naming, person_id: PersonId, some: Annotated[SomeFaces, sent(SomeFaces)]) -> Response:
-    """Not this person: these faces are somebody else's, and are not suggested for it again."""
+    """Remove faces from a person. They are not suggested for this person again."""
     return answer((await ask.call(ask.home.people.remove, str(person_id), list(map(str, some.faces)))).as_dict())
 
 
 @operation(router, "POST", "/persons/{person_id}/merge", answer=Person, body=OtherPerson)
 async def merge_persons(ask: Naming, person_id: PersonId, two: Annotated[OtherPerson, sent(OtherPerson)]) -> Response:
-    """All faces of the other are this person's, which keeps its name."""
+    """Move all faces of the other person to this person, which keeps its name."""
     return answer((await ask.call(ask.home.people.merge, str(person_id), str(two.other))).as_dict())
 
 
 @operation(router, "POST", "/persons/{person_id}/split", answer=Person, status=201, body=SomeFaces)
 async def split_person(ask: Naming, person_id: PersonId, some: Annotated[SomeFaces, sent(SomeFaces)]) -> Response:
-    """Some of a person's faces become a person of their own, which is answered."""
+    """Make a new person from some of a person's faces. The answer is the new person."""
     return answer((await ask.call(ask.home.people.split, str(person_id), list(map(str, some.faces)))).as_dict(), 201)

@@ -20,15 +20,15 @@ from countenance.rights.requests import RequestKind
 
 router = operations("requests")
 Answering = Annotated[ApiContext, may(Right.REQUESTS)]
-RequestName = Annotated[str, Path(max_length=100, description="The request's id, or its tracking code.")]
+RequestName = Annotated[str, Path(max_length=100, description="The request's ID or its tracking code.")]
 Text = Annotated[str, Field(max_length=10_000)]
 
 
 class NewRequest(Shape):
-    """What somebody asks for, and whom it is about: by a photograph, an address, a face or a name."""
+    """A new request. It identifies the person by a photograph, an address, a face or a name."""
 
     kind: RequestKind
-    tier: int | None = Field(None, ge=0, le=2, description="Of an opt-out: what is kept to keep pictures out.")
+    tier: int | None = Field(None, ge=0, le=2, description="For an opt-out: how much is kept to keep pictures out.")
     photo: File | None = None
     face_number: int | None = Field(None, ge=0)
     address: Text = ""
@@ -41,7 +41,7 @@ class NewRequest(Shape):
 
 
 class RequestTaken(Shape):
-    """A request that stands. The tracking code is for who asks, and told this once."""
+    """An open request. The tracking code is for the person, and is shown only once."""
 
     request: str
     tracking: str
@@ -55,7 +55,7 @@ class RequestTaken(Shape):
 
 
 class RequestLine(Shape):
-    """A request, in a line."""
+    """A request in a list."""
 
     request: str
     kind: str
@@ -76,7 +76,7 @@ class Requests(Page[RequestLine]):
 
 
 class FoundFace(Shape):
-    """A face that was found for a request, at one place."""
+    """A face that was found for a request, in one source."""
 
     face_id: str
     score: float | None
@@ -100,7 +100,7 @@ class RequestShown(RequestLine):
 
 
 class RequestTold(Shape):
-    """Where a request stands, as its tracking code shows it."""
+    """The state of a request, as its tracking code shows it."""
 
     kind: str
     tier: int | None
@@ -115,7 +115,7 @@ class RequestTold(Shape):
 
 
 class Proof(Shape):
-    """By which proof it is known who asks. None of it is kept."""
+    """The proof of the person's identity. It is not stored."""
 
     code: Annotated[str, Field(max_length=100)] | None = None
     photo: File | None = None
@@ -124,18 +124,18 @@ class Proof(Shape):
 
 
 class Code(Shape):
-    """A one-time code, to send to an address that was on file before the request came."""
+    """Make a one-time code. Send it to an address that you had before the request."""
 
     code: str
     until: str
 
 
 class Decision(Shape):
-    """What is decided, and of a correction what is right."""
+    """The decision and, for a correction, the correct data."""
 
     grant: bool
     reason: Text = ""
-    faces: list[str] | None = Field(None, description="Those that are the person's; by default all that were found.")
+    faces: list[str] | None = Field(None, description="The faces of the person. Default: all faces found.")
     rename: Annotated[str, Field(max_length=200)] = ""
     jurisdiction: Annotated[str, Field(max_length=1000)] = ""
 
@@ -154,7 +154,7 @@ class RequestDone(RequestShown):
 
 
 class Reasons(Shape):
-    """Why the longer term is taken, as the person is told."""
+    """The reasons for the longer deadline. The person sees this text."""
 
     reasons: Annotated[str, Field(min_length=1, max_length=10_000)]
 
@@ -162,35 +162,35 @@ class Reasons(Shape):
 @operation(router, "GET", "/requests", answer=Requests)
 async def list_requests(
     ask: Answering, limit: Limit = 100, after: After = None,
-    every: Annotated[bool, Query(description="The decided and withdrawn too.")] = False,
+    every: Annotated[bool, Query(description="Include decided and withdrawn requests.")] = False,
 ) -> Response:  # fmt: skip
-    """Requests that wait, the first due first."""
+    """List the open requests. The earliest deadline comes first."""
     found = await ask.call(ask.home.requests.listed, every=every)
     return answer(page(found, lambda each: (each["due_at"], each["request"]), limit, after))
 
 
 @operation(router, "POST", "/requests", answer=RequestTaken, status=201, body=NewRequest, form=True)
 async def open_request(ask: Answering, new: Annotated[NewRequest, sent(NewRequest)]) -> Response:
-    """Takes up a request. Nothing is looked for yet: the answer says nothing about who is in the gallery."""
+    """Open a request. It does not search yet, so the answer does not show who is in the gallery."""
     said = new.model_dump(exclude_none=True)
     return answer(await ask.call(ask.home.requests.open, str(said.pop("kind")), **said), 201)
 
 
 @operation(router, "GET", "/requests/{request}", answer=RequestShown | RequestTold)
 async def show_request(ask: Answering, request: RequestName) -> Response:
-    """By its id, all that is known of a request; by its tracking code, what the person who asks may know."""
+    """Show a request: all details with its ID, or what the person may see with the tracking code."""
     return answer(await ask.call(ask.home.requests.show, request))
 
 
 @operation(router, "POST", "/requests/{request}/code", answer=Code)
 async def send_code(ask: Answering, request: RequestName) -> Response:
-    """A one-time code, to send to an address that was on file before the request came."""
+    """Make a one-time code. Send it to an address that you had before the request."""
     return answer(await ask.call(ask.home.requests.send_code, request))
 
 
 @operation(router, "POST", "/requests/{request}/verify", answer=RequestShown, body=Proof, form=True)
 async def verify_request(ask: Answering, request: RequestName, proof: Annotated[Proof, sent(Proof)]) -> Response:
-    """It is known who asks, and their faces are found."""
+    """Confirm the identity of the person, and find the faces."""
     return answer(await ask.call(ask.home.requests.verify, request, **proof.model_dump()))
 
 
@@ -198,7 +198,7 @@ async def verify_request(ask: Answering, request: RequestName, proof: Annotated[
 async def decide_request(
     ask: Answering, request: RequestName, decision: Annotated[Decision, sent(Decision)]
 ) -> Response:  # fmt: skip
-    """Grants or refuses a request, and carries it out before this answers, in every process."""
+    """Grant or refuse a request. The answer comes when every process obeys the decision."""
     return answer(await ask.call(_decide, ask, request, decision))
 
 
@@ -214,11 +214,11 @@ def _decide(ask: ApiContext, request: str, decision: Decision) -> dict[str, Any]
 
 @operation(router, "POST", "/requests/{request}/extend", answer=RequestShown, body=Reasons)
 async def extend_request(ask: Answering, request: RequestName, why: Annotated[Reasons, sent(Reasons)]) -> Response:
-    """Takes the longer term that the law allows, once and within the first. Tell the person, with the reasons."""
+    """Extend the deadline once, before it passes, as the law allows. Send the person the reasons."""
     return answer(await ask.call(ask.home.requests.extend, request, why.reasons))
 
 
 @operation(router, "POST", "/requests/{request}/withdraw", answer=RequestShown)
 async def withdraw_request(ask: Answering, request: RequestName) -> Response:
-    """Ends what a request keeps out or hides. What was erased does not come back."""
+    """Withdraw a request: it no longer hides faces or keeps pictures out. Erased data does not come back."""
     return answer(await ask.call(ask.home.requests.withdraw, request))

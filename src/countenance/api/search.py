@@ -26,9 +26,11 @@ LEAD: Final[Any] = {
 
 
 class _Asked(Shape):
-    purpose: Purpose | None = Field(None, description="What for. An organisation's search names it, or its key does.")
-    case: Line | None = Field(None, description="The reason, by the reference under which you keep it.")
-    client: Line | None = Field(None, description="The client that asks, by name; without it, the operator.")
+    purpose: Purpose | None = Field(
+        None, description="The purpose. Required in an organisation's home, here or in the access key."
+    )
+    case: Line | None = Field(None, description="The case reference: why you search.")
+    client: Line | None = Field(None, description="The name of the client who asks. Default: the operator.")
 
 
 class Question(_Asked):
@@ -42,13 +44,13 @@ class Question(_Asked):
     )
 
     picture: File | None = Field(None, description="The file: a JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF or HEIC.")
-    face_id: UUID | None = Field(None, description="A face of the gallery: a lead's face_id.")
-    person_id: UUID | None = Field(None, description="A person, by all their faces. Needs the right people too.")
-    face: int | None = Field(None, ge=0, description="Which face of the picture, where it holds several; from 0.")
-    top: int = Field(10, ge=1, le=1000, description="At most so many leads, each with its duplicates.")
-    threshold: float | None = Field(None, ge=-1, le=1, description="The lowest score shown, a cosine.")
+    face_id: UUID | None = Field(None, description="A face of the gallery: the face_id of a lead.")
+    person_id: UUID | None = Field(None, description="A person, by all their faces. The right `people` is needed too.")
+    face: int | None = Field(None, ge=0, description="The face to use, if the picture shows several. The first is 0.")
+    top: int = Field(10, ge=1, le=1000, description="The most leads to show, each with its duplicates.")
+    threshold: float | None = Field(None, ge=-1, le=1, description="The lowest score to show, a cosine.")
     fpir: float | None = Field(
-        None, gt=0, lt=1, description="Or: how often a search for a stranger may show a false lead; 0.01 by default."
+        None, gt=0, lt=1, description="Or how often a search for a stranger may show a false lead. Default: 0.01."
     )
 
     @model_validator(mode="after")
@@ -67,12 +69,12 @@ class ProbeFace(Shape):
 
 
 class Probe(Shape):
-    """What was searched for: a picture, by its hash, or a face of the gallery."""
+    """What was searched for: the hash of a picture, or a face of the gallery."""
 
     sha256: str | None = None
     face_id: str | None = None
     face: ProbeFace
-    faces: int = Field(description="How many the picture holds.")
+    faces: int = Field(description="The number of faces in the picture.")
 
 
 class _Place(Shape):
@@ -91,20 +93,22 @@ class Duplicate(_Place):
     """The same photograph at another place."""
 
     link: DuplicateLink
-    distance: int = Field(description="Bits of 256 in which the perceptual hashes differ.")
+    distance: int = Field(description="The number of bits, of 256, that differ between the perceptual hashes.")
 
 
 class Lead(_Place):
     """A candidate with its source, score and odds. Never an identification."""
 
     rank: int
-    fmr: Odds = Field(description="How often two strangers score as much.")
-    expected_false: Odds = Field(description="False leads as good as this that a search of this size is to expect.")
+    fmr: Odds = Field(description="How often two strangers score as high.")
+    expected_false: Odds = Field(
+        description="The expected number of false leads as good as this, in a search of this size."
+    )
     duplicates: list[Duplicate]
 
 
 class PersonLead(Shape):
-    """A person of this home whose faces, taken together, are like the probe."""
+    """A person of this home who resembles the probe, by all their faces."""
 
     rank: int
     person_id: str
@@ -118,14 +122,14 @@ class PersonLead(Shape):
 
 
 class Recall(Shape):
-    """What part of the exact best ten the approximate index finds, as measured."""
+    """The measured share of the exact best ten that the approximate index finds."""
 
     value: float
     sample: int
 
 
 class Leads(Shape):
-    """The answer to a search. It is never padded: below the threshold nothing is shown."""
+    """The answer to a search. Leads below the threshold are not shown."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -143,7 +147,7 @@ class Leads(Shape):
     )  # fmt: skip
 
     probe: Probe
-    searched: int = Field(description="Faces, rounded up to two significant figures.")
+    searched: int = Field(description="The number of faces, rounded up to two significant figures.")
     exact: bool
     recall: Recall | None = None
     threshold: float
@@ -163,7 +167,7 @@ class PictureSent(Shape):
 
 
 class Quality(Shape):
-    """What a comparison of the face can rest on; 1 is best."""
+    """The quality of a face for comparison. 1 is best."""
 
     width_px: float
     sharpness: float
@@ -174,7 +178,7 @@ class Quality(Shape):
 
 
 class DetectedFace(Shape):
-    """A face of the picture; its index is what a search calls `face`."""
+    """A face of the picture. A search takes its index as `face`."""
 
     index: int
     box: Box
@@ -184,7 +188,7 @@ class DetectedFace(Shape):
 
 
 class Detected(Shape):
-    """The faces in a picture, the surest first."""
+    """The faces in a picture, the most certain first."""
 
     width: int
     height: int
@@ -197,12 +201,12 @@ class TwoPictures(_Asked):
 
     a: File
     b: File
-    face_a: int | None = Field(None, ge=0, description="Which face of a, where it holds several; from 0.")
-    face_b: int | None = Field(None, ge=0, description="Which face of b.")
+    face_a: int | None = Field(None, ge=0, description="The face of a, if it shows several. The first is 0.")
+    face_b: int | None = Field(None, ge=0, description="The face of b, if it shows several.")
 
 
 class Comparison(Shape):
-    """How alike two faces are."""
+    """How similar two faces are."""
 
     score: float
     fmr: Odds
@@ -212,9 +216,9 @@ class Comparison(Shape):
 
 @operation(router, "POST", "/search", answer=Leads, body=Question, form=True)
 async def search(ask: Searching, question: Annotated[Question, sent(Question)]) -> Response:
-    """Leads for one face, of a picture or of the gallery; or for a person by all their faces.
+    """Search for one face of a picture or of the gallery, or for a person by all their faces.
 
-    A picture that holds several faces is answered with their boxes; say which with `face`.
+    If the picture shows several faces, the error lists their boxes. Choose one with `face`.
     """
     said = question.model_dump(include={"face", "top", "threshold", "fpir"})
     bound: dict[str, Any] = ask.bound(question.purpose, question.case, question.client)
@@ -230,14 +234,14 @@ async def search(ask: Searching, question: Annotated[Question, sent(Question)]) 
 
 @operation(router, "POST", "/detect", answer=Detected, body=PictureSent, form=True)
 async def detect(ask: Searching, sent_: Annotated[PictureSent, sent(PictureSent)]) -> Response:
-    """Every face of a picture, with its box, landmarks and quality. Nothing is kept."""
+    """Find every face of a picture, with its box, landmarks and quality. It stores nothing."""
     found = await ask.call(ask.home.detect, sent_.picture)
     return answer(found.as_dict())
 
 
 @operation(router, "POST", "/compare", answer=Comparison, body=TwoPictures, form=True)
 async def compare(ask: Searching, two: Annotated[TwoPictures, sent(TwoPictures)]) -> Response:
-    """How alike one face of each of two pictures is. Neither is kept; the log says that it was done."""
+    """Compare one face of each of two pictures. Neither is stored; the log records it."""
     bound: dict[str, Any] = ask.bound(two.purpose, two.case, two.client)
     found = await ask.call(ask.home.compare, two.a, two.b, face_a=two.face_a, face_b=two.face_b, **bound)
     return answer(found.as_dict())

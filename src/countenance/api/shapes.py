@@ -53,7 +53,7 @@ Box = Annotated[
 
 
 class Odds(Shape):
-    """A rate or count, and whether it is only known to be at most that."""
+    """A rate or count. `bound`: the true value is this or less."""
 
     value: float
     bound: bool

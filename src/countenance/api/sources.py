@@ -39,7 +39,7 @@ class Source(Shape):
     id: str
     location: str
     jurisdictions: list[str]
-    within: list[str] = Field(description="What the grant covers.")
+    within: list[str] = Field(description="The jurisdictions that the grant covers.")
     basis: Basis
     purposes: list[Purpose]
     state: GrantState
@@ -55,7 +55,7 @@ class Sources(Page[Source]):
 
 
 class Counts(Shape):
-    """What was taken from a source, what was refused and rejected, by reason."""
+    """The counts of a source: what was added, refused and rejected, by reason."""
 
     places: int
     pictures: int
@@ -71,21 +71,21 @@ class CountedSource(Source):
 
 
 class NewSubject(Shape):
-    """Somebody whose consent or release the grant records."""
+    """A person whose consent or release the grant records."""
 
     name: Line
-    evidence: File = Field(description="Their form; kept sealed.")
-    reference: File = Field(description="A picture of them; only a template of it is kept.")
+    evidence: File = Field(description="The person's signed form. It is stored encrypted.")
+    reference: File = Field(description="A picture of the person. Only its template is kept.")
     face: int | None = Field(
         None,
         ge=0,
         lt=10**MAX_DIGITS,
-        description="Which face of it, where it holds several; from 0 (`detect`).",
+        description="The face in it, if it shows several. The first is 0 (see `detect`).",
     )
 
 
 class NewSource(Shape):
-    """Where pictures come from, and the right to use them (docs/grants.md)."""
+    """A new source: its pictures, and the right to use them (docs/grants.md)."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -96,30 +96,34 @@ class NewSource(Shape):
     name: Line
     path: str | None = Field(
         None, min_length=1, max_length=4096,
-        description="A folder on the service's machine; without one its pictures are handed in.",
+        description="A folder on the service's computer. Without one, the pictures are uploaded.",
     )  # fmt: skip
     basis: Basis
     jurisdiction: str = Field(
-        min_length=1, max_length=1000, description="Where the people pictured live or were pictured: CA-ON; or unknown."
+        min_length=1, max_length=1000, description="Where the people live or were pictured, such as CA-ON, or unknown."
     )
-    within: str | None = Field(None, max_length=1000, description="What the grant covers, where that is wider.")
-    purposes: list[Purpose] = Field(default=[], description="What for. A household needs none.")
-    evidence: File | None = Field(None, description="The signed form, contract, decision or record; kept sealed.")
+    within: str | None = Field(None, max_length=1000, description="The jurisdictions that the grant covers, if more.")
+    purposes: list[Purpose] = Field(default=[], description="The allowed purposes. A household needs none.")
+    evidence: File | None = Field(
+        None, description="The signed form, contract, decision or record. It is stored encrypted."
+    )
     subjects: list[NewSubject] | None = Field(
         None, min_length=1, max_length=MAX_SUBJECTS,
-        description="For consent and licence: whom it is given by; only in JSON.",
+        description="For consent and licence: the people who agreed. Only in JSON.",
     )  # fmt: skip
-    expires: str | None = Field(None, max_length=10, description="The last day of the grant: 2027-12-31.")
-    erase_within_days: int = Field(30, description="After its end, all of it is due for erasure within so many days.")
+    expires: str | None = Field(None, max_length=10, description="The last day of the grant, such as 2027-12-31.")
+    erase_within_days: int = Field(30, description="The days allowed to erase everything after the grant ends.")
     retain_days: int | None = None
-    retain_from: str | None = Field(None, max_length=20, description="From when they run: added, interaction, purpose.")
-    retain_rule: str | None = Field(None, max_length=20, description="A rule of a law: bipa.")
+    retain_from: str | None = Field(
+        None, max_length=20, description="When the retention period starts: added, interaction, purpose."
+    )
+    retain_rule: str | None = Field(None, max_length=20, description="The retention rule of a law: bipa.")
     law: str | None = Field(None, max_length=1000, description="For statute: the law and its article.")
     authority: str | None = Field(None, max_length=1000, description="For statute: the authority that it empowers.")
 
 
 class References(Shape):
-    """Whose reference pictures are to be enrolled again, for another model."""
+    """The people whose reference pictures are enrolled again, for another model."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [
@@ -129,12 +133,12 @@ class References(Shape):
 
     subjects: list[NewSubject] = Field(
         default=[], max_length=MAX_SUBJECTS,
-        description="As the source was added with; namesakes are told apart by their evidence.",
+        description="The same people as when the source was added. Evidence distinguishes people of the same name.",
     )  # fmt: skip
 
 
 class Enrolled(Shape):
-    """How many references were enrolled, and whose are still lacking."""
+    """How many references were enrolled, and who still lacks one."""
 
     source: str
     enrolled: int
@@ -143,14 +147,14 @@ class Enrolled(Shape):
 
 @operation(router, "GET", "/sources", answer=Sources)
 async def list_sources(ask: Collecting, limit: Limit = 100, after: After = None) -> Response:
-    """The sources, by name, each with its grant and where it stands."""
+    """List the sources by name, each with its grant and its state."""
     mine = [s for s in await ask.call(ask.home.sources) if ask.who.binding.source in {None, s.name}]
     return answer(page(map(described, mine), lambda each: (each["name"],), limit, after))
 
 
 @operation(router, "POST", "/sources", answer=Source, status=201, body=NewSource, form=True)
 async def add_source(ask: Collecting, new: Annotated[NewSource, sent(NewSource)]) -> Response:
-    """A folder may be collected from now on, under this grant. Nothing is taken yet."""
+    """Add a source under a grant. No picture is read yet."""
     if ask.who.binding.source is not None:
         ask.source("")  # a key that is bound to a source adds no other
     grant = new.model_dump(exclude_none=True, exclude={"path", "subjects"})
@@ -161,42 +165,42 @@ async def add_source(ask: Collecting, new: Annotated[NewSource, sent(NewSource)]
 
 @operation(router, "GET", "/sources/{name}", answer=CountedSource)
 async def show_source(ask: Collecting, name: Name) -> Response:
-    """One source: its grant, what was taken from it, what was refused and rejected, and why."""
+    """Show one source: its grant, its counts, and why files were refused or rejected."""
     source = await ask.call(ask.source, name)
     return answer(await ask.call(counted, ask.home, source))
 
 
 @operation(router, "POST", "/sources/{name}/suspend", answer=Source)
 async def suspend_source(ask: Collecting, name: Name) -> Response:
-    """Its faces are out of the very next search, until `resume`."""
+    """Suspend a source. No search finds its faces until `resume`."""
     await ask.call(ask.source, name)
     return answer(described(await ask.call(ask.home.suspend, name)))
 
 
 @operation(router, "POST", "/sources/{name}/resume", answer=Source)
 async def resume_source(ask: Collecting, name: Name) -> Response:
-    """A suspended grant is in force again."""
+    """Resume a suspended source."""
     await ask.call(ask.source, name)
     return answer(described(await ask.call(ask.home.resume, name)))
 
 
 @operation(router, "POST", "/sources/{name}/withdraw", answer=Source)
 async def withdraw_source(ask: Collecting, name: Name) -> Response:
-    """The grant is over for good: out of every search now, due for erasure within its term."""
+    """End a grant for good. No search finds its faces; you must erase them by the deadline."""
     await ask.call(ask.source, name)
     return answer(described(await ask.call(ask.home.withdraw, name)))
 
 
 @operation(router, "POST", "/sources/{name}/interaction", answer=Source)
 async def note_interaction(ask: Collecting, name: Name) -> Response:
-    """The people pictured dealt with you today: a term of retention that runs from it begins anew."""
+    """Record that the people pictured dealt with you today. The retention period starts again."""
     await ask.call(ask.source, name)
     return answer(described(await ask.call(ask.home.interaction, name)))
 
 
 @operation(router, "POST", "/sources/{name}/purpose-met", answer=Source)
 async def note_purpose_met(ask: Collecting, name: Name) -> Response:
-    """What its pictures were for is done: a term of retention that runs from it begins."""
+    """Record that the purpose of a source is met. The retention period starts."""
     await ask.call(ask.source, name)
     return answer(described(await ask.call(ask.home.purpose_met, name)))
 
@@ -205,9 +209,9 @@ async def note_purpose_met(ask: Collecting, name: Name) -> Response:
 async def enrol_references(
     ask: Collecting, name: Name, again: Annotated[References, sent(References, optional=True)]
 ) -> Response:  # fmt: skip
-    """The reference pictures of its subjects, once more: they are not kept, and a change of the model needs them.
+    """Enrol the reference pictures of the subjects again, for another model. The pictures are not stored.
 
-    Guests' photographs are kept, and need not be sent.
+    Photographs of guests are stored already: do not send them.
     """
     await ask.call(ask.source, name)
     people = listed((s.name, s.evidence, s.reference, s.face) for s in again.subjects) if again.subjects else ()

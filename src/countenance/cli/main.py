@@ -56,8 +56,8 @@ COMMANDS: Final = {
 INTERRUPTED: Final = 130
 _MOST_BOXES: Final = 16  # of several faces, in an error for people: a terminal of 24 lines keeps the message in sight
 _DISK_REMEDIES: Final = {
-    errno.ENOSPC: "free some space and run the same command again; nothing that was confirmed is lost",
-    errno.EDQUOT: "free some space and run the same command again; nothing that was confirmed is lost",
+    errno.ENOSPC: "free some space and run the same command again; no confirmed work is lost",
+    errno.EDQUOT: "free some space and run the same command again; no confirmed work is lost",
     errno.EROFS: "the disk is mounted read-only; choose a path that can be written",
     errno.EACCES: "check the permissions of this user",
 }

@@ -23,15 +23,15 @@ DOOR: Final = Door(
         Remedy.CHOOSE_FACE: "choose one with {field} N: 0 is the first of these boxes. `countenance detect PICTURE "
         "--export DIR` saves each face with its number",
         Remedy.NUMBER_FACES: "faces are counted from 0; `countenance detect` shows them",
-        Remedy.FREE_SPACE: "free some space on the disk, then run the same command again; nothing acknowledged is lost",
+        Remedy.FREE_SPACE: "free some space on the disk, then run the same command again; no confirmed work is lost",
         Remedy.TRY_AGAIN: "run the same command again",
         Remedy.UPGRADE: "install the newer version that wrote it: pip install --upgrade countenance",
         Remedy.RESTORE_FROM_BACKUP: "restore the home from a backup (`countenance restore`), then run `countenance "
         "doctor`",
         Remedy.MAKE_BACKUP_AGAIN: "make the backup again: `countenance backup`",
         Remedy.RUN_DOCTOR: "run `countenance doctor`",
-        Remedy.SHOW_STATUS: "`countenance status` shows where it stands",
-        Remedy.PROTECT_KEY_FILE: "let only its owner read and write the key file (chmod 600). If somebody else may "
+        Remedy.SHOW_STATUS: "`countenance status` shows its state",
+        Remedy.PROTECT_KEY_FILE: "let only its owner read and write the key file (chmod 600). If someone else may "
         "have read it, make a new home and ingest again",
         Remedy.MAKE_NEW_HOME: "make a new home in another folder: `countenance init --home DIR`",
         Remedy.USE_ORGANISATION_HOME: "use an organisation's home: `countenance init --kind organisation`",
@@ -41,7 +41,7 @@ DOOR: Final = Door(
         Remedy.LIST_ACCOUNTS: "`countenance user list` lists the accounts",
         Remedy.ADD_ACCOUNT: "add an account: `countenance user add`",
         Remedy.LIST_SOURCES: "`countenance source list` lists the sources",
-        Remedy.SHOW_SOURCE: "`countenance source show` shows where it stands",
+        Remedy.SHOW_SOURCE: "`countenance source show` shows its state",
         Remedy.ADD_SOURCE: "add one: `countenance source add album ~/Pictures --basis household --jurisdiction CA-ON`",
         Remedy.RESUME_SOURCE: "`countenance source resume` puts its grant in force again",
         Remedy.INGEST_SOURCE: "ingest its source again: `countenance ingest`",
@@ -50,7 +50,7 @@ DOOR: Final = Door(
         Remedy.ENROL_REFERENCES: "enrol its people again from the same list: `countenance source references {value} "
         "LIST.csv`",
         Remedy.LIST_CLIENTS: "`countenance client list` lists the clients",
-        Remedy.SHOW_CLIENT: "`countenance client show {value}` shows since when",
+        Remedy.SHOW_CLIENT: "`countenance client show {value}` shows the date",
         Remedy.LIST_GUEST_LINKS: "`countenance guest list SOURCE` lists the links",
         Remedy.LIST_PERSONS: "`countenance person list` lists the persons",
         Remedy.SHOW_PERSON: "`countenance person show` lists a person's faces",
@@ -59,18 +59,18 @@ DOOR: Final = Door(
         Remedy.MERGE_PERSONS: "merge the two persons (`countenance person merge`), or remove the face from its person "
         "first (`countenance person remove`)",
         Remedy.LIST_ORDERS: "`countenance order list` lists the orders",
-        Remedy.SHOW_ORDER: "`countenance order show {value}` shows where it stands",
+        Remedy.SHOW_ORDER: "`countenance order show {value}` shows its state",
         Remedy.SIMULATE_ORDER: "simulate it: `countenance order simulate ID --json > plan.json`",
-        Remedy.APPLY_ORDER: "`countenance order apply {value}` goes on",
+        Remedy.APPLY_ORDER: "`countenance order apply {value}` continues",
         Remedy.RESUME_ORDER: "record the decision that ends the stay: `countenance order resume`",
         Remedy.LIST_REQUESTS: "`countenance request list` lists the requests",
-        Remedy.SHOW_REQUEST: "`countenance request show {value}` shows where it stands",
-        Remedy.REFUSE_REQUEST: "refuse it, and say why: `countenance request decide {value} --refuse --reason TEXT`",
+        Remedy.SHOW_REQUEST: "`countenance request show {value}` shows its state",
+        Remedy.REFUSE_REQUEST: "refuse it, with a reason: `countenance request decide {value} --refuse --reason TEXT`",
         Remedy.LIST_RECEIPTS: "`countenance receipt list` lists the receipts",
-        Remedy.LIST_RECIPIENTS: "`countenance receipt recipients` lists who was shown it",
+        Remedy.LIST_RECIPIENTS: "`countenance receipt recipients` lists who saw it",
         Remedy.LIST_LOG_ENTRIES: "`countenance log show` lists the entries",
         Remedy.VERIFY_LOG: "run `countenance log verify`, and compare the log with a backup",
-        Remedy.GET_TRUSTED_KEY: "get the public key from somebody you trust: `countenance log key` prints it where the "
+        Remedy.GET_TRUSTED_KEY: "get the public key from someone you trust: `countenance log key` prints it where the "
         "home is",
         Remedy.LIST_WITNESSES: "`countenance log verify` lists the trusted witnesses",
         Remedy.TRUST_WITNESS: "trust its key first: `countenance log trust-witness KEY`",
@@ -84,21 +84,21 @@ DOOR: Final = Door(
         Remedy.MEASURE_MODEL: "measure it: `countenance evaluate --model {value} --people DIR --use`",
         Remedy.REMOVE_CALIBRATION: "remove it (`countenance evaluate --use-shipped`), then measure again",
         Remedy.BEGIN_REINDEX: "begin a reindex: `countenance reindex --model NAME`",
-        Remedy.CONTINUE_REINDEX: "let it go on first: `countenance reindex`",
+        Remedy.CONTINUE_REINDEX: "let it continue first: `countenance reindex`",
         Remedy.SWITCH_REINDEX: "switch to the new model first: `countenance reindex --switch`",
         Remedy.END_REINDEX: "end the reindex first: `countenance reindex --finish`, or `--roll-back`",
-        Remedy.ROLL_BACK_REINDEX: "go back to the model before: `countenance reindex --roll-back`",
+        Remedy.ROLL_BACK_REINDEX: "go back to the previous model: `countenance reindex --roll-back`",
         Remedy.COMPARE_MODELS: "compare the models (`countenance reindex --people DIR`), or switch without that "
         "(`--unmeasured`)",
-        Remedy.ACCEPT_LOSS: "try again with `countenance reindex`, which names them, or go on without them "
+        Remedy.ACCEPT_LOSS: "try again with `countenance reindex`, which lists them, or continue without them "
         "(`--accept-loss`)",
-        Remedy.LIST_JOBS: "`countenance status` shows what is under way",
+        Remedy.LIST_JOBS: "`countenance status` shows what is running",
     },
     {"erase_within_days": "--erase-within", "purposes": "--purpose", "faces": "--face"},
     rule=_flag,
     shows_paths=True,
 )  # fmt: skip
-PARTLY: Final = "part of it may have been done; `countenance status` shows where the home stands"
+PARTLY: Final = "part of it may have been done; `countenance status` shows the state of the home"
 
 
 def door_of(command: click.Command | None) -> Door:

@@ -15,8 +15,8 @@ from countenance.present import labels
 
 NOT_SHOWN: Final = "not demonstrated"
 FEW_MARK: Final = "*"
-FEW_NOTE: Final = f"* fewer than {FEW} errors: known only roughly (the rule of {FEW})."
-GENERALISED: Final = "GFNMR, generalised: a pair of which one picture shows no face counts as missed."
+FEW_NOTE: Final = f"* fewer than {FEW} errors: a rough estimate (the rule of {FEW})."
+GENERALISED: Final = "GFNMR (generalised): a pair counts as missed if one picture shows no face."
 NAMES: Final = {"fmr": "FMR", "fnmr": "FNMR"}
 
 
@@ -63,18 +63,18 @@ def summary(found: Evaluation) -> str:
     genuine, impostor = found.measures.found.genuine.total, found.measures.found.impostor.total
     if not points:
         return (
-            f"No error rate can be demonstrated: these pictures make {labels.number(impostor)} impostor pairs, and "
-            f"{labels.number(round(SHOWN_FROM / 1e-2))} are the fewest that show a false-match rate (of 1 in 100)."
+            f"There are too few pictures to demonstrate an error rate: {labels.number(impostor)} impostor pairs. "
+            f"A false-match rate of 1 in 100 needs {labels.number(round(SHOWN_FROM / 1e-2))} pairs."
         )
     last = points[-1]
     start = (
-        f"At a threshold of {last.threshold:.3f} about 1 in {labels.number(round(1 / last.wanted))} pairs of strangers"
+        f"At a threshold of {last.threshold:.3f}, about 1 in {labels.number(round(1 / last.wanted))} pairs of strangers"
     )
     if not genuine:
-        return f"{start} is taken for one person. Nobody has two pictures, so what is missed is unknown."
+        return f"{start} counts as one person. No one has two pictures, so the missed share is unknown."
     low, high = last.fnmr.interval()
     return (
-        f"{start} is taken for one person, and {percent(last.fnmr.value)} of pairs of one person are missed "
+        f"{start} counts as one person, and {percent(last.fnmr.value)} of same-person pairs are missed "
         f"(95 % interval {percent(low)} to {percent(high)})."
     )
 
@@ -86,7 +86,7 @@ def _acquisition(found: Evaluation) -> Table:
     if found.people is not None and found.people_without_face is not None:
         share = _share(found.people_without_face, found.people)
         rows.append(("people without a found face (failure to enrol)", *share))
-    rows.append(("pictures with several faces, the most central taken", *_share(found.several, shown)))
+    rows.append(("pictures with several faces (the most central is used)", *_share(found.several, shown)))
     return Table("Faces found", (), ("", "count", "share"), tuple(rows))
 
 
@@ -108,7 +108,7 @@ def _calibrated(found: Evaluation) -> Table:
     points = [point for point in found.measures.points if point.promised]
     return Table(
         "The calibration in use, on these pictures",
-        (f"What the thresholds of calibration {found.in_use} show here. {_pairs(found)}",),
+        (f"Results of the thresholds of calibration {found.in_use}. {_pairs(found)}",),
         ("FMR promised", "threshold", "false", "FMR (95 %)", "missed", "FNMR (95 %)", "GFNMR"),
         tuple(_verified(point) for point in points),
         _footnote(rate for point in points for rate in (point.fmr, point.fnmr)),
@@ -147,7 +147,7 @@ def _identification(one: Identification) -> Table:
     rates = (one.rank_1, one.rank_10, *(rate for point in one.points for rate in (point.fnir, point.fpir)))
     before = (
         f"{labels.number(one.enrolled)} people with one picture enrolled, searched {labels.number(one.rank_1.trials)} "
-        "times with their others. For strangers: every picture, its own person left out."
+        "times with their other pictures. Strangers: each picture, without its own person."
     )
     return Table(
         "Search, 1:N",
@@ -172,7 +172,7 @@ def _groups(grouping: Grouping) -> Table:
         )
         for group in grouping.groups
     )
-    before = [f"At a threshold of {grouping.threshold:.3f}, for an FMR of {one_in(grouping.wanted)} over everybody."]
+    before = [f"At a threshold of {grouping.threshold:.3f}, for an FMR of {one_in(grouping.wanted)} over all people."]
     if grouping.unlabelled:
         before.append(f"{labels.number(grouping.unlabelled)} pictures have no label and are not in this table.")
     after = [sentence for rate in ("fnmr", "fmr") for sentence in differences(grouping, rate)]
@@ -201,7 +201,7 @@ def differences(grouping: Grouping, rate: str) -> Iterator[str]:
     gaps = [gap for gap in grouping.gaps if gap.rate == rate]
     name = NAMES[rate]
     if not gaps:
-        yield f"Nothing can be said of differences in {name}: fewer than two groups have pairs to count."
+        yield f"Differences in {name} can't be measured: fewer than two groups have pairs."
         return
     clear = [gap for gap in gaps if gap.clear]
     for gap in clear:
@@ -209,8 +209,8 @@ def differences(grouping: Grouping, rate: str) -> Iterator[str]:
     if not clear:
         widest = max(max(abs(gap.low), abs(gap.high)) for gap in gaps)
         yield (
-            f"No two groups differ in {name} by more than chance explains (95 %, {_comparisons(gaps)}). That does not "
-            f"prove them alike: a difference of up to {_size(widest, rate)} can't be ruled out."
+            f"Chance can explain every difference in {name} between groups (95 %, {_comparisons(gaps)}). This does not "
+            f"prove that the groups are equal. A difference of up to {_size(widest, rate)} is possible."
         )
 
 
@@ -299,8 +299,8 @@ def _footnote(rates: Iterable[MeasuredRate]) -> tuple[str, ...]:
 
 def _needed(beyond: NotMeasurable, what: str) -> str:
     return (
-        f"{NOT_SHOWN.capitalize()}: to show {one_in(beyond.wanted)} takes {labels.number(beyond.needed)} {what} "
-        f"({SHOWN_FROM} errors), and there are {labels.number(beyond.trials)}."
+        f"{NOT_SHOWN.capitalize()}: {one_in(beyond.wanted)} needs {labels.number(beyond.needed)} {what} "
+        f"({SHOWN_FROM} errors). There are {labels.number(beyond.trials)}."
     )
 
 

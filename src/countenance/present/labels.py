@@ -21,38 +21,38 @@ BASES: Mapping[Basis, str] = {
     Basis.CONSENT: "the person pictured agreed",
     Basis.LICENCE: "a contract with releases",
     Basis.STATUTE: "a law covers this source",
-    Basis.HISTORICAL: "the pictured are dead, or an archive law allows it",
+    Basis.HISTORICAL: "the people have died, or an archive law allows it",
 }
 
 LINKS: Mapping[DuplicateLink, str] = {
     DuplicateLink.EXACT: "the same file",
     DuplicateLink.NEAR: "nearly the same picture",
-    DuplicateLink.CROP: "cut another way",
+    DuplicateLink.CROP: "a different crop",
 }
 
 PAPERS: Mapping[str, str] = {  # of an order
-    "order": "the order itself",
-    "stay": "a decision to stay it",
-    "resume": "a decision to resume it",
-    "lift": "a decision to lift it",
+    "order": "the signed order",
+    "stay": "decision to stay the order",
+    "resume": "decision to resume the order",
+    "lift": "decision to lift the order",
 }
 
 REJECTIONS: Mapping[RejectReason, str] = {
     RejectReason.NOT_PERMITTED: "not permitted",
-    RejectReason.NOT_A_PICTURE: "not a picture, whatever its name says",
-    RejectReason.NO_READER: "HEIC or AVIF, whose reader is not installed",
+    RejectReason.NOT_A_PICTURE: "not a picture file",
+    RejectReason.NO_READER: "HEIC or AVIF; the reader is not installed",
     RejectReason.DAMAGED: "cut short or damaged",
     RejectReason.TOO_LARGE: "more bytes than the limit",
     RejectReason.TOO_MANY_PIXELS: "more pixels than the limit",
     RejectReason.TOO_MANY_FRAMES: "more frames than the limit",
     RejectReason.TOO_SMALL: "too small to show a face",
     RejectReason.TIMED_OUT: "took too long to decode",
-    RejectReason.DECODER_DIED: "the decoder died on it",
-    RejectReason.NOT_A_FILE: "not a file but a device, socket or pipe",
-    RejectReason.LINK: "a link; what it points to is taken where it stands",
+    RejectReason.DECODER_DIED: "the decoder crashed",
+    RejectReason.NOT_A_FILE: "not a file, but a device, socket or pipe",
+    RejectReason.LINK: "a symbolic link; its target is read at its own path",
     RejectReason.UNREADABLE: "could not be read",
-    RejectReason.CHANGED_WHILE_READ: "changed while it was read",
-    RejectReason.BAD_SIDECAR: "its sidecar or manifest row does not fit",
+    RejectReason.CHANGED_WHILE_READ: "changed while it was being read",
+    RejectReason.BAD_SIDECAR: "its sidecar or manifest row does not match",
 }
 
 REFUSALS: Mapping[FaceRefusal, str] = {
@@ -60,7 +60,7 @@ REFUSALS: Mapping[FaceRefusal, str] = {
     FaceRefusal.ERASED: "not permitted",  # who enrols can't tell an erasure from any other policy reason
     FaceRefusal.OPTED_OUT: "not permitted",
     FaceRefusal.RESTRICTED: "not permitted",
-    FaceRefusal.NOT_A_SUBJECT: "nobody whom the grant lists",
+    FaceRefusal.NOT_A_SUBJECT: "not on the list of the grant",
     FaceRefusal.TOO_SMALL: "too small to compare",
     FaceRefusal.LOW_QUALITY: "too blurred, turned or dark to compare",
 }
@@ -208,4 +208,7 @@ def _up(value: float) -> str:
 def recall(measured: Recall, _: Say = str) -> str:
     """How much an approximate answer may lack; rounded to the cautious side."""
     found = {"found": math.floor(measured.value * 100), "tried": number(measured.sample)}
-    return _("approximate: about %(found)s of 100 faces that an exact search lists are found (%(tried)s tried)") % found
+    return (
+        _("approximate search: it finds about %(found)s of 100 faces that an exact search finds (%(tried)s tried)")
+        % found
+    )

@@ -24,11 +24,11 @@ def det_svg(measures: Measurements, title: str) -> str:
     floor = 0.5 / max(genuine, 1)  # no miss at all is drawn on the lower edge
     chart = Chart(
         visible(title),
-        Axis("FMR: pairs of two people that reach the threshold", 0.5 / max(impostor, 1), 1, log=True),
-        Axis("FNMR: pairs of one person that do not", floor, 1, log=True),
+        Axis("FMR: pairs of different people above the threshold", 0.5 / max(impostor, 1), 1, log=True),
+        Axis("FNMR: pairs of one person below it", floor, 1, log=True),
     )
     if not genuine or not impostor:
-        chart.say(f"nothing to draw: no pair of {'one person' if impostor else 'two people'}")
+        chart.say(f"nothing to draw: no pair of {'one person' if impostor else 'different people'}")
         return chart.svg(legend_x=440)
     line = [(hits, misses / genuine) for _, hits, misses in curve(measures.found) if hits]
     shown = [(hits / impostor, fnmr) for hits, fnmr in line if hits >= SHOWN_FROM]

@@ -130,9 +130,9 @@ class PageContext:
         if isinstance(error, CountenanceError):
             facts["partly"] = error.partly and self.request.method not in SAFE
             if not signed_in and int(status_of(error)) >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                facts |= {"message": self.text("this could not be done now"), "remedy": Remedy.TRY_AGAIN_LATER}
+                facts |= {"message": self.text("this can't be done now"), "remedy": Remedy.TRY_AGAIN_LATER}
         if facts.get("partly"):
-            facts["partly"] = self.text("Part of it may have been done. Open the page again to see where it stands.")
+            facts["partly"] = self.text("Part of it may have been done. Open the page again to see the result.")
         return door(self.language, signed_in=signed_in).document(facts)
 
     def go(self, url: str, said: str = "") -> Response:

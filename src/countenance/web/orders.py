@@ -43,7 +43,7 @@ async def draft(ask: PageContext) -> Response:
     try:
         document = await ask.file("document", max_bytes=MAX_DOCUMENT_BYTES)
         if not document:
-            raise WrongUse(ask.text("the document is missing"), ask.text("choose the order itself, as it was signed"))
+            raise WrongUse(ask.text("the document is missing"), ask.text("choose the signed order"))
         order = await ask.call(
             ask.home.orders.draft, document=document, authority=ask.field("authority") or "",
             dated=ask.field("dated") or "", until=ask.field("until"),
@@ -53,7 +53,7 @@ async def draft(ask: PageContext) -> Response:
         )  # fmt: skip
     except CountenanceError as error:
         return await _form(ask, error)
-    return ask.go(f"/orders/{order.uid}", ask.text("The draft is recorded. It stops nothing until it is applied."))
+    return ask.go(f"/orders/{order.uid}", ask.text("The draft is stored. It has no effect until you apply it."))
 
 
 @page(Right.ORDERS)
@@ -80,8 +80,8 @@ async def apply(ask: PageContext) -> Response:
         plan = await ask.call(orders.simulate, ask.id)
         if ask.field("seen") != seen(plan):
             changed = WrongUse(
-                ask.text("what it would change is not what you were shown, so nothing was done"),
-                ask.text("look at the new counts, and apply it again"),
+                ask.text("the counts have changed since the simulation, so nothing was done"),
+                ask.text("check the new counts, and apply it again"),
             )
             return await _shown(ask, changed, plan=plan)
         task = asyncio.create_task(ask.call(orders.apply, ask.id, simulated=plan))
@@ -89,7 +89,7 @@ async def apply(ask: PageContext) -> Response:
         task.add_done_callback(_ended)
         done, _ = await asyncio.wait({task}, timeout=PATIENCE_S)
         if not done:
-            return ask.go(f"/orders/{ask.param('id')}", ask.text("It is in force, and being carried out."))
+            return ask.go(f"/orders/{ask.param('id')}", ask.text("The order is in force, and is being carried out."))
         return await _shown(ask, applied=task.result())
     except CountenanceError as error:
         return await _shown(ask, error)
@@ -104,12 +104,12 @@ async def ruled(ask: PageContext) -> Response:
         document = await ask.file("document", max_bytes=MAX_DOCUMENT_BYTES)
         if act is None or not document:
             raise WrongUse(
-                ask.text("nothing was done: the decision or its document is missing"), ask.text("choose both")
+                ask.text("nothing was done, because the decision or its document is missing"), ask.text("choose both")
             )
         await ask.call(act, ask.id, document)
     except CountenanceError as error:
         return await _shown(ask, error)
-    return ask.go(f"/orders/{ask.param('id')}", ask.text("The decision is recorded, and holds from now on."))
+    return ask.go(f"/orders/{ask.param('id')}", ask.text("The decision is recorded and has effect now."))
 
 
 def seen(plan: Plan) -> str:

@@ -67,7 +67,7 @@ async def add(ask: PageContext) -> Response:
         )  # fmt: skip
     except CountenanceError as error:
         return await _listed(ask, error)
-    return ask.go(_path(name.strip()), ask.text("The source stands. Now take its pictures in."))
+    return ask.go(_path(name.strip()), ask.text("Source added. Now scan it for pictures."))
 
 
 @page(Right.COLLECT)
@@ -115,7 +115,7 @@ async def ingest(ask: PageContext) -> Response:
 async def stop(ask: PageContext) -> Response:
     """It ends at its next step; what was taken stays."""
     await ask.call(ask.home.jobs.stop, ask.field("job") or "")
-    return ask.go(_path(ask.field("name") or ""), ask.text("It stops at its next step. What was taken stays."))
+    return ask.go(_path(ask.field("name") or ""), ask.text("It stops after the current step. Added pictures stay."))
 
 
 @page(Right.COLLECT, max_files=MOST_FILES)
@@ -139,7 +139,7 @@ async def hand_in(ask: PageContext) -> Response:
         await ask.call(ask.home.jobs.start, name)
     if failed is not None:
         raise failed
-    one, more = ask.text("1 picture was handed in."), ask.text("%(count)s pictures were handed in.")
+    one, more = ask.text("1 picture was uploaded."), ask.text("%(count)s pictures were uploaded.")
     said = one if taken == 1 else more % {"count": taken}
     return ask.go(_path(name), " ".join([said, *refused[:5]]))
 
@@ -196,15 +196,15 @@ routes = [
     Route("/source/ingest", ingest, methods=["POST"]),
     Route("/source/stop", stop, methods=["POST"]),
     Route("/source/hand-in", hand_in, methods=["POST"]),
-    Route("/source/suspend", _changes("suspend", later("Its faces are out of every search.")), methods=["POST"]),
+    Route("/source/suspend", _changes("suspend", later("No search finds its faces now.")), methods=["POST"]),
     Route("/source/resume", _changes("resume", later("Its grant is in force again.")), methods=["POST"]),
     Route(
         "/source/withdraw",
-        _changes("withdraw", later("Its grant is over; erase it within its term.")),
+        _changes("withdraw", later("Its grant is withdrawn. Erase it by the deadline.")),
         methods=["POST"],
     ),
     Route(
-        "/source/takedown", _changes("takedown", later("All of it is erased. This is the receipt.")), methods=["POST"]
+        "/source/takedown", _changes("takedown", later("Everything is erased. This is the receipt.")), methods=["POST"]
     ),
     Route("/sources/{name:path}", show, methods=["GET"]),
 ]

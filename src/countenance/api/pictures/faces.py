@@ -17,19 +17,19 @@ from countenance.app.search.face_visibility import shown_face
 
 router = operations("faces")
 Searching = Annotated[ApiContext, may(Right.SEARCH)]
-FaceId = Annotated[UUID, Path(description="The face's id, as leads have it.")]
+FaceId = Annotated[UUID, Path(description="The face's ID, as in leads.")]
 JPEG: dict[str, dict[str, Any]] = {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}
 
 
 class Face(Shape):
-    """A face, where its picture stands, and under which right."""
+    """A face, the source of its picture, and the grant."""
 
     face_id: str
     picture_id: str
     uri: str
     box: Box
     quality: float | None
-    width: int = Field(description="Of the picture as displayed, pixels.")
+    width: int = Field(description="The width of the picture as displayed, in pixels.")
     height: int
     taken_at: str | None
     source: str
@@ -39,12 +39,12 @@ class Face(Shape):
 
 @operation(router, "GET", "/faces/{face_id}", answer=Face)
 async def show_face(ask: Searching, face_id: FaceId) -> Response:
-    """A face, where its picture stands, and under which right. 404 for one that may not be shown now."""
+    """Show a face, the source of its picture, and the grant. 404 if it may not be shown now."""
     return answer(await ask.call(shown_face, ask.home, str(face_id), ask.who.binding))
 
 
 @operation(router, "GET", "/faces/{face_id}/crop", media=JPEG)
 async def face_crop(ask: Searching, face_id: FaceId) -> Response:
-    """The face alone, a JPEG of at most 256 pixels a side."""
+    """Show the crop of a face, a JPEG of at most 256 pixels per side."""
     await ask.call(shown_face, ask.home, str(face_id), ask.who.binding)
     return Response(await ask.call(ask.home.crop, str(face_id)), media_type="image/jpeg")

@@ -21,7 +21,7 @@ from countenance.errors import NotAllowed, NotFound
 router = operations("pictures")
 Searching = Annotated[ApiContext, may(Right.SEARCH)]
 Collecting = Annotated[ApiContext, may(Right.COLLECT)]
-PictureId = Annotated[UUID, Path(description="The picture's id, as leads have it.")]
+PictureId = Annotated[UUID, Path(description="The picture's ID, as in leads.")]
 Name = Annotated[str, Path(min_length=1, max_length=200, description="The source's name.")]
 
 
@@ -36,7 +36,7 @@ class PictureFace(Shape):
 
 
 class PicturePlace(Shape):
-    """Where a picture stands, and by which right."""
+    """A source of a picture, and the grant."""
 
     source: str
     uri: str
@@ -64,16 +64,18 @@ class Pictures(Page[Picture]):
 
 
 class NewUpload(Shape):
-    """A picture for a source that takes uploads. Its name never becomes a path."""
+    """A picture for a source of uploads. Its name is never used as a path."""
 
     picture: File
-    place: str = Field(min_length=1, max_length=1000, description="Its name, with / between parts.")
-    wait: bool = Field(default=True, description="False: it waits, sealed, for the source's next ingest.")
-    keep: bool = Field(default=True, description="False: its bytes go once its faces are taken.")
+    place: str = Field(
+        min_length=1, max_length=1000, description="The file name in the source, with / between folders."
+    )
+    wait: bool = Field(default=True, description="False: it is stored encrypted until the next ingest of the source.")
+    keep: bool = Field(default=True, description="False: the file is deleted after its faces are indexed.")
 
 
 class Taken(Shape):
-    """What became of it: a picture with its faces, or the reason why it was not taken. Waiting: neither yet."""
+    """The result: a picture with its faces, or the reason why it was rejected. Waiting: no result yet."""
 
     place: str
     waiting: bool
@@ -87,16 +89,16 @@ class Taken(Shape):
 
 @operation(router, "GET", "/pictures/{picture_id}", answer=Picture)
 async def show_picture(ask: Searching, picture_id: PictureId) -> Response:
-    """Where a picture stands, by which right, and what became of each face in it."""
+    """Show the sources of a picture, the grants, and the state of each face in it."""
     return answer(_told(await ask.call(_seen, ask, picture_id)))
 
 
 @operation(router, "GET", "/pictures/{picture_id}/image", media=JPEG)
 async def picture_image(
     ask: Searching, picture_id: PictureId,
-    longest: Annotated[int, Query(ge=16, le=4096, description="Pixels of its longer side, at most.")] = 1600,
+    longest: Annotated[int, Query(ge=16, le=4096, description="The most pixels of the longer side.")] = 1600,
 ) -> Response:  # fmt: skip
-    """A new JPEG of it, without what else its file says. Who asked to be left alone is blurred."""
+    """Show the picture as a new JPEG without metadata. People who opted out are blurred."""
     await ask.call(_seen, ask, picture_id)
     data = await ask.call(lambda: ask.home.pictures.image(str(picture_id), longest=longest))
     return Response(data, media_type="image/jpeg")
@@ -106,7 +108,7 @@ async def picture_image(
 async def list_pictures(
     ask: Searching, name: Name, limit: Annotated[int, Query(ge=1, le=200)] = 50, after: UUID | None = None
 ) -> Response:
-    """A source's pictures, as far as they may be looked at now."""
+    """List the pictures of a source that may be shown now."""
     _free(ask)
     await ask.call(ask.source, name)
     found, more = await ask.call(
@@ -117,7 +119,7 @@ async def list_pictures(
 
 @operation(router, "POST", "/sources/{name}/pictures", answer=Taken, status=201, body=NewUpload, form=True)
 async def hand_in_picture(ask: Collecting, name: Name, upload: Annotated[NewUpload, sent(NewUpload)]) -> Response:
-    """Hands in a picture, which passes every gate that an ingest passes. It is sealed before this answers."""
+    """Upload a picture. It passes every gate of an ingest, and is encrypted before the answer."""
     await ask.call(ask.source, name)
     if not upload.wait:
         await ask.call(ask.home.uploads.put, name, upload.place, upload.picture)

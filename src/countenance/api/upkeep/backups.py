@@ -25,26 +25,28 @@ EXAMPLE: Final[Any] = {
 
 
 class NewBackup(Shape):
-    """What is to be written, and whether it is tried."""
+    """What to back up, and whether to test the backup."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"verify": True}, {"log_alone": True}]})
 
-    log_alone: bool = Field(default=False, description="The audit log alone: small, and what a restore needs besides.")
-    verify: bool = Field(default=False, description="Restore it beside itself, look it over, and remove that again.")
+    log_alone: bool = Field(
+        default=False, description="Back up only the audit log. It is small, and a restore needs it."
+    )
+    verify: bool = Field(default=False, description="Test the backup: restore it to a temporary folder and check it.")
 
 
 class Backup(Shape):
-    """A backup of this home, by what its first lines say."""
+    """A backup of this home, as its header describes it."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
-    name: str = Field(description="Its file's, in the folder for backups.")
+    name: str = Field(description="The file name in the folder for backups.")
     bytes: int
-    backup: str = Field(description="Its id, as the log has it.")
+    backup: str = Field(description="The ID of the backup, as in the log.")
     made_at: Moment
     log_alone: bool
-    log_entries: int = Field(description="Entries of the log when it began: later ones a restore does again.")
-    master_key: str = Field(description="The id of the key that opens it, which is not in it.")
+    log_entries: int = Field(description="The number of log entries at the start. A restore repeats later ones.")
+    master_key: str = Field(description="The ID of the master key that opens it. The backup does not contain that key.")
 
 
 class Backups(Page[Backup]):
@@ -53,16 +55,16 @@ class Backups(Page[Backup]):
 
 @operation(router, "GET", "/backups", answer=Backups)
 async def list_backups(ask: Managing, limit: Limit = 100, after: After = None) -> Response:
-    """Backups of this home in the folder for them, the oldest first. Refused (400) where no folder was named."""
+    """List the backups of this home, oldest first. It is refused (400) if no folder for backups is set."""
     return answer(page(await ask.call(backups.listed, ask.home), lambda each: (each["name"],), limit, after))
 
 
 @operation(router, "POST", "/backups", answer=JobShown, status=202, body=NewBackup, optional=True)
 async def make_backup(ask: Managing, new: Annotated[NewBackup, sent(NewBackup, optional=True)]) -> Response:
-    """A job that writes the home to one sealed file, while it is in use. It begins when its turn comes.
+    """Add a job to the queue that writes an encrypted backup of the home. The home can be in use.
 
-    Its progress tells the bytes that are written; its end the file's name and SHA-256. Restoring stays with the
-    command line.
+    Its progress shows the bytes written. Its result shows the file name and the SHA-256. To restore, use the command
+    line.
     """
     job = await ask.call(lambda: ask.home.jobs.start(kind="backup", **new.model_dump()))
     return answer(worded(job), 202)

@@ -39,7 +39,7 @@ EXAMPLE: Final[Any] = {
 
 
 class NewJob(Shape):
-    """What is to be done: an `ingest` or a look for `guests`, of a source; or a `reindex`, of the home."""
+    """A new job: an `ingest` or a search for `guests` of a source, or a `reindex` of the home."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"source": "album"}, {"kind": "reindex", "model": "arcface-r50"}]}
@@ -48,15 +48,15 @@ class NewJob(Shape):
     kind: Literal["ingest", "guests", "reindex"] = Field(
         default="ingest", description="`ingest` and `guests` need the right collect, `reindex` the right manage."
     )
-    source: Line | None = Field(None, description="Of an ingest, or for guests.")
-    prune: bool = Field(default=False, description="Erase what has vanished from it; needs the right erase.")
-    model: Line | None = Field(
-        None, description="Of a reindex: every face gets a template of it too. None: go on with what was interrupted."
+    source: Line | None = Field(None, description="The source of an ingest or of a search for guests.")
+    prune: bool = Field(
+        default=False, description="Erase pictures that were removed from the folder. The right `erase` is needed."
     )
+    model: Line | None = Field(None, description="For a reindex: the new model. Null: continue an interrupted reindex.")
 
 
 class JobShown(Shape):
-    """Where a job stands. `progress` holds counts; of one that is done, its report. A job of the home has no source."""
+    """The state of a job. `progress` holds counts, or the report at the end. A reindex has no source."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
@@ -78,17 +78,17 @@ class Jobs(Shape):
 
 @operation(router, "GET", "/jobs", answer=Jobs)
 async def list_jobs(ask: Following, limit: Limit = 20) -> Response:
-    """The newest jobs, newest first; those of the last 30 days are kept."""
+    """List the jobs of the last 30 days, newest first."""
     found = await ask.call(lambda: ask.home.jobs.newest(limit, source=ask.who.binding.source))
     return answer({"items": [worded(job) for job in found if ask.who.may(RIGHTS[job.kind])]})
 
 
 @operation(router, "POST", "/jobs", answer=JobShown, status=202, body=NewJob)
 async def start_job(ask: Following, new: Annotated[NewJob, sent(NewJob)]) -> Response:
-    """Begins when its turn comes. One of this kind that waits for that source already is the answer instead.
+    """Add a job to the queue. If a job of this kind is already queued for the source, the answer is that job.
 
-    A reindex leaves searches as they are: switching to the new model, finishing and rolling back stay with the command
-    line. One that was stopped goes on with another job.
+    A reindex does not change searches. To switch to the new model, finish or roll back, use the command line. To
+    continue a stopped reindex, start another job.
     """
     ask.who.require(RIGHTS[new.kind])
     if new.prune:
@@ -104,20 +104,20 @@ async def start_job(ask: Following, new: Annotated[NewJob, sent(NewJob)]) -> Res
 
 @operation(router, "GET", "/jobs/{job_id}", answer=JobShown)
 async def show_job(ask: Following, job_id: JobId) -> Response:
-    """Where a job stands."""
+    """Show the state of a job."""
     return answer(worded(await ask.call(_mine, ask, job_id)))
 
 
 @operation(router, "POST", "/jobs/{job_id}/stop", answer=JobShown)
 async def stop_job(ask: Following, job_id: JobId) -> Response:
-    """It ends at its next step, whichever process runs it. What was recorded stays."""
+    """Stop a job after its current step, in whichever process. Recorded results stay."""
     await ask.call(_mine, ask, job_id)
     return answer(worded(await ask.call(lambda: ask.home.jobs.stop(str(job_id)))))
 
 
 @operation(router, "GET", "/jobs/{job_id}/events", media=EVENTS)
 async def follow_job(ask: Following, job_id: JobId) -> Response:
-    """Where it stands, each time that it has moved, as server-sent events; the last one, `end`, has its outcome."""
+    """Follow a job by server-sent events, one per change. The last event, `end`, has the outcome."""
     from sse_starlette import EventSourceResponse
 
     first = await ask.call(_mine, ask, job_id)

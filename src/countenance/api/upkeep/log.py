@@ -42,14 +42,14 @@ class LogProof(Shape):
 
 
 class Checkpoint(Shape):
-    """The newest signed checkpoint, and the public key that it is checked with."""
+    """The newest signed checkpoint, and the public key to check it."""
 
     checkpoint: str
     key: str
 
 
 class Kept(Shape):
-    """A checkpoint that was kept outside."""
+    """A checkpoint that was stored elsewhere."""
 
     checkpoint: Annotated[str, Field(max_length=100_000)] | None = None
 
@@ -62,10 +62,10 @@ class Cosigned(Shape):
 
 
 class LogChecked(Shape):
-    """Whether the log is whole, and continues every known checkpoint."""
+    """Whether the log is intact and continues every known checkpoint."""
 
     whole: bool
-    why: str | None = Field(description="The first entry that does not fit, or the fork.")
+    why: str | None = Field(description="The first bad entry, or the fork.")
     entries: int | None
     root: str | None
     verifier_key: str | None
@@ -76,9 +76,9 @@ class LogChecked(Shape):
 async def list_entries(
     ask: Overseeing, limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     after: Annotated[str | None, Query(max_length=20, pattern="^[0-9]+$")] = None,
-    last: Annotated[bool, Query(description="The newest `limit` entries instead.")] = False,
+    last: Annotated[bool, Query(description="Show the newest `limit` entries.")] = False,
 ) -> Response:  # fmt: skip
-    """The entries, oldest first."""
+    """List the entries, oldest first."""
 
     def read() -> dict[str, Any]:
         log = ask.home.parts.stores.log
@@ -97,20 +97,20 @@ async def list_entries(
 
 @operation(router, "GET", "/log/entries/{entry_id}/proof", answer=LogProof)
 async def prove_entry(ask: Overseeing, entry_id: Annotated[str, Path(max_length=100)]) -> Response:
-    """The proof that an entry is in the log, for others to check with the public key alone."""
+    """Make a proof that an entry is in the log. Others can check it with the public key."""
     return answer(json.loads(await ask.call(ask.home.audit.prove, entry_id)))
 
 
 @operation(router, "GET", "/log/checkpoint", answer=Checkpoint)
 async def log_checkpoint(ask: Overseeing) -> Response:
-    """The newest signed checkpoint. Kept by somebody else, it shows any later rewriting of what it covers."""
+    """Show the newest signed checkpoint. Give it to someone else: it reveals any later change to these entries."""
     log = ask.home.parts.log
     return answer({"checkpoint": await ask.call(log.checkpoint), "key": log.signer.verifier_key()})
 
 
 @operation(router, "POST", "/log/verify", answer=LogChecked, body=Kept, optional=True)
 async def verify_log(ask: Overseeing, kept: Annotated[Kept, sent(Kept, optional=True)]) -> Response:
-    """Checks every entry, the tree over them and its signatures."""
+    """Check every entry, the hash tree and its signatures."""
     try:
         found = await ask.call(ask.home.audit.verify, kept.checkpoint)
     except LogBroken as error:
@@ -121,5 +121,5 @@ async def verify_log(ask: Overseeing, kept: Annotated[Kept, sent(Kept, optional=
 
 @operation(router, "GET", "/log/export", media=LINES)
 async def export_log(ask: Overseeing) -> Response:
-    """Every entry, with what it takes to check them: a line each, as `countenance log export` writes them."""
+    """Export every entry with the data to check it, one per line, as `countenance log export` does."""
     return StreamingResponse(await ask.call(ask.home.audit.lines), media_type="application/x-ndjson")

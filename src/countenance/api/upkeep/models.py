@@ -31,13 +31,13 @@ class ModelLine(Shape):
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     name: str
-    task: Literal["detect", "embed"] = Field(description="Finds faces, or makes templates of them.")
+    task: Literal["detect", "embed"] = Field(description="detect: finds faces. embed: makes templates of faces.")
     licence: str
-    sha256: str = Field(description="Of its weights.")
-    dimension: int | None = Field(description="Of its templates; null: it makes none.")
-    own: bool = Field(description="It was brought, and did not come with Countenance.")
-    calibration: str | None = Field(description="The id of its calibration; null: it has none, or needs none.")
-    in_use: str = Field(description="For what the home uses it now; empty: for nothing.")
+    sha256: str = Field(description="The sha256 of its weights.")
+    dimension: int | None = Field(description="The size of its templates. Null: it makes none.")
+    own: bool = Field(description="You added it; it did not come with Countenance.")
+    calibration: str | None = Field(description="The ID of its calibration. Null: it has none or needs none.")
+    in_use: str = Field(description="How the home uses it now. Empty: it is not used.")
 
 
 class ModelsPage(Page[ModelLine]):
@@ -47,12 +47,12 @@ class ModelsPage(Page[ModelLine]):
 class ModelShown(ModelLine):
     """All that is known of a model."""
 
-    mean: list[float] = Field(description="What is taken off each channel.")
-    std: list[float] = Field(description="And what it is divided by.")
+    mean: list[float] = Field(description="The value subtracted from each channel.")
+    std: list[float] = Field(description="The value that each channel is then divided by.")
     colour_order: str
     layout: str
-    input_size: list[int] | None = Field(None, description="Width and height of the crop that it takes.")
-    template: list[list[float]] | None = Field(None, description="Where eyes, nose and mouth are put in it.")
+    input_size: list[int] | None = Field(None, description="The width and height of its input crop.")
+    template: list[list[float]] | None = Field(None, description="The positions of eyes, nose and mouth in the crop.")
     origin: str | None = None
     paper: str | None = None
     training_data: str | None = None
@@ -60,11 +60,11 @@ class ModelShown(ModelLine):
 
 @operation(router, "GET", "/models", answer=ModelsPage)
 async def list_models(ask: Looking, limit: Limit = 100, after: After = None) -> Response:
-    """The models, by name: those that came with Countenance, and those that were brought."""
+    """List the models by name: the shipped ones and your own."""
     return answer(page(await ask.call(models.list_models, ask.home), lambda each: (each["name"],), limit, after))
 
 
 @operation(router, "GET", "/models/{name}", answer=ModelShown)
 async def show_model(ask: Looking, name: ModelName) -> Response:
-    """One model: how it is fed, where it is from, under which licence."""
+    """Show one model: its input, its origin and its licence."""
     return answer(await ask.call(models.show_model, ask.home, name))

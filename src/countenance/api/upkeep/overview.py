@@ -20,7 +20,7 @@ router = operations("overview")
 
 
 class SourceLine(Shape):
-    """A source in a line."""
+    """A source in a list."""
 
     name: str
     basis: str
@@ -30,7 +30,7 @@ class SourceLine(Shape):
 
 
 class Duty(Shape):
-    """A source that is to be erased by a day."""
+    """A source that must be erased by a date."""
 
     source: str
     why: str
@@ -41,7 +41,7 @@ class Duty(Shape):
 
 
 class RequestDuty(Shape):
-    """A request that waits for its answer."""
+    """An open request."""
 
     request: str
     kind: str
@@ -53,19 +53,19 @@ class RequestDuty(Shape):
 
 
 class KeptProbes(Shape):
-    """Probes kept with cases: how many, and how many of them past their term."""
+    """The probes stored with cases: how many, and how many are overdue."""
 
     kept: int
     due: int
 
 
 class Waiting(Shape):
-    """A source in which something waits: uploads for an ingest, guests for their pictures."""
+    """A source with uploads to ingest, or with guests who wait for their pictures."""
 
     source: str
     uploads: int
     guests: int
-    do: list[str] = Field(description="The commands that end the waiting.")
+    do: list[str] = Field(description="The commands to run.")
 
 
 class Status(Shape):
@@ -81,9 +81,11 @@ class Status(Shape):
     requests: list[RequestDuty]
     waiting: list[Waiting]
     probes: KeptProbes
-    uncompacted_erasures: int = Field(description="Done since records.db was last written anew.")
+    uncompacted_erasures: int = Field(description="The erasures since records.db was last compacted.")
     unfinished_erasures: int
-    orders: list[dict[str, Any]] = Field(description="Drafted, in force or stayed; as `GET /v1/orders` has them.")
+    orders: list[dict[str, Any]] = Field(
+        description="The orders that are drafted, in force or stayed, as in `GET /v1/orders`."
+    )
     log_entries: int
     model: str
     space: str = Field(description="The sha256 of the weights in use.")
@@ -98,16 +100,16 @@ class Status(Shape):
 
 
 class Finding(Shape):
-    """One thing that was looked at."""
+    """The result of one check."""
 
     what: str
     state: Literal["ok", "warning", "problem"]
-    said: str = Field(description="What was found, without the paths of the service's machine.")
-    do: str = Field(description="The way out; empty: there is nothing to do.")
+    said: str = Field(description="The finding, without paths of the service's computer.")
+    do: str = Field(description="What to do. Empty: nothing to do.")
 
 
 class LookedOver(Shape):
-    """What fits in a home and what does not."""
+    """The results of all checks of a home."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{
@@ -117,11 +119,11 @@ class LookedOver(Shape):
     )  # fmt: skip
 
     findings: list[Finding]
-    problems: int = Field(description="So many findings are problems.")
+    problems: int = Field(description="The number of findings that are problems.")
 
 
 class Copy(Shape):
-    """One place of a photograph."""
+    """One copy of a photograph."""
 
     picture_id: str
     uri: str
@@ -134,7 +136,7 @@ class Copy(Shape):
 
 
 class Duplicates(Shape):
-    """Groups of pictures that show one photograph, the largest first."""
+    """Groups of pictures that show the same photograph, the largest first."""
 
     pictures: int
     unhashed: int
@@ -145,7 +147,7 @@ class Duplicates(Shape):
 
 @operation(router, "GET", "/status", answer=Status)
 async def status(ask: Annotated[ApiContext, may(Right.OVERSEE)]) -> Response:
-    """What the home holds, what it runs on, and what is due."""
+    """Show what the home holds, which models it uses, and what is due."""
     found = await ask.call(status_of, ask.home)
     return answer({name: value for name, value in found.items() if name not in _OF_THE_MACHINE})
 
@@ -155,10 +157,10 @@ _OF_THE_MACHINE = {"home", "keyfile"}  # where they lie is nothing that a progra
 
 @operation(router, "POST", "/doctor", answer=LookedOver)
 async def doctor(ask: Annotated[ApiContext, may(Right.MANAGE)]) -> Response:
-    """Looks the home over: databases, erasures, duties, log, index, weights, disk; finishes what was interrupted.
+    """Check the home: databases, erasures, deadlines, log, index, weights, disk. It finishes interrupted work.
 
-    It reads the whole log and the names of all files: minutes in a large home. Writing records.db anew
-    (`doctor --compact`) stays with the command line.
+    It reads the whole log and the names of all files, which takes minutes in a large home. To compact records.db, use
+    the command line (`doctor --compact`).
     """
     return answer(await ask.call(told, ask.home))
 
@@ -166,10 +168,10 @@ async def doctor(ask: Annotated[ApiContext, may(Right.MANAGE)]) -> Response:
 @operation(router, "GET", "/duplicates", answer=Duplicates)
 async def duplicates(
     ask: Annotated[ApiContext, may(Right.SEARCH)],
-    source: Annotated[list[str] | None, Query(max_length=100, description="Of these sources; of all, if none.")] = None,
-    top: Annotated[int, Query(ge=1, le=1000, description="So many of the largest groups.")] = 100,
+    source: Annotated[list[str] | None, Query(max_length=100, description="Only these sources. Default: all.")] = None,
+    top: Annotated[int, Query(ge=1, le=1000, description="The number of largest groups to show.")] = 100,
 ) -> Response:
-    """Pictures that show one photograph: copies, recompressions, resizes and crops. Nothing is changed."""
+    """List pictures that show the same photograph: copies, resized and cropped versions. It changes nothing."""
     bound = ask.who.binding.source
     names = source or ([bound] if bound else [])
     for name in names:

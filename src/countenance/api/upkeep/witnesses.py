@@ -26,7 +26,7 @@ KEY: Final = "witness.example.org+4a1b2c3d+BPR2Qm9vbGVhbiBzaWduYXR1cmVzIGFyZSBub
 
 
 class Witness(Shape):
-    """A witness whose cosignatures count."""
+    """A trusted witness."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{
@@ -36,9 +36,9 @@ class Witness(Shape):
     )  # fmt: skip
 
     name: str
-    hash: str = Field(description="Of its verifier key, by which it is named here.")
+    hash: str = Field(description="The hash of its verifier key. It identifies the witness here.")
     key: str = Field(description="Its verifier key (C2SP signed note).")
-    cosigned: Cosigned | None = Field(description="The newest checkpoint that it cosigned; null: none yet.")
+    cosigned: Cosigned | None = Field(description="The newest checkpoint that it cosigned. Null: none yet.")
 
 
 class Witnesses(Page[Witness]):
@@ -46,43 +46,43 @@ class Witnesses(Page[Witness]):
 
 
 class NewWitness(Shape):
-    """Whom to believe."""
+    """The witness to trust."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"key": KEY}]})
 
     key: Annotated[str, Field(min_length=1, max_length=1000)] = Field(
-        description="What `countenance witness init` printed on its machine."
+        description="The output of `countenance witness init` on the witness's computer."
     )
 
 
 class CosignRequest(Shape):
-    """What to give to a witness (C2SP tlog-witness)."""
+    """A request for a witness to cosign (C2SP tlog-witness)."""
 
     request: str
 
 
 class GivenCosignature(Shape):
-    """What a witness gave for a request."""
+    """The answer of a witness to a request."""
 
-    request: Text = Field(description="As it was given to the witness.")
+    request: Text = Field(description="The request that was sent to the witness.")
     cosignature: Text
 
 
 class CosignedNow(Shape):
-    """By name, the newest checkpoint that each trusted witness cosigned."""
+    """The newest checkpoint that each trusted witness cosigned, by name."""
 
     cosigned: dict[str, Cosigned]
 
 
 @operation(router, "GET", "/log/witnesses", answer=Witnesses)
 async def list_witnesses(ask: Overseeing, limit: Limit = 100, after: After = None) -> Response:
-    """The witnesses whose cosignatures count, by name, and what each has cosigned."""
+    """List the trusted witnesses by name, and what each has cosigned."""
     return answer(page(await ask.call(_witnesses, ask), lambda each: (each["name"],), limit, after))
 
 
 @operation(router, "POST", "/log/witnesses", answer=Witness, status=201, body=NewWitness)
 async def trust_witness(ask: Managing, new: Annotated[NewWitness, sent(NewWitness)]) -> Response:
-    """Its cosignatures count from now on, in place of another key's of that name."""
+    """Trust a witness. It replaces an older key of the same name."""
 
     def trust() -> dict[str, Any]:
         try:
@@ -97,7 +97,7 @@ async def trust_witness(ask: Managing, new: Annotated[NewWitness, sent(NewWitnes
 
 @operation(router, "DELETE", "/log/witnesses/{hash}", answer=Witness)
 async def distrust_witness(ask: Managing, hash: Hash) -> Response:  # noqa: A002 - the name in the path
-    """Its cosignatures count no more. The log keeps that they did."""
+    """Stop trusting a witness. The log still shows the earlier trust."""
 
     def distrust() -> dict[str, Any]:
         for each in _witnesses(ask):
@@ -112,10 +112,10 @@ async def distrust_witness(ask: Managing, hash: Hash) -> Response:  # noqa: A002
 @operation(router, "GET", "/log/cosign-request", answer=CosignRequest)
 async def request_cosignature(
     ask: Overseeing,
-    old: Annotated[int | None, Query(ge=0, le=2**53, description="How many entries it has cosigned, if it says so.")]
+    old: Annotated[int | None, Query(ge=0, le=2**53, description="The number of entries that it has cosigned.")]
     = None,
 ) -> Response:  # fmt: skip
-    """What to give to a witness: the newest checkpoint, and the proof that it continues the last one."""
+    """Make a request for a witness: the newest checkpoint, and a proof that it continues the last one."""
     return answer({"request": await ask.call(ask.home.audit.request, old)})
 
 
@@ -123,7 +123,7 @@ async def request_cosignature(
 async def accept_cosignature(
     ask: Managing, given: Annotated[GivenCosignature, sent(GivenCosignature)]
 ) -> Response:  # fmt: skip
-    """The cosignature that a trusted witness gave is kept; checking the log checks it, too."""
+    """Store the cosignature of a trusted witness. A check of the log also checks it."""
 
     def accept() -> dict[str, Any]:
         try:

@@ -33,7 +33,7 @@ async def add(ask: PageContext) -> Response:
 async def end(ask: PageContext) -> Response:
     """The client's very next search is refused."""
     await ask.call(ask.home.clients.end, ask.field("name") or "")
-    return ask.go("/clients", ask.text("The contract is over: nothing is searched for this client any more."))
+    return ask.go("/clients", ask.text("The contract has ended. Searches for this client are refused."))
 
 
 async def _page(ask: PageContext, error: CountenanceError | None = None) -> Response:

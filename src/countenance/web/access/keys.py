@@ -40,7 +40,7 @@ async def make(ask: PageContext) -> Response:
 async def revoke(ask: PageContext) -> Response:
     """The key counts no more, in any process."""
     await ask.call(ask.home.access_keys.revoke, ask.field("key") or "")
-    return ask.go("/keys", ask.text("The key counts no more."))
+    return ask.go("/keys", ask.text("The key is revoked."))
 
 
 async def _page(ask: PageContext, **values: Any) -> Response:

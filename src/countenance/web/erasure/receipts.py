@@ -89,7 +89,7 @@ async def answered(ask: PageContext) -> Response:
         await ask.call(ask.home.receipts.answered, ask.id, ask.field("client") or "", data)
     except CountenanceError as error:
         return await _show(ask, error)
-    return ask.go(f"/receipts/{ask.param('id')}", ask.text("Their answer is kept."))
+    return ask.go(f"/receipts/{ask.param('id')}", ask.text("The answer is stored."))
 
 
 async def _list(

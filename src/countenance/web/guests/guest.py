@@ -46,7 +46,7 @@ async def agree(ask: PageContext) -> Response:
         raise
     await ask.call(ask.home.guests.search_soon, source, new=True)
     return ask.go(
-        f"/guest/{own}", ask.text("Thank you. Keep the address of this page: it is the way to your pictures.")
+        f"/guest/{own}", ask.text("Thank you. Save the address of this page: you need it to see your pictures.")
     )
 
 
@@ -129,7 +129,7 @@ async def withdraw(ask: PageContext) -> Response:
         await ask.call(ask.home.guests.withdraw, token)
     except NotFound:
         return _not_in_use(ask)
-    return ask.go(f"/guest/{token}", ask.text("You have withdrawn, and everything about your face is erased."))
+    return ask.go(f"/guest/{token}", ask.text("You have withdrawn. All data about your face is erased."))
 
 
 @page(None)

@@ -19,8 +19,8 @@ ACTS: Final = {
     PersonAct.ADD: later("Faces added"),
     PersonAct.REMOVE: later("Not this person"),
     PersonAct.REFUSE: later("Not this person"),
-    PersonAct.MERGE: later("Two persons made one"),
-    PersonAct.SPLIT: later("Made another person"),
+    PersonAct.MERGE: later("Merged"),
+    PersonAct.SPLIT: later("Moved to another person"),
 }
 
 

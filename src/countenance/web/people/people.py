@@ -94,38 +94,38 @@ async def decide(ask: PageContext) -> Response:
 def _new(ask: PageContext, _uid: str, faces: list[str]) -> tuple[str, str]:
     made = ask.home.people.new(faces, ask.field("name"))
     where = f"/people/{made.id}" if ask.field("stay") is None else "/people/suggested"
-    return where, later("They are one person now.")
+    return where, later("Saved as one person.")
 
 
 def _name(ask: PageContext, uid: str, _faces: list[str]) -> tuple[str, str]:
     ask.home.people.name(uid, ask.field("name"))
-    return f"/people/{uid}", later("The name is kept, sealed.")
+    return f"/people/{uid}", later("The name is stored encrypted.")
 
 
 def _add(ask: PageContext, uid: str, faces: list[str]) -> tuple[str, str]:
     ask.home.people.add(uid, faces)
-    return "/people/suggested", later("They are one person now.")
+    return "/people/suggested", later("Saved as one person.")
 
 
 def _remove(ask: PageContext, uid: str, faces: list[str]) -> tuple[str, str]:
     ask.home.people.remove(uid, faces)
     left = any(each.id == uid for each in ask.home.people.all())
-    return (f"/people/{uid}" if left else "/people"), later("Not this person: they are not suggested for it again.")
+    return (f"/people/{uid}" if left else "/people"), later("Removed. They are not suggested for this person again.")
 
 
 def _merge(ask: PageContext, uid: str, _faces: list[str]) -> tuple[str, str]:
     ask.home.people.merge(uid, ask.field("other") or "")
-    return f"/people/{uid}", later("Two persons are one now.")
+    return f"/people/{uid}", later("Merged.")
 
 
 def _split(ask: PageContext, uid: str, faces: list[str]) -> tuple[str, str]:
     other = ask.home.people.split(uid, faces)
-    return f"/people/{other.id}", later("These faces are another person now.")
+    return f"/people/{other.id}", later("The faces are moved to another person.")
 
 
 def _undo(ask: PageContext, _uid: str, _faces: list[str]) -> tuple[str, str]:
     ask.home.people.undo()
-    return "/people", later("The newest decision is taken back.")
+    return "/people", later("The newest decision is undone.")
 
 
 _DECISIONS: Final = {

@@ -79,7 +79,7 @@ async def verify(ask: PageContext) -> Response:
         )
     except CountenanceError as error:
         return await _shown(ask, error, at="verify")
-    return ask.go(_url(ask), ask.text("It is known who asks, and their faces are found."))
+    return ask.go(_url(ask), ask.text("The identity is confirmed, and the faces are found."))
 
 
 @page(Right.REQUESTS)
@@ -89,7 +89,9 @@ async def extend(ask: PageContext) -> Response:
         await ask.call(ask.home.requests.extend, ask.id, ask.field("reasons") or "")
     except CountenanceError as error:
         return await _shown(ask, error, at="extend")
-    return ask.go(_url(ask), ask.text("The term is longer. The person sees why on the page of their request."))
+    return ask.go(
+        _url(ask), ask.text("The deadline is extended. The person sees the reasons on the page of their request.")
+    )
 
 
 @page(Right.REQUESTS)
@@ -130,7 +132,7 @@ def planned(request: dict[str, Any], ticked: list[str]) -> dict[str, Any]:
         "faces": sorted(faces),
         "left": len({each["face_id"] for each in request["faces"]} - faces),
         "pictures": len({each["picture_id"] for each in chosen}),
-        "places": len({each["uri"] for each in chosen}),
+        "copies": len({each["uri"] for each in chosen}),
         "sources": [(name, len(pictures)) for name, pictures in sorted(sources.items())],
         "erases": request["kind"] in ERASING,
     }
@@ -151,7 +153,7 @@ async def _shown(
     found = await ask.call(ask.home.requests.show, ask.id)
     faces: dict[str, dict[str, Any]] = {}
     for each in found["faces"]:
-        faces.setdefault(each["face_id"], {**each, "places": []})["places"].append(each["uri"])
+        faces.setdefault(each["face_id"], {**each, "copies": []})["copies"].append(each["uri"])
     photographed = found["state"] in {"open", "verified"} and await ask.call(_has_photograph, ask, ask.id)
     return ask.page(
         "request.html.jinja", request=found, faces=list(faces.values()), error=error,

@@ -37,13 +37,13 @@ async def send(ask: PageContext) -> Response:
         photo = await ask.file("photograph", max_bytes=PHOTO_BYTES) or None
         if not (photo or asked["address"] or asked["face"] or asked["name"]):
             raise WrongUse(
-                ask.text("say whom it is about"),
-                ask.text("a photograph, the address or id of a picture, or a name: one of them, or more"),
+                ask.text("say which pictures or face your request is about"),
+                ask.text("give a photograph, the address or ID of a picture, or a name"),
             )
         if asked["tier"] == 2 and photo is None:
             raise WrongUse(
                 ask.text("to be kept out of new pictures too, a photograph of you is needed"),
-                ask.text("add one, or choose the same pictures alone, which keeps nothing of your face"),
+                ask.text("add a photograph, or choose the same pictures only, which keeps nothing of your face"),
             )
         opened = await ask.call(ask.home.requests.open, photo=photo, **asked)
     except CountenanceError as error:
@@ -83,7 +83,7 @@ async def prove(ask: PageContext) -> Response:
         told = await ask.call(requests.prove, tracking, code=code, photo=photo)
     except CountenanceError as error:
         return _standing(ask, told, error)
-    return _standing(ask, told, done=ask.text("Thank you. It is known now that it is you who asks."))
+    return _standing(ask, told, done=ask.text("Thank you. Your identity is confirmed."))
 
 
 @page(None, rate=RateLimit.PUBLIC)
@@ -101,7 +101,7 @@ async def withdraw(ask: PageContext) -> Response:
         told = await ask.call(requests.end, tracking)
     except CountenanceError as error:
         return _standing(ask, told, error)
-    return _standing(ask, told, done=ask.text("Your request is withdrawn, and what it said is destroyed."))
+    return _standing(ask, told, done=ask.text("Your request is withdrawn, and its details are destroyed."))
 
 
 @page(None, rate=RateLimit.PUBLIC)
@@ -118,14 +118,16 @@ def _asked(ask: PageContext) -> dict[str, Any]:
     """The form's fields as the home takes them. Raises WrongUse."""
     kind, place, which = ask.field("kind") or "", ask.field("place") or "", ask.field("which") or ""
     if kind not in set(RequestKind):
-        raise WrongUse(ask.text("say what you ask for"), ask.text("choose one of the six"))
+        raise WrongUse(ask.text("choose what you ask for"), ask.text("choose one of the six"))
     if place not in PLACES:
-        raise WrongUse(ask.text("that place is not on the list"), ask.text("choose one, or leave it out"))
+        raise WrongUse(ask.text("that jurisdiction is not on the list"), ask.text("choose one, or leave it out"))
     tier = None
     if kind == RequestKind.OPT_OUT:
         said = ask.field("tier") or str(DEFAULT_TIER)
         if said not in {str(each) for each in TIERS}:
-            raise WrongUse(ask.text("say how much may be kept to keep you out"), ask.text("choose one of the three"))
+            raise WrongUse(
+                ask.text("choose how much data may be kept to keep you out"), ask.text("choose one of the three")
+            )
         tier = int(said)
     face, address = "", ""
     if which:
@@ -136,7 +138,7 @@ def _asked(ask: PageContext) -> dict[str, Any]:
     if address and "://" not in address:
         raise WrongUse(
             ask.text("this is neither an address nor an id"),
-            ask.text("an address begins with https:// or file://; an id has 32 letters and digits"),
+            ask.text("an address begins with https:// or file://; an ID has 32 letters and digits"),
         )
     return {
         "kind": kind, "tier": tier, "face": face, "address": address, "name": ask.field("name") or "",

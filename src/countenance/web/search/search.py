@@ -157,7 +157,7 @@ async def lower(ask: PageContext) -> Response:
         raise WrongUse("no threshold was named", "name one")
     name = ask.param("name")
     found = await ask.call(ask.home.searches.lower, session_of(ask), name, threshold)
-    return ask.go(f"/searches/{found}", ask.text("Searched again, logged as a search of its own."))
+    return ask.go(f"/searches/{found}", ask.text("Searched again. The log has a new entry."))
 
 
 @page(Right.SEARCH)
