@@ -18,6 +18,7 @@ from countenance.app.access.clients import described as described_client
 from countenance.app.access.identity import Binding, Right
 from countenance.errors import NotAllowed, NotFound
 from countenance.records.access.accounts import Account
+from countenance.remedies import Remedy
 from countenance.types import ClientClass, Purpose
 
 router = operations("managing")
@@ -149,7 +150,7 @@ async def make_key(ask: Managing, new: Annotated[NewKey, sent(NewKey)]) -> Respo
     for right in new.rights:
         ask.who.require(right)
     if ask.who.binding != Binding():
-        raise NotAllowed("a key that is bound makes no others", "use one that is not")
+        raise NotAllowed("a key that is bound makes no others", Remedy.USE_ANOTHER_KEY)
     said: dict[str, Any] = new.model_dump(exclude_none=True)
     made = await ask.call(ask.home.access_keys.make, **said)
     now = ask.home.parts.stores.clock()
@@ -186,7 +187,7 @@ async def remove_user(ask: Managing, user_id: Annotated[UUID, Path(description="
             if account.uid == str(user_id):
                 ask.home.sign_in.remove(account.name)
                 return _user(account)
-        raise NotFound(f"there is no account {user_id}", "the list of users names them")
+        raise NotFound(f"there is no account {user_id}", Remedy.LIST_ACCOUNTS)
 
     return answer(await ask.call(remove))
 

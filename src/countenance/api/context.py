@@ -21,6 +21,7 @@ from countenance.http.context import Service, service_of
 from countenance.http.csrf import SAFE, check_form_token, refuse_other_sites
 from countenance.http.rates import RateLimit
 from countenance.records.sources.sources import Source
+from countenance.remedies import Remedy
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -55,16 +56,13 @@ class ApiContext:
     def source(self, name: str) -> Source:
         """The source of that name. Raises NotFound: there is none, or it is none of this key's."""
         if self.who.binding.source not in {None, name}:
-            raise NotFound(f"there is no source {name!r}", NO_SOURCE)
+            raise NotFound(f"there is no source {name!r}", Remedy.LIST_SOURCES)
         return self.home.source(name)
-
-
-NO_SOURCE: Final = "`countenance source list` names the sources there are"
 
 
 def _narrowed(what: str, bound: str | None, said: str | None) -> str | None:
     if bound is not None and said not in {None, bound}:
-        raise NotAllowed(f"this key is bound to another {what}", f"leave {what} out, or use another key")
+        raise NotAllowed(f"this key is bound to another {what}", Remedy.OMIT_FIELD, field=what)
     return said if bound is None else bound
 
 
@@ -79,7 +77,7 @@ async def known(request: Request) -> ApiContext:
         service.rates.take(RateLimit.PAGES, authentication.address(request))
         who = await authentication.signed_in(request)
         if who.kind is WhoKind.NOBODY:
-            raise SignInNeeded("this needs an access key", "send it: `Authorization: Bearer KEYID.SECRET`")
+            raise SignInNeeded("this needs an access key", Remedy.SIGN_IN)
         refuse_other_sites(request)
         if request.method not in SAFE:
             check_form_token(request, request.headers.get(authentication.FORM_HEADER, ""))
@@ -92,7 +90,7 @@ async def _by_key(request: Request, service: Service) -> Who:
     scheme, _, token = request.headers["authorization"].partition(" ")
     try:
         if scheme.lower() != "bearer":
-            raise SignInNeeded("this door takes access keys alone", "send it: `Authorization: Bearer KEYID.SECRET`")
+            raise SignInNeeded("only access keys are accepted here", Remedy.SIGN_IN)
         who = await service.call(service.home.access_keys.bearer, token.strip())
     except SignInNeeded:
         service.rates.take(RateLimit.PAGES, authentication.address(request))
@@ -109,7 +107,7 @@ def may(right: Right, *others: Right) -> Any:
         if not any(map(ask.who.may, others)):
             ask.who.require(right)
             if right is Right.MANAGE and ask.who.binding.source is not None:
-                raise NotAllowed("this key is bound to a source, and manages nothing of the whole home", "use another")
+                raise NotAllowed("a key that is bound to a source manages nothing else", Remedy.USE_ANOTHER_KEY)
         return ask
 
     return Depends(allowed)

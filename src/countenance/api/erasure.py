@@ -19,6 +19,7 @@ from countenance.app.access.identity import Right
 from countenance.app.erasure.retention import retain
 from countenance.auditlog.receipt import check
 from countenance.errors import LogBroken, NotAllowed, ReceiptRefused
+from countenance.remedies import Remedy
 
 router = operations("erasing")
 Erasing = Annotated[ApiContext, may(Right.ERASE)]
@@ -170,7 +171,7 @@ async def erase(ask: Erasing, named: Annotated[Named, sent(Named)]) -> Response:
     If it was already erased, the answer is the report of that erasure.
     """
     if ask.who.binding.source not in {None, named.source}:
-        raise NotAllowed("this key is bound to a source, and may erase that source alone", "use another key")
+        raise NotAllowed("a key that is bound to a source can erase only that source", Remedy.USE_ANOTHER_KEY)
     said = named.model_dump(mode="json", exclude_none=True)
     return answer((await ask.call(ask.home.erase, **said)).as_dict())
 

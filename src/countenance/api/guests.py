@@ -15,6 +15,7 @@ from countenance.api.paging import After, Limit, Page, page
 from countenance.api.shapes import Line, Moment, Shape
 from countenance.api.sources import Collecting, Name
 from countenance.errors import NotFound
+from countenance.remedies import Remedy
 
 router = operations("guests")
 LinkId = Annotated[UUID, Path(description="The ID of the link, not its token.")]
@@ -92,5 +93,5 @@ async def close_guest_link(ask: Collecting, name: Name, link: LinkId) -> Respons
 
 def _closed(ask: ApiContext, name: str, link: str) -> dict[str, Any]:
     if link not in {each["link"] for each in ask.home.guests.links(name)}:
-        raise NotFound(f"{name!r} has no link {link} for guests", "list the links it has")
+        raise NotFound(f"the source {name!r} has no guest link {link}", Remedy.LIST_GUEST_LINKS)
     return ask.home.guests.close_link(link)

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from countenance.api.context import known
 from countenance.app.idempotency import Answer
 from countenance.errors import WrongUse
+from countenance.remedies import Remedy
 
 NAME: Final = "Idempotency-Key"
 LONGEST: Final = 200
@@ -35,7 +36,8 @@ async def once(request: Request, form: FormData | None, handle: Handler) -> Resp
         return await handle(request)
     if not 0 < len(key) <= LONGEST or not all("!" <= letter <= "~" for letter in key):
         raise WrongUse(
-            f"an {NAME} is 1 to {LONGEST} printable letters of ASCII without a blank", "a UUID, for instance"
+            f"an {NAME} has 1 to {LONGEST} printable ASCII characters and no space, for example a UUID",
+            Remedy.USE_NEW_IDEMPOTENCY_KEY,
         )
     ask = await known(request)
     repeats = await ask.call(lambda: ask.home.repeats)

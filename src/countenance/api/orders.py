@@ -16,6 +16,7 @@ from countenance.api.shapes import File, Line, Shape
 from countenance.app.access.identity import Right
 from countenance.errors import NotFound, WrongUse
 from countenance.pipeline.orders.plan import plan_of
+from countenance.remedies import Remedy
 from countenance.types import ClientClass
 
 router = operations("orders")
@@ -188,7 +189,9 @@ async def order_paper(ask: Obeying, order_id: OrderId, number: Annotated[int, Pa
         desk = ask.home.orders
         order = desk.get(str(order_id))
         if number > len(order.papers):
-            raise NotFound(f"the order has {len(order.papers)} papers", "they count from 1")
+            raise NotFound(
+                f"the order has {len(order.papers)} papers, counted from 1", Remedy.SHOW_ORDER, values=(order.uid,)
+            )
         return desk.book.paper(order, order.papers[number - 1])
 
     # Always saved, never shown: it is what somebody handed in.
@@ -209,7 +212,7 @@ async def apply_order(
     """Put an order in force, and carry it out at once. A repeated call gives the same answer."""
     plan = None if applying.simulated is None else plan_of(applying.simulated.model_dump())
     if plan is not None and plan.order != str(order_id):
-        raise WrongUse("the plan is of another order", "simulate this one")
+        raise WrongUse("the plan is of another order", Remedy.SIMULATE_ORDER)
     return answer((await ask.call(lambda: ask.home.orders.apply(str(order_id), simulated=plan))).as_dict())
 
 

@@ -60,4 +60,4 @@ def _opened(cursor: str) -> tuple[Any, ...]:
 
 
 def _no_cursor() -> WrongUse:
-    return WrongUse("this is no cursor of that list", "pass the `next` of the page before, unchanged")
+    return WrongUse("the cursor is not of this list: send the value of next from the page before, unchanged")

@@ -15,6 +15,7 @@ from countenance.api.paging import After, Limit, Page, page
 from countenance.api.shapes import Line, Shape
 from countenance.app.access.identity import Right
 from countenance.errors import NotFound
+from countenance.remedies import Remedy
 
 router = operations("persons")
 Naming = Annotated[ApiContext, may(Right.PEOPLE)]
@@ -182,7 +183,7 @@ def _accept(ask: ApiContext, group: str, name: str | None) -> dict[str, object]:
     people = ask.home.people
     chosen = next((found for found in ask.home.suggest_people() if found.id == group), None)
     if chosen is None:
-        raise NotFound(f"there is no suggested group {group}", "faces have changed since; ask for suggestions again")
+        raise NotFound(f"there is no suggested group {group}: the faces have changed", Remedy.SUGGEST_AGAIN)
     faces = [face for face, _ in chosen.faces]
     if chosen.person_id is None:
         return people.new(faces, name).as_dict()

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from countenance.errors import BadPicture
+from countenance.remedies import Remedy
 from countenance.types import RejectReason
 
 _ADDRESS: Final = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://")
@@ -29,7 +30,7 @@ def _bytes(value: Any) -> bytes:
         raise ValueError("base64, or a file of a form")  # noqa: TRY004 - as pydantic wants it
     if _ADDRESS.match(value):
         raise BadPicture(
-            "an address instead of a picture: nothing is fetched here", "send the picture itself, in base64",
+            "this is an address, and nothing is fetched here", Remedy.SEND_PICTURE,
             reason=str(RejectReason.NOT_A_PICTURE),
         )  # fmt: skip
     try:

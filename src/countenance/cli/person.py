@@ -8,6 +8,7 @@ import click
 
 from countenance.cli.base import CommandGroup, Session, note, pass_session, several
 from countenance.errors import NotFound
+from countenance.remedies import Remedy
 
 if TYPE_CHECKING:
     from countenance.app.home import Home
@@ -192,9 +193,7 @@ def accept(session: Session, group: str, name: str | None) -> None:
     with session.open() as home:
         chosen = next((found for found in home.suggest_people() if found.id == group), None)
         if chosen is None:
-            raise NotFound(
-                f"there is no suggested group {group}", "the faces have changed; see `countenance person suggest`"
-            )
+            raise NotFound(f"there is no suggested group {group}: the faces have changed", Remedy.SUGGEST_AGAIN)
         faces = [face for face, _ in chosen.faces]
         if chosen.person_id is None:
             _answer(session, home.people.new(faces, name))
@@ -210,8 +209,8 @@ def _meant(home: Home, text: str) -> NamedPerson:
     if len(found) == 1:
         return found[0]
     if found:
-        raise NotFound(f"{len(found)} persons are called {text!r}", "use an ID; see `countenance person list`")
-    raise NotFound(f"there is no person {text!r}", "`countenance person list` lists them")
+        raise NotFound(f"{len(found)} persons are called {text!r}: use the ID", Remedy.LIST_PERSONS)
+    raise NotFound(f"there is no person {text!r}", Remedy.LIST_PERSONS)
 
 
 def _answer(session: Session, person: NamedPerson) -> None:

@@ -94,7 +94,11 @@ DOOR: Final = Door(
         "(`--accept-loss`)",
         Remedy.LIST_JOBS: "`countenance status` shows what is running",
     },
-    {"erase_within_days": "--erase-within", "purposes": "--purpose", "faces": "--face"},
+    {
+        "erase_within_days": "--erase-within", "purposes": "--purpose", "faces": "--face",
+        "certificate": "--tls-certificate",
+        "key": "--tls-key",
+    },
     rule=_flag,
     shows_paths=True,
 )  # fmt: skip

@@ -14,6 +14,7 @@ from starlette.requests import HTTPConnection
 from countenance.errors import NotAllowed
 from countenance.http.authentication import session_token
 from countenance.http.context import service_of
+from countenance.remedies import Remedy
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110 section 9.2.1
 
@@ -28,7 +29,7 @@ def refuse_other_sites(connection: HTTPConnection) -> None:
         origin = connection.headers.get("origin")
         if origin is None or urlsplit(origin).netloc == connection.headers.get("host"):
             return
-    raise NotAllowed("this was sent from another site", "open the page here and send it again")
+    raise NotAllowed("this was sent from another site", Remedy.RELOAD_PAGE)
 
 
 def check_form_token(connection: HTTPConnection, said: str) -> None:
@@ -36,4 +37,4 @@ def check_form_token(connection: HTTPConnection, said: str) -> None:
     token = session_token(connection)
     wanted = "" if token is None else service_of(connection).home.sign_in.form_token(token)
     if not wanted or not hmac.compare_digest(wanted.encode(), said.encode("utf-8", "surrogatepass")):
-        raise NotAllowed("this form is from another session", "load the page again and send it from there")
+        raise NotAllowed("this form is from another session", Remedy.RELOAD_PAGE)

@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from countenance.errors import WrongUse
 from countenance.http.bodies import MAX_BODY_BYTES, BodyRefused
+from countenance.remedies import Remedy
 
 MAX_FIELDS: Final = 200
 MAX_FIELD_BYTES: Final = 64 * 1024
@@ -54,9 +55,9 @@ async def read_form(request: Request, *, max_files: int = MAX_FILES) -> FormData
                     request.headers, stream, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES
                 ).parse()  # fmt: skip
     except MultiPartException as error:
-        raise WrongUse(f"the form can't be read: {error.message}", "send it as a browser does") from error
+        raise WrongUse(f"the form can't be read: {error.message}", Remedy.RELOAD_PAGE) from error
     except KeyError as error:  # a multipart body that names no boundary
-        raise WrongUse("the form can't be read: it names no boundary", "send it as a browser does") from error
+        raise WrongUse("the form can't be read: it names no boundary", Remedy.RELOAD_PAGE) from error
     return FormData()
 
 

@@ -44,4 +44,5 @@ class Rates:
         item = self._items[rate]
         if not self._limiter.hit(item, rate, whose):
             resets = self._limiter.get_window_stats(item, rate, whose).reset_time
-            raise TooMany("asked too often", "wait a little", after_s=max(0.0, resets - time.time()))
+            after_s = max(0.0, resets - time.time())
+            raise TooMany(f"too many requests; retry in {int(after_s) + 1} seconds", after_s=after_s)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from countenance.errors import StorageFailed, WrongUse
+from countenance.remedies import Remedy
 from countenance.types import HomeKind
 
 if TYPE_CHECKING:
@@ -69,21 +70,27 @@ def checked(address: Address, kind: HomeKind) -> Address:
     if not address.loopback:
         if kind is HomeKind.HOUSEHOLD:
             raise WrongUse(
-                f"a household's home is served on this machine alone, and {address.host} is open to others",
-                "leave --host out; an organisation's home is for others: countenance init --kind organisation",
-            )
+                f"a household's home is served only on this machine, and others can reach {address.host}",
+                Remedy.OMIT_FIELD, field="host",
+            )  # fmt: skip
         if not address.secure:
             raise WrongUse(
-                f"{address.host} is open to others, and without TLS anybody on the way could read along",
-                "name --tls-certificate and --tls-key, or --proxy ADDRESS of a TLS proxy in front, or leave --host out",
-            )
+                f"others can reach {address.host}, and without TLS anybody on the way could read what is sent: add a "
+                "certificate and its key, or name the TLS proxy in front",
+                Remedy.ADD_ONE_OF, values=("certificate", "proxy"),
+            )  # fmt: skip
     if (address.certificate is None) != (address.key is None):
-        raise WrongUse("a certificate and its key go together", "name both --tls-certificate and --tls-key")
+        raise WrongUse("a certificate needs its key", Remedy.ADD_ALL_OF, values=("certificate", "key"))
     names = dict.fromkeys([*address.names, *_names_in(address.certificate)])
     if address.loopback:
         names |= dict.fromkeys(_LOOPBACK_NAMES)
     if not names:
-        raise WrongUse("under which name is it reached?", "name it: --name faces.example.org")
+        raise WrongUse(
+            "the name under which others reach it is missing",
+            Remedy.ADD_FIELD,
+            field="name",
+            values=("faces.example.org",),
+        )
     return replace(address, names=tuple(names))
 
 
@@ -100,8 +107,10 @@ def listen(address: Address) -> socket.socket:
         found.listen(1024)
     except OSError as error:
         found.close()
-        told = f"{address.host} port {address.port} can't be served: {os.strerror(error.errno or 0).lower()}"
-        raise WrongUse(told, "choose another with --port; 0 takes any that is free") from error
+        raise WrongUse(
+            f"{address.host} port {address.port} can't be served: {os.strerror(error.errno or 0).lower()}",
+            Remedy.ADD_FIELD, field="port", values=("0, which takes any free port",),
+        ) from error  # fmt: skip
     found.set_inheritable(True)
     return found
 
@@ -147,7 +156,7 @@ def serve(home: Home, address: Address, *, workers: int = 1, started: Callable[[
                 with suppress(KeyboardInterrupt):  # the wish to end, said again once it has ended
                     server.run(sockets=[listening])
                 if not server.started:
-                    raise StorageFailed("the service could not start", "its log says why")
+                    raise StorageFailed("the service could not start; its log says why", partly=False)
         finally:
             shutil.rmtree(metrics, ignore_errors=True)
 
@@ -174,7 +183,9 @@ def _config(address: Address, app: object, *, factory: bool = False, workers: in
         if not factory:
             config.load()  # the certificate is read here, not in the middle of a start
     except (OSError, ssl.SSLError) as error:
-        raise WrongUse(f"the certificate or its key can't be used: {error}", "both are PEM files that fit") from error
+        raise WrongUse(
+            f"the certificate or its key can't be used; both are PEM files that belong together: {error}"
+        ) from error
     return config
 
 
@@ -194,7 +205,9 @@ def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     try:
         return ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
     except ValueError as error:
-        raise WrongUse(f"{host!r} is no address to listen on", "an IP address of this machine, or localhost") from error
+        raise WrongUse(
+            f"{host!r} is not an address of this machine", Remedy.USE_FORMAT, field="host", values=("127.0.0.1",)
+        ) from error
 
 
 def _names_in(certificate: Path | None) -> tuple[str, ...]:
@@ -207,7 +220,7 @@ def _names_in(certificate: Path | None) -> tuple[str, ...]:
         found = x509.load_pem_x509_certificate(certificate.read_bytes())
         names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (OSError, ValueError) as error:
-        raise WrongUse(f"the certificate {certificate} can't be read: {error}", "a PEM file") from error
+        raise WrongUse(f"the certificate is not a PEM file that can be read: {error}", path=certificate) from error
     except x509.ExtensionNotFound:
         return ()
     return (

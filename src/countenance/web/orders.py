@@ -43,7 +43,7 @@ async def draft(ask: PageContext) -> Response:
     try:
         document = await ask.file("document", max_bytes=MAX_DOCUMENT_BYTES)
         if not document:
-            raise WrongUse(ask.text("the document is missing"), ask.text("choose the signed order"))
+            raise WrongUse(ask.text("the document is missing: choose the signed order"))
         order = await ask.call(
             ask.home.orders.draft, document=document, authority=ask.field("authority") or "",
             dated=ask.field("dated") or "", until=ask.field("until"),
@@ -80,8 +80,7 @@ async def apply(ask: PageContext) -> Response:
         plan = await ask.call(orders.simulate, ask.id)
         if ask.field("seen") != seen(plan):
             changed = WrongUse(
-                ask.text("the counts have changed since the simulation, so nothing was done"),
-                ask.text("check the new counts, and apply it again"),
+                ask.text("nothing was done: the counts have changed. Check the new counts, then apply the order again")
             )
             return await _shown(ask, changed, plan=plan)
         task = asyncio.create_task(ask.call(orders.apply, ask.id, simulated=plan))
@@ -103,9 +102,7 @@ async def ruled(ask: PageContext) -> Response:
         act = acts.get(ask.field("what") or "")
         document = await ask.file("document", max_bytes=MAX_DOCUMENT_BYTES)
         if act is None or not document:
-            raise WrongUse(
-                ask.text("nothing was done, because the decision or its document is missing"), ask.text("choose both")
-            )
+            raise WrongUse(ask.text("nothing was done: choose the decision and its document"))
         await ask.call(act, ask.id, document)
     except CountenanceError as error:
         return await _shown(ask, error)

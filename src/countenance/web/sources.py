@@ -56,7 +56,7 @@ async def add(ask: PageContext) -> Response:
     folder = None if ask.field("kind") == UPLOAD else ask.field("path")
     try:
         if folder is None and ask.field("kind") != UPLOAD:
-            raise WrongUse("no folder was named", "name a folder of this machine, or choose to hand pictures in")
+            raise WrongUse("the folder is missing: name a folder of this machine, or choose uploads")
         await ask.call(
             lambda: ask.home.add_source(
                 name, folder, basis=basis, jurisdiction=ask.field("jurisdiction") or "unknown",

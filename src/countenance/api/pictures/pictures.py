@@ -17,6 +17,7 @@ from countenance.api.shapes import Box, File, Shape
 from countenance.app.access.identity import Right
 from countenance.app.pictures.pictures import PictureDetails
 from countenance.errors import NotAllowed, NotFound
+from countenance.remedies import Remedy
 
 router = operations("pictures")
 Searching = Annotated[ApiContext, may(Right.SEARCH)]
@@ -141,7 +142,8 @@ def _free(ask: ApiContext) -> None:
     """Raises NotAllowed: whole pictures are shown as the operator sees them, which a client's key does not."""
     if ask.who.binding.client is not None or ask.who.binding.purpose is not None:
         raise NotAllowed(
-            "a key that is bound to a client or a purpose sees faces alone", "ask for a lead's face and crop"
+            "a key that is bound to a client or a purpose sees only the faces and crops of leads",
+            Remedy.USE_ANOTHER_KEY,
         )
 
 
@@ -149,7 +151,7 @@ def _seen(ask: ApiContext, picture_id: UUID) -> PictureDetails:
     _free(ask)
     found = ask.home.pictures.details(str(picture_id))
     if ask.who.binding.source not in {None, *(place.source for place in found.places)}:
-        raise NotFound(f"there is no picture {picture_id}", "leads name the pictures there are")
+        raise NotFound(f"there is no picture {picture_id}", Remedy.FIND_ID)
     return found
 
 

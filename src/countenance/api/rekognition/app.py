@@ -28,6 +28,7 @@ from countenance.http.authentication import address
 from countenance.http.bodies import BodyRefused
 from countenance.http.context import Service, service_of
 from countenance.http.rates import RateLimit
+from countenance.remedies import Remedy
 
 PREFIX: Final = "RekognitionService."
 MEDIA_TYPE: Final = "application/x-amz-json-1.1"
@@ -100,7 +101,9 @@ async def _answer(request: Request) -> dict[str, Any]:
 def _act(service: Service, operation: Operation, verified: Verified[Who], params: Params) -> dict[str, Any]:
     home, who = service.home, verified.who
     if not any(who.may(right) for right in operation.rights):
-        raise NotAllowed(f"this access key does not have the right {str(operation.rights[0])!r}", "make another")
+        raise NotAllowed(
+            f"this access key does not have the right {str(operation.rights[0])!r}", Remedy.USE_ANOTHER_KEY
+        )
     params.known(operation.params)
     if operation.writes:
         _take_once(home, verified)

@@ -20,6 +20,7 @@ from countenance.api.shapes import Line, Shape
 from countenance.app.access.identity import Right
 from countenance.app.jobs import TOLD_EVERY_S, Job
 from countenance.errors import NotAllowed, NotFound
+from countenance.remedies import Remedy
 
 router = operations("jobs")
 Following = Annotated[ApiContext, may(Right.COLLECT, Right.MANAGE)]
@@ -96,7 +97,7 @@ async def start_job(ask: Following, new: Annotated[NewJob, sent(NewJob)]) -> Res
     if new.source is not None:
         await ask.call(ask.source, new.source)
     elif ask.who.binding.source is not None:
-        raise NotAllowed("this key is bound to a source, and begins no work on the whole home", "use another key")
+        raise NotAllowed("a key that is bound to a source starts no work on the whole home", Remedy.USE_ANOTHER_KEY)
     options = {"prune": new.prune} if new.kind == "ingest" else {"model": new.model} if new.kind == "reindex" else {}
     job = await ask.call(lambda: ask.home.jobs.start(new.source, kind=new.kind, **options))
     return answer(worded(job), 202)
@@ -146,5 +147,5 @@ def _mine(ask: ApiContext, job_id: UUID) -> Job:
     """Raises NotFound, also for a job of a source or a kind that is none of this key's."""
     job = ask.home.jobs.get(str(job_id))
     if ask.who.binding.source not in {None, job.source} or not ask.who.may(RIGHTS[job.kind]):
-        raise NotFound(f"there is no job {job_id}", "list the jobs there are")
+        raise NotFound(f"there is no job {job_id}", Remedy.LIST_JOBS)
     return job

@@ -16,6 +16,7 @@ from countenance.api.upkeep.log import Cosigned
 from countenance.app.access.identity import Right
 from countenance.auditlog.cosign import read_request
 from countenance.errors import LogBroken, NotFound, WrongUse
+from countenance.remedies import Remedy
 
 router = operations("log")
 Overseeing = Annotated[ApiContext, may(Right.OVERSEE, Right.MANAGE)]
@@ -104,7 +105,7 @@ async def distrust_witness(ask: Managing, hash: Hash) -> Response:  # noqa: A002
             if each["hash"] == hash:
                 ask.home.audit.distrust(each["name"])
                 return each
-        raise NotFound(f"no witness with the hash {hash} is trusted", "the list of witnesses names them")
+        raise NotFound(f"no witness with the hash {hash} is trusted", Remedy.LIST_WITNESSES)
 
     return answer(await ask.call(distrust))
 
@@ -144,4 +145,4 @@ def _witnesses(ask: ApiContext) -> list[dict[str, Any]]:
 
 def _wrong(error: LogBroken) -> WrongUse:
     """What was sent does not fit; that is no failure of the service."""
-    return WrongUse(error.message, error.hint)
+    return WrongUse(error.message, error.remedy, field=error.field, values=error.values)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from countenance.cli.base import CommandGroup, Session, pass_session, several
+from countenance.remedies import Remedy
 
 if TYPE_CHECKING:
     from countenance.auditlog.receipt import VerifiedReceipt
@@ -60,7 +61,7 @@ def export(session: Session, receipt: str, file: Path) -> None:
     with session.open() as home:
         document = home.receipts.get(receipt).document
         if file.exists():
-            raise WrongUse(f"{file} already exists", "choose a new file name")
+            raise WrongUse("the file exists already", Remedy.USE_NEW_FILE, path=file)
         file.write_text(page(document) if file.suffix == ".html" else document, encoding="utf-8")
         key = home.receipts.verifier_key()
 
@@ -134,7 +135,7 @@ def tell_client(session: Session, receipt: str, client: str, file: Path) -> None
 
     with session.open() as home:
         if file.exists():
-            raise WrongUse(f"{file} already exists", "choose a new file name")
+            raise WrongUse("the file exists already", Remedy.USE_NEW_FILE, path=file)
         notice = home.receipts.tell(receipt, client)
         file.write_text(json.dumps(notice, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         session.answer({"file": str(file), **notice}, lambda: click.echo(f"written: {file}. Send it to {client}."))

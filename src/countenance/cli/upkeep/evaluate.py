@@ -47,7 +47,7 @@ def command(session: Session, /, use_shipped: bool, out: str | None, **asked: An
     """
     if use_shipped:
         if any(asked[name] for name in ("people", "pairs", "groups", "use")) or out is not None:
-            raise WrongUse("--use-shipped measures nothing", "use it alone or with --model NAME")
+            raise WrongUse("--use-shipped measures nothing: use it alone or with --model NAME")
         _go_back(session, asked["model"])
         return
     with session.open() as home:

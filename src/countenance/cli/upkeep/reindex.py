@@ -52,8 +52,7 @@ def command(
     report = measured["people"] is not None or measured["pairs"] is not None
     if sum((model is not None, step is not None, report)) > 1:
         raise WrongUse(
-            "--model, --people or --pairs, --switch, --roll-back and --finish are separate steps",
-            "give only one of them",
+            "--model, --people or --pairs, --switch, --roll-back and --finish are separate steps: give only one of them"
         )
     with session.open() as home:
         if report:

@@ -28,7 +28,7 @@ async def erase(ask: PageContext) -> Response:
     sure = ask.field("sure") is not None
     try:
         if scope not in SCOPES or not value:
-            raise WrongUse(ask.text("choose what to erase"), ask.text("choose a kind, and enter a name, code or ID"))
+            raise WrongUse(ask.text("choose what to erase: its kind, and its name, code or ID"))
         report = await ask.call(ask.home.erase, authority=authority, dry_run=not sure, **{scope: value})
     except CountenanceError as error:
         return await _form(ask, error)

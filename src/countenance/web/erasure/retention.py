@@ -25,7 +25,7 @@ async def run(ask: PageContext) -> Response:
     """What is overdue goes; what is left is shown with the receipts."""
     try:
         if ask.field("sure") is None:
-            raise WrongUse(ask.text("tick the box to confirm the erasure"), ask.text("there is no undo"))
+            raise WrongUse(ask.text("nothing was erased: tick the box to confirm, because this cannot be undone"))
         ran = await ask.call(retain, ask.home, run=True)
     except CountenanceError as error:
         return await _page(ask, error)

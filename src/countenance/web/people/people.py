@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from countenance.app.access.identity import Right
 from countenance.errors import PolicyDenied, WrongUse
+from countenance.remedies import Remedy
 from countenance.web.context import PageContext, page
 from countenance.web.search.search import jpeg
 from countenance.web.texts import later
@@ -86,7 +87,7 @@ async def decide(ask: PageContext) -> Response:
     act, uid = ask.field("act") or "", ask.field("person") or ""
     faces = [str(face) for face in ask.form.getlist("face")]
     if act not in _DECISIONS:
-        raise WrongUse("no such decision", "use the buttons of the page")
+        raise WrongUse(f"there is no decision {act[:20]!r}", Remedy.RELOAD_PAGE)
     where, said = await ask.call(_DECISIONS[act], ask, uid, faces)
     return ask.go(where, ask.text(said))
 

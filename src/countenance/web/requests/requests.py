@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from countenance.app.access.identity import Right
 from countenance.errors import CountenanceError, NotFound
+from countenance.remedies import Remedy
 from countenance.web.context import PageContext, page
 
 PHOTO_BYTES: Final = 64 * 2**20
@@ -38,7 +39,7 @@ async def photograph(ask: PageContext) -> Response:
     """The face of the photograph that came with it."""
     data = await ask.call(ask.home.requests.photograph, ask.id)
     if data is None:
-        raise NotFound("no photograph came with this request, or it is destroyed", "it is, once a request is decided")
+        raise NotFound("this request has no photograph: none was sent, or it was destroyed with the decision")
     return Response(data, media_type="image/jpeg")
 
 
@@ -48,7 +49,7 @@ async def face(ask: PageContext) -> Response:
     wanted = ask.param("face")
     found = await ask.call(ask.home.requests.show, ask.id)
     if wanted not in {each["face_id"] for each in found["faces"]}:
-        raise NotFound(f"there is no face {wanted} in this request", "reload its page")
+        raise NotFound(f"there is no face {wanted} in this request", Remedy.RELOAD_PAGE)
     try:
         return Response(await ask.call(ask.home.crop, wanted), media_type="image/jpeg")
     except NotFound:

@@ -36,14 +36,12 @@ async def send(ask: PageContext) -> Response:
         asked = _asked(ask)
         photo = await ask.file("photograph", max_bytes=PHOTO_BYTES) or None
         if not (photo or asked["address"] or asked["face"] or asked["name"]):
-            raise WrongUse(
-                ask.text("say which pictures or face your request is about"),
-                ask.text("give a photograph, the address or ID of a picture, or a name"),
-            )
+            raise WrongUse(ask.text("say who it is about: add a photograph, a name, or the address or ID of a picture"))
         if asked["tier"] == 2 and photo is None:
             raise WrongUse(
-                ask.text("to be kept out of new pictures too, a photograph of you is needed"),
-                ask.text("add a photograph, or choose the same pictures only, which keeps nothing of your face"),
+                ask.text("to keep you out of new pictures, a photograph of you is needed. Add one, or choose the same")
+                + " "
+                + ask.text("pictures only: then nothing of your face is kept")
             )
         opened = await ask.call(ask.home.requests.open, photo=photo, **asked)
     except CountenanceError as error:
@@ -79,7 +77,7 @@ async def prove(ask: PageContext) -> Response:
         photo = await ask.file("photograph", max_bytes=PHOTO_BYTES) or None
         code = ask.field("code")
         if photo is None and code is None:
-            raise WrongUse(ask.text("nothing was sent"), ask.text("type the code, or take a photograph"))
+            raise WrongUse(ask.text("nothing was sent: enter the code, or take a photograph"))
         told = await ask.call(requests.prove, tracking, code=code, photo=photo)
     except CountenanceError as error:
         return _standing(ask, told, error)
@@ -95,7 +93,7 @@ async def withdraw(ask: PageContext) -> Response:
     except CountenanceError as error:
         return _no_such(ask, error)
     if ask.field("sure") is None:
-        unsure = WrongUse(ask.text("nothing was withdrawn"), ask.text("tick the box to say that you are sure"))
+        unsure = WrongUse(ask.text("nothing was withdrawn: tick the box to confirm"))
         return _standing(ask, told, unsure)
     try:
         told = await ask.call(requests.end, tracking)
@@ -118,16 +116,14 @@ def _asked(ask: PageContext) -> dict[str, Any]:
     """The form's fields as the home takes them. Raises WrongUse."""
     kind, place, which = ask.field("kind") or "", ask.field("place") or "", ask.field("which") or ""
     if kind not in set(RequestKind):
-        raise WrongUse(ask.text("choose what you ask for"), ask.text("choose one of the six"))
+        raise WrongUse(ask.text("choose what you ask for: it is one of six"))
     if place not in PLACES:
-        raise WrongUse(ask.text("that jurisdiction is not on the list"), ask.text("choose one, or leave it out"))
+        raise WrongUse(ask.text("that place is not in the list: choose one, or choose none"))
     tier = None
     if kind == RequestKind.OPT_OUT:
         said = ask.field("tier") or str(DEFAULT_TIER)
         if said not in {str(each) for each in TIERS}:
-            raise WrongUse(
-                ask.text("choose how much data may be kept to keep you out"), ask.text("choose one of the three")
-            )
+            raise WrongUse(ask.text("choose how much can be kept: it is one of three"))
         tier = int(said)
     face, address = "", ""
     if which:
@@ -137,8 +133,7 @@ def _asked(ask: PageContext) -> dict[str, Any]:
             address = which
     if address and "://" not in address:
         raise WrongUse(
-            ask.text("this is neither an address nor an id"),
-            ask.text("an address begins with https:// or file://; an ID has 32 letters and digits"),
+            ask.text("use an address that begins with https:// or file://, or an ID of 32 letters and digits")
         )
     return {
         "kind": kind, "tier": tier, "face": face, "address": address, "name": ask.field("name") or "",

@@ -8,6 +8,7 @@ from starlette.routing import Route
 from countenance.app.access.identity import Right
 from countenance.app.search.search_sessions import SeenProbe
 from countenance.errors import BadPicture, CountenanceError, NoFace, PolicyDenied, WrongUse
+from countenance.remedies import Remedy
 from countenance.types import Odds
 from countenance.web.context import PageContext, page
 from countenance.web.search.search import asking, brought, session_of
@@ -55,7 +56,7 @@ async def chosen(ask: PageContext) -> Response:
     for field in ("face_a", "face_b"):
         number = ask.number(field, most=99_999)
         if number is None:
-            raise WrongUse("a face of each picture is needed", "choose one of each")
+            raise WrongUse("a face of each picture is needed", Remedy.CHOOSE_FACE, field=field)
         numbers.append(number)
     return await _compare(ask, ask.param("name"), *numbers)
 

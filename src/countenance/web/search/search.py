@@ -18,6 +18,7 @@ from countenance.errors import BadPicture, CountenanceError, NoFace, PolicyDenie
 from countenance.http.authentication import session_token
 from countenance.http.bodies import BodyRefused
 from countenance.present import labels
+from countenance.remedies import Remedy
 from countenance.types import Band, HomeKind
 from countenance.web.context import PageContext, download, page
 
@@ -36,9 +37,9 @@ async def brought(ask: PageContext, name: str) -> bytes:
     try:
         data = await ask.file(name, max_bytes=MAX_BYTES)
     except BodyRefused as refused:
-        raise BadPicture(refused.detail, "save it as JPEG, or scale it down", reason="too_large") from refused
+        raise BadPicture(refused.detail, Remedy.SCALE_DOWN, reason="too_large") from refused
     if not data:
-        raise BadPicture("no picture was chosen", "choose a file, drop one or take one", reason="not_a_picture")
+        raise BadPicture("no picture was chosen", Remedy.SEND_PICTURE, reason="not_a_picture")
     return data
 
 
@@ -98,7 +99,7 @@ async def chosen(ask: PageContext) -> Response:
     said = await ask.call(desk.noted, session, "question", name)
     face = ask.number("face", most=99_999)
     if face is None:
-        raise WrongUse("no face was chosen", "choose one of those in the picture")
+        raise WrongUse("no face was chosen", Remedy.CHOOSE_FACE, field="face")
     found = await ask.call(desk.search, session, said["picture"], face, purpose=said["purpose"], case=said["case"])
     return ask.go(f"/searches/{found}")
 
@@ -154,7 +155,7 @@ async def lower(ask: PageContext) -> Response:
     """A new search with a lower threshold."""
     threshold = _threshold(ask.field("threshold"))
     if threshold is None:
-        raise WrongUse("no threshold was named", "name one")
+        raise WrongUse("the threshold is missing", Remedy.ADD_FIELD, field="threshold", values=("0.45",))
     name = ask.param("name")
     found = await ask.call(ask.home.searches.lower, session_of(ask), name, threshold)
     return ask.go(f"/searches/{found}", ask.text("Searched again. The log has a new entry."))
@@ -197,7 +198,7 @@ def _threshold(said: str | None) -> float | None:
     except ValueError:
         value = float("nan")
     if not -1 <= value <= 1:
-        raise WrongUse(f"{said[:20]!r} is no threshold", "a number from -1 to 1, such as 0.45")
+        raise WrongUse(f"{said[:20]!r} is not a threshold", Remedy.USE_RANGE, field="threshold", values=(-1, 1))
     return value
 
 

@@ -12,6 +12,7 @@ from countenance.app.access.identity import Right
 from countenance.app.home import Home
 from countenance.auditlog.kinds import KINDS
 from countenance.errors import LogBroken, WrongUse
+from countenance.remedies import Remedy
 from countenance.web.context import PageContext, download, page
 
 A_PAGE: Final = 50  # entries
@@ -23,7 +24,7 @@ async def log(ask: PageContext) -> Response:
     said = ask.request.query_params.get("before")
     position = ask.number("before", most=10**15)
     if said is not None and position is None:
-        raise WrongUse(f"{said!r} is no position in the log", "follow the links of the page")
+        raise WrongUse(f"{said!r} is not a position in the log", Remedy.LIST_LOG_ENTRIES)
     entries, size, before = await ask.call(_page, ask.home, position)
     return ask.page(
         "log.html.jinja", entries=entries, size=size, before=before, a_page=A_PAGE, kinds=KINDS, checked=None
