@@ -91,7 +91,7 @@ def test_the_public_pages_have_no_violation(served, browser):
         page.goto(running.url + "/rights")
         check(page)
         page.get_by_role("button", name="Send my request").click()
-        page.get_by_role("alert").get_by_text("Say which pictures or face").wait_for()
+        page.get_by_role("alert").get_by_text("Say who it is about").wait_for()
         check(page)
         ask(page, running.url, album.stranger)
         check(page)
