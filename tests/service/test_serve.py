@@ -117,7 +117,7 @@ def test_a_port_that_is_taken_and_a_certificate_that_does_not_fit_are_told(home,
                 ("--tls-certificate", str(tmp_path / "junk.pem"), "--tls-key", str(tmp_path / "junk.pem")),
                 "can't be read",
             ),
-            (("--tls-certificate", str(tmp_path / "none.pem")), "go together"),
+            (("--tls-certificate", str(tmp_path / "none.pem")), "needs its key"),
             (("--host", "example.org"), "no address to listen on"),
         ):
             command = [sys.executable, "-m", "countenance.cli.entry", "--json", "serve", *options]
