@@ -56,10 +56,10 @@ def raw(path, headers, content):
 
 # Rows of the table that stand elsewhere.
 ELSEWHERE = {
-    "the same, handed in": "service/test_bad_pictures.py",
-    "a picture that shows nobody": "service/test_bad_pictures.py",
+    "the same, uploaded": "service/test_bad_pictures.py",
+    "a picture without a face": "service/test_bad_pictures.py",
     "one with several faces": "api/test_searching.py",
-    "too often": "http/test_guards.py",
+    "too many requests": "http/test_guards.py",
     "a full disk": "service/test_full_disk.py",
     "a worker process": "service/test_killed_worker.py",
 }
@@ -98,14 +98,14 @@ ROWS = (
     Row("text, HTML", "an address", "guest page",
         lambda d: told(d.send(f"/guest/{d.link}", data={"agreed": "x", "photograph": f"https://{MARK}"})),
         400, "told"),
-    *(Row("a body that announces", "too long", door, raw(path, TOO_LONG, nothing), 413, "blank")
+    *(Row("a body of more", "too long", door, raw(path, TOO_LONG, nothing), 413, "blank")
       for door, path in DOORS.items()),
-    Row("a body that announces", "too long", "Rekognition",
+    Row("a body of more", "too long", "Rekognition",
         lambda d: d.rekognition("DetectFaces", headers_sent={"content-length": str(16 * 2**20)}, content=nothing()),
         400, "ImageTooLargeException"),
-    *(Row("a body that announces", "endless", door, raw(path, FORM, endless), 408, "blank")
+    *(Row("a body of more", "endless", door, raw(path, FORM, endless), 408, "blank")
       for door, path in DOORS.items()),
-    Row("a body that announces", "endless", "Rekognition",
+    Row("a body of more", "endless", "Rekognition",
         lambda d: d.rekognition("DetectFaces", content=endless()), 408, "RequestTimeoutException"),
     *(Row("a form without", "no boundary", door, raw(path, {"content-type": "multipart/form-data"}, lambda: CUT), 400,
           "wrong_use" if door == "/v1" else "told") for door, path in DOORS.items()),
@@ -127,15 +127,15 @@ ROWS = (
     *(Row("a place that climbs", f"collection {name!r}", "Rekognition", functools.partial(
         lambda d, name: d.rekognition("CreateCollection", {"CollectionId": name}), name=name),
           400, "InvalidParameterException") for name in (f"../{MARK}", f"{MARK}\r\nX-Evil: 1", f"{MARK}\0")),
-    *(Row("an id of another", f"source {name}", "/v1", asked(f"/sources/{name}"), 404, "not_found")
+    *(Row("an unknown id", f"source {name}", "/v1", asked(f"/sources/{name}"), 404, "not_found")
       for name in ("gala", MARK)),
-    *(Row("an id of another", path.split("/")[1], "/v1", asked(path), 404, "not_found")
+    *(Row("an unknown id", path.split("/")[1], "/v1", asked(path), 404, "not_found")
       for path in (f"/faces/{NO_ID}/crop", f"/jobs/{NO_ID}")),
-    *(Row("an id of another", path.split("/")[1], "page", functools.partial(
+    *(Row("an unknown id", path.split("/")[1], "page", functools.partial(
         lambda d, path: told(d.page(path, method="GET")), path=path), 404, "told" if "guest" not in path else "")
       for path in (f"/pictures/{NO_ID}", f"/receipts/{NO_ID}", f"/orders/{NO_ID}", f"/requests/{NO_ID}",
                    f"/guest/{MARK}")),
-    Row("an id of another", "collection", "Rekognition",
+    Row("an unknown id", "collection", "Rekognition",
         lambda d: d.rekognition("DescribeCollection", {"CollectionId": MARK}), 400, "ResourceNotFoundException"),
     Row("no key", "none", "/v1", lambda d: told(d.send("/v1/search", json={})), 401, "sign_in_needed"),
     Row("no key", "unknown", "/v1", lambda d: d.v1("/search", {"authorization": f"Bearer {MARK}"}, json={}),
