@@ -94,10 +94,11 @@ class PageContext:
         /,
         *,
         error: CountenanceError | None = None,
+        status: int | None = None,
         headers: Mapping[str, str] | None = None,
         **values: Any,
     ) -> Response:
-        """The template, in the frame that all pages share; an error sets status and headers."""
+        """The template, in the frame that all pages share; an error sets headers and, without `status`, the status."""
         token = authentication.session_token(self.request)
         said = self.request.cookies.get(_SAID)
         frame_values = {
@@ -109,11 +110,10 @@ class PageContext:
             "form_token": self.home.sign_in.form_token(token) if token and self.who.kind is not WhoKind.NOBODY else "",
             "said": unquote(said) if said else "",
         }
-        status = 200
         if error is not None:
-            status, headers = int(status_of(error)), headers_of(error)
+            status, headers = int(status_of(error)) if status is None else status, headers_of(error)
         values |= {**frame_values, "error": error}
-        answer = HTMLResponse(render(template, self.language, values), status, headers)
+        answer = HTMLResponse(render(template, self.language, values), status or 200, headers)
         answer.headers["content-language"] = self.language
         answer.headers["vary"] = "Accept-Language, Cookie, HX-Request"
         if said:
