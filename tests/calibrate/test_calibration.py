@@ -15,7 +15,7 @@ from countenance.errors import NotFound, SpaceMismatch, WrongUse
 from countenance.types import Band, EmbeddingSpace, Odds
 from countenance.weights.manifest import SFACE, entry
 
-SPACE = EmbeddingSpace(SFACE, entry(SFACE).folded_sha256, entry(SFACE).dimension)
+SPACE = EmbeddingSpace(SFACE, entry(SFACE).sha256, entry(SFACE).dimension)
 SHIPPED = load(SPACE)
 ORDER = [Band.WEAK, Band.LEAD, Band.STRONG]
 scores = st.floats(-1, 1)

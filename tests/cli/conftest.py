@@ -47,7 +47,6 @@ class Desk:
     """A folder with a home and, elsewhere in it, a key file."""
 
     root: Path
-    cache: Path
     inside: bool = False  # call the command line in this process: for the many small cases
 
     @property
@@ -66,7 +65,7 @@ class Desk:
     def environment(self, **more) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("COUNTENANCE_", "XDG_", "COV"))}
         ours = {"HOME": self.root / "me", "COUNTENANCE_HOME": self.home, "COUNTENANCE_KEYFILE": self.keyfile,
-                "COUNTENANCE_CACHE": self.cache, "COLUMNS": "80"}  # fmt: skip
+                "COLUMNS": "80"}  # fmt: skip
         return kept | {name: str(value) for name, value in (ours | more).items()}
 
     def run(self, *arguments, before=(), stdin=subprocess.DEVNULL, **environment) -> Said:
@@ -114,26 +113,20 @@ class Desk:
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory):
-    """Weights are folded once."""
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="session")
 def album(tmp_path_factory):
     return write_album(tmp_path_factory.mktemp("photographs"))
 
 
 @pytest.fixture
-def desk(tmp_path, cache):
+def desk(tmp_path):
     """Nothing there yet."""
-    return Desk(tmp_path, cache)
+    return Desk(tmp_path)
 
 
 @pytest.fixture(scope="session")
-def taken(tmp_path_factory, cache, album):
+def taken(tmp_path_factory, album):
     """A household's home with the demo's album in it. For tests that change nothing but its log."""
-    desk = Desk(tmp_path_factory.mktemp("taken"), cache)
+    desk = Desk(tmp_path_factory.mktemp("taken"))
     desk.run("source", "add", "album", album.root, *HOUSEHOLD).ended(0)
     desk.run("ingest").ended(0)
     return desk

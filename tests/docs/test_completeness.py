@@ -186,13 +186,15 @@ def test_the_model_card_is_that_of_the_manifest(doc, name):
     card = doc("model-card.md").text
     assert name in card
     assert entry.sha256 in card
-    assert f"{entry.distribution}=={entry.version}" in card
+    assert entry.source_sha256 in card
+    assert entry.source in card
     assert f"| {entry.licence} |" in card
 
 
 @pytest.mark.parametrize(("section", "tables"), [
-    ("To run", [("project", "dependencies"), *(("project", "optional-dependencies", e) for e in ("heic", "openvino"))]),
-    ("To build", [("dependency-groups", "build")]),
+    ("To run", [("project", "dependencies"),
+                *(("project", "optional-dependencies", extra) for extra in ("heic", "openvino", "weights"))]),
+    ("To build", [("dependency-groups", "build"), ("dependency-groups", "weights")]),
     ("To test", [("dependency-groups", "dev")]),
 ])  # fmt: skip
 def test_every_dependency_is_documented(doc, root, section, tables):

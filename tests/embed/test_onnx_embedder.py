@@ -35,7 +35,7 @@ def test_the_space_names_the_weights_that_are_run():
     embedder = OnnxEmbedder()
     assert isinstance(embedder, Embedder)
     assert embedder.space.model == SFACE
-    assert embedder.space.weights_sha256 == entry(SFACE).folded_sha256
+    assert embedder.space.weights_sha256 == entry(SFACE).sha256
     assert embedder.space.dimension == 128
 
 

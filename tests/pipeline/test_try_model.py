@@ -1,17 +1,21 @@
 """Models of strangers: the sound ones pass, and each fault is named."""
 
+import contextlib
 import hashlib
 import re
 
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from countenance.decode.sandbox import SandboxLimits
 from countenance.errors import WrongUse
 from countenance.pipeline.upkeep.try_model import try_model
 from countenance.testing.networks import entry_text, tiny
+from countenance.weights.inspect import inspect
 from countenance.weights.manifest import YUNET
 from countenance.weights.own import parse_entry
 from countenance.weights.store import shipped
@@ -66,6 +70,30 @@ def test_sound_models_pass_in_either_layout():
 )  # fmt: skip
 def test_each_fault_is_named(data, words):
     assert re.search(words, refusal(data()))
+
+
+@given(st.data())
+def test_whatever_the_bytes_are_looking_at_them_ends_with_an_answer(data):
+    whole = tiny(node("Mine", "y", domain="my.ops"))
+    start = data.draw(st.integers(0, len(whole)))
+    changed = whole[:start] + data.draw(st.binary(max_size=12)) + whole[start + data.draw(st.integers(0, 12)) :]
+    with contextlib.suppress(WrongUse):
+        inspect(changed)
+
+
+def test_graphs_within_graphs_without_end_are_no_network():
+    part = b""
+    for _ in range(2000):
+        part = _field(1, _field(5, _field(6, part)))  # a node's attribute holds a graph
+    with pytest.raises(WrongUse, match="no ONNX network"):
+        inspect(_field(7, part))
+
+
+def _field(number, data):
+    size, left = b"", len(data)
+    while left > 127:
+        size, left = size + bytes([left & 127 | 128]), left >> 7
+    return bytes([number << 3 | 2]) + size + bytes([left]) + data
 
 
 def test_weights_in_other_files_are_refused_also_within_a_subgraph():

@@ -10,7 +10,7 @@ def test_both_models_are_described():
 
 @pytest.mark.parametrize("model", entries().values(), ids=lambda m: m.name)
 def test_every_model_says_whose_it_is_and_what_it_wants(model):
-    assert len(model.sha256) == len(model.folded_sha256) == 64
+    assert len(model.sha256) == len(model.source_sha256) == 64
     assert model.licence in {"MIT", "Apache-2.0"}
     assert model.origin.startswith("https://")
     assert model.colour_order in {"RGB", "BGR"}

@@ -115,7 +115,6 @@ class FaceAnalyser:
 
     @cached_property
     def _sandbox(self) -> Sandbox:
-        # A child may write no file, so the weights it reads are folded here, once, before it starts.
         told = {"detector": os.fspath(self._detector.path()), "sha256": self._detector.sha256,
                 "crops": [[spec.width, spec.height, spec.points] for spec in self._crops]}  # fmt: skip
         return Sandbox(TARGET, workers=self._workers, bounds=self._bounds, environment={SETTINGS: json.dumps(told)})

@@ -12,19 +12,20 @@ from countenance.errors import NotFound
 
 YUNET = "yunet-2023mar"
 SFACE = "sface-2021dec"
+PACKAGE = "countenance_weights"  # holds the models' files, and no code
+VERSION = "1.0.0"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """One model: where its file is, whose it is, and what it wants to see."""
+    """One model: where its file is from, whose it is, and what it wants to see."""
 
     name: str
     task: str  # "detect" or "embed"
-    distribution: str  # the installed package that holds the file; located, never imported
-    version: str
-    file: str  # within the distribution
-    sha256: str  # of that file
-    folded_sha256: str  # of the float32 file that is run
+    sha256: str  # of the ONNX file that is run
+    source: str  # the package, with its version, that the file is made from
+    source_file: str  # within that package
+    source_sha256: str
     licence: str  # SPDX
     origin: str  # URL
     paper: str

@@ -32,7 +32,7 @@ from countenance.protocols import Embedder
 from countenance.types import EmbeddingSpace, HomeKind, Purpose
 from countenance.weights.model import Model
 
-PACKAGES: Final = ("countenance", "numpy", "onnx", "onnxruntime", "pillow")
+PACKAGES: Final = ("countenance", "numpy", "onnxruntime", "pillow")
 ROAD: Final = (
     "Every picture by the production road (countenance.pipeline.analyse at its defaults, then the embedder); of "
     "several faces the most central; "

@@ -33,7 +33,6 @@ SHORTEST: Final = 1e-6  # a row this short has no direction that float16 could k
 CROPS: Final = 5
 _NEEDED: Final = (
     "numpy.random",
-    "onnx",
     "onnxruntime",
     "countenance.detect.yunet",
     "countenance.embed.onnx",

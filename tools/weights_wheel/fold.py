@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from countenance.weights.prelu import Tensors, without_batch_norms, without_prelus
+from weights_wheel.prelu import Tensors, without_batch_norms, without_prelus
 
 if TYPE_CHECKING:
     from onnx import NodeProto, ValueInfoProto
