@@ -26,7 +26,7 @@ def labelled(tmp_path):
 
 
 def test_the_files_of_the_page_are_read(doc, labelled):
-    pairs, groups = doc("evaluation.md").blocks("", section="What you bring")
+    pairs, groups = doc("evaluation.md").blocks("", section="What you need")
     (labelled / "pairs.csv").write_text(pairs)
     assert len(read_pairs(labelled / "pairs.csv").pairs.first) == 2
     (labelled / "groups.csv").write_text(groups)
