@@ -79,6 +79,12 @@ def rows_where(
         yield from connection.execute(query.where(column.in_(part)))
 
 
+def read_where(database: Database, query: sa.Select[Any], column: sa.Column[Any], values: Sequence[Any]) -> list[Any]:
+    """Return the rows of `query` in which `column` is one of `values`."""
+    with database.read() as connection:
+        return list(rows_where(connection, query, column, values))
+
+
 def values_where(
     connection: sa.Connection, query: sa.Select[Any], column: sa.Column[Any], values: Sequence[Any]
 ) -> Iterator[Any]:

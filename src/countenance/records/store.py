@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from countenance.records.access.access_keys import AccessKeyTable
@@ -36,78 +35,43 @@ from countenance.records.upkeep.redo import RedoTable
 from countenance.records.upkeep.reindexes import ReindexTable
 
 
-@dataclass(frozen=True, slots=True)
 class RecordStore:
     """All that a home records, except pixels and keys."""
 
-    database: Database
-    sources: SourceTable
-    pictures: PictureTable
-    gallery: Gallery
-    changes: ChangeList
-    erasures: ErasureTable
-    cases: CaseTable
-    probes: ProbeTable
-    duplicates: DuplicateReads
-    reindexes: ReindexTable
-    clients: ClientTable
-    orders: OrderTable
-    policy: PolicyState
-    persons: PersonTable
-    redo: RedoTable
-    requests: RequestTable
-    corrections: CorrectionTable
-    suppressions: SuppressionTable
-    receipts: ReceiptTable
-    coverage: Coverage
-    accounts: AccountTable
-    idempotency: IdempotencyTable
-    uploads: UploadTable
-    jobs: JobTable
-    picture_reads: PictureReads
-    guests: GuestTable
-    access_keys: AccessKeyTable
-    collections: CollectionTable
-    signatures: SignatureTable
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.sources = SourceTable(database)
+        self.pictures = PictureTable(database)
+        self.gallery = Gallery(database)
+        self.changes = ChangeList(database)
+        self.erasures = ErasureTable(database)
+        self.cases = CaseTable(database)
+        self.probes = ProbeTable(database)
+        self.duplicates = DuplicateReads(database)
+        self.reindexes = ReindexTable(database)
+        self.clients = ClientTable(database)
+        self.orders = OrderTable(database)
+        self.policy = PolicyState(database)
+        self.persons = PersonTable(database)
+        self.redo = RedoTable(database)
+        self.requests = RequestTable(database)
+        self.corrections = CorrectionTable(database)
+        self.suppressions = SuppressionTable(database)
+        self.receipts = ReceiptTable(database)
+        self.coverage = Coverage(database)
+        self.accounts = AccountTable(database)
+        self.idempotency = IdempotencyTable(database)
+        self.uploads = UploadTable(database)
+        self.jobs = JobTable(database)
+        self.picture_reads = PictureReads(database)
+        self.guests = GuestTable(database)
+        self.access_keys = AccessKeyTable(database)
+        self.collections = CollectionTable(database)
+        self.signatures = SignatureTable(database)
 
     def close(self) -> None:
         """Close every connection."""
         self.database.close()
-
-
-def record_store(database: Database) -> RecordStore:
-    """Return the store over an open database."""
-    return RecordStore(
-        database,
-        SourceTable(database),
-        PictureTable(database),
-        Gallery(database),
-        ChangeList(database),
-        ErasureTable(database),
-        CaseTable(database),
-        ProbeTable(database),
-        DuplicateReads(database),
-        ReindexTable(database),
-        ClientTable(database),
-        OrderTable(database),
-        PolicyState(database),
-        PersonTable(database),
-        RedoTable(database),
-        RequestTable(database),
-        CorrectionTable(database),
-        SuppressionTable(database),
-        ReceiptTable(database),
-        Coverage(database),
-        AccountTable(database),
-        IdempotencyTable(database),
-        UploadTable(database),
-        JobTable(database),
-        PictureReads(database),
-        GuestTable(database),
-        AccessKeyTable(database),
-        CollectionTable(database),
-        SignatureTable(database),
-    )
 
 
 def open_records(path: Path) -> RecordStore:
@@ -115,4 +79,4 @@ def open_records(path: Path) -> RecordStore:
 
     Raises: HomeTooNew, StorageFailed.
     """
-    return record_store(open_sqlite(path))
+    return RecordStore(open_sqlite(path))

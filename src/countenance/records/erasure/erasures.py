@@ -18,7 +18,7 @@ from countenance.records.guests.erasures import leaving_guests, withdraw_guests
 from countenance.records.people.face_references import drop_face_references, forget_persons, hide_persons
 from countenance.records.people.rekognition_collections import forget_collection, unenrol_from_source
 from countenance.records.pictures.uploads import mark_leaving
-from countenance.records.queries import chunks, insert_one
+from countenance.records.queries import chunks, insert_one, read_where, rows_where
 from countenance.records.reachability import drop_placements
 from countenance.records.search.probes import hide_probes
 from countenance.records.sources.sources import move_policy_version
@@ -165,13 +165,9 @@ class ErasureTable:
                     .limit(FACES_A_STEP)
                 ).all()
                 classes: dict[FaceId, list[ClassId]] = {}
-                for part in chunks([row.id for row in rows]):
-                    for row in connection.execute(
-                        sa.select(t.enrolments.c.face_id, t.enrolments.c.class_id).where(
-                            t.enrolments.c.face_id.in_(part)
-                        )
-                    ):
-                        classes.setdefault(row.face_id, []).append(row.class_id)
+                query = sa.select(t.enrolments.c.face_id, t.enrolments.c.class_id)
+                for row in rows_where(connection, query, t.enrolments.c.face_id, [row.id for row in rows]):
+                    classes.setdefault(row.face_id, []).append(row.class_id)
             if not rows:
                 return
             yield tuple(
@@ -342,18 +338,11 @@ class ErasureTable:
 
     def boxes(self, faces: Sequence[FaceId]) -> list[tuple[str, bytes, Box]]:
         """Return (tenant name, sha256 of the picture, box) of each face."""
-        found: list[tuple[str, bytes, Box]] = []
-        with self._db.read() as connection:
-            for part in chunks(faces):
-                rows = connection.execute(
-                    sa.select(
-                        t.tenants.c.name, t.pictures.c.sha256, t.faces.c.x1, t.faces.c.y1, t.faces.c.x2, t.faces.c.y2
-                    )
-                    .select_from(t.faces.join(t.pictures, t.pictures.c.id == t.faces.c.picture_id).join(t.tenants))
-                    .where(t.faces.c.id.in_(part))
-                )
-                found.extend((row.name, row.sha256, (row.x1, row.y1, row.x2, row.y2)) for row in rows)
-        return found
+        query = sa.select(
+            t.tenants.c.name, t.pictures.c.sha256, t.faces.c.x1, t.faces.c.y1, t.faces.c.x2, t.faces.c.y2
+        ).select_from(t.faces.join(t.pictures, t.pictures.c.id == t.faces.c.picture_id).join(t.tenants))
+        rows = read_where(self._db, query, t.faces.c.id, faces)
+        return [(row.name, row.sha256, (row.x1, row.y1, row.x2, row.y2)) for row in rows]
 
 
 # --- inside a transaction --------------------------------------------------------------------------------------------
@@ -458,11 +447,8 @@ def _count(connection: sa.Connection, table: sa.Table, which: sa.ColumnElement[b
 
 
 def _hashes(connection: sa.Connection, pictures: Sequence[int]) -> Iterator[tuple[str, bytes]]:
-    for part in chunks(pictures):
-        for row in connection.execute(
-            sa.select(t.tenants.c.name, t.pictures.c.sha256).join(t.pictures).where(t.pictures.c.id.in_(part))
-        ):
-            yield row.name, row.sha256
+    query = sa.select(t.tenants.c.name, t.pictures.c.sha256).join(t.pictures)
+    return (tuple(row) for row in rows_where(connection, query, t.pictures.c.id, pictures))
 
 
 def _erasure(row: Any) -> Erasure:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from countenance.records import schema as t
 from countenance.records.database import Database
 from countenance.records.guests.erasures import leaving_guests
-from countenance.records.queries import chunks
+from countenance.records.queries import chunks, read_where
 from countenance.records.sources.sources import WITHDRAWN, SealedSubject, move_policy_version, put_subject
 from countenance.types import FaceId
 
@@ -192,12 +192,8 @@ class GuestTable:
     # --- their leaving -------------------------------------------------------------------------------------------
     def of_faces(self, faces: Sequence[FaceId]) -> list[int]:
         """Return the ids of the guests to whose subjects these faces are tied."""
-        found: set[int] = set()
-        with self._db.read() as connection:
-            for part in chunks(faces):
-                query = sa.select(t.guests.c.id).join(t.enrolments, t.enrolments.c.subject_id == t.guests.c.subject_id)
-                found.update(connection.scalars(query.where(t.enrolments.c.face_id.in_(part))))
-        return sorted(found)
+        query = sa.select(t.guests.c.id).join(t.enrolments, t.enrolments.c.subject_id == t.guests.c.subject_id)
+        return sorted({row.id for row in read_where(self._db, query, t.enrolments.c.face_id, faces)})
 
     def leaving(self) -> tuple[list[str], list[bytes]] | None:
         """Return (blobs, keys) of the subjects of guests who withdrew; None: no such subject is still there."""

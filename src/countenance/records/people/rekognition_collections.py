@@ -16,7 +16,7 @@ from countenance.records import schema as t
 from countenance.records.changes import note_changes
 from countenance.records.database import Database
 from countenance.records.packing import unpack_landmarks, unpack_quality
-from countenance.records.queries import chunks
+from countenance.records.queries import chunks, read_where
 from countenance.records.reachability import USABLE, Unreachable, due_of
 from countenance.types import Box, ClassId, FaceId, FaceRefusal, Landmarks, Quality
 
@@ -74,15 +74,13 @@ class CollectionTable:
     # --- collections ---------------------------------------------------------------------------------------------
     def all(self, owner: Owner) -> tuple[Collection, ...]:
         """Return the owner's collections, by name."""
-        with self._db.read() as connection:
-            rows = connection.execute(_COLLECTIONS.where(*_owned(owner)).order_by(t.collections.c.name)).all()
-        return tuple(Collection(row.source_id, row.name, row.source) for row in rows)
+        query = _COLLECTIONS.where(*_owned(owner)).order_by(t.collections.c.name)
+        return self._db.every(query, lambda row: Collection(*row))
 
     def find(self, owner: Owner, name: str) -> Collection | None:
         """Return the owner's collection of that name."""
-        with self._db.read() as connection:
-            row = connection.execute(_COLLECTIONS.where(*_owned(owner), t.collections.c.name == name)).one_or_none()
-        return None if row is None else Collection(row.source_id, row.name, row.source)
+        query = _COLLECTIONS.where(*_owned(owner), t.collections.c.name == name)
+        return self._db.one(query, lambda row: Collection(*row))
 
     def add(self, owner: Owner, source_id: int, name: str) -> bool:
         """Make the source the owner's collection of that name, from this commit on. False: there is one already."""
@@ -150,11 +148,8 @@ class CollectionTable:
         elsewhere = sa.exists().where(
             t.enrolments.c.face_id == t.faces.c.id, t.enrolments.c.class_id.not_in(_classes_of(source_id)), USABLE
         )
-        with self._db.read() as connection:
-            return tuple(
-                face for part in chunks(list(faces))
-                for face in connection.scalars(sa.select(t.faces.c.id).where(t.faces.c.id.in_(part), ~elsewhere))
-            )  # fmt: skip
+        query = sa.select(t.faces.c.id).where(~elsewhere)
+        return tuple(row.id for row in read_where(self._db, query, t.faces.c.id, faces))
 
     # --- users ---------------------------------------------------------------------------------------------------
     def add_user(self, source_id: int, digest: bytes, name: bytes, key_id: bytes) -> bool:
@@ -182,30 +177,21 @@ class CollectionTable:
 
     def users_who_are(self, source_id: int, persons: Sequence[str]) -> tuple[CollectionUser, ...]:
         """Return the users of a collection who are these persons."""
-        found: list[CollectionUser] = []
-        with self._db.read() as connection:
-            for part in chunks(list(persons)):
-                mine = sa.and_(t.collection_users.c.source_id == source_id, t.collection_users.c.person.in_(part))
-                found += map(_user, connection.execute(t.collection_users.select().where(mine)))
-        return tuple(found)
+        query = t.collection_users.select().where(t.collection_users.c.source_id == source_id)
+        return tuple(map(_user, read_where(self._db, query, t.collection_users.c.person, persons)))
 
     def with_faces(self, source_id: int, classes: Group[ClassId], persons: Sequence[str]) -> set[str]:
         """Return those of these persons who have a searchable face in the collection."""
-        found: set[str] = set()
-        with self._db.read() as connection:
-            for part in chunks(list(persons)):
-                rows = connection.scalars(
-                    sa.select(t.persons.c.uid)
-                    .distinct()
-                    .select_from(_JOINED)
-                    .where(
-                        t.persons.c.uid.in_(part), t.placements.c.source_id == source_id,
-                        t.enrolments.c.class_id.in_(list(classes)), t.enrolments.c.refusal.is_(None),
-                        t.faces.c.erasure_id.is_(None),
-                    )
-                )  # fmt: skip
-                found.update(rows)
-        return found
+        query = (
+            sa.select(t.persons.c.uid)
+            .distinct()
+            .select_from(_JOINED)
+            .where(
+                t.placements.c.source_id == source_id, t.enrolments.c.class_id.in_(list(classes)),
+                t.enrolments.c.refusal.is_(None), t.faces.c.erasure_id.is_(None),
+            )
+        )  # fmt: skip
+        return {row.uid for row in read_where(self._db, query, t.persons.c.uid, persons)}
 
     def set_person(self, user: CollectionUser, person: str) -> None:
         """Record that the user is that person, from this commit on."""

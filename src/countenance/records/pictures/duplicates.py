@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from countenance.records import schema as t
 from countenance.records.changes import ROWS_A_READ
 from countenance.records.database import Database
-from countenance.records.queries import chunks
+from countenance.records.queries import read_where
 from countenance.types import ClassId
 
 
@@ -85,25 +85,18 @@ class DuplicateReads:
         self, pictures: Sequence[int], classes: Collection[ClassId], sources: Collection[int]
     ) -> dict[int, list[Place]]:
         """Return every path of each of these pictures within the same scope."""
+        query = (
+            sa.select(
+                t.pictures.c.id, t.pictures.c.uid, t.pictures.c.width, t.pictures.c.height,
+                t.sources.c.name, t.sources.c.location, t.placements.c.place, t.placements.c.size,
+            )
+            .select_from(t.pictures.join(t.placements).join(t.sources))
+            .where(t.pictures.c.erasure_id.is_(None), _within(classes, sources))
+            .order_by(t.placements.c.id)
+        )  # fmt: skip
         found: dict[int, list[Place]] = {}
-        with self._db.read() as connection:
-            for part in chunks(pictures):
-                rows = connection.execute(
-                    sa.select(
-                        t.pictures.c.id, t.pictures.c.uid, t.pictures.c.width, t.pictures.c.height,
-                        t.sources.c.name, t.sources.c.location, t.placements.c.place, t.placements.c.size,
-                    )
-                    .select_from(t.pictures.join(t.placements).join(t.sources))
-                    .where(t.pictures.c.id.in_(part), t.pictures.c.erasure_id.is_(None), _within(classes, sources))
-                    .order_by(t.placements.c.id)
-                )  # fmt: skip
-                for row in rows:
-                    found.setdefault(row.id, []).append(
-                        Place(
-                            row.id, row.uid, row.width, row.height, row.name, row.location,
-                            row.place, row.size,
-                        )
-                    )  # fmt: skip
+        for row in read_where(self._db, query, t.pictures.c.id, pictures):
+            found.setdefault(row.id, []).append(Place(*row))
         return found
 
 

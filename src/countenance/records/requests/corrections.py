@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from countenance.records import schema as t
 from countenance.records.changes import note_changes
 from countenance.records.database import Database
-from countenance.records.queries import chunks
+from countenance.records.queries import read_where
 from countenance.records.sources.sources import move_policy_version
 from countenance.types import ClassId, FaceId
 
@@ -22,16 +22,10 @@ class CorrectionTable:
 
     def pictures_of(self, faces: Sequence[FaceId]) -> tuple[tuple[int, ClassId, int], ...]:
         """Return (picture, a class in which it is placed, its grant) of these faces' pictures."""
-        found: set[tuple[int, ClassId, int]] = set()
-        with self._db.read() as connection:
-            for part in chunks(list(faces)):
-                rows = connection.execute(
-                    sa.select(t.placements.c.picture_id, t.placements.c.class_id, t.policy_classes.c.grant_id)
-                    .select_from(t.placements.join(t.policy_classes))
-                    .where(t.placements.c.picture_id.in_(sa.select(t.faces.c.picture_id).where(t.faces.c.id.in_(part))))
-                )
-                found.update((row.picture_id, row.class_id, row.grant_id) for row in rows)
-        return tuple(sorted(found))
+        query = sa.select(t.placements.c.picture_id, t.placements.c.class_id, t.policy_classes.c.grant_id).select_from(
+            t.placements.join(t.policy_classes).join(t.faces, t.faces.c.picture_id == t.placements.c.picture_id)
+        )
+        return tuple(sorted({tuple(row) for row in read_where(self._db, query, t.faces.c.id, faces)}))
 
     def correct(self, jurisdictions: Iterable[str], moves: Sequence[tuple[int, ClassId, ClassId]]) -> None:
         """Set the pictures' jurisdictions, and move their faces to the classes that go with them. Safe to repeat.
@@ -49,17 +43,9 @@ class CorrectionTable:
 
     def subjects_of(self, faces: Sequence[FaceId]) -> tuple[int, ...]:
         """Return the subjects of grants to whom these faces are tied."""
-        found: set[int] = set()
-        with self._db.read() as connection:
-            for part in chunks(list(faces)):
-                found.update(
-                    connection.scalars(
-                        sa.select(t.enrolments.c.subject_id).where(
-                            t.enrolments.c.face_id.in_(part), t.enrolments.c.subject_id.is_not(None)
-                        )
-                    )
-                )
-        return tuple(sorted(found))
+        query = sa.select(t.enrolments.c.subject_id).where(t.enrolments.c.subject_id.is_not(None))
+        rows = read_where(self._db, query, t.enrolments.c.face_id, faces)
+        return tuple(sorted({row.subject_id for row in rows}))
 
     def rename_subjects(self, names: Mapping[int, bytes]) -> None:
         """Set these sealed names of subjects, by id."""

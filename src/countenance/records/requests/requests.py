@@ -17,7 +17,7 @@ from countenance.records import schema as t
 from countenance.records.database import Database
 from countenance.records.erasure.receipts import Receipt, keep_receipt
 from countenance.records.erasure.suppressions import NewSuppression, move_suppressions_version
-from countenance.records.queries import chunks, insert_one, living_ids
+from countenance.records.queries import chunks, insert_one, living_ids, read_where
 from countenance.records.requests.faces import FOUND, RequestFace, found_face
 from countenance.records.requests.restrictions import is_held, restrict, show_again
 from countenance.records.requests.states import DECIDED, DECIDING, OPEN, VERIFIED, WITHDRAWN
@@ -195,16 +195,8 @@ class RequestTable:
 
     def named(self, uids: Sequence[str]) -> dict[str, FaceId]:
         """Return the faces of these uids that are not being erased."""
-        found: dict[str, FaceId] = {}
-        with self._db.read() as connection:
-            for part in chunks(list(uids)):
-                rows = connection.execute(
-                    sa.select(t.faces.c.uid, t.faces.c.id).where(
-                        t.faces.c.uid.in_(part), t.faces.c.erasure_id.is_(None)
-                    )
-                )
-                found |= {row.uid: row.id for row in rows}
-        return found
+        query = sa.select(t.faces.c.uid, t.faces.c.id).where(t.faces.c.erasure_id.is_(None))
+        return {row.uid: row.id for row in read_where(self._db, query, t.faces.c.uid, uids)}
 
     def tracking_of(self, request: SubjectRequest) -> bytes:
         """Return the keyed digest of its tracking code."""
@@ -215,14 +207,8 @@ class RequestTable:
 
     def uids(self, faces: Iterable[FaceId]) -> tuple[str, ...]:
         """Return the uids of these faces, without those that are being erased."""
-        found: list[str] = []
-        with self._db.read() as connection:
-            for part in chunks(sorted(faces)):
-                rows = connection.scalars(
-                    sa.select(t.faces.c.uid).where(t.faces.c.id.in_(part), t.faces.c.erasure_id.is_(None))
-                )
-                found += list(rows)
-        return tuple(found)
+        query = sa.select(t.faces.c.uid).where(t.faces.c.erasure_id.is_(None))
+        return tuple(row.uid for row in read_where(self._db, query, t.faces.c.id, sorted(faces)))
 
     def templates(self, space_id: int, *, faces: Sequence[FaceId] | None = None) -> tuple[SealedFace, ...]:
         """Return the sealed templates of these faces in a space; None: of restricted faces, which no index holds."""
@@ -262,17 +248,11 @@ class RequestTable:
 
     def shown(self, faces: Sequence[FaceId]) -> tuple[ShowingSearch, ...]:
         """Return every kept search that showed one of these faces, oldest first."""
-        found: list[ShowingSearch] = []
-        with self._db.read() as connection:
-            for part in chunks(list(faces)):
-                rows = connection.execute(
-                    sa.select(
-                        t.faces.c.uid, t.searches.c.at, t.searches.c.purpose, t.clients.c.name, t.clients.c.client_class
-                    )
-                    .select_from(t.shown.join(t.searches).join(t.faces).outerjoin(t.clients))
-                    .where(t.shown.c.face_id.in_(part))
-                )
-                found += [ShowingSearch(row.uid, row.at, row.purpose, row.name, row.client_class) for row in rows]
+        query = sa.select(
+            t.faces.c.uid, t.searches.c.at, t.searches.c.purpose, t.clients.c.name, t.clients.c.client_class
+        ).select_from(t.shown.join(t.searches).join(t.faces).outerjoin(t.clients))
+        rows = read_where(self._db, query, t.shown.c.face_id, faces)
+        found = (ShowingSearch(row.uid, row.at, row.purpose, row.name, row.client_class) for row in rows)
         return tuple(sorted(found, key=lambda each: (each.at, each.face_uid)))
 
     def _one(self, which: sa.ColumnElement[bool]) -> SubjectRequest | None:
@@ -290,17 +270,9 @@ class RequestTable:
 
     def faces_of_subjects(self, subjects: Sequence[int]) -> tuple[FaceId, ...]:
         """Return the faces that are tied to one of these subjects of a grant."""
-        found: set[FaceId] = set()
-        with self._db.read() as connection:
-            for part in chunks(list(subjects)):
-                found.update(
-                    connection.scalars(
-                        sa.select(t.enrolments.c.face_id)
-                        .join(t.faces)
-                        .where(t.enrolments.c.subject_id.in_(part), t.faces.c.erasure_id.is_(None))
-                    )
-                )
-        return tuple(sorted(found))
+        query = sa.select(t.enrolments.c.face_id).join(t.faces).where(t.faces.c.erasure_id.is_(None))
+        rows = read_where(self._db, query, t.enrolments.c.subject_id, subjects)
+        return tuple(sorted({row.face_id for row in rows}))
 
     # --- the steps -----------------------------------------------------------------------------------------------
     def add(self, new: NewRequest, *, since: datetime, limits: Mapping[str, int]) -> str | None:

@@ -35,9 +35,8 @@ class CaseTable:
 
     def find(self, reference: str) -> Case | None:
         """Return the case of that reference."""
-        with self._db.read() as connection:
-            row = connection.execute(t.cases.select().where(t.cases.c.reference == reference)).one_or_none()
-        return None if row is None else Case(row.id, row.uid, row.reference)
+        query = sa.select(t.cases.c.id, t.cases.c.uid, t.cases.c.reference).where(t.cases.c.reference == reference)
+        return self._db.one(query, lambda row: Case(*row))
 
     def ensure(self, reference: str, at: datetime) -> Case:
         """Return the case of that reference; open it if it is new."""

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from countenance.records import schema as t
 from countenance.records.database import Database
-from countenance.records.queries import chunks
+from countenance.records.queries import chunks, read_where
 
 _KEPT: Final = sa.and_(t.searches.c.probe_blob != "", t.searches.c.erasure_id.is_(None))
 
@@ -36,13 +36,8 @@ class ProbeTable:
 
     def of_searches(self, log_entries: Iterable[str]) -> list[int]:
         """Return the probes kept of the searches with these log entries."""
-        found: list[int] = []
-        with self._db.read() as connection:
-            for part in chunks(list(log_entries)):
-                found += connection.scalars(
-                    sa.select(t.searches.c.id).where(_KEPT, t.searches.c.log_entry.in_(part))
-                ).all()
-        return found
+        query = sa.select(t.searches.c.id).where(_KEPT)
+        return [row.id for row in read_where(self._db, query, t.searches.c.log_entry, list(log_entries))]
 
     def of_case(self, reference: str) -> list[int]:
         """Return every probe kept with the case of that reference."""

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from countenance.records import schema as t
 from countenance.records.database import Database
-from countenance.records.queries import chunks
+from countenance.records.queries import read_where
 from countenance.types import ClassId, FaceId
 
 
@@ -35,23 +35,16 @@ class Coverage:
             .join(t.enrolments)
             .where(t.enrolments.c.refusal.is_(None), t.faces.c.erasure_id.is_(None))
         )
-        found: dict[FaceId, int] = {}
-        with self._db.read() as connection:
-            for part in chunks(sorted(classes)):
-                rows = connection.execute(query.where(t.enrolments.c.class_id.in_(part)))
-                found.update((row.id, row.picture_id) for row in rows)
-        return found
+        rows = read_where(self._db, query, t.enrolments.c.class_id, sorted(classes))
+        return {row.id: row.picture_id for row in rows}
 
     def pictures(self, classes: Iterable[ClassId]) -> set[int]:
         """Return the pictures with a placement in one of these classes."""
         query = (
             sa.select(t.placements.c.picture_id).join(t.pictures).where(t.pictures.c.erasure_id.is_(None)).distinct()
         )
-        found: set[int] = set()
-        with self._db.read() as connection:
-            for part in chunks(sorted(classes)):
-                found.update(connection.scalars(query.where(t.placements.c.class_id.in_(part))))
-        return found
+        rows = read_where(self._db, query, t.placements.c.class_id, sorted(classes))
+        return {row.picture_id for row in rows}
 
 
 def holdings(connection: sa.Connection) -> Holdings:
