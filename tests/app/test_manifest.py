@@ -1,5 +1,9 @@
 """home.toml: written last, read first."""
 
+import errno
+import os
+from pathlib import Path
+
 import pytest
 
 from countenance.app import manifest
@@ -20,6 +24,23 @@ def test_what_was_written_is_read(tmp_path):
 def test_a_killed_init_goes_on_with_the_same_identity(tmp_path):
     first = manifest.draft(tmp_path, HomeKind.HOUSEHOLD)
     (tmp_path / "home.toml.new.999").write_text("half a li")  # of one that was killed while it wrote
+    assert manifest.draft(tmp_path, HomeKind.HOUSEHOLD) == first
+
+
+def test_of_two_who_make_one_home_at_once_both_have_the_first_identity(tmp_path, monkeypatch):
+    first = manifest.draft(tmp_path, HomeKind.HOUSEHOLD)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "exists", lambda _: False)  # looked before the first had written
+        assert manifest.draft(tmp_path, HomeKind.HOUSEHOLD) == first
+    assert [path.name for path in tmp_path.iterdir()] == ["home.toml.new"]
+
+
+def test_a_disk_without_hard_links_holds_a_home_too(tmp_path, monkeypatch):
+    def refuses(*_):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuses)
+    first = manifest.draft(tmp_path, HomeKind.HOUSEHOLD)
     assert manifest.draft(tmp_path, HomeKind.HOUSEHOLD) == first
 
 

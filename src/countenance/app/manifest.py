@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import tomllib
 import uuid
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from countenance.durable import replace_file, sync_folder
+from countenance.durable import create_file, replace_file, sync_folder
 from countenance.errors import HomeTooNew, StorageFailed, WrongUse
 from countenance.types import HomeKind
 
@@ -68,8 +70,16 @@ def draft(home: Path, kind: HomeKind) -> HomeManifest:
         if not begun.exists() and any(not item.name.lstrip(".").startswith(begun.name) for item in home.iterdir()):
             raise WrongUse(f"{home} is not empty and is no home", "name a new or empty folder with --home")
         if not begun.exists():
-            # Of two processes that make one home at once, the later draft is taken by both.
-            replace_file(begun, _as_toml(new(kind)))
+            mine = home / f"{begun.name}.{secrets.token_hex(4)}"
+            create_file(mine, _as_toml(new(kind)))
+            try:
+                os.link(mine, begun)
+            except FileExistsError:
+                pass  # of two processes that make one home at once, both take the first draft
+            except OSError:  # a disk without hard links
+                mine.replace(begun)
+            mine.unlink(missing_ok=True)
+            sync_folder(home)
         fields = tomllib.loads(begun.read_text(encoding="utf-8"))
         begun_as = HomeKind(fields["kind"])
         if begun_as is not kind:  # its log may say so already
