@@ -19,6 +19,7 @@ from countenance.records.database import open_sqlite
 from countenance.records.erasure.erasures import Target
 from countenance.records.store import open_records
 from countenance.records.upkeep.reindexes import SecondTemplate
+from countenance.remedies import Remedy
 from countenance.testing.records import RecordStoreContract
 
 
@@ -233,7 +234,7 @@ def test_a_newer_schema_is_refused_with_the_way_out(tmp_path):
     connection.close()
     with pytest.raises(HomeTooNew, match="9999") as refused:
         open_records(tmp_path / "records.db")
-    assert "upgrade" in refused.value.hint
+    assert refused.value.remedy is Remedy.UPGRADE
 
 
 def test_a_damaged_file_is_named(tmp_path):
