@@ -289,7 +289,7 @@ class Client:
         sent = {"subjects": [_subject(each) for each in people]}
         return cast("dict[str, Any]", self._send("POST", _path("sources", source, "references"), sent))
 
-    def hand_in(self, source: str, place: str, picture: bytes) -> dict[str, Any]:
+    def upload(self, source: str, place: str, picture: bytes) -> dict[str, Any]:
         """A picture, for a source that takes them; what became of it."""
         sent = {"place": place, "picture": _text(picture)}
         return cast("dict[str, Any]", self._send("POST", _path("sources", source, "pictures"), sent))

@@ -233,7 +233,7 @@ COMMON: Final[Mapping[Remedy, str]] = {
     Remedy.DRAFT_ORDER: "draft the order again",
     Remedy.REPORT_LOG: "keep what you have, and report it to the person who supervises this home",
     Remedy.ASK_FOR_IT_AGAIN: "ask the person who gave it to you for a complete copy",
-    Remedy.GET_TRUSTED_KEY: "get the public key from somebody you trust",
+    Remedy.GET_TRUSTED_KEY: "get the public key from someone you trust",
     Remedy.CORRECT_MODEL_ENTRY: "correct the model's entry; docs/models.md has an example",
     Remedy.EXPORT_MODEL_AGAIN: "correct and export the model, then add it again",
     Remedy.MAKE_PERMIT: "ask policy.decide for a permit, and use it within 60 s",

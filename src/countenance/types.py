@@ -62,7 +62,7 @@ class Purpose(StrEnum):
 
 
 class ClientClass(StrEnum):
-    """What kind of organisation a client is; an order can name one."""
+    """The kind of organisation of a client. An order can name a kind."""
 
     PRIVATE_COMPANY = "private-company"
     STATE_AGENCY = "state-agency"
@@ -116,7 +116,7 @@ _POLICY_REFUSALS = frozenset(
 
 
 class GrantState(StrEnum):
-    """Where a grant stands now; `expired` follows from the clock, the others from somebody's act."""
+    """The state of a grant. `expired` follows from the clock, the others from a decision."""
 
     IN_FORCE = "in_force"
     SUSPENDED = "suspended"

@@ -68,7 +68,7 @@ def test_the_typed_client_ingests_follows_searches_and_erases(running, client):
         assert told.value.kind == kind
     added = client.add_source("event", path=None, basis="household", jurisdiction="CA-ON")
     assert added["state"] == "in_force"
-    assert client.hand_in("event", "noise.png", noise)["picture_id"]
+    assert client.upload("event", "noise.png", noise)["picture_id"]
     would = client.erase(source="event", dry_run=True)
     assert (would["dry_run"], would["receipt"]) == (True, None)
     done = client.erase(source="event")

@@ -188,7 +188,7 @@ def test_an_order_that_is_in_force_by_then_is_not_said_to_be_unchanged(ask, made
     assert failed.status_code == 503
     assert "nothing was changed" not in failed.text
     assert "part of it may have been done" in failed.json()["detail"]
-    assert failed.json()["hint"] == f"GET /v1/orders/{order} shows where it stands"
+    assert failed.json()["hint"] == f"GET /v1/orders/{order} shows its state"
     assert str(made.path) not in failed.text
     assert ask.get(f"/orders/{order}").json()["state"] == "in_force"
 

@@ -220,7 +220,7 @@ def test_nothing_is_overwritten(home, tmp_path):
     (tmp_path / "taken").write_text("mine")
     with pytest.raises(WrongUse, match="overwrites nothing"):
         back_up(home, tmp_path / "taken")
-    with pytest.raises(WrongUse, match="in the home"):
+    with pytest.raises(WrongUse, match="inside the home"):
         back_up(home, home.path / "b")
     with pytest.raises(WrongUse, match="no folder"):
         back_up(home, tmp_path / "nowhere" / "b")

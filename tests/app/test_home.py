@@ -137,7 +137,7 @@ def test_withdrawn_once_is_withdrawn(filled):
     assert first is not None
     assert filled.withdraw("album").grant.withdrawn_at == first
     for act in (filled.suspend, filled.resume):
-        with pytest.raises(WrongUse, match="over for good"):
+        with pytest.raises(WrongUse, match="ended for good"):
             act("album")
     with pytest.raises(PolicyDenied):
         filled.search(ALICE)

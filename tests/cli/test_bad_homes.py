@@ -29,8 +29,10 @@ def contents(home):
 def test_a_home_that_is_a_file(desk):
     desk = desk.quick
     (desk.root / "a file").write_text("no home")
-    assert "is no folder" in desk.fails(2, "wrong_use", "--home", desk.root / "a file", "status")["message"]
-    assert "is no folder" in desk.fails(2, "wrong_use", "--home", desk.root / "a file" / "below", "status")["message"]
+    assert "can't be a folder" in desk.fails(2, "wrong_use", "--home", desk.root / "a file", "status")["message"]
+    assert (
+        "can't be a folder" in desk.fails(2, "wrong_use", "--home", desk.root / "a file" / "below", "status")["message"]
+    )
     (desk.root / "dangling").symlink_to("nothing")
     desk.fails(2, "wrong_use", "--home", desk.root / "dangling", "status")
     assert (desk.root / "a file").read_text() == "no home"

@@ -27,7 +27,7 @@ def test_for_people_the_secret_is_printed_once_and_explained(desk):
     quick = desk.quick
     quick.does("init")
     quick.run("key", "list").ended(0, "No access key yet")
-    quick.run("key", "add", "helper").ended(0, "secret: ", "shown this once")
+    quick.run("key", "add", "helper").ended(0, "secret: ", "shown only once")
 
 
 def test_what_is_no_key_or_right_is_said(desk):

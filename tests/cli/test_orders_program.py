@@ -49,7 +49,7 @@ def test_an_order_from_draft_to_lift(office):
     office.run("order", "resume", which, "--document", "order.pdf").ended(0, "in force")
     office.run("order", "resume", which, "--document", "order.pdf").ended(0, "The order was already in this state")
     office.run("order", "lift", which, "--document", "order.pdf").ended(0, "lifted")
-    office.run("order", "apply", which).ended(2, "is over")
+    office.run("order", "apply", which).ended(2, "has ended")
     shown = office.run("order", "show", which, "--papers", "papers").ended(0, "sha256", "written")
     assert (office.root / "papers" / "1-order").read_bytes() == b"an order"
     assert max(map(len, shown.out.splitlines())) <= 80

@@ -94,7 +94,7 @@ def test_an_organisation_is_asked_for_evidence_law_and_purpose(desk, album, tmp_
         desk, "source", "add", "plates", album.root,
         answers=[("(consent, licence, statute, historical)", "statute\n"), ("live?", "CA-ON\n"),
                  ("evidence", "nothing\n"), ("evidence", "order.txt\n"), ("law", "Act, s. 1\n"),
-                 ("authority", "The archive\n"), ("What for", "archive-description\n")],
+                 ("authority", "The archive\n"), ("Purpose", "archive-description\n")],
     )  # fmt: skip
     assert code == 0, text
     [source] = desk.quick.does("source", "list")["sources"]

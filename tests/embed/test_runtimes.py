@@ -77,7 +77,7 @@ def test_a_provider_that_does_not_start_is_not_replaced_in_silence(monkeypatch):
     fallen_back = SimpleNamespace(get_providers=lambda: ["CPUExecutionProvider"])
     monkeypatch.setattr(runtimes, "providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
     monkeypatch.setattr(runtimes, "session_of", lambda *_: fallen_back)
-    with pytest.raises(WrongUse, match="does not start here: CPUExecutionProvider took its place"):
+    with pytest.raises(WrongUse, match="does not start here: CPUExecutionProvider was used instead"):
         OnnxEmbedder(runtime="onnxruntime:CUDAExecutionProvider").embed(CROPS, live(Act.EMBED))
 
 

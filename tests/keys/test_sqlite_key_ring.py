@@ -148,7 +148,7 @@ def test_a_short_reader_is_waited_for(ring, path):
 # --- opening ----------------------------------------------------------------------------------------------------------
 def test_another_master_key_is_refused(ring, path):
     ring.create()
-    with pytest.raises(KeyMissing, match="sealed under the master key"):
+    with pytest.raises(KeyMissing, match="encrypted under the master key"):
         SqliteKeyRing(path, MasterKey("home", bytes(32)), make=False)
 
 

@@ -315,7 +315,7 @@ def _full(*_):
     [
         ({"jurisdictions": ["CA"]}, "demands nothing"),
         ({"delete": True}, "names nothing"),
-        ({"delete": True, "jurisdictions": ["unknown"]}, "unknown is none"),
+        ({"delete": True, "jurisdictions": ["unknown"]}, "unknown is not accepted"),
         ({"delete": True, "jurisdictions": ["Atlantis"]}, "not a jurisdiction"),
         ({"delete": True, "clients": ["Acme"]}, "about pictures"),
         ({"stop_collecting": True, "client_classes": ["newsroom"]}, "about pictures"),
@@ -325,7 +325,7 @@ def _full(*_):
         ({**CANADA, "authority": " "}, "authority"),
         ({**CANADA, "dated": "02/02/2021"}, "not a date"),
         ({**CANADA, "dated": "2999-01-01"}, "day to come"),
-        ({**CANADA, "until": "2021-12-31"}, "over already"),
+        ({**CANADA, "until": "2021-12-31"}, "expired already"),
     ],
 )
 def test_an_order_that_makes_no_sense_is_refused_and_not_logged(world, terms, said):

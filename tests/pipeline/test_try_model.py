@@ -57,7 +57,7 @@ def test_sound_models_pass_in_either_layout():
         (lambda: tiny(node("Add", "y", "c"), tensors={"c": np.full(16, np.nan, FLOAT)}), "NaN"),
         (lambda: tiny(node("Mul", "y", "c"), tensors={"c": np.zeros(16, FLOAT)}), "without a direction"),
         (lambda: tiny(node("Mul", "y", "nil", out="w"), node("Add", "w", "c"),
-                      tensors={"nil": np.zeros(1, FLOAT), "c": np.ones(16, FLOAT)}), "whatever it sees"),
+                      tensors={"nil": np.zeros(1, FLOAT), "c": np.ones(16, FLOAT)}), "same template for every picture"),
         (lambda: tiny(node("RandomNormalLike", "y", out="r"), node("Add", "y", "r")), "other templates for the same"),
         (lambda: tiny(node("ReduceMean", "y", out="m", axes=[0]), node("Mul", "m", "half", out="h"),
                       node("Sub", "y", "h"), tensors={"half": np.array([0.9], FLOAT)}), "depends on the crops beside"),

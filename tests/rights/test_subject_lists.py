@@ -55,7 +55,7 @@ def test_an_absolute_path_is_itself(written, tmp_path):
         ("", "has none of the columns"),
         ("name,evidence\nA,forms/a.pdf\n", "has the columns name, evidence"),
         ("name,evidence,reference,note\nA,forms/a.pdf,a.jpg,x\n", "note"),
-        ("name,evidence,reference\n", "lists nobody"),
+        ("name,evidence,reference\n", "lists no one"),
         ("name,evidence,reference\n,forms/a.pdf,a.jpg\n", "line 2: name is empty"),
         ("name,evidence,reference\nA,forms/a.pdf\n", "line 2: reference is empty"),
         ("name,evidence,reference\nA,forms/a.pdf,a.jpg\nB,,a.jpg\n", "line 3: evidence is empty"),

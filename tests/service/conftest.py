@@ -97,7 +97,7 @@ class Doors:
     def compare(self, data):
         return self.v1("/compare", files={"a": (NAME, data), "b": (NAME, data)})
 
-    def hand_in(self, data):
+    def upload(self, data):
         return self.v1("/sources/handed/pictures", files={"picture": (NAME, data)}, data={"place": PLACE})
 
     def detect_faces(self, data):
@@ -133,8 +133,8 @@ class Doors:
         found = self.send(f"/guest/{self.link}", data={"agreed": asked["version"]}, files={"photograph": (NAME, data)})
         return found.status_code, self.alert(found)
 
-    def hand_in_page(self, data):
-        found = self.page("/source/hand-in", {"pictures": (NAME, data)}, name="handed")
+    def upload_page(self, data):
+        found = self.page("/source/upload", {"pictures": (NAME, data)}, name="handed")
         return found.status_code, self.alert(found)
 
     @staticmethod

@@ -33,7 +33,7 @@ EXPECTED = {
     "search": v1,
     "search_by_form": v1,
     "compare": v1,
-    "hand_in": lambda bad: (201, bad.reason),
+    "upload": lambda bad: (201, bad.reason),
     "detect_faces": lambda bad: (200, "") if bad.reason is None else rekognition(bad),
     "search_faces": rekognition,
     "compare_faces": rekognition,
@@ -65,13 +65,13 @@ def test_nothing_of_them_stays_in_the_home_nor_in_a_backup_of_its_bytes(fresh):
     needles = {f"{bad.name}: bytes": bad.data for bad in pictures}
     hashes = {f"{bad.name}: sha256": hashlib.sha256(bad.data).digest() for bad in pictures}
     for door in EXPECTED:
-        if door != "hand_in":
+        if door != "upload":
             for bad in pictures:
                 getattr(fresh, door)(bad.data)
     home = fresh.home
     assert Thief(home.parts.keyfile, home.path).find(needles | hashes) == {}
     for bad in pictures:
-        fresh.hand_in(bad.data)
+        fresh.upload(bad.data)
     assert home.parts.stores.records.gallery.counts()["indexed"] == 0
     assert home.uploads.waiting("handed") == 0
     assert not list((home.path / "tray").rglob("*.*"))
@@ -81,7 +81,7 @@ def test_nothing_of_them_stays_in_the_home_nor_in_a_backup_of_its_bytes(fresh):
 def test_handed_in_by_the_page_each_is_refused_with_its_reason_and_no_byte_stays(fresh):
     home, deadline = fresh.home, time.monotonic() + 120
     for bad in BAD:
-        assert fresh.hand_in_page(bad.data)[0] == 303
+        assert fresh.upload_page(bad.data)[0] == 303
         while home.uploads.waiting("handed") or any(job.open for job in home.jobs.newest(50)):
             assert time.monotonic() < deadline
             time.sleep(0.05)

@@ -74,7 +74,7 @@ async def nothing():
     yield b""
 
 
-DOORS = {"/v1": "/v1/search", "search page": "/search", "/rights": "/rights", "hand-in page": "/source/hand-in"}
+DOORS = {"/v1": "/v1/search", "search page": "/search", "/rights": "/rights", "upload page": "/source/upload"}
 TOO_LONG = {**FORM, "content-length": str(10**12)}
 NO_ID = str(uuid.UUID(int=7))
 

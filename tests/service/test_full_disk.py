@@ -44,7 +44,7 @@ def told(act):
 said = {}
 with serving(disk / "home", keyfile) as served, Client(served.url, token) as client:
     doors = {
-        "hand in": lambda: client.hand_in("handed", "a.jpg", probe),
+        "hand in": lambda: client.upload("handed", "a.jpg", probe),
         "search": lambda: client.search(probe, threshold=-1.0),
         "note": lambda: client.call("POST", "/sources/handed/interaction", {}),
         "erase": lambda: client.erase(source="handed"),

@@ -66,7 +66,7 @@ def test_under_kills_what_was_acknowledged_stands_and_nothing_is_half_done(serve
                         searches.append(client.search(probe)["log_entry"])
                     else:
                         place = f"{number}/{turn}.jpg"
-                        assert client.hand_in("handed", place, probe)["picture_id"]
+                        assert client.upload("handed", place, probe)["picture_id"]
                         places.append(place)
                 begun.set()
             except OSError:  # its process was killed, three times at the same request: the connection tells

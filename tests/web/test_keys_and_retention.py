@@ -135,7 +135,7 @@ def test_nothing_goes_by_a_form_that_does_not_say_so(served, page):
         served.url + "/retention/run", form={"form_token": token}, headers={"origin": served.url}
     )
     assert answer.status == 400
-    assert "there is no undo" in answer.text().lower()
+    assert "cannot be undone" in answer.text().lower()
 
 
 def test_who_is_not_signed_in_is_told_nothing(served, browser):
@@ -192,5 +192,5 @@ def test_a_client_comes_and_goes_and_an_organisations_key_is_bound_to_purpose_re
         page.get_by_role("link", name="Clients").click()
         page.get_by_text("End the contract", exact=True).click()
         page.get_by_role("button", name="End the contract with Agency for good").click()
-        page.get_by_text("The contract is over").wait_for()
+        page.get_by_text("The contract has ended").wait_for()
         assert page.locator(".key-list details").count() == 0

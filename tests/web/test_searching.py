@@ -81,7 +81,7 @@ def test_a_lower_threshold_is_a_new_search_and_never_below_the_floor(place, page
     page.wait_for_url("**/searches/*")
     first, floor = page.url, float(page.get_by_label("Threshold", exact=True).get_attribute("min"))
     page.goto(f"{first}?threshold={floor}")
-    page.get_by_role("button", name="Search again from").click()
+    page.get_by_role("button", name="Search again at").click()
     page.get_by_text("The log has a new entry").wait_for()
     assert page.url != first
     token = page.locator("input[name=form_token]").first.get_attribute("value")
@@ -295,7 +295,7 @@ def test_a_picture_shows_its_boxes_and_goes_with_its_leads_when_it_is_erased(pla
     search, cards = page.url, page.locator(".lead-cards > li")
     count, crop = cards.count(), page.locator(".lead-cards img.crop").last.get_attribute("src")
     cards.last.locator(".meta a").first.click()
-    page.get_by_role("heading", name="By which right").or_(page.get_by_text("by which right")).first.wait_for()
+    page.get_by_role("heading", name="By which right").or_(page.get_by_text("Source and permission")).first.wait_for()
     boxes = page.locator(".boxes")
     assert boxes.is_visible()
     page.get_by_label("Boxes around faces").press("Space")

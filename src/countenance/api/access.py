@@ -76,7 +76,7 @@ class Keys(Page[Key]):
 
 
 class MadeKey(Key):
-    """A key that was just made. Its secret is told this once."""
+    """A new key. Its secret is shown only once."""
 
     secret: str
 

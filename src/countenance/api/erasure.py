@@ -59,7 +59,7 @@ class Named(Shape):
 
 
 class Erasure(Shape):
-    """What an erasure removed, or would remove."""
+    """The result of an erasure, or of a dry run."""
 
     erasure: str | None
     scope: str
@@ -77,7 +77,7 @@ class Erasure(Shape):
 
 
 class Retained(Shape):
-    """What is due, and what was erased."""
+    """The data that is due, and the erasures done."""
 
     due: list[Duty]
     erased: list[Erasure]
@@ -148,7 +148,7 @@ class Told(Shape):
 
 
 class Notice(Shape):
-    """What to send to the client."""
+    """The notice for a client."""
 
     to: str
     at: Moment

@@ -50,7 +50,7 @@ class GuestLinks(Page[GuestLink]):
 
 
 class MadeLink(GuestLink):
-    """A link that was just made. Its token is told this once."""
+    """A new link. Its token is shown only once."""
 
     token: str = Field(description="The secret of the link. The page for guests is /guest/ followed by it.")
 

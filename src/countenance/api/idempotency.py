@@ -20,8 +20,8 @@ NAME: Final = "Idempotency-Key"
 LONGEST: Final = 200
 HEADER: Final[dict[str, Any]] = {
     "name": NAME, "in": "header", "required": False,
-    "description": "Of your choosing, unique to this write, a UUID for instance: sent again within a day, it is "
-    "answered as the first time and done once.",
+    "description": "A unique value for this write, such as a UUID. If you send the write again within a day, it is "
+    "done only once, and you get the first answer.",
     "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[!-~]+$"},
 }  # fmt: skip
 # They change nothing that a second one would change again, and their answers are not to be kept.

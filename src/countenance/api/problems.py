@@ -22,18 +22,18 @@ from countenance.remedies import Remedy
 
 # What the statuses mean here, for the description.
 MEANINGS: Final[Mapping[int, str]] = {
-    400: "Wrong use: something asked for does not fit; the document names it.",
-    401: "No access key that counts.",
-    403: "The key lacks the right, or a gate refused the act; `rules` names the rules that decided.",
-    404: "There is none, or none that this key may know of; one answer for both.",
-    408: "The body came too slowly.",
-    409: "Another request is at the same work.",
+    400: "Wrong use: a value is not valid. The document names it.",
+    401: "The access key is missing, unknown, revoked or expired.",
+    403: "The key lacks the right, or a gate refused the act. `rules` names the rules.",
+    404: "It does not exist, or this key may not see it. The answer is the same for both.",
+    408: "The body arrived too slowly.",
+    409: "Another request is doing the same work.",
     413: "The body, or a picture in it, is too large.",
-    415: "This operation takes no body of that type.",
-    422: "The request does not fit its description, a grant can't be recorded so, or the picture can't be used.",
-    429: "Asked too often; Retry-After says when again.",
-    500: "A bug here; the service's log has it under the request's id.",
-    503: "A disk, a database or the log can't be used; part of a write may have been done.",
+    415: "This operation does not accept a body of this type.",
+    422: "The request does not match its description, the grant is not valid, or the picture can't be used.",
+    429: "Too many requests. Retry after the number of seconds in Retry-After.",
+    500: "Internal error. Please report it with the request's ID, which the service's log also has.",
+    503: "A disk, a database or the log can't be used. Part of a write may have been done.",
 }
 
 
@@ -72,7 +72,7 @@ async def _ours(request: Request, error: Exception) -> Response:
         facts = {name: facts[name] for name in ("kind", "partly") if name in facts}
         facts["message"] = "it could not be done here" + ("; part of it may have been done" if partly else "")
         where = _shown_by(request) if partly else ""
-        facts |= {"hint": f"GET {where} shows where it stands"} if where else {"remedy": Remedy.TRY_AGAIN_LATER}
+        facts |= {"hint": f"GET {where} shows its state"} if where else {"remedy": Remedy.TRY_AGAIN_LATER}
     return problem_response(problem(error, DOOR.document(facts), instance=_id(request)), headers_of(error))
 
 

@@ -141,7 +141,7 @@ class Decision(Shape):
 
 
 class RequestDone(RequestShown):
-    """What was decided and done. Of an access request: the sealed ZIP and its passphrase, told this once."""
+    """The decision and its results. For an access request: the encrypted ZIP and its passphrase, shown only once."""
 
     erased: int
     hidden: int

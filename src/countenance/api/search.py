@@ -216,7 +216,7 @@ class Comparison(Shape):
 
 @operation(router, "POST", "/search", answer=Leads, body=Question, form=True)
 async def search(ask: Searching, question: Annotated[Question, sent(Question)]) -> Response:
-    """Search for one face of a picture or of the gallery, or for a person by all their faces.
+    """Search for one face, from a picture or the gallery, or for a person by all their faces.
 
     If the picture shows several faces, the error lists their boxes. Choose one with `face`.
     """

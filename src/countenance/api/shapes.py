@@ -61,7 +61,7 @@ class Odds(Shape):
 
 
 class Problem(BaseModel):
-    """What went wrong (RFC 9457): `type` says the kind, `hint` the way out; some kinds tell more."""
+    """An error (RFC 9457). `type` is its kind, `hint` says what to do. Some kinds have more members."""
 
     model_config = ConfigDict(
         extra="allow",
@@ -82,4 +82,4 @@ class Problem(BaseModel):
     status: int
     instance: str = Field(description="The request's id, as the X-Request-Id header and the service's log have it.")
     detail: str | None = None
-    hint: str | None = Field(None, description="The way out.")
+    hint: str | None = Field(None, description="What to do.")

@@ -246,4 +246,4 @@ def _at(moment: datetime) -> str:
 
 
 def _gone() -> NotFound:
-    return NotFound("the file of this picture is not there any more", "ask the organiser for it")
+    return NotFound("the file of this picture no longer exists", "ask the organiser for it")

@@ -273,7 +273,7 @@ class Home:
     def _not_over(self, name: str) -> None:
         state = self.source(name).grant.state(self.parts.stores.clock())
         if state in {GrantState.WITHDRAWN, GrantState.EXPIRED}:
-            raise WrongUse(f"the grant of {name!r} is over for good: it is {state}", "add a source under a new grant")
+            raise WrongUse(f"the grant of {name!r} has ended for good: it is {state}", "add a source under a new grant")
 
     def _set_state(self, name: str, event: str, **times: Any) -> Source:
         """The grant, and each copy of it under which a program's collection stands, is so from now on."""

@@ -74,7 +74,7 @@ def source_folder(path: str | os.PathLike[str], home: Path) -> Path:
     if not folder.is_dir():
         raise NotFound(f"there is no folder {folder}", "name a folder that is there; a file is no source")
     if folder == home or home in folder.parents:
-        raise WrongUse(f"{folder} lies in the home itself", "name the folder that holds the pictures")
+        raise WrongUse(f"{folder} is inside the home", "name the folder that holds the pictures")
     return folder
 
 

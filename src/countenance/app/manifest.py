@@ -112,7 +112,7 @@ def finish(home: Path, manifest: HomeManifest) -> None:
 
 
 def _no_folder(home: Path) -> WrongUse:
-    return WrongUse(f"{home} is no folder: it, or what it lies in, is a file", "name another folder with --home")
+    return WrongUse(f"{home} can't be a folder: it or a folder above it is a file", "name another folder with --home")
 
 
 def _as_toml(manifest: HomeManifest) -> bytes:

@@ -234,7 +234,7 @@ def _rejected(error: OSError) -> Rejected:
     Raises: StorageFailed: it is this process that is out of files or memory, and the next place would fare no better.
     """
     if error.errno in OUR_OWN_TROUBLE:
-        raise StorageFailed(f"no more files can be opened: {error.strerror}") from error
+        raise StorageFailed(f"too many files are open: {error.strerror}") from error
     if error.errno in {errno.ELOOP, errno.ENOTDIR}:  # ENOTDIR: a link where a folder was (or a file)
         return Rejected(RejectReason.LINK, "a symbolic link, or a folder on the way to it is a folder no more")
     if error.errno in {errno.ENXIO, errno.ENODEV}:

@@ -108,7 +108,7 @@ def _onnxruntime(onnx: bytes, threads: int, provider: str) -> Network:
     session = session_of(onnx, provider)
     if session.get_providers()[0] != provider:  # it falls back to the CPU in silence where a library is missing
         raise WrongUse(
-            f"ONNX Runtime has {provider}, but it does not start here: {session.get_providers()[0]} took its place",
+            f"ONNX Runtime has {provider}, but it does not start here: {session.get_providers()[0]} was used instead",
             "are the libraries and the driver that it needs installed? Else unset COUNTENANCE_RUNTIME",
         )
     (data,) = session.get_inputs()

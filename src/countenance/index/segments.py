@@ -162,7 +162,7 @@ class SegmentStore:
                 )
             except _BrokenError as broken:  # a writer was faster, and what is named now is there
                 reason = str(broken)
-        raise StorageFailed(f"it can't be told what the index holds: {reason}", "run `countenance doctor`")
+        raise StorageFailed(f"the index could not be checked: {reason}", "run `countenance doctor`")
 
     def destroy_class(self, class_id: ClassId) -> RemovalResult:
         """No row of the class is in the snapshot. Crash and errors as `remove`."""

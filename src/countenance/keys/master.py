@@ -217,7 +217,7 @@ def _read(path: Path) -> str:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO must not hang us
     except FileNotFoundError as error:
-        raise KeyMissing(f"the master key is not where it is looked for: {path}", _RESTORE) from error
+        raise KeyMissing(f"the master key was not found: {path}", _RESTORE) from error
     except OSError as error:
         raise KeyMissing(f"the key file {path} cannot be read: {error.strerror}", _RESTORE) from error
     try:

@@ -235,7 +235,7 @@ class SqliteKeyRing:
             found = self._find(now)
             if found is None:
                 raise KeyMissing(
-                    f"this home is sealed under the master key {now}, and the key file holds {self._master_id}",
+                    f"this home is encrypted under the master key {now}, but the key file holds {self._master_id}",
                     "put the right key file back from where you keep its copy, or name it in COUNTENANCE_KEYFILE",
                 )
             self._take(found)
@@ -335,7 +335,7 @@ class SqliteKeyRing:
 
 def _destroyed(key: KeyId) -> KeyDestroyed:
     return KeyDestroyed(
-        f"the key {key.hex()} was destroyed, and what it sealed is gone for good",
+        f"the key {key.hex()} was destroyed, and its data is erased for good",
         "erased data does not come back, from a backup least of all",
     )
 

@@ -32,12 +32,12 @@ def seal(key: AESGCM, aad: str, plaintext: bytes) -> bytes:
 def unseal(key: AESGCM, aad: str, sealed: bytes) -> bytes:
     """The plaintext. Raises: SealBroken: damaged, or bound to something else."""
     if len(sealed) < _SHORTEST or sealed[:1] != SEAL_VERSION:
-        raise SealBroken(f"what should be sealed as {aad} is damaged", "restore the home from a backup")
+        raise SealBroken(f"the encrypted {aad} is damaged", "restore the home from a backup")
     try:
         return key.decrypt(sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :], aad.encode())
     except InvalidTag as error:
         raise SealBroken(
-            f"what should be sealed as {aad} is damaged, or was moved here from another record",
+            f"the encrypted {aad} is damaged, or was moved here from another record",
             "run `countenance doctor`; restore the home from a backup",
         ) from error
 

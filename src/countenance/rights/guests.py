@@ -76,7 +76,7 @@ def check_link(
     said = organiser.strip()
     if not said or len(said) > MAX_ORGANISER or not said.isprintable():
         raise WrongUse(
-            "guests are told who is responsible, in one printable line of 1 to 200 characters",
+            "the organiser must be one printable line of 1 to 200 characters",
             '--organiser "Ada Byron, ada@example.org"',
         )
     until = now + DEFAULT_TERM if expires_at is None else expires_at

@@ -44,7 +44,7 @@ def check_order(
     }
     if ("jurisdiction", jurisdictions.UNKNOWN) in targets:
         raise WrongUse(
-            "an order is for a place, and unknown is none",
+            "an order needs a jurisdiction; unknown is not accepted",
             "every order for a place covers what is of an unknown one too, as long as it is in force",
         )
     if not (stop_collecting or stop_offering or delete or end_contracts):
@@ -113,7 +113,7 @@ def _until(text: str | None, now: datetime) -> datetime | None:
         return None
     moment = datetime.combine(_day("--until", text), time.max, tzinfo=UTC)  # the whole of that day still counts
     if moment <= now:
-        raise WrongUse(f"the order would be over already, on {text}", "give a day to come, or leave --until out")
+        raise WrongUse(f"the order would have expired already, on {text}", "give a day to come, or leave --until out")
     return moment
 
 

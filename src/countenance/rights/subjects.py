@@ -87,7 +87,7 @@ def _listed(path: Path, reader: csv.DictReader[str]) -> tuple[SubjectLine, ...]:
         if len(found) > MAX_SUBJECTS:
             raise GrantInvalid(f"{path.name} lists more than {MAX_SUBJECTS:,} subjects", "split the source")
     if not found:
-        raise GrantInvalid(f"{path.name} lists nobody", "one line a subject")
+        raise GrantInvalid(f"{path.name} lists no one", "one line a subject")
     return tuple(found)
 
 

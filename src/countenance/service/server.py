@@ -75,7 +75,7 @@ def checked(address: Address, kind: HomeKind) -> Address:
             )  # fmt: skip
         if not address.secure:
             raise WrongUse(
-                f"others can reach {address.host}, and without TLS anybody on the way could read what is sent: add a "
+                f"others can reach {address.host}, and without TLS anyone on the way could read what is sent: add a "
                 "certificate and its key, or name the TLS proxy in front",
                 Remedy.ADD_ONE_OF, values=("certificate", "proxy"),
             )  # fmt: skip

@@ -119,7 +119,7 @@ async def stop(ask: PageContext) -> Response:
 
 
 @page(Right.COLLECT, max_files=MOST_FILES)
-async def hand_in(ask: PageContext) -> Response:
+async def upload(ask: PageContext) -> Response:
     """Pictures are handed in, sealed, and taken in."""
     name = ask.field("name") or ""
     taken, refused = 0, []
@@ -195,7 +195,7 @@ routes = [
     Route("/source/progress", progress, methods=["GET"]),
     Route("/source/ingest", ingest, methods=["POST"]),
     Route("/source/stop", stop, methods=["POST"]),
-    Route("/source/hand-in", hand_in, methods=["POST"]),
+    Route("/source/upload", upload, methods=["POST"]),
     Route("/source/suspend", _changes("suspend", later("No search finds its faces now.")), methods=["POST"]),
     Route("/source/resume", _changes("resume", later("Its grant is in force again.")), methods=["POST"]),
     Route(

@@ -33,7 +33,7 @@ def inspect(onnx_bytes: bytes) -> None:
         raise WrongUse("the file holds no network", "a file as `torch.onnx.export` writes it")
     if found.outside:
         raise WrongUse(
-            f"the weights of {len(found.outside)} tensors lie in other files ({min(found.outside)} is the first)",
+            f"the weights of {len(found.outside)} tensors are in other files ({min(found.outside)} is the first)",
             "one file holds everything here: onnx.save(onnx.load(FILE), NEW, save_as_external_data=False)",
         )
     if found.nodes > MAX_NODES:

@@ -48,7 +48,7 @@ class PicturePlace(Shape):
 
 
 class Picture(Shape):
-    """What the home knows of a picture. Boxes are in its pixels, upright."""
+    """A picture of the home. Boxes are in pixels of the upright picture."""
 
     picture_id: str
     sha256: str
@@ -119,7 +119,7 @@ async def list_pictures(
 
 
 @operation(router, "POST", "/sources/{name}/pictures", answer=Taken, status=201, body=NewUpload, form=True)
-async def hand_in_picture(ask: Collecting, name: Name, upload: Annotated[NewUpload, sent(NewUpload)]) -> Response:
+async def upload_picture(ask: Collecting, name: Name, upload: Annotated[NewUpload, sent(NewUpload)]) -> Response:
     """Upload a picture. It passes every gate of an ingest, and is encrypted before the answer."""
     await ask.call(ask.source, name)
     if not upload.wait:

@@ -25,7 +25,7 @@ EXAMPLE: Final[Any] = {
 
 
 class NewBackup(Shape):
-    """What to back up, and whether to test the backup."""
+    """A new backup: its content, and whether to test it."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"verify": True}, {"log_alone": True}]})
 

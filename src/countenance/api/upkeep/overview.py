@@ -69,7 +69,7 @@ class Waiting(Shape):
 
 
 class Status(Shape):
-    """What the home holds and what is due in it."""
+    """The content of the home, and what is due."""
 
     kind: HomeKind
     pictures: int

@@ -172,7 +172,7 @@ def _who(key: AccessKey) -> Who:
 
 
 def _not_one() -> SignInNeeded:
-    return SignInNeeded("this is no access key that counts now", "`countenance key list` names those that do")
+    return SignInNeeded("the access key is unknown, revoked or expired", "`countenance key list` names those that do")
 
 
 def _checked_name(text: str) -> str:

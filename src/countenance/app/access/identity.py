@@ -15,7 +15,7 @@ from countenance.errors import NotAllowed, SignInNeeded
 
 
 class Right(StrEnum):
-    """What one may be allowed to do at the service. A closed list."""
+    """A right at the service, from a closed list."""
 
     SEARCH = "search"  # detect, compare, search; see leads and the pictures that they are in
     COLLECT = "collect"  # sources and their grants, ingest, uploads, guest links
@@ -64,7 +64,7 @@ class Who:
         if self.may(right):
             return
         if self.kind is WhoKind.NOBODY:
-            raise SignInNeeded("this needs somebody who is signed in, or an access key", "sign in, or send a key")
+            raise SignInNeeded("this needs a signed-in person or an access key", "sign in, or send a key")
         raise NotAllowed(
             f"this {self.kind} does not have the right {right!r}", "ask whoever manages this home's keys for it"
         )

@@ -88,7 +88,8 @@ class UploadService:
         source = self._home.source(name)
         if source.kind != UPLOAD:
             raise WrongUse(
-                f"the pictures of {name!r} stand in a folder", "put the picture there; or add a source for uploads"
+                f"the pictures of {name!r} are in a folder, so it takes no uploads",
+                "put the picture there; or add a source for uploads",
             )
         return Inbox(self._home.parts.stores, source)
 

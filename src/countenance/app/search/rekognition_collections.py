@@ -78,7 +78,7 @@ class CollectionService:
     def _bound(self) -> Source:
         if self._binding.source is None:
             raise NotAllowed(
-                "this access key is bound to no source, so there is no grant for its collections to stand under",
+                "this access key is not limited to a source, so its collections have no grant",
                 "make another: countenance key add NAME --source SOURCE",
             )
         return self._home.source(self._binding.source)

@@ -73,7 +73,7 @@ class SessionStore:
             sealed = path.read_bytes()
         except OSError as error:
             raise NotFound(
-                f"this page is over: what it showed is kept for {LASTS_S // 60} minutes", "search again"
+                f"this page has expired: results are kept for {LASTS_S // 60} minutes", "search again"
             ) from error
         data = _cipher(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], name.encode())
         (length,) = struct.unpack_from("<Q", data)

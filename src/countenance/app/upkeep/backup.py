@@ -73,7 +73,7 @@ def back_up(
     if os.path.lexists(path):
         raise WrongUse(f"{path} is there already, and a backup overwrites nothing", "choose another name")
     if home.path in path.parents:
-        raise WrongUse(f"{path} lies in the home: one loss takes both", "name a file on another disk")
+        raise WrongUse(f"{path} is inside the home: one loss would destroy both", "name a file on another disk")
     if not path.parent.is_dir():
         raise WrongUse(f"there is no folder {path.parent}", "make it, or name another")
     parts = home.parts

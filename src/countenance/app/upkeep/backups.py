@@ -35,7 +35,8 @@ def folder(home: Home) -> Path:
         raise WrongUse("the folder for backups is not there", "make or mount what COUNTENANCE_BACKUPS names")
     if found == home.path or home.path in found.parents:
         raise WrongUse(
-            "the folder for backups lies in the home: one loss takes both", "name another in COUNTENANCE_BACKUPS"
+            "the folder for backups is inside the home: one loss would destroy both",
+            "name another in COUNTENANCE_BACKUPS",
         )
     return found
 

@@ -220,19 +220,19 @@ def suspend(session: Session, name: str) -> None:
     )
 
 
-@command.command(short_help="Somebody pictured dealt with you: terms run from today.")
+@command.command(short_help="Record that the people pictured dealt with you today.")
 @click.argument("name")
 @pass_session
 def interaction(session: Session, name: str) -> None:
-    """Record that the people pictured dealt with you today: a term of retention that runs from it begins anew."""
+    """Record that the people pictured dealt with you today. The retention period starts again."""
     _act(session, name, "interaction", "{name}: its terms of retention run from now.")
 
 
-@command.command("purpose-met", short_help="What the pictures were for is done.")
+@command.command("purpose-met", short_help="Record that the purpose of a source is met.")
 @click.argument("name")
 @pass_session
 def purpose_met(session: Session, name: str) -> None:
-    """Record that what the pictures were for is done: a term of retention that runs from it begins."""
+    """Record that the purpose of a source is met. The retention period starts."""
     _act(session, name, "purpose_met", "{name}: its purpose is met. `countenance retain` says what is due.")
 
 

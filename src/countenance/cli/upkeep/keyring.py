@@ -16,7 +16,7 @@ def command() -> None:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @pass_session
 def rotate(session: Session, yes: bool) -> None:
-    """Make a new master key, wrap every data key with it, and replace the old key in the key file.
+    """Make a new master key and wrap every data key with it. It replaces the old one in the key file.
 
     The old key no longer opens this home, and the new key does not open older backups. Rotate the key if someone may
     have copied the key file. Then copy the new key file to a safe place, and make a new backup at once.

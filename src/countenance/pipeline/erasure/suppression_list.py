@@ -241,7 +241,7 @@ def _crop(face: AlignedFace, embedder: Embedder) -> NDArray[np.uint8]:
 
 def _no_model(model: str, sha256: str) -> SpaceMismatch:
     return SpaceMismatch(
-        f"people are kept out by templates of the model {model} ({sha256[:12]}), which is not at hand: nobody could "
-        "be checked, so nothing is embedded",
+        f"the suppression list needs the model {model} ({sha256[:12]}), which is missing; no face can be checked, "
+        "so nothing is embedded",
         "bring that model again: countenance model add; or have those people ask anew",
     )

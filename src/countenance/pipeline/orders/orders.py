@@ -136,7 +136,7 @@ class OrderWorkflow:
     def simulate(self, order: OrderRecord) -> Plan:
         """What applying it would change now; nothing is changed. Raises WrongUse: it is over."""
         if self._state(order) in {OrderState.LIFTED, OrderState.EXPIRED}:
-            raise WrongUse(f"the order {order.uid} is over", "draft it anew")
+            raise WrongUse(f"the order {order.uid} has ended", "draft it anew")
         return simulate(self.stores, self.eraser, order)
 
     def apply(self, order: OrderRecord, *, simulated: Plan | None = None) -> Applied:
@@ -152,7 +152,7 @@ class OrderWorkflow:
                 f"the order {order.uid} is stayed", "`countenance order resume` records the decision that ends that"
             )
         if state in {OrderState.LIFTED, OrderState.EXPIRED}:
-            raise WrongUse(f"the order {order.uid} is over", "draft it anew")
+            raise WrongUse(f"the order {order.uid} has ended", "draft it anew")
         self.finish()
         if state is OrderState.DRAFT:
             plan = simulate(self.stores, self.eraser, order)

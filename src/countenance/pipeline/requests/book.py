@@ -54,7 +54,7 @@ class RequestBook:
                 found = self.stores.records.requests.get(str(uuid.UUID(name)))
             except ValueError as error:
                 raise WrongUse(
-                    f"{name!r} is neither the id of a request nor a tracking code", Remedy.LIST_REQUESTS
+                    f"{name!r} is not the ID or the tracking code of a request", Remedy.LIST_REQUESTS
                 ) from error
         if found is None:
             raise NotFound("there is no such request", Remedy.LIST_REQUESTS)

@@ -168,7 +168,7 @@ class RequestWorkflow:
     def _refuse_if(self, limit: str | None) -> None:
         if limit is not None:
             self.book.log_refusal(limit)
-            raise PolicyDenied(f"no more requests are taken up now: {_LIMITS[limit]}", Remedy.TRY_AGAIN_LATER)
+            raise PolicyDenied(f"new requests are not accepted now: {_LIMITS[limit]}", Remedy.TRY_AGAIN_LATER)
 
     # --- who asks, and whose faces -------------------------------------------------------------------------------
     def get(self, name: str) -> SubjectRequest:
@@ -333,12 +333,12 @@ class RequestWorkflow:
         law, now = laws()[request.law], self.book.checked_now(request)
         if not reasons.strip():
             raise WrongUse(
-                "a term is extended with reasons, which the person is told", Remedy.ADD_FIELD, field="reasons"
+                "to extend the deadline, give reasons; the person sees them", Remedy.ADD_FIELD, field="reasons"
             )
         if request.extended_at is not None:
             raise WrongUse(f"the term can be extended only once, and was before, by {law.name}: {law.cite}")
         if now > request.due_at:
-            raise WrongUse(f"the first term is over, and only within it can it be extended, by {law.name}: {law.cite}")
+            raise WrongUse(f"the first deadline has passed; {law.name} allows an extension only before it: {law.cite}")
         details = self.book.sealed(request.key_id or b"", request.uid, {**self.details(request), "extension": reasons})
         self.stores.log.append("request.extended", {"request": request.uid, "law": law.id})
         with self.book.taking_step(request):

@@ -208,9 +208,7 @@ class Searcher:
         uid = checked_uuid(person, "person")
         faces = [face.uid for face in self.stores.records.persons.faces_of(uid)]
         if not faces:
-            raise NotFound(
-                f"no face is person {uid}'s any more", "`countenance person list` names the persons there are"
-            )
+            raise NotFound(f"person {uid} has no faces now", "`countenance person list` names the persons there are")
         return self.search_face(faces[0], question, also=faces[1:])
 
     def _shown(

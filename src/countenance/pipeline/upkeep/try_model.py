@@ -176,7 +176,7 @@ def _try_embedder(session: Any, model: Model, inputs: list[Any], outputs: list[s
     rows(np.stack([np.zeros((tall, wide, 3), np.uint8), np.full((tall, wide, 3), 255, np.uint8)]))
     others = (together @ together.T)[~np.eye(CROPS, dtype=bool)]
     if others.min() > DIFFERENT_COSINE:
-        raise WrongUse("it gives the same template whatever it sees", "check mean and std; is the file whole?")
+        raise WrongUse("it gives the same template for every picture", "check mean and std; is the file whole?")
     return seconds
 
 

@@ -118,7 +118,7 @@ def _asked(ask: PageContext) -> dict[str, Any]:
     if kind not in set(RequestKind):
         raise WrongUse(ask.text("choose what you ask for: it is one of six"))
     if place not in PLACES:
-        raise WrongUse(ask.text("that place is not in the list: choose one, or choose none"))
+        raise WrongUse(ask.text("choose a jurisdiction from the list, or none"))
     tier = None
     if kind == RequestKind.OPT_OUT:
         said = ask.field("tier") or str(DEFAULT_TIER)

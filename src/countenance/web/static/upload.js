@@ -1,6 +1,6 @@
 // A whole directory dropped on the form is handed in, a few pictures at a time, each under its path in that directory.
 "use strict";
-for (const form of document.querySelectorAll("form[data-hand-in]")) {
+for (const form of document.querySelectorAll("form[data-upload]")) {
   const told = form.querySelector("[data-told]");
   const files = async (entry, path) => {
     if (entry.isFile) {
