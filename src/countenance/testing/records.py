@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from countenance.errors import NotFound, WrongUse
-from countenance.records.erasure.erasures import Erasure, HiddenFace, Suppression, Target
+from countenance.records.erasure.erasures import Erasure, HiddenFace, Target
+from countenance.records.erasure.suppressions import Suppression
 from countenance.records.pictures.batch import (
     Batch,
     Enrolment,
@@ -225,7 +226,7 @@ class RecordStoreContract:
         class_id = records.sources.ensure_class(source.grant, source.jurisdictions)
         uid = self.enrol(records, source, class_id)
         picture = records.pictures.known_pictures(source.tenant_id, [b"\1" * 32])[b"\1" * 32]
-        keep_out = Suppression(b"d" * 32, None)
+        keep_out = Suppression("bytes", b"d" * 32)
         erasure = records.erasures.hide(
             Target("picture", pictures=[picture.id], suppressions=[keep_out]), uid=uuid.uuid4(), at=NOW
         )

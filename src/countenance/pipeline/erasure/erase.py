@@ -24,8 +24,9 @@ from countenance.pipeline.live_index import LiveIndex, snapshot
 from countenance.pipeline.receipts import rfc3339, sign_receipt
 from countenance.pipeline.redo_detail import seal_act
 from countenance.pipeline.stores import Stores, probe_digest
-from countenance.records.erasure.erasures import Erasure, HiddenFace, Suppression, Target
+from countenance.records.erasure.erasures import Erasure, HiddenFace, Target
 from countenance.records.erasure.receipts import Receipt
+from countenance.records.erasure.suppressions import Suppression
 from countenance.records.guests.erasures import GUEST
 from countenance.records.guests.guests import Guest
 from countenance.records.reachability import Unreachable
@@ -194,7 +195,7 @@ class Eraser:
 
         target = Target(
             scope, about or code, authority, places=covered,
-            keep_out=(lambda *picture: Suppression(picture_digest(self.stores, *picture), None)) if keep_out else None,
+            keep_out=(lambda *of: Suppression("bytes", picture_digest(self.stores, *of))) if keep_out else None,
         )  # fmt: skip
         counts = self.stores.records.erasures.rehearse(target, self.stores.clock())
         earlier = None if any(counts.values()) else self.stores.records.erasures.newest_about(scope, about or code)
@@ -225,14 +226,14 @@ class Eraser:
     def keep_faces_out(self, faces: Sequence[FaceId]) -> list[Suppression]:
         """What makes a later ingest leave these faces alone in the very same file."""
         return [
-            Suppression(picture_digest(self.stores, tenant, sha256), box)
+            Suppression("bytes", picture_digest(self.stores, tenant, sha256), box)
             for tenant, sha256, box in self.stores.records.erasures.boxes(faces)
         ]
 
     def keep_pictures_out(self, pictures: Sequence[int]) -> list[Suppression]:
         """What makes a later ingest refuse these very files."""
         return [
-            Suppression(picture_digest(self.stores, tenant, sha256), None)
+            Suppression("bytes", picture_digest(self.stores, tenant, sha256))
             for tenant, sha256 in self.stores.records.erasures.picture_hashes(pictures)
         ]
 

@@ -21,7 +21,7 @@ from countenance.pipeline.redo_detail import seal_act
 from countenance.pipeline.search.search import analyse_or_raise, choose_face
 from countenance.pipeline.stores import Stores
 from countenance.pipeline.upkeep.redo_requests import request_act
-from countenance.records.erasure.suppressions import NewSuppression
+from countenance.records.erasure.suppressions import Suppression
 from countenance.records.requests.requests import PHOTOGRAPH, SubjectRequest, WrongState
 from countenance.remedies import Remedy
 from countenance.rights.requests import RequestState, is_tracking, plain_code
@@ -121,7 +121,7 @@ class RequestBook:
         state: RequestState,
         outcome: str | None = None,
         *,
-        keep_out: Sequence[NewSuppression] = (),
+        keep_out: Sequence[Suppression] = (),
         hides: Iterable[FaceId] = (),
     ) -> bytes:
         """What a restore from an older backup needs, sealed. The hashes are opened, since their key is not in it."""

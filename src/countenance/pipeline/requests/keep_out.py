@@ -16,8 +16,7 @@ from countenance.pipeline.requests.book import Photograph, RequestBook
 from countenance.pipeline.requests.faces import RequestFaces
 from countenance.pipeline.stores import Stores
 from countenance.pipeline.vectors import pack_vector
-from countenance.records.erasure.erasures import Suppression
-from countenance.records.erasure.suppressions import NewSuppression
+from countenance.records.erasure.suppressions import Suppression
 from countenance.records.requests.requests import NewPerson, SubjectRequest
 from countenance.rights.requests import RequestKind
 from countenance.types import Box, FaceId
@@ -34,11 +33,11 @@ class RequestSuppressions:
 
     def make_for_opt_out(
         self, request: SubjectRequest, details: Mapping[str, Any], chosen: Sequence[FaceId] | None
-    ) -> tuple[tuple[NewSuppression, ...], NewPerson | None]:
+    ) -> tuple[tuple[Suppression, ...], NewPerson | None]:
         """(rows, template of the person) of an opt-out; of what else, and at tier 0, there are none."""
         if request.kind != RequestKind.OPT_OUT or not request.tier:
             return (), None
-        rows: dict[tuple[str, bytes], NewSuppression] = {}
+        rows: dict[tuple[str, bytes], Suppression] = {}
         for face in self.faces.found(request):
             if chosen is None or face.id in chosen:
                 relative = _relative(face.box, face.width, face.height)
@@ -54,20 +53,20 @@ class RequestSuppressions:
         return tuple(rows.values()), self._person(request, photograph) if request.tier == 2 else None
 
     def _add(
-        self, rows: dict[tuple[str, bytes], NewSuppression], request: SubjectRequest, tenant: str, sha256: bytes,
+        self, rows: dict[tuple[str, bytes], Suppression], request: SubjectRequest, tenant: str, sha256: bytes,
         pdq: bytes | None, box: Box, relative: Box,
     ) -> None:  # fmt: skip
         """The picture's bytes, and its looks where there is enough to see, keep out the face at that box."""
         digest = picture_digest(self.stores, tenant, sha256)
-        rows["bytes", digest + repr(box).encode()] = NewSuppression("bytes", digest, box)
+        rows["bytes", digest + repr(box).encode()] = Suppression("bytes", digest, box)
         if pdq:
             digest = hash_digest(self.stores, pdq)
             sealed = self.stores.keys.seal(request.key_id or b"", suppressed_hash_aad(digest), pdq)
-            rows["pdq", digest + repr(relative).encode()] = NewSuppression("pdq", digest, relative, sealed)
+            rows["pdq", digest + repr(relative).encode()] = Suppression("pdq", digest, relative, sealed)
 
-    def _add_address(self, rows: dict[tuple[str, bytes], NewSuppression], tenant: str, address: str) -> None:
+    def _add_address(self, rows: dict[tuple[str, bytes], Suppression], tenant: str, address: str) -> None:
         digest = address_digest(self.stores, tenant, address)
-        rows["address", digest] = NewSuppression("address", digest)
+        rows["address", digest] = Suppression("address", digest)
 
     def _person(self, request: SubjectRequest, photograph: Photograph | None) -> NewPerson:
         """The template that keeps the person out, under a key of its own. Held by `naming_keys` until a row stands."""
@@ -83,7 +82,10 @@ class RequestSuppressions:
         if request.kind == RequestKind.OPT_OUT:
             return []
         found = {(face.id, face.sha256): face for face in self.faces.found(request)}
-        return [Suppression(picture_digest(self.stores, face.tenant, face.sha256), face.box) for face in found.values()]
+        return [
+            Suppression("bytes", picture_digest(self.stores, face.tenant, face.sha256), face.box)
+            for face in found.values()
+        ]
 
 
 def _relative(box: Box, width: int, height: int) -> Box:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from countenance.associated_data import suppressed_hash_aad
 from countenance.pipeline.stores import Stores
 from countenance.protocols import LogEntry
-from countenance.records.erasure.suppressions import NewSuppression
+from countenance.records.erasure.suppressions import Suppression
 from countenance.records.requests.requests import RestoredRequest, SubjectRequest
 
 WITHDRAWN: Final = "request.withdrawn"
@@ -28,7 +28,7 @@ def request_act(
     tracking: bytes,
     state: str,
     outcome: str | None = None,
-    keep_out: Sequence[tuple[NewSuppression, bytes | None]] = (),
+    keep_out: Sequence[tuple[Suppression, bytes | None]] = (),
     hides: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What it takes to do it again, for `redo_detail.seal_act`.
@@ -125,10 +125,10 @@ def _put_back(stores: Stores, act: Mapping[str, Any], at: datetime) -> None:
         stores.keys.destroy(left)
 
 
-def _row(stores: Stores, key: bytes, told: Mapping[str, Any]) -> NewSuppression:
+def _row(stores: Stores, key: bytes, told: Mapping[str, Any]) -> Suppression:
     digest = bytes.fromhex(told["digest"])
     sealed = None
     if told["hash"] is not None:
         sealed = stores.keys.seal(key, suppressed_hash_aad(digest), bytes.fromhex(told["hash"]))
     x = told["box"]
-    return NewSuppression(told["kind"], digest, None if x is None else (x[0], x[1], x[2], x[3]), sealed)
+    return Suppression(told["kind"], digest, None if x is None else (x[0], x[1], x[2], x[3]), sealed)

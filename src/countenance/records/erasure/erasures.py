@@ -14,6 +14,7 @@ from countenance.records import schema as t
 from countenance.records.changes import note_changes
 from countenance.records.database import Database
 from countenance.records.erasure.receipts import Receipt, keep_receipt
+from countenance.records.erasure.suppressions import Suppression, insert_suppressions
 from countenance.records.guests.erasures import leaving_guests, withdraw_guests
 from countenance.records.people.face_references import drop_face_references, forget_persons, hide_persons
 from countenance.records.people.rekognition_collections import forget_collection, unenrol_from_source
@@ -58,15 +59,6 @@ class Erasure:
     about: str | None = None  # uid or code of what it names
     authority: str | None = None
     done_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Suppression:
-    """What keeps an erased picture, or one face of it, out when its file is met again."""
-
-    digest: bytes
-    box: Box | None
-    kind: str = "bytes"  # or address, pdq
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -376,7 +368,7 @@ def _hide(connection: sa.Connection, target: Target, uid: uuid.UUID, at: datetim
     persons = hide_persons(connection, erasure_id, target.persons)
     probes = _hide_probes(connection, erasure_id, target, pictures)
     drop_face_references(connection, erasure_id, t.faces.c.erasure_id == erasure_id)
-    _keep_out(connection, uid, suppressions)
+    insert_suppressions(connection, suppressions, erasure_uid=uid)
     counts = {"pictures": len(pictures), "faces": faces, "placements": placements, "persons": persons}
     if probes:
         counts["probes"] = probes
@@ -425,17 +417,6 @@ def _hide_faces(connection: sa.Connection, which: sa.ColumnElement[bool], erasur
     ).all()
     note_changes(connection, [(row.face_id, row.class_id) for row in rows], added=False)
     return connection.execute(t.faces.update().where(visible).values(erasure_id=erasure_id)).rowcount
-
-
-def _keep_out(connection: sa.Connection, uid: uuid.UUID, suppressions: Sequence[Suppression]) -> None:
-    if suppressions:
-        connection.execute(
-            t.suppressions.insert(),
-            [
-                {"kind": s.kind, "digest": s.digest, "box": list(s.box) if s.box else None, "erasure_uid": uid}
-                for s in suppressions
-            ],
-        )
 
 
 def _placements_of(connection: sa.Connection, pictures: Sequence[int]) -> int:

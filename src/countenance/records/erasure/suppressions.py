@@ -9,13 +9,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from countenance.records import schema as t
 from countenance.records.database import Database
-from countenance.records.queries import chunks, counter, move_counter
+from countenance.records.queries import chunks, counter, insert, move_counter
 from countenance.records.sources.sources import move_policy_version
 from countenance.types import Box
 
@@ -23,8 +23,8 @@ _STAMP: Final = "kept_out"
 
 
 @dataclass(frozen=True, slots=True)
-class NewSuppression:
-    """One row that an opt-out leaves. `box`: in pixels; of a `pdq` in parts of the picture's width and height."""
+class Suppression:
+    """One row of the list. `box`: in pixels; of a `pdq` in parts of the picture's width and height; None: the whole."""
 
     kind: str  # bytes, address, pdq
     digest: bytes
@@ -107,6 +107,17 @@ class SuppressionTable:
                     box = tuple(row.box) if row.box else None
                     found.setdefault(row.digest, []).append((box, row.request_id))
         return found
+
+
+def insert_suppressions(connection: sa.Connection, rows: Sequence[Suppression], **whose: Any) -> None:
+    """Add rows to the list. Args: whose: `erasure_uid` or `request_id`, for all of them."""
+    insert(
+        connection, t.suppressions,
+        [
+            {"kind": row.kind, "digest": row.digest, "box": row.box and list(row.box), "sealed": row.sealed, **whose}
+            for row in rows
+        ],
+    )  # fmt: skip
 
 
 def move_suppressions_version(connection: sa.Connection) -> None:

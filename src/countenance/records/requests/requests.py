@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from countenance.records import schema as t
 from countenance.records.database import Database
 from countenance.records.erasure.receipts import Receipt, keep_receipt
-from countenance.records.erasure.suppressions import NewSuppression, move_suppressions_version
+from countenance.records.erasure.suppressions import Suppression, insert_suppressions, move_suppressions_version
 from countenance.records.queries import chunks, insert_one, living_ids, read_where
 from countenance.records.requests.faces import FOUND, RequestFace, found_face
 from countenance.records.requests.restrictions import is_held, restrict, show_again
@@ -93,7 +93,7 @@ class RestoredRequest:
     outcome: str | None
     at: datetime  # when that was
     key_id: bytes
-    keep_out: tuple[NewSuppression, ...]
+    keep_out: tuple[Suppression, ...]
     hides: tuple[str, ...]  # public ids of faces
 
 
@@ -352,7 +352,7 @@ class RequestTable:
         outcome: str,
         details: bytes,
         faces: Sequence[FaceId] | None,
-        keep_out: Sequence[NewSuppression] = (),
+        keep_out: Sequence[Suppression] = (),
         person: NewPerson | None = None,
         hide: bool = False,
     ) -> None:
@@ -366,7 +366,7 @@ class RequestTable:
             _update(connection, request, state=DECIDING, outcome=outcome, details=details)
             if faces is not None:
                 _choose(connection, request, faces)
-            _add_keep_out(connection, request, keep_out)
+            insert_suppressions(connection, keep_out, request_id=request.id)
             if person is not None:
                 connection.execute(
                     t.suppressed_persons.insert().values(
@@ -446,7 +446,7 @@ class RequestTable:
             request = _request(connection.execute(t.requests.select().where(t.requests.c.uid == back.uid)).one())
             connection.execute(t.request_files.delete().where(t.request_files.c.request_id == request.id))
             connection.execute(t.suppressions.delete().where(t.suppressions.c.request_id == request.id))
-            _add_keep_out(connection, request, back.keep_out)
+            insert_suppressions(connection, back.keep_out, request_id=request.id)
             _lift(connection, request)
             faces = living_ids(connection, t.faces, back.hides)
             if faces:
@@ -483,20 +483,6 @@ def _require(connection: sa.Connection, request: SubjectRequest, *states: str) -
 
 def _update(connection: sa.Connection, request: SubjectRequest, **values: Any) -> None:
     connection.execute(t.requests.update().where(t.requests.c.id == request.id).values(**values))
-
-
-def _add_keep_out(connection: sa.Connection, request: SubjectRequest, keep_out: Sequence[NewSuppression]) -> None:
-    if keep_out:
-        connection.execute(
-            t.suppressions.insert(),
-            [
-                {
-                    "kind": each.kind, "digest": each.digest, "box": list(each.box) if each.box else None,
-                    "sealed": each.sealed, "request_id": request.id,
-                }
-                for each in keep_out
-            ],
-        )  # fmt: skip
 
 
 def _add_files(connection: sa.Connection, request_id: int, files: Sequence[tuple[str, str]]) -> None:
