@@ -81,5 +81,5 @@ def test_the_python_of_the_page_runs(doc, tmp_path, monkeypatch):
 
 def test_the_words_of_the_tiers_are_in_the_help():
     text = " ".join(CliRunner().invoke(command.command, ["open", "--help"]).output.split())
-    for words in ("kept by which you or a picture of you", "Nothing of your face is kept", "for nothing else"):
+    for words in ("recognise you or a picture of you is kept", "Nothing of your face is kept", "for nothing else"):
         assert words in text
