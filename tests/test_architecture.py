@@ -64,6 +64,129 @@ def test_every_way_to_mint_is_noticed(code):
     assert _reaches_mint(ast.parse(code))
 
 
+# --- imports ---------------------------------------------------------------------------------------------------------
+def _imports(trees):
+    """Module name -> the modules that it imports anywhere: at the top, in functions, and for typing alone."""
+    graph = {}
+    for name, tree in trees.items():
+        found = set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                for alias in node.names:
+                    inner = f"{node.module}.{alias.name}"
+                    found.add(inner if inner in trees else node.module)
+        graph[name] = (found & trees.keys()) - {name}
+    return graph
+
+
+def _circles(graph):
+    """The strongly connected components of more than one node (Tarjan 1972, doi:10.1137/0201010)."""
+    order, low, stack, circles = {}, {}, [], []
+
+    def visit(node):
+        order[node] = low[node] = len(order)
+        stack.append(node)
+        for other in graph[node]:
+            if other not in order:
+                visit(other)
+                low[node] = min(low[node], low[other])
+            elif other in stack:
+                low[node] = min(low[node], order[other])
+        if low[node] == order[node]:
+            circle = stack[stack.index(node) :]
+            del stack[stack.index(node) :]
+            if len(circle) > 1:
+                circles.append(sorted(circle))
+
+    for node in graph:
+        if node not in order:
+            visit(node)
+    return circles
+
+
+def _name(module):
+    return ".".join(module.relative_to(SRC.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+IMPORTS = _imports({_name(module): ast.parse(module.read_text("utf-8")) for module in MODULES})
+
+
+def test_no_import_runs_in_a_circle_not_even_a_lazy_one():
+    assert _circles(IMPORTS) == []
+
+
+def test_a_circle_is_found_however_it_is_imported():
+    code = {
+        "a": "import b",
+        "b": "def late():\n    from c import d",
+        "c": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from a import x",
+        "d": "import a",
+    }
+    assert _circles(_imports({name: ast.parse(text) for name, text in code.items()})) == [["a", "b", "c"]]
+
+
+LAYERS = ("app", "pipeline", "records", "api", "web", "cli")
+
+
+def _domain(name):
+    """(layer, domain) of a module in a domain's folder; None: it is beside the folders, and free."""
+    parts = name.split(".")
+    return (parts[1], parts[2]) if len(parts) > 3 and parts[1] in LAYERS else None
+
+
+def _arrows():
+    """(layer, domain) -> the other domains of the layer that it imports."""
+    found = {}
+    for name, imported in IMPORTS.items():
+        layer, domain = _domain(name) or ("", "")
+        for its, other in filter(None, map(_domain, imported)):
+            if its == layer and other != domain:
+                found.setdefault((layer, domain), set()).add(other)
+    return found
+
+
+def test_a_domain_imports_another_of_its_layer_only_where_the_drawing_says_so():
+    drawn = {}
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    for line in text.partition("## Arrows between domains")[2].partition("\n## ")[0].splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 3 and cells[0] in LAYERS:
+            drawn[cells[0], cells[1]] = set(cells[2].split(", "))
+    assert _arrows() == drawn
+
+
+def test_the_arrows_between_domains_make_no_circle():
+    for layer in LAYERS:
+        graph = {domain: others for (its, domain), others in _arrows().items() if its == layer}
+        graph |= {other: set() for others in list(graph.values()) for other in others - graph.keys()}
+        assert _circles(graph) == []
+
+
+def test_only_app_reaches_into_the_parts_of_a_home():
+    """Doors, and whoever uses the library, call the home's services."""
+    reaching = [
+        f"{module.relative_to(SRC)}:{node.lineno}"
+        for module in MODULES
+        if module.relative_to(SRC).parts[0] not in {"app", "testing"}
+        for node in ast.walk(ast.parse(module.read_text("utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr == "parts" and _is_home(node.value)
+    ]
+    assert reaching == []
+
+
+def _is_home(value):
+    """`home` and `x.home`, by name: `path.parts` is another thing."""
+    return (value.id if isinstance(value, ast.Name) else getattr(value, "attr", "")) in {"home", "_home"}
+
+
+def test_a_services_module_names_no_home():
+    """They take parts and siblings: else none could be made without a whole home."""
+    users = {name for name, imported in IMPORTS.items() if "countenance.app.home" in imported}
+    assert {name for name in users if name.startswith("countenance.app.")} == {"countenance.app.demo.demo"}
+
+
 # --- layers and start time -------------------------------------------------------------------------------------------
 def test_the_layers_hold():
     linter = Path(sys.executable).with_name("lint-imports")

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from countenance.app.upkeep import backups
+from countenance.app.upkeep.backups import BackupService
 from countenance.app.upkeep.restore import restore
 from countenance.client import Refused
 from countenance.errors import StorageFailed
@@ -38,16 +38,16 @@ def test_a_backup_is_made_listed_and_restores(made, typed, folder, tmp_path):
 
 
 def test_one_that_is_stopped_leaves_nothing(made, typed, folder, monkeypatch):
-    ran = backups.back_up
+    ran = BackupService.write
 
-    def stopped_at_once(served, file, *, progress, **options):
+    def stopped_at_once(service, file, *, progress, **options):
         def tell(written):
-            served.jobs.stop(served.jobs.newest(1)[0].id)
+            made.jobs.stop(made.jobs.newest(1)[0].id)
             progress(written)
 
-        return ran(served, file, progress=tell, **options)
+        return ran(service, file, progress=tell, **options)
 
-    monkeypatch.setattr(backups, "back_up", stopped_at_once)
+    monkeypatch.setattr(BackupService, "write", stopped_at_once)
     home = typed("manage")
     assert list(home.follow(home.back_up()["id"]))[-1]["state"] == "stopped"
     assert list(folder.iterdir()) == []
@@ -76,10 +76,10 @@ def test_it_is_for_who_manages_the_whole_home_and_names_no_path(made, typed, fol
 
 
 def test_what_goes_wrong_is_told_without_where_it_lies(made, typed, folder, monkeypatch):
-    def full(served, file, **_):
-        raise StorageFailed(f"the backup {file} can't be written: no space left", f"look at {served.path}/index")
+    def full(service, file, **_):
+        raise StorageFailed(f"the backup {file} can't be written: no space left", f"look at {made.path}/index")
 
-    monkeypatch.setattr(backups, "back_up", full)
+    monkeypatch.setattr(BackupService, "write", full)
     home = typed("manage")
     *_, last = home.follow(home.back_up()["id"])
     assert last["state"] == "failed"

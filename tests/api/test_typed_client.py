@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from countenance.app.upkeep import reindex
+from countenance.app.upkeep.reindex import ReindexService
 from countenance.auditlog.witness import cosign, load_key, make_key
 from countenance.client import Refused
 from countenance.testing import toy
@@ -55,20 +55,20 @@ def test_models_are_listed_and_shown(typed):
 def test_a_reindex_is_begun_stopped_in_the_middle_and_gone_on_with(made, typed, monkeypatch):
     home = typed("manage")
     before = [lead.face_id for lead in made.search(ALICE).leads]
-    ran = reindex.begin_or_go_on
+    ran = ReindexService.begin_or_go_on
 
-    def stopped_at_once(served, model, *, progress):
+    def stopped_at_once(service, model, *, progress):
         def tell(done, total):
-            served.jobs.stop(served.jobs.newest(1)[0].id)
+            made.jobs.stop(made.jobs.newest(1)[0].id)
             progress(done, total)
 
-        return ran(served, model, progress=tell)
+        return ran(service, model, progress=tell)
 
-    monkeypatch.setattr(reindex, "begin_or_go_on", stopped_at_once)
+    monkeypatch.setattr(ReindexService, "begin_or_go_on", stopped_at_once)
     job = home.reindex(TURNED.model)
     assert (job["kind"], job["source"]) == ("reindex", None)
     assert list(home.follow(job["id"]))[-1]["state"] == "stopped"
-    monkeypatch.setattr(reindex, "begin_or_go_on", ran)
+    monkeypatch.setattr(ReindexService, "begin_or_go_on", ran)
     *_, last = home.follow(home.reindex()["id"])
     assert last["state"] == "done"
     told = last["progress"]
@@ -190,7 +190,7 @@ def test_references_come_again_in_the_body_for_another_model(made, typed):
     assert told.value.kind == "grant_invalid"
     assert home.enrol_references("gala", [bob])["lacking"] == []
     assert home.enrol_references("gala") == {"source": "gala", "enrolled": 0, "lacking": []}
-    assert reindex.status(made)["references_lacking"] == []
+    assert made.reindexing.status()["references_lacking"] == []
     with pytest.raises(Refused) as told:
         typed("collect", source="album").enrol_references("gala")
     assert told.value.kind == "not_found"

@@ -280,7 +280,7 @@ def test_an_error_is_not_kept(ask, faces):
 
 
 def test_what_is_under_way_is_not_begun_twice(ask, made, faces):
-    repeats = made.repeats
+    repeats = made.idempotency
     digest = repeats.digest(made.access_keys.all()[0].uid, "a-1")
     sent = {"faces": faces[:1]}
     once = {"headers": {"idempotency-key": "a-1"}}

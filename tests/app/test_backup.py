@@ -7,8 +7,6 @@ import threading
 import pytest
 
 from countenance.app.home import open_home
-from countenance.app.upkeep.backup import back_up
-from countenance.app.upkeep.keyring import rotate
 from countenance.app.upkeep.restore import restore
 from countenance.errors import (
     BackupBroken,
@@ -50,7 +48,7 @@ def sees(home, probe):
 
 
 def test_what_is_backed_up_is_there_again(home, album, tmp_path):
-    made = back_up(home, tmp_path / "b", verify=True)
+    made = home.backups.write(tmp_path / "b", verify=True)
     assert (made.verified, made.size) == (True, (tmp_path / "b").stat().st_size)
     done = restore(tmp_path / "b", tmp_path / "again", log=home.path)
     assert done.replayed.as_dict() == {
@@ -70,7 +68,7 @@ def test_what_is_backed_up_is_there_again(home, album, tmp_path):
 
 def test_nothing_that_was_erased_since_comes_back(home, tmp_path):
     face, picture = home.search(BOB).leads[0], home.search(CAROL).leads[0]
-    back_up(home, tmp_path / "b")
+    home.backups.write(tmp_path / "b")
     home.erase(face=face.face_id)
     home.erase(picture=picture.picture.id)
     home.close()
@@ -93,7 +91,7 @@ def test_an_erasure_of_a_source_and_the_end_of_a_grant_hold_after_a_restore(home
     (other / "dora.jpg").write_bytes(toy.picture("dora@10,20,60,80"))
     home.add_source("other", other, basis="household", jurisdiction="CA-ON")
     home.ingest("other")
-    back_up(home, tmp_path / "b")
+    home.backups.write(tmp_path / "b")
     home.withdraw("album")
     home.takedown("other")
     restore(tmp_path / "b", tmp_path / "again", log=home.path)
@@ -106,7 +104,7 @@ def test_an_erasure_of_a_source_and_the_end_of_a_grant_hold_after_a_restore(home
 
 def test_an_access_key_that_was_revoked_since_does_not_come_back(home, tmp_path):
     gone, kept = home.access_keys.make("gone"), home.access_keys.make("kept")
-    back_up(home, tmp_path / "b")
+    home.backups.write(tmp_path / "b")
     home.access_keys.revoke(gone.key.key)
     restore(tmp_path / "b", tmp_path / "again", log=home.path)
     with open_home(tmp_path / "again") as again:
@@ -127,7 +125,7 @@ def test_what_is_erased_while_the_backup_is_made_does_not_come_back(home, tmp_pa
         return real(path)
 
     monkeypatch.setattr(archive, "_files", erasing)
-    made = back_up(home, tmp_path / "b", verify=True)
+    made = home.backups.write(tmp_path / "b", verify=True)
     assert made.verified
     restore(tmp_path / "b", tmp_path / "again", log=home.path)
     with open_home(tmp_path / "again") as again:
@@ -150,7 +148,7 @@ def test_a_backup_is_whole_while_others_write(home, album, tmp_path):
     writer.start()
     try:
         for number in range(3):
-            assert back_up(home, tmp_path / f"b{number}", verify=True).verified
+            assert home.backups.write(tmp_path / f"b{number}", verify=True).verified
     finally:
         stop.set()
         writer.join()
@@ -158,7 +156,7 @@ def test_a_backup_is_whole_while_others_write(home, album, tmp_path):
 
 # --- the log ---------------------------------------------------------------------------------------------------------
 def test_without_a_later_log_every_source_stands_still(home, tmp_path):
-    back_up(home, tmp_path / "b")
+    home.backups.write(tmp_path / "b")
     with pytest.raises(WrongUse, match="older than"):
         restore(tmp_path / "b", tmp_path / "again")
     done = restore(tmp_path / "b", tmp_path / "again", without_log=True)
@@ -172,21 +170,21 @@ def test_without_a_later_log_every_source_stands_still(home, tmp_path):
 
 
 def test_a_log_that_does_not_know_of_the_backup_is_refused(home, tmp_path):
-    made = back_up(home, tmp_path / "old", log_alone=True)
+    made = home.backups.write(tmp_path / "old", log_alone=True)
     assert made.log_alone
-    back_up(home, tmp_path / "b")
+    home.backups.write(tmp_path / "b")
     for log in (tmp_path / "old", tmp_path / "b"):
         with pytest.raises(LogBroken):
             restore(tmp_path / "b", tmp_path / "again", log=log)
-    later = back_up(home, tmp_path / "later", log_alone=True, verify=True)
+    later = home.backups.write(tmp_path / "later", log_alone=True, verify=True)
     assert later.verified
     assert restore(tmp_path / "b", tmp_path / "again", log=tmp_path / "later").log_entry
 
 
 def test_a_log_that_is_no_continuation_is_refused(home, tmp_path):
-    back_up(home, tmp_path / "one")
+    home.backups.write(tmp_path / "one")
     restore(tmp_path / "one", tmp_path / "fork", log=home.path)
-    back_up(home, tmp_path / "two")
+    home.backups.write(tmp_path / "two")
     with open_home(tmp_path / "fork") as fork:
         fork.search(ALICE)
     with pytest.raises(LogBroken):
@@ -195,7 +193,7 @@ def test_a_log_that_is_no_continuation_is_refused(home, tmp_path):
 
 
 def test_a_log_backup_is_no_backup_of_the_home(home, tmp_path):
-    back_up(home, tmp_path / "log", log_alone=True)
+    home.backups.write(tmp_path / "log", log_alone=True)
     with pytest.raises(BackupBroken, match="log alone"):
         restore(tmp_path / "log", tmp_path / "again", log=home.path)
 
@@ -205,12 +203,12 @@ def test_a_backup_from_before_a_rotation_opens_with_the_old_key_file_alone(home,
     kept = tmp_path / "old.key"
     kept.write_bytes(home.parts.keyfile.read_bytes())
     kept.chmod(0o600)
-    back_up(home, tmp_path / "b")
-    done = rotate(home)
+    home.backups.write(tmp_path / "b")
+    done = home.keyring.rotate()
     assert sees(home, ALICE) == 2
     with pytest.raises(KeyMissing, match=done.before):
         restore(tmp_path / "b", tmp_path / "again", log=home.path)
-    back_up(home, tmp_path / "new", verify=True)
+    home.backups.write(tmp_path / "new", verify=True)
     monkeypatch.setenv("COUNTENANCE_KEYFILE", str(kept))
     assert restore(tmp_path / "b", tmp_path / "again", log=home.path).backup
 
@@ -219,19 +217,19 @@ def test_a_backup_from_before_a_rotation_opens_with_the_old_key_file_alone(home,
 def test_nothing_is_overwritten(home, tmp_path):
     (tmp_path / "taken").write_text("mine")
     with pytest.raises(WrongUse, match="overwrites nothing"):
-        back_up(home, tmp_path / "taken")
+        home.backups.write(tmp_path / "taken")
     with pytest.raises(WrongUse, match="inside the home"):
-        back_up(home, home.path / "b")
+        home.backups.write(home.path / "b")
     with pytest.raises(WrongUse, match="no folder"):
-        back_up(home, tmp_path / "nowhere" / "b")
-    back_up(home, tmp_path / "b")
+        home.backups.write(tmp_path / "nowhere" / "b")
+    home.backups.write(tmp_path / "b")
     with pytest.raises(WrongUse, match="there already"):
         restore(tmp_path / "b", home.path, log=home.path)
     assert (tmp_path / "taken").read_text() == "mine"
 
 
 def test_a_damaged_or_shortened_backup_leaves_nothing(home, tmp_path):
-    back_up(home, tmp_path / "b")
+    home.backups.write(tmp_path / "b")
     whole = (tmp_path / "b").read_bytes()
     renamed = whole.replace(b'"kind"', b'"kinb"')
     for number, wrong in enumerate((whole[:-1], whole[: len(whole) // 2], b"text", renamed)):
@@ -245,14 +243,13 @@ def test_a_damaged_or_shortened_backup_leaves_nothing(home, tmp_path):
 
 
 def test_a_backup_that_can_not_be_written_is_told_and_leaves_nothing(home, tmp_path, monkeypatch):
-    from countenance.app.upkeep import backup
 
     def full(*_args, **_more):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(backup, "pack", full)
+    monkeypatch.setattr("countenance.app.upkeep.backups.pack", full)
     with pytest.raises(StorageFailed, match="No space"):
-        back_up(home, tmp_path / "b")
+        home.backups.write(tmp_path / "b")
     assert [p.name for p in tmp_path.iterdir() if "b" in p.name and p.is_file()] == []
 
 
@@ -261,12 +258,12 @@ def test_a_backup_that_does_not_restore_whole_is_not_kept(home, tmp_path, monkey
 
     monkeypatch.setattr(archive, "_files", lambda path: iter([path / "home.toml"]))  # as if the crops were forgotten
     with pytest.raises(BackupBroken, match="crops and evidence"):
-        back_up(home, tmp_path / "b", verify=True)
+        home.backups.write(tmp_path / "b", verify=True)
     assert not (tmp_path / "b").exists()
 
 
 def test_a_backup_holds_no_key_and_no_face_that_opens_without_it(home, tmp_path):
-    back_up(home, tmp_path / "b")
+    home.backups.write(tmp_path / "b")
     data = (tmp_path / "b").read_bytes()
     assert home.parts.keyfile.read_text().split("key: ")[-1].strip().encode() not in data
     for needle in face_needles("alice").values():
@@ -288,7 +285,7 @@ def test_what_pictured_people_had_done_since_holds(home, album, tmp_path, opened
     ended = asked(home, "restriction", "carol")
     home.requests.decide(ended, grant=True)
     early = asked(home, "opt-out", "alice") if opened_before else None
-    back_up(home, tmp_path / "b")
+    home.backups.write(tmp_path / "b")
     opt_out = early or asked(home, "opt-out", "alice")
     home.requests.decide(opt_out, grant=True)
     home.requests.withdraw(ended)
@@ -332,7 +329,7 @@ def test_orders_and_ended_contracts_hold_after_a_restore(toy_home, album, tmp_pa
         home.ingest()
         home.clients.add("Agency", client_class="state-agency", jurisdiction="FR")
         home.clients.add("Firm", client_class="private-company", jurisdiction="FR")
-        back_up(home, tmp_path / "b")
+        home.backups.write(tmp_path / "b")
         drafted = [
             home.orders.draft(authority="Commissioner", dated="2021-02-03", document=paper, **terms)
             for terms in (

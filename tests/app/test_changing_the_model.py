@@ -4,10 +4,8 @@ import json
 
 import pytest
 
-from countenance.app.upkeep import reindex
-from countenance.app.upkeep.references import add_references
-from countenance.app.upkeep.reindex_report import report, table
-from countenance.app.upkeep.status import status_of
+from countenance.app.upkeep.reindex_report import table
+from countenance.app.upkeep.reindex_state import ReindexState
 from countenance.errors import GrantInvalid, NotFound, SpaceMismatch, WrongUse
 from countenance.pipeline.vectors import pack_vector
 from countenance.present.evaluation_tables import as_text
@@ -38,20 +36,20 @@ def changing(toy_home, pictures):
     with toy_home() as home:
         home.add_source("album", pictures, basis="household", jurisdiction="CA-ON")
         home.ingest()
-        reindex.begin_or_go_on(home, TURNED.model)
+        home.reindexing.begin_or_go_on(TURNED.model)
         yield home
 
 
 # --- the report ------------------------------------------------------------------------------------------------------
 def test_the_switch_needs_a_report_or_the_word_that_there_is_none(changing, labelled):
     with pytest.raises(WrongUse, match="turned-toy was not held against toy on labelled pictures of your own") as why:
-        reindex.switch(changing)
+        changing.reindexing.switch()
     assert "--people DIR" in why.value.hint
     assert "--unmeasured" in why.value.hint
-    made = report(changing, people=labelled)
-    assert reindex.status(changing)["report"] == made
-    assert status_of(changing)["reindex"]["report"] == made
-    assert reindex.switch(changing)["state"] == "switched"
+    made = changing.reindexing.report(people=labelled)
+    assert changing.reindexing.status()["report"] == made
+    assert changing.health.status()["reindex"]["report"] == made
+    assert changing.reindexing.switch()["state"] == "switched"
     assert changing.search(picture("alice@10,20,60,80")).model == TURNED.model
     entries = {entry.kind: entry.record for entry in changing.parts.log.entries()}
     assert entries["reindex.measured"]["evaluations"] == [made[side]["log_entry"] for side in ("from", "to")]
@@ -59,12 +57,12 @@ def test_the_switch_needs_a_report_or_the_word_that_there_is_none(changing, labe
 
 
 def test_without_a_report_the_log_says_so(changing):
-    reindex.switch(changing, unmeasured=True)
+    changing.reindexing.switch(unmeasured=True)
     assert {e.kind: e.record for e in changing.parts.log.entries()}["reindex.switched"]["measured"] is False
 
 
 def test_a_report_has_both_models_at_the_thresholds_that_will_be_used(changing, labelled):
-    made = report(changing, people=labelled)
+    made = changing.reindexing.report(people=labelled)
     assert (made["from"]["model"], made["to"]["model"]) == ("toy", "turned-toy")
     assert (made["people"], made["pictures"], made["pictures_without_face"]) == (60, 121, 1)
     for side, model in (("from", "toy"), ("to", "turned-toy")):
@@ -87,17 +85,17 @@ def test_a_report_has_both_models_at_the_thresholds_that_will_be_used(changing, 
 
 
 def test_a_report_holds_until_a_calibration_or_the_detector_changes(changing, labelled, monkeypatch):
-    report(changing, people=labelled)
-    monkeypatch.setattr(reindex, "_calibration_id", lambda home, space: "another")
-    assert reindex.status(changing)["report"] is None
+    changing.reindexing.report(people=labelled)
+    monkeypatch.setattr(ReindexState, "calibration_id", lambda state, space: "another")
+    assert changing.reindexing.status()["report"] is None
     with pytest.raises(WrongUse, match="since a calibration or the detector changed"):
-        reindex.switch(changing)
-    assert report(changing, people=labelled)["stands_on"]["calibration_to"] == "another"
-    reindex.switch(changing)
+        changing.reindexing.switch()
+    assert changing.reindexing.report(people=labelled)["stands_on"]["calibration_to"] == "another"
+    changing.reindexing.switch()
 
 
 def test_what_differs_by_more_than_chance_is_said_and_nothing_else(changing, labelled):
-    made = json.loads(json.dumps(report(changing, people=labelled)))
+    made = json.loads(json.dumps(changing.reindexing.report(people=labelled)))
     assert any("intervals overlap" in line for line in table(made).after)
     made["to"]["rank_1_missed"] |= {"rate": 0.9, "low": 0.8, "high": 0.95}
     assert "turned-toy misses clearly more at rank 1." in table(made).after
@@ -111,7 +109,7 @@ def test_listed_pairs_are_measured_too(changing, labelled):
     pairs = labelled / "pairs.csv"
     pairs.write_text("a,b,same\np01/p01.jpg,p01/p01~.jpg,1\np01/p01.jpg,p02/p02.jpg,0\n")
     try:
-        made = report(changing, pairs=pairs)
+        made = changing.reindexing.report(pairs=pairs)
     finally:
         pairs.unlink()
     assert (made["protocol"], made["people"], made["to"]["rank_1_missed"]) == ("listed pairs", None, None)
@@ -119,25 +117,25 @@ def test_listed_pairs_are_measured_too(changing, labelled):
 
 
 def test_what_can_not_be_measured_is_refused_and_the_report_of_before_stays(changing, labelled, tmp_path):
-    made = report(changing, people=labelled)
+    made = changing.reindexing.report(people=labelled)
     with pytest.raises(NotFound):
-        report(changing, people=tmp_path / "nowhere")
+        changing.reindexing.report(people=tmp_path / "nowhere")
     with pytest.raises(WrongUse, match="in one way"):
-        report(changing)
+        changing.reindexing.report()
     (tmp_path / "pairs.csv").write_text("a,b,same\nnone.jpg,neither.jpg,1\n")
     with pytest.raises(WrongUse, match=r"2 of the pictures that pairs.csv names are not there: neither.jpg, none.jpg"):
-        report(changing, pairs=tmp_path / "pairs.csv")
+        changing.reindexing.report(pairs=tmp_path / "pairs.csv")
     with pytest.raises(WrongUse, match="not a purpose"):
-        report(changing, people=labelled, purpose="fun")
-    assert reindex.status(changing)["report"] == made
-    reindex.roll_back(changing)
+        changing.reindexing.report(people=labelled, purpose="fun")
+    assert changing.reindexing.status()["report"] == made
+    changing.reindexing.roll_back()
     with pytest.raises(WrongUse, match="no two models"):
-        report(changing, people=labelled)
+        changing.reindexing.report(people=labelled)
 
 
 def test_a_report_of_a_reindex_that_ended_meanwhile_is_not_kept(changing):
-    stale = reindex.under_way(changing)
-    reindex.roll_back(changing)
+    stale = ReindexState(changing.parts).under_way()
+    changing.reindexing.roll_back()
     with pytest.raises(WrongUse, match="ended while"):
         changing.parts.stores.records.reindexes.keep_report(stale, "{}")
 
@@ -169,19 +167,19 @@ def found(home, name):
 
 def test_references_are_enrolled_again_before_the_switch_and_faces_are_tied_after_it(consented, tmp_path):
     home, folder, subjects = consented
-    reindex.begin_or_go_on(home, TURNED.model)
-    assert reindex.status(home)["references_lacking"] == [{"source": "event", "subjects": ["Alice A.", "Bob B."]}]
+    home.reindexing.begin_or_go_on(TURNED.model)
+    assert home.reindexing.status()["references_lacking"] == [{"source": "event", "subjects": ["Alice A.", "Bob B."]}]
     with pytest.raises(WrongUse, match=r"Alice A\., Bob B\. \(source event\)") as refused:
-        reindex.switch(home, unmeasured=True)
+        home.reindexing.switch(unmeasured=True)
     assert "countenance source references event" in refused.value.hint
     one = tmp_path / "one.csv"
     one.write_text("name,evidence,reference\nAlice A.,form.txt,alice-reference.jpg\n")
-    assert add_references(home, "event", one) == {"source": "event", "enrolled": 1, "lacking": ["Bob B."]}
+    assert home.references.add("event", one) == {"source": "event", "enrolled": 1, "lacking": ["Bob B."]}
     with pytest.raises(WrongUse, match=r"model: Bob B\.|turned-toy: Bob B\."):
-        reindex.switch(home, unmeasured=True)
-    assert add_references(home, "event", subjects)["lacking"] == []
+        home.reindexing.switch(unmeasured=True)
+    assert home.references.add("event", subjects)["lacking"] == []
     home.ingest()  # still with the old references
-    reindex.switch(home, unmeasured=True)
+    home.reindexing.switch(unmeasured=True)
     (folder / "alice-again.jpg").write_bytes(picture("alice~@10,20,60,80"))
     (folder / "stranger-again.jpg").write_bytes(picture("stranger~@10,20,60,80"))
     home.ingest()
@@ -190,7 +188,7 @@ def test_references_are_enrolled_again_before_the_switch_and_faces_are_tied_afte
     old = {name: pack_vector(vector(name)) for name in ("alice", "bob")}
     new = {name: pack_vector(turned(vector(name)[None])[0]) for name in ("alice", "bob")}
     assert Thief(home.parts.keyfile, home.path).find(old).keys() == old.keys()
-    reindex.finish(home)
+    home.reindexing.finish()
     thief = Thief(home.parts.keyfile, home.path)
     assert thief.find(old) == {}  # neither of a face nor of a reference
     assert thief.find(new).keys() == new.keys()
@@ -204,10 +202,10 @@ def test_references_are_enrolled_again_before_the_switch_and_faces_are_tied_afte
 
 def test_going_back_keeps_the_old_references_and_drops_the_new(consented):
     home, folder, subjects = consented
-    reindex.begin_or_go_on(home, TURNED.model)
-    add_references(home, "event", subjects)
-    reindex.switch(home, unmeasured=True)
-    reindex.roll_back(home)
+    home.reindexing.begin_or_go_on(TURNED.model)
+    home.references.add("event", subjects)
+    home.reindexing.switch(unmeasured=True)
+    home.reindexing.roll_back()
     new = {name: pack_vector(turned(vector(name)[None])[0]) for name in ("alice", "bob")}
     assert Thief(home.parts.keyfile, home.path).find(new) == {}
     (folder / "alice-again.jpg").write_bytes(picture("alice~@10,20,60,80"))
@@ -217,35 +215,35 @@ def test_going_back_keeps_the_old_references_and_drops_the_new(consented):
 
 def test_after_an_accepted_loss_the_old_reference_is_gone_and_the_list_brings_a_new_one(consented):
     home, folder, subjects = consented
-    reindex.begin_or_go_on(home, TURNED.model)
-    reindex.switch(home, unmeasured=True, accept_loss=True)
+    home.reindexing.begin_or_go_on(TURNED.model)
+    home.reindexing.switch(unmeasured=True, accept_loss=True)
     with pytest.raises(WrongUse, match="no reference"):
-        reindex.finish(home)
-    reindex.finish(home, accept_loss=True)
+        home.reindexing.finish()
+    home.reindexing.finish(accept_loss=True)
     assert Thief(home.parts.keyfile, home.path).find({"alice": pack_vector(vector("alice"))}) == {}
     (folder / "alice-again.jpg").write_bytes(picture("alice~@10,20,60,80"))
     with pytest.raises(SpaceMismatch, match=r"Alice A\., Bob B\. have no reference of the model turned-toy") as refused:
         home.ingest("event")
     assert "countenance source references event" in refused.value.hint
-    assert add_references(home, "event", subjects) == {"source": "event", "enrolled": 2, "lacking": []}
-    assert add_references(home, "event", subjects)["enrolled"] == 0
+    assert home.references.add("event", subjects) == {"source": "event", "enrolled": 2, "lacking": []}
+    assert home.references.add("event", subjects)["enrolled"] == 0
     home.ingest("event")
     assert set(found(home, "alice")) == {"alice.jpg", "alice-again.jpg"}
 
 
 def test_a_source_that_came_after_the_switch_gets_its_old_references_before_going_back(consented, tmp_path):
     home, _, subjects = consented
-    reindex.begin_or_go_on(home, TURNED.model)
-    add_references(home, "event", subjects)
-    reindex.switch(home, unmeasured=True)
+    home.reindexing.begin_or_go_on(TURNED.model)
+    home.references.add("event", subjects)
+    home.reindexing.switch(unmeasured=True)
     (tmp_path / "later").mkdir()
     (tmp_path / "later" / "bob.jpg").write_bytes(picture("bob~@10,20,60,80", "alice~@100,20,150,80"))
     home.add_source("later", tmp_path / "later", subjects=str(subjects), evidence=str(tmp_path / "form.txt"), **CONSENT)
     home.ingest()
     with pytest.raises(WrongUse, match=r"\(source later\)"):
-        reindex.roll_back(home)
-    assert add_references(home, "later", subjects)["lacking"] == []
-    reindex.roll_back(home)
+        home.reindexing.roll_back()
+    assert home.references.add("later", subjects)["lacking"] == []
+    home.reindexing.roll_back()
     assert set(found(home, "bob")) == {"bob.jpg"}
     home.ingest()
 
@@ -261,25 +259,25 @@ def test_a_source_that_came_after_the_switch_gets_its_old_references_before_goin
 )
 def test_a_list_that_names_somebody_else_or_nothing_usable_enrols_nobody(consented, tmp_path, line, words):
     home, _, _ = consented
-    reindex.begin_or_go_on(home, TURNED.model)
+    home.reindexing.begin_or_go_on(TURNED.model)
     (tmp_path / "other.csv").write_text(f"name,evidence,reference\n{line}\n")
     with pytest.raises(GrantInvalid, match=words):
-        add_references(home, "event", tmp_path / "other.csv")
-    assert len(reindex.status(home)["references_lacking"][0]["subjects"]) == 2
+        home.references.add("event", tmp_path / "other.csv")
+    assert len(home.reindexing.status()["references_lacking"][0]["subjects"]) == 2
 
 
 def test_references_need_a_grant_in_force_and_two_models_that_stand(consented):
     home, _, subjects = consented
-    reindex.begin_or_go_on(home, TURNED.model)
+    home.reindexing.begin_or_go_on(TURNED.model)
     records = home.parts.stores.records.reindexes
     under_way = records.newest()
     home.suspend("event")
     with pytest.raises(WrongUse, match="not in force"):
-        add_references(home, "event", subjects)
+        home.references.add("event", subjects)
     home.resume("event")
     records.set_state(under_way, "finishing", active=under_way.to_space)
     with pytest.raises(WrongUse, match="being destroyed"):
-        add_references(home, "event", subjects)
+        home.references.add("event", subjects)
     with pytest.raises(WrongUse, match="meanwhile"):
         records.add_references(under_way, {1: (under_way.to_space, b"sealed")})
     with pytest.raises(WrongUse, match="meanwhile"):
@@ -297,13 +295,13 @@ def test_guests_get_their_references_from_the_photographs_that_they_gave(toy_hom
         link = home.guests.open_link("event", organiser="Ada")["token"]
         token = home.guests.consent(link, picture("alice~@10,20,60,80"), agreed=VERSION)[1]
         home.search_for_guests("event")
-        reindex.begin_or_go_on(home, TURNED.model)
+        home.reindexing.begin_or_go_on(TURNED.model)
         with pytest.raises(WrongUse, match="guest "):
-            reindex.switch(home, unmeasured=True)
-        assert add_references(home, "event") == {"source": "event", "enrolled": 1, "lacking": []}
-        assert add_references(home, "event")["enrolled"] == 0
-        reindex.switch(home, unmeasured=True)
-        reindex.finish(home)
+            home.reindexing.switch(unmeasured=True)
+        assert home.references.add("event") == {"source": "event", "enrolled": 1, "lacking": []}
+        assert home.references.add("event")["enrolled"] == 0
+        home.reindexing.switch(unmeasured=True)
+        home.reindexing.finish()
         (folder / "alice-again.jpg").write_bytes(picture("alice@10,20,60,80", "#again"))
         home.ingest()
         assert [each.name for each in home.guests.pictures(token)] == ["alice-again.jpg", "alice.jpg"]
@@ -314,8 +312,8 @@ def test_guests_get_their_references_from_the_photographs_that_they_gave(toy_hom
 
 def test_a_source_that_is_erased_while_models_change_takes_its_references_along(consented):
     home, _, subjects = consented
-    reindex.begin_or_go_on(home, TURNED.model)
-    add_references(home, "event", subjects)
+    home.reindexing.begin_or_go_on(TURNED.model)
+    home.references.add("event", subjects)
     home.erase(source="event")
     assert home.sources() == ()
     needles = {name: pack_vector(turned(vector(name)[None])[0]) for name in ("alice", "bob")}

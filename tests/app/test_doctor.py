@@ -10,7 +10,6 @@ from filelock import FileLock
 
 from countenance.app.opening import check_databases
 from countenance.app.upkeep import doctor
-from countenance.app.upkeep.doctor import examine
 from countenance.errors import StorageFailed
 
 
@@ -24,7 +23,7 @@ def filled(toy_home, pictures):
 
 def found(home):
     """what -> (state, what it says, what to do), of all findings."""
-    findings = list(examine(home))
+    findings = list(home.health.examine())
     for finding in findings:
         assert finding.state in {"ok", "warning", "problem"}
         assert finding.said
@@ -161,7 +160,7 @@ def test_a_calibration_with_another_detector_is_named(filled):
 
 
 def test_a_look_that_fails_is_a_problem_and_the_next_is_taken(filled, monkeypatch):
-    monkeypatch.setattr(type(filled), "verify_log", _full_disk)
+    monkeypatch.setattr(type(filled.audit), "verify", _full_disk)
     seen = found(filled)
     assert (seen["log"].state, seen["log"].said, seen["log"].do) == ("problem", "the disk is full", "make room")
     assert seen["weights"].state == "ok"

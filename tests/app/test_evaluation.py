@@ -8,7 +8,6 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from countenance.app.upkeep.status import status_of
 from countenance.calibrate.evaluation import LostComparisons, measure
 from countenance.calibrate.pairs import EveryPair, Labels
 from countenance.errors import NotFound, StorageFailed, WrongUse
@@ -52,11 +51,11 @@ def test_what_is_measured_becomes_the_homes_calibration_until_it_is_taken_back(t
         assert own.threshold == found.calibration.threshold(4)[0]
     with toy_home() as home:  # and every later one
         assert home.search(probe).calibration == found.calibration.id
-        assert status_of(home)["calibration_own"]
+        assert home.health.status()["calibration_own"]
         assert home.evaluate(people=many).in_use == found.calibration.id
         left = home.use_shipped_calibration()
         assert left.id == shipped == home.search(probe).calibration
-        assert not status_of(home)["calibration_own"]
+        assert not home.health.status()["calibration_own"]
         with pytest.raises(NotFound, match="no calibration of its own"):
             home.use_shipped_calibration()
         kinds = [entry.kind for entry in home.parts.log.entries()]

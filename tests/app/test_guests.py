@@ -9,7 +9,7 @@ import pytest
 
 from countenance.app import guests
 from countenance.app.home import open_home
-from countenance.app.upkeep.backup import back_up
+from countenance.app.pictures.crops import Crops
 from countenance.app.upkeep.restore import restore
 from countenance.errors import NotFound, StorageFailed, WrongUse
 from countenance.pipeline.pictures.originals import read_original
@@ -76,13 +76,13 @@ def test_nothing_is_given_of_a_source_that_is_stopped_while_it_is_read(party, mo
         party.suspend("party")
         return found
 
-    def opens(face_id):
-        found = party.parts.crops.crop(face_id)
+    def opens(pictures, face_id):
+        found = Crops(pictures.parts.stores).crop(face_id)
         party.suspend("party")
         return found
 
     monkeypatch.setattr(guests, "read_original", reads)
-    monkeypatch.setattr(party, "crop", opens)
+    monkeypatch.setattr(type(party.pictures), "crop", opens)
     with pytest.raises(NotFound):
         getattr(party.guests, look)(token, first.id)
 
@@ -130,7 +130,7 @@ def test_a_restore_withdraws_again_and_keeps_links_closed(party, tmp_path):
     link = party.guests.open_link("party", organiser="Ada")
     token = party.guests.consent(link["token"], SELFIE, agreed=VERSION)[1]
     party.search_for_guests("party")
-    back_up(party, tmp_path / "backup")
+    party.backups.write(tmp_path / "backup")
     party.guests.withdraw(token)
     party.guests.close_link(link["link"])
     restore(tmp_path / "backup", tmp_path / "again", log=party.path)
@@ -161,7 +161,7 @@ def test_a_job_that_failed_is_not_tried_again_at_once(party, monkeypatch):
     def fails(*_, **__):
         raise StorageFailed("the disk is full")
 
-    monkeypatch.setattr(type(party), "search_for_guests", fails)
+    monkeypatch.setattr(type(party.ingests), "search_for_guests", fails)
     party.guests.search_soon("party", new=True)
     [job] = party.jobs.newest()
     assert [*party.jobs.follow(job.id)][-1].state == "failed"

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from countenance.app.upkeep import reindex
 from countenance.errors import NotFound, PolicyDenied, WrongUse
 from countenance.pipeline.people import suggest
 from countenance.pipeline.search.person_leads import FUSED_LIFT
@@ -169,11 +168,11 @@ def test_persons_outlive_a_change_of_the_model(home):
     may = home.people.new(faces_like(home, "alice"), name="May")
     home.people.remove(may.id, faces_like(home, "bob"))
     before = (home.faces_of(may.id), home.people.history())
-    reindex.begin_or_go_on(home, toy.TURNED.model)
-    reindex.switch(home, unmeasured=True)
+    home.reindexing.begin_or_go_on(toy.TURNED.model)
+    home.reindexing.switch(unmeasured=True)
     assert home.search(ALICE).model == toy.TURNED.model
     assert home.search(ALICE).people[0].name == "May"
-    reindex.finish(home)
+    home.reindexing.finish()
     assert (home.faces_of(may.id), home.people.history()) == before
     home.people.undo()
     home.people.undo()

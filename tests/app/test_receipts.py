@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from countenance.app.erasure.receipts import check_file, key_of_home, page
+from countenance.app.erasure.receipts import check_file, page
+from countenance.cli.erasure.receipt import key_of_home
 from countenance.errors import NotFound, ReceiptRefused, WrongUse
 from countenance.testing import toy
 

@@ -4,8 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from countenance.app.erasure.retention import retain
-from countenance.app.upkeep.status import status_of
 from countenance.testing import toy
 
 BOB = toy.picture("bob@1,1,50,50")
@@ -30,37 +28,37 @@ def later(home, days):
 
 
 def test_what_is_due_is_erased_and_nothing_else(home):
-    assert retain(home, run=True).as_dict() == {"due": [], "erased": [], "probes": 0}
+    assert home.retention.retain(run=True).as_dict() == {"due": [], "erased": [], "probes": 0}
     later(home, 11)
-    [duty] = retain(home, run=False).duties
+    [duty] = home.retention.retain(run=False).duties
     assert (duty.source, duty.overdue) == ("album", True)
-    assert status_of(home)["due"][0]["do"] == "countenance erase --source album"
-    done = retain(home, run=True)
+    assert home.health.status()["due"][0]["do"] == "countenance erase --source album"
+    done = home.retention.retain(run=True)
     [report] = done.erased
     assert home.receipts.get(report.receipt).kind == "erasure"
     assert "10 days" in home.receipts.get(report.receipt).document
     assert [source.name for source in home.sources()] == ["other"]
     assert home.search(BOB).leads == ()
-    assert retain(home, run=True).as_dict() == {"due": [], "erased": [], "probes": 0}
+    assert home.retention.retain(run=True).as_dict() == {"due": [], "erased": [], "probes": 0}
 
 
 def test_an_interaction_puts_it_off_and_a_purpose_that_is_met_does_not(home):
     later(home, 3 * 366)
-    assert {duty.source for duty in retain(home, run=False).duties} == {"album", "other"}
+    assert {duty.source for duty in home.retention.retain(run=False).duties} == {"album", "other"}
     home.interaction("other")
-    assert {duty.source for duty in retain(home, run=False).duties} == {"album"}
+    assert {duty.source for duty in home.retention.retain(run=False).duties} == {"album"}
     home.purpose_met("other")
     met = home.source("other").purpose_met_at
     assert home.purpose_met("other").purpose_met_at == met
     later(home, 1)
-    assert "purpose" in {duty.source: duty.why for duty in retain(home, run=False).duties}["other"]
+    assert "purpose" in {duty.source: duty.why for duty in home.retention.retain(run=False).duties}["other"]
 
 
 def test_a_withdrawn_source_is_erased_when_its_term_is_over(home):
     home.withdraw("other")
-    [duty] = retain(home, run=True).duties
+    [duty] = home.retention.retain(run=True).duties
     assert (duty.source, duty.overdue) == ("other", False)
     assert len(home.sources()) == 2
     later(home, 31)
-    assert len(retain(home, run=True).erased) == 2
+    assert len(home.retention.retain(run=True).erased) == 2
     assert home.sources() == ()

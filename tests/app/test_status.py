@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from countenance.app.erasure.retention import duty_of
-from countenance.app.upkeep.status import WARN_DAYS, source_status, status_of
+from countenance.app.upkeep.status import WARN_DAYS, source_status
 
 DAY = timedelta(days=1)
 
@@ -19,7 +19,7 @@ def filled(toy_home, pictures):
 
 
 def test_what_is_held(filled):
-    status = status_of(filled)
+    status = filled.health.status()
     told = ("kind", "pictures", "faces", "indexed", "rejected", "unfinished_erasures")
     assert {key: status[key] for key in told} == {
         "kind": "household", "pictures": 3, "faces": 4, "indexed": 4, "rejected": 1, "unfinished_erasures": 0,
@@ -35,7 +35,7 @@ def test_what_is_held(filled):
 
 def test_a_file_that_another_process_removes_meanwhile_has_no_size(filled, monkeypatch):
     (filled.path / "gone").symlink_to("nowhere")  # an lstat sees it, a stat would not
-    assert status_of(filled)["disk_bytes"] > 0
+    assert filled.health.status()["disk_bytes"] > 0
 
 
 @pytest.fixture

@@ -105,7 +105,7 @@ def test_what_is_no_picture_is_told_and_not_kept(home, data):
     assert told.rejected is not None
     assert uploads(home) == {}
     assert list(home.parts.blobs.names()) == []
-    assert [reason for _, place, reason, _ in home.ingested([], []).rejected] == []
+    assert [reason for _, place, reason, _ in home.ingests.ingested([], []).rejected] == []
 
 
 @pytest.mark.parametrize("place", [
@@ -311,7 +311,7 @@ def test_a_job_that_meets_a_bug_says_where_and_not_about_whom(home, monkeypatch)
     def broken(*_, **__):
         raise RuntimeError("Jane Doe")
 
-    monkeypatch.setattr(type(home), "ingest", broken)
+    monkeypatch.setattr(type(home.ingests), "ingest", broken)
     job = home.jobs.start("event")
     error = list(home.jobs.follow(job.id, every_s=0.02))[-1].error
     assert "RuntimeError in test_uploads.py" in error["message"]

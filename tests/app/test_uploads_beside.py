@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from countenance.app.access.identity import Binding, Right, Who, WhoKind
-from countenance.app.search.rekognition_collections import CollectionService
 from countenance.collect.folder import FolderCollector
 from countenance.errors import HomeBusy, LogUnwritable
 from countenance.testing import toy
@@ -73,7 +72,7 @@ def test_the_very_picture_that_an_ingest_is_reading_is_one_picture(home, held):
 def desk(home):
     """Collections of a program, by a key that is bound to the source `inbox`."""
     rights = frozenset({Right.COLLECT, Right.SEARCH})
-    return CollectionService(home, Who(WhoKind.KEY, "a-key", "a program", rights, Binding(source="inbox")))
+    return home.collections(Who(WhoKind.KEY, "a-key", "a program", rights, Binding(source="inbox")))
 
 
 def index(home, desk, collection, picture):

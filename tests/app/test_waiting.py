@@ -2,8 +2,6 @@
 
 import pytest
 
-from countenance.app.upkeep.doctor import examine
-from countenance.app.upkeep.status import status_of
 from countenance.rights.guests import VERSION
 from countenance.testing import toy
 
@@ -22,11 +20,11 @@ def event(toy_home, tmp_path):
 
 
 def warned(home):
-    return [(each.said, each.do) for each in examine(home) if each.what == "waiting"]
+    return [(each.said, each.do) for each in home.health.examine() if each.what == "waiting"]
 
 
 def test_what_was_begun_and_not_ended_is_named_until_it_ends(event):
-    assert (status_of(event)["waiting"], warned(event)) == ([], [])
+    assert (event.health.status()["waiting"], warned(event)) == ([], [])
     for name in ("one.jpg", "two.jpg"):
         event.uploads.put("the party", name, toy.picture(f"{ALICE}@10,20,60,80", f"#{name}"))
     take_in, look = "countenance ingest 'the party'", "countenance guest search 'the party'"
@@ -34,17 +32,19 @@ def test_what_was_begun_and_not_ended_is_named_until_it_ends(event):
 
     link = event.guests.open_link("the party", organiser="Ada, ada@example.org")["token"]
     event.guests.consent(link, toy.picture(f"{ALICE}~@11,21,61,81"), agreed=VERSION)
-    assert status_of(event)["waiting"] == [{"source": "the party", "uploads": 2, "guests": 1, "do": [take_in, look]}]
+    assert event.health.status()["waiting"] == [
+        {"source": "the party", "uploads": 2, "guests": 1, "do": [take_in, look]}
+    ]
 
     event.ingest("the party")
     assert warned(event) == [("the party: 1 guest for their pictures", look)]
     event.search_for_guests("the party")
-    assert (status_of(event)["waiting"], warned(event)) == ([], [])
+    assert (event.health.status()["waiting"], warned(event)) == ([], [])
 
 
 def test_nothing_waits_where_nothing_may_be_done(event):
     event.uploads.put("the party", "one.jpg", toy.picture(f"{ALICE}@10,20,60,80"))
     event.suspend("the party")
-    assert status_of(event)["waiting"] == []
+    assert event.health.status()["waiting"] == []
     event.resume("the party")
-    assert [each["uploads"] for each in status_of(event)["waiting"]] == [1]
+    assert [each["uploads"] for each in event.health.status()["waiting"]] == [1]

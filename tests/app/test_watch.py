@@ -13,6 +13,8 @@ import pytest
 
 from countenance.app.sources import folder_events, watch
 from countenance.app.sources.folder_events import FolderEvents
+from countenance.app.sources.ingests import IngestService
+from countenance.app.sources.source_acts import SourceService
 from countenance.errors import LogUnwritable, NotFound, StorageFailed
 from countenance.testing import toy
 
@@ -279,7 +281,7 @@ def test_a_refusal_in_the_middle_skips_that_source_and_no_other(home, tmp_path, 
     in_force = home.sources()
     home.suspend("album")
     with monkeypatch.context() as stale:
-        stale.setattr(home, "sources", lambda: in_force)
+        stale.setattr(SourceService, "all", lambda _: in_force)
         with Watching(home) as seen:
             until(lambda: seen.reports("more"))
             [(name, why)] = until(seen.skipped)
@@ -363,7 +365,7 @@ def test_trouble_with_the_home_itself_ends_it(home, pictures, monkeypatch, error
     def full(*_args, **_options):
         raise error("the disk is full")
 
-    monkeypatch.setattr(home, "ingest", full)
+    monkeypatch.setattr(IngestService, "ingest", full)
     for path in pictures.iterdir() if emptied else ():
         path.unlink()
     with Watching(home) as seen:

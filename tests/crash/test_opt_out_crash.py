@@ -2,7 +2,6 @@
 
 import pytest
 
-from countenance.app.requests.requests import finish_decisions
 from countenance.testing.bytescan import Thief, face_needles
 from countenance.testing.disk_home import held_by, opened
 from countenance.testing.toy import picture
@@ -42,7 +41,7 @@ def test_an_opt_out_killed_at_every_point(asked, breaker):
             if ran.acknowledged:
                 assert found["state"] == "decided"
                 assert not shown(home, HERS)
-            finish_decisions(home)
+            home.requests.finish()
             found = home.requests.show(request)
             if found["state"] == "verified":
                 assert shown(home, HERS)

@@ -4,11 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from countenance.app.erasure import compaction
-from countenance.app.erasure.retention import retain
-from countenance.app.upkeep.backup import back_up
 from countenance.app.upkeep.restore import restore
-from countenance.app.upkeep.status import status_of
 from countenance.errors import NotFound, WrongUse
 from countenance.pipeline.garbage_collect import collect_garbage
 from countenance.testing.bytescan import Thief
@@ -51,7 +47,7 @@ def search(home, probe, **question):
 def test_a_probe_is_erased_alone_and_with_its_case(organisation):
     with opened(organisation) as home:
         first, second = search(home, OF_ALICE), search(home, OF_NOBODY)
-        assert status_of(home)["probes"] == {"kept": 2, "due": 0}
+        assert home.health.status()["probes"] == {"kept": 2, "due": 0}
         would = home.erase(probe=first.log_entry, dry_run=True)
         assert (would.scope, would.probes, kept(home)) == ("probe", 1, {"alice", "nobody"})
         report = home.erase(probe=first.log_entry, authority="the client's word")
@@ -100,19 +96,21 @@ def test_probes_end_by_their_term_and_the_database_is_written_anew(organisation,
         real = home.parts.stores.clock()
         object.__setattr__(home.parts.stores, "clock", lambda: real + timedelta(days=8))
         search(home, OF_ALICE)
-        assert retain(home, run=True).as_dict() == {"due": [], "erased": [], "probes": 0}
+        assert home.retention.retain(run=True).as_dict() == {"due": [], "erased": [], "probes": 0}
         monkeypatch.setenv("COUNTENANCE_PROBE_DAYS", "a week")
         with pytest.raises(WrongUse, match="not a number of days"):
-            retain(home, run=False)
+            home.retention.retain(run=False)
         monkeypatch.setenv("COUNTENANCE_PROBE_DAYS", "7")
-        assert (retain(home, run=False).probes, status_of(home)["probes"]) == (1, {"kept": 2, "due": 1})
+        assert (home.retention.retain(run=False).probes, home.health.status()["probes"]) == (1, {"kept": 2, "due": 1})
         with opened(organisation) as other, other.parts.ingest_lock():
-            [report] = retain(home, run=True).erased
+            [report] = home.retention.retain(run=True).erased
         assert (report.scope, report.probes, kept(home)) == ("probe", 1, {"alice"})
         assert "probes are kept for 7 days" in home.receipts.get(report.receipt).document
-        assert compaction.due(home) == status_of(home)["uncompacted_erasures"] == 1  # an ingest had the lock
-        assert retain(home, run=True).erased == ()
-        assert compaction.due(home) == 0
+        assert (
+            home.retention.uncompacted() == home.health.status()["uncompacted_erasures"] == 1
+        )  # an ingest had the lock
+        assert home.retention.retain(run=True).erased == ()
+        assert home.retention.uncompacted() == 0
 
 
 def test_a_probe_that_was_erased_since_does_not_come_back_with_a_backup(organisation, monkeypatch):
@@ -120,7 +118,7 @@ def test_a_probe_that_was_erased_since_does_not_come_back_with_a_backup(organisa
     with opened(organisation) as home:
         entry = search(home, OF_ALICE).log_entry
         search(home, OF_NOBODY)
-        back_up(home, folder / "backup")
+        home.backups.write(folder / "backup")
         home.erase(probe=entry)
         monkeypatch.setenv("COUNTENANCE_KEYFILE", str(home.parts.keyfile))
     restore(folder / "backup", folder / "again", log=organisation)
@@ -152,8 +150,8 @@ def test_writing_anew_killed_at_every_point(organisation, breaker):
 
     def check(copy, ran):
         with opened(copy) as home:
-            assert compaction.due(home) == 0 or not ran.acknowledged
-            compaction.compact(home)
-            assert compaction.due(home) == 0
+            assert home.retention.uncompacted() == 0 or not ran.acknowledged
+            home.retention.compact()
+            assert home.retention.uncompacted() == 0
 
     breaker.everywhere(organisation, "compact", at_least=6, then=check, kills=0)

@@ -2,8 +2,6 @@
 
 import pytest
 
-from countenance.app.upkeep import reindex
-from countenance.app.upkeep.references import add_references
 from countenance.pipeline.vectors import pack_vector
 from countenance.testing.bytescan import Thief
 from countenance.testing.disk_home import held_after, held_by, opened, vector_of
@@ -51,8 +49,8 @@ def filled(tmp_path, folder, subjects):
 def both(filled, subjects):
     """That home with templates and references of two models, searched with the old one; gives its old answers."""
     with opened(filled) as home:
-        reindex.begin_or_go_on(home, TURNED.model)
-        add_references(home, "album", subjects)
+        home.reindexing.begin_or_go_on(TURNED.model)
+        home.references.add("album", subjects)
         return answers(home)
 
 
@@ -60,7 +58,7 @@ def both(filled, subjects):
 def switched(filled, both):
     """Now searched with the new one; gives the answers of both."""
     with opened(filled) as home:
-        reindex.switch(home, unmeasured=True)
+        home.reindexing.switch(unmeasured=True)
         assert answers(home)[0] == TURNED.model
         return both, answers(home)
 
@@ -74,7 +72,7 @@ def answers(home):
 
 def ended(home, copy, folder, gone):
     """Nothing is under way, and everything fits: one template a face, and of the other model neither bytes nor key."""
-    assert reindex.status(home) is None
+    assert home.reindexing.status() is None
     thief = Thief(home.parts.keyfile, copy)
     assert thief.find(gone) == {}
     assert set(thief.keys) == set(home.parts.keys.ids())
@@ -90,8 +88,8 @@ def test_a_reindex_killed_at_every_point(filled, folder, breaker):
     def check(copy, ran):
         with opened(copy) as home:
             assert answers(home) == before
-            assert not ran.acknowledged or reindex.status(home)["lacking"] == 0
-            told = reindex.begin_or_go_on(home, TURNED.model)
+            assert not ran.acknowledged or home.reindexing.status()["lacking"] == 0
+            told = home.reindexing.begin_or_go_on(TURNED.model)
             assert (told["state"], told["lacking"], told["percent"]) == ("building", 0, 100)
             assert answers(home) == before
             home.ingest()  # sweeps the keys of a batch that was cut short
@@ -102,14 +100,14 @@ def test_a_reindex_killed_at_every_point(filled, folder, breaker):
 
 def test_enrolling_references_again_killed_at_every_point(filled, subjects, breaker):
     with opened(filled) as home:
-        reindex.begin_or_go_on(home, TURNED.model)
+        home.reindexing.begin_or_go_on(TURNED.model)
 
     def check(copy, ran):
         with opened(copy) as home:
-            lacking = reindex.status(home)["references_lacking"]
+            lacking = home.reindexing.status()["references_lacking"]
             assert lacking in ([], [{"source": "album", "subjects": [*PEOPLE]}])  # all of them or none
             assert not ran.acknowledged or lacking == []
-            assert add_references(home, "album", subjects)["lacking"] == []
+            assert home.references.add("album", subjects)["lacking"] == []
             home.ingest()
             home.verify_log()
 
@@ -120,13 +118,13 @@ def test_a_switch_killed_at_every_point(filled, both, folder, breaker):
     def check(copy, ran):
         with opened(copy) as home:
             model, leads = answers(home)
-            there = reindex.status(home)
+            there = home.reindexing.status()
             assert (there["state"], there["model"]) in {("building", SPACE.model), ("switched", TURNED.model)}
             assert there["model"] == model
             assert model == TURNED.model or not ran.acknowledged
             assert model == TURNED.model or (model, leads) == both
             if model == SPACE.model:
-                reindex.switch(home, unmeasured=True)
+                home.reindexing.switch(unmeasured=True)
             assert answers(home)[0] == TURNED.model
             assert {face for _, face, _ in answers(home)[1]} == {face for _, face, _ in both[1]}
             assert held_by(home) == held_after({"album": folder})
@@ -139,15 +137,15 @@ def test_a_roll_back_killed_at_every_point(filled, switched, folder, breaker):
 
     def check(copy, ran):
         with opened(copy) as home:
-            found, there = answers(home), reindex.status(home)
+            found, there = answers(home), home.reindexing.status()
             assert found in (old, new)
             assert found == old or not ran.acknowledged
             if there is not None and there["state"] == "switched":
                 assert found == new
-                reindex.roll_back(home)
+                home.reindexing.roll_back()
             elif there is not None:
                 assert (found, there["state"]) == (old, "rolling_back")
-                assert reindex.begin_or_go_on(home, None)["state"] == "done"
+                assert home.reindexing.begin_or_go_on(None)["state"] == "done"
             assert answers(home) == old
             ended(home, copy, folder, NEW)
 
@@ -159,14 +157,14 @@ def test_a_finish_killed_at_every_point(filled, switched, folder, breaker):
 
     def check(copy, ran):
         with opened(copy) as home:
-            there = reindex.status(home)
+            there = home.reindexing.status()
             assert answers(home) == new
             assert there is None or not ran.acknowledged
             if there is not None and there["state"] == "switched":
-                reindex.finish(home)
+                home.reindexing.finish()
             elif there is not None:
                 assert there["state"] == "finishing"
-                assert reindex.begin_or_go_on(home, None)["state"] == "done"
+                assert home.reindexing.begin_or_go_on(None)["state"] == "done"
             assert answers(home) == new
             ended(home, copy, folder, OLD)
 

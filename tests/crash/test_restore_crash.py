@@ -2,7 +2,6 @@
 
 import pytest
 
-from countenance.app.upkeep.backup import back_up
 from countenance.app.upkeep.restore import restore
 from countenance.errors import CountenanceError
 from countenance.testing.bytescan import Thief, face_needles
@@ -36,7 +35,7 @@ def test_a_backup_killed_at_every_point(both, breaker, monkeypatch):
         else:
             assert not ran.acknowledged
             with opened(copy / "home") as home:
-                assert back_up(home, copy / "backup").sha256
+                assert home.backups.write(copy / "backup").sha256
                 held_by(home)
 
     breaker.everywhere(both, "back_up", at_least=21, then=check)
@@ -44,7 +43,7 @@ def test_a_backup_killed_at_every_point(both, breaker, monkeypatch):
 
 def test_a_restore_killed_at_every_point(both, breaker, monkeypatch):
     with opened(both / "home") as home:
-        back_up(home, both / "backup")
+        home.backups.write(both / "backup")
         home.erase(face=home.search(picture("bob@1,1,50,50")).leads[0].face_id)
         home.erase(picture=home.search(picture("carol@1,1,50,50")).leads[0].picture.id)
         left = held_by(home)

@@ -4,13 +4,13 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from countenance.app.orders import OrderService
 from countenance.errors import LogUnwritable, NotFound, PolicyDenied, StorageFailed, WrongUse
 from countenance.pipeline.clients import ClientWorkflow
-from countenance.pipeline.orders.orders import OrderWorkflow
 from countenance.pipeline.orders.plan import plan_of, under_way
 from countenance.testing import orders
 from countenance.testing.toy import picture
@@ -29,7 +29,9 @@ class World:
         self.home, self.folder = home, folder
         self.document = folder / "order.pdf"
         self.document.write_bytes(b"%PDF-1.4 an order")
-        self.desk = OrderService(OrderWorkflow(home.stores, home.eraser))
+        self.desk = OrderService(
+            SimpleNamespace(stores=home.stores, engine=lambda: SimpleNamespace(eraser=home.eraser))
+        )
         self.clients = ClientWorkflow(home.stores)
         self.source("ontario", "CA-ON", {"a.jpg": picture(ALICE, "ann@90,1,150,50")})
         self.source("paris", "FR", {"b.jpg": picture(BOB), "both.jpg": picture(DAVE)})

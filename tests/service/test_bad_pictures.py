@@ -8,7 +8,6 @@ import time
 
 import pytest
 
-from countenance.app.sources.sources import counted
 from countenance.testing.bytescan import Thief
 from countenance.testing.hostile import bad_pictures
 
@@ -85,7 +84,7 @@ def test_handed_in_by_the_page_each_is_refused_with_its_reason_and_no_byte_stays
         while home.uploads.waiting("handed") or any(job.open for job in home.jobs.newest(50)):
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        found = counted(home, home.source("handed"))["counts"]
+        found = home.grants.counted(home.source("handed"))["counts"]
         assert bad.reason is None or bad.reason in found["rejected"]
     assert found["pictures"] == 1  # the last one, that shows nobody
     needles = {bad.name: bad.data[-2_000:] for bad in BAD if bad.reason}  # two JPEGs of one size begin alike

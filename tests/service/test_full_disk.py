@@ -58,8 +58,7 @@ with serving(disk / "home", keyfile) as served, Client(served.url, token) as cli
     said["free"] = {name: told(act) for name, act in doors.items()}
     said["waiting"] = [each for each in client.call("GET", "/status")["waiting"]]
 with open_home(disk / "home") as home:
-    from countenance.app.upkeep.doctor import examine
-    said["doctor"] = [each.said for each in examine(home) if each.state == "problem"]
+    said["doctor"] = [each.said for each in home.health.examine() if each.state == "problem"]
     said["log"] = home.audit.verify()["entries"] > 0
 print(json.dumps(said))
 """

@@ -12,8 +12,6 @@ import pytest_socket
 from countenance.app import jobs
 from countenance.app.demo.pictures import write_album
 from countenance.app.home import open_home
-from countenance.app.sources.sources import counted
-from countenance.app.upkeep.doctor import examine
 from countenance.client import Client, Refused
 from countenance.testing.served import serving, worker_ids
 
@@ -92,7 +90,7 @@ def test_under_kills_what_was_acknowledged_stands_and_nothing_is_half_done(serve
     assert places
     with open_home(path) as home:
         assert set(searches) <= {entry.id for entry in home.parts.log.entries()}
-        stand = counted(home, home.source("handed"))["counts"]["places"]
+        stand = home.grants.counted(home.source("handed"))["counts"]["places"]
         assert len(places) <= stand <= len(places) + len(cut)
         assert_whole(home)
 
@@ -119,7 +117,7 @@ def test_a_job_whose_worker_is_killed_is_told_as_stopped_and_taken_up_again(serv
         except OSError:
             time.sleep(0.2)
     with open_home(path) as home:
-        counts = counted(home, home.source("album"))["counts"]
+        counts = home.grants.counted(home.source("album"))["counts"]
         assert counts["places"] == len(album.pictures) + len(album.without_face)
         assert_whole(home)
 
@@ -153,6 +151,6 @@ def _killed(*_):
 
 
 def assert_whole(home):
-    assert [finding.said for finding in examine(home) if finding.state == "problem"] == []
+    assert [finding.said for finding in home.health.examine() if finding.state == "problem"] == []
     assert home.audit.verify()["entries"] == len(home.parts.log)
     assert home.parts.stores.keys.unconfirmed() == ([], [])

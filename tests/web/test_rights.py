@@ -8,13 +8,9 @@ import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
 
-from countenance.app.erasure.retention import retain
 from countenance.app.home import open_home
 from countenance.app.requests import access_answers
-from countenance.app.upkeep.backup import back_up
-from countenance.app.upkeep.doctor import examine
 from countenance.app.upkeep.restore import restore
-from countenance.app.upkeep.status import status_of
 from countenance.errors import StorageFailed
 from countenance.service.app import Serving, application
 from countenance.testing import toy
@@ -155,7 +151,7 @@ def test_an_answer_waits_for_whoever_asked_and_goes(home, anybody, monkeypatch):
     assert anybody.post("/rights/answer", tracking=code).status_code == 404
     kept = list((home.path / "answers").iterdir())
     home.requests.listed(every=True)
-    status_of(home)
+    home.health.status()
     assert list((home.path / "answers").iterdir()) == kept  # what reads deletes nothing
     home.requests.sweep_answers()
     assert list((home.path / "answers").iterdir()) == []
@@ -188,7 +184,9 @@ def test_an_answer_that_is_decided_while_others_are_swept_stays(home, anybody, m
     assert anybody.post("/rights/answer", tracking=code).status_code == 200
 
 
-@pytest.mark.parametrize("sweeps", [lambda home: list(examine(home)), lambda home: retain(home, run=True)])
+@pytest.mark.parametrize(
+    "sweeps", [lambda home: list(home.health.examine()), lambda home: home.retention.retain(run=True)]
+)
 def test_an_answer_past_its_term_goes_with_doctor_and_retain(home, anybody, monkeypatch, sweeps):
     code = anybody.ask("access")
     anybody.post("/rights/proof", TWO, tracking=code)
@@ -294,7 +292,7 @@ def test_an_answer_that_came_back_with_a_backup_goes_where_it_was_withdrawn_sinc
     home.requests.decide(home.requests.listed()[0]["request"], grant=True, to_fetch=True)
     [waiting] = (home.path / "answers").iterdir()
     assert waiting.stat().st_mode & 0o077 == 0
-    back_up(home, tmp_path / "backup")
+    home.backups.write(tmp_path / "backup")
     anybody.post("/rights/withdraw", tracking=code, sure="yes")
     restore(tmp_path / "backup", tmp_path / "again", log=home.path / "log.db")
     assert list((tmp_path / "again" / "answers").iterdir()) != []

@@ -30,7 +30,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 import countenance
 from bench.homes import SEED, grown, linked_copy
 from countenance.app.home import Home
-from countenance.app.upkeep.backup import back_up
 from countenance.app.upkeep.restore import restore
 from countenance.associated_data import crop_aad, template_aad
 from countenance.index.codes import THRESHOLD, code_book
@@ -69,7 +68,7 @@ def measure(scratch: Path, *, rows: tuple[int, ...]) -> dict[str, Any]:
     linked_copy(scratch / "large-home", path)
     try:
         with countenance.open(path) as home:
-            seconds = {"backup": _seconds(lambda: back_up(home, backup))}
+            seconds = {"backup": _seconds(lambda: home.backups.write(backup))}
             chosen = _some(home, ERASURES + CONTROLS)
             measured = _measured(home, chosen)
         seconds["restore"] = _seconds(lambda: restore(backup, restored, log=path))

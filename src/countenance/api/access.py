@@ -139,7 +139,7 @@ async def end_client(ask: Managing, name: ClientName) -> Response:
 @operation(router, "GET", "/keys", answer=Keys)
 async def list_keys(ask: Managing, limit: Limit = 100, after: After = None) -> Response:
     """List the access keys, each with its rights and state, without secrets."""
-    now = ask.home.parts.stores.clock()
+    now = ask.home.now()
     found = [described_key(key, now) for key in await ask.call(ask.home.access_keys.all)]
     return answer(page(found, lambda each: (each["made_at"], each["id"]), limit, after))
 
@@ -153,7 +153,7 @@ async def make_key(ask: Managing, new: Annotated[NewKey, sent(NewKey)]) -> Respo
         raise NotAllowed("a key that is bound makes no others", Remedy.USE_ANOTHER_KEY)
     said: dict[str, Any] = new.model_dump(exclude_none=True)
     made = await ask.call(ask.home.access_keys.make, **said)
-    now = ask.home.parts.stores.clock()
+    now = ask.home.now()
     return answer({**described_key(made.key, now), "secret": made.secret}, 201)
 
 
@@ -161,14 +161,14 @@ async def make_key(ask: Managing, new: Annotated[NewKey, sent(NewKey)]) -> Respo
 async def show_key(ask: Managing, key_id: KeyId) -> Response:
     """Show one access key, even if it has ended, without its secret."""
     found = await ask.call(ask.home.access_keys.get, key_id)
-    return answer(described_key(found, ask.home.parts.stores.clock()))
+    return answer(described_key(found, ask.home.now()))
 
 
 @operation(router, "POST", "/keys/{key_id}/revoke", answer=Key)
 async def revoke_key(ask: Managing, key_id: KeyId) -> Response:
     """Revoke a key for good, in every process."""
     revoked = await ask.call(ask.home.access_keys.revoke, key_id)
-    return answer(described_key(revoked, ask.home.parts.stores.clock()))
+    return answer(described_key(revoked, ask.home.now()))
 
 
 @operation(router, "GET", "/users", answer=Users)

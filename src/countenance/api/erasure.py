@@ -16,7 +16,6 @@ from countenance.api.paging import After, Limit, Page, page
 from countenance.api.shapes import File, Line, Moment, Shape
 from countenance.api.upkeep.overview import Duty
 from countenance.app.access.identity import Right
-from countenance.app.erasure.retention import retain
 from countenance.auditlog.receipt import check
 from countenance.errors import LogBroken, NotAllowed, ReceiptRefused
 from countenance.remedies import Remedy
@@ -186,13 +185,13 @@ async def take_down_source(ask: Erasing, name: Annotated[str, Path(min_length=1,
 @operation(router, "GET", "/retention", answer=Retained)
 async def show_retention(ask: Erasing) -> Response:
     """Show what must be erased: ended grants and ended retention periods."""
-    return answer((await ask.call(retain, ask.home, run=False)).as_dict())
+    return answer((await ask.call(ask.home.retention.retain, run=False)).as_dict())
 
 
 @operation(router, "POST", "/retention/run", answer=Retained)
 async def run_retention(ask: Erasing) -> Response:
     """Erase what is overdue, with a receipt for each. It is safe to repeat."""
-    return answer((await ask.call(retain, ask.home, run=True)).as_dict())
+    return answer((await ask.call(ask.home.retention.retain, run=True)).as_dict())
 
 
 @operation(router, "GET", "/receipts", answer=Receipts)

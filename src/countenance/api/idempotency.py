@@ -40,7 +40,7 @@ async def once(request: Request, form: FormData | None, handle: Handler) -> Resp
             Remedy.USE_NEW_IDEMPOTENCY_KEY,
         )
     ask = await known(request)
-    repeats = await ask.call(lambda: ask.home.repeats)
+    repeats = await ask.call(lambda: ask.home.idempotency)
     digest = repeats.digest(ask.who.id, key)
     before = await ask.call(repeats.begin, digest, await _whole(request, form))
     if before is not None:

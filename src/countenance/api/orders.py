@@ -14,7 +14,7 @@ from countenance.api.operation import answer, operation, operations, sent
 from countenance.api.paging import After, Limit, Page, page
 from countenance.api.shapes import File, Line, Shape
 from countenance.app.access.identity import Right
-from countenance.errors import NotFound, WrongUse
+from countenance.errors import WrongUse
 from countenance.pipeline.orders.plan import plan_of
 from countenance.remedies import Remedy
 from countenance.types import ClientClass
@@ -187,12 +187,7 @@ async def order_paper(ask: Obeying, order_id: OrderId, number: Annotated[int, Pa
 
     def paper() -> bytes:
         desk = ask.home.orders
-        order = desk.get(str(order_id))
-        if number > len(order.papers):
-            raise NotFound(
-                f"the order has {len(order.papers)} papers, counted from 1", Remedy.SHOW_ORDER, values=(order.uid,)
-            )
-        return desk.book.paper(order, order.papers[number - 1])
+        return desk.paper(str(order_id), number)
 
     # Always saved, never shown: it is what somebody handed in.
     headers = {"content-disposition": "attachment"}

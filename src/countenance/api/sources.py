@@ -13,8 +13,7 @@ from countenance.api.operation import answer, operation, operations, sent
 from countenance.api.paging import After, Limit, Page, page
 from countenance.api.shapes import File, Line, Shape
 from countenance.app.access.identity import Right
-from countenance.app.sources.sources import counted, described
-from countenance.app.upkeep.references import add_references
+from countenance.app.sources.sources import described
 from countenance.rights.subjects import MAX_DIGITS, MAX_SUBJECTS, listed
 from countenance.types import Basis, GrantState, Purpose
 
@@ -167,7 +166,7 @@ async def add_source(ask: Collecting, new: Annotated[NewSource, sent(NewSource)]
 async def show_source(ask: Collecting, name: Name) -> Response:
     """Show one source: its grant, its counts, and why files were refused or rejected."""
     source = await ask.call(ask.source, name)
-    return answer(await ask.call(counted, ask.home, source))
+    return answer(await ask.call(ask.home.grants.counted, source))
 
 
 @operation(router, "POST", "/sources/{name}/suspend", answer=Source)
@@ -215,4 +214,4 @@ async def enrol_references(
     """
     await ask.call(ask.source, name)
     people = listed((s.name, s.evidence, s.reference, s.face) for s in again.subjects) if again.subjects else ()
-    return answer(await ask.call(add_references, ask.home, name, people))
+    return answer(await ask.call(ask.home.references.add, name, people))

@@ -9,10 +9,15 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
+from countenance.app.jobs import Job, JobService
+from countenance.app.pictures.pictures import PictureService
+from countenance.app.sources.ingests import guest_workflow
+from countenance.app.wiring import Parts
 from countenance.errors import NotFound, WrongUse
 from countenance.pipeline.guests import GuestPicture, GuestStatus, GuestWorkflow
 from countenance.pipeline.pictures.originals import read_original
@@ -20,28 +25,25 @@ from countenance.records.guests.guests import GuestLink
 from countenance.rights.guests import VERSION
 
 if TYPE_CHECKING:
-    from countenance.app.home import Home
     from countenance.app.inputs import PictureLike
-    from countenance.app.jobs import Job
     from countenance.pipeline.erasure.erase import ErasureReport
 
 PREVIEW_PX: Final = 1600  # longest side of a picture on a page
 TRIED_AGAIN: Final = timedelta(minutes=1)  # after a search that failed
 
 
+@dataclass(frozen=True, slots=True)
 class GuestService:
     """Everything that can be done with guests in one home."""
 
-    def __init__(self, home: Home) -> None:
-        self._home = home
+    parts: Parts
+    gallery: PictureService
+    jobs: JobService
 
     @property
     def desk(self) -> GuestWorkflow:
         """With the model that the home is searched with at this moment."""
-        parts, engine = self._home.parts, self._home.parts.engine()
-        return GuestWorkflow(
-            parts.stores, engine.analyser, engine.embedder, engine.calibration, engine.eraser, parts.kept_out
-        )
+        return guest_workflow(self.parts)
 
     # --- for the organiser ---------------------------------------------------------------------------------------
     def open_link(self, source: str, *, organiser: str, expires: str | None = None) -> dict[str, Any]:
@@ -51,7 +53,9 @@ class GuestService:
         "2027-01-31", by default 30 days from now.
         Raises: NotFound; GrantInvalid: the grant does not allow it; WrongUse, LogUnwritable, StorageFailed.
         """
-        link, token = self.desk.open_link(self._home.source(source), organiser=organiser, expires_at=_last_day(expires))
+        link, token = self.desk.open_link(
+            self.parts.stores.records.sources.get(source), organiser=organiser, expires_at=_last_day(expires)
+        )
         return {**self._line(link), "token": token}
 
     def close_link(self, link_id: str) -> dict[str, Any]:
@@ -62,22 +66,22 @@ class GuestService:
 
     def links(self, source: str) -> list[dict[str, Any]]:
         """The source's links, the newest first, with how many came in by each. Raises NotFound."""
-        found = self._home.parts.stores.records.guests.links(self._home.source(source).id)
+        found = self.parts.stores.records.guests.links(self.parts.stores.records.sources.get(source).id)
         return [self._line(link) for link in found]
 
     def waiting(self, source: str) -> int:
         """For so many guests the source's pictures are yet to be looked at: `Home.search_for_guests`."""
-        return len(self._home.parts.stores.records.guests.waiting(self._home.source(source).id))
+        return len(self.parts.stores.records.guests.waiting(self.parts.stores.records.sources.get(source).id))
 
     # --- in a service ----------------------------------------------------------------------------------------------
     def search_soon(self, source: str, *, new: bool = False) -> None:
         """A job looks for whoever waits: always for a `new` guest, else unless one is at it or has just failed."""
         newest = self._newest_search(source)
         resting = newest is not None and newest.done_at is not None and newest.state == "failed" and (
-            self._home.parts.stores.clock() - datetime.fromisoformat(newest.done_at) < TRIED_AGAIN
+            self.parts.stores.clock() - datetime.fromisoformat(newest.done_at) < TRIED_AGAIN
         )  # fmt: skip
         if new or not (resting or (newest is not None and newest.open)):
-            self._home.jobs.start(source, kind="guests")
+            self.jobs.start(source, kind="guests")
 
     def trouble(self, source: str) -> bool:
         """Whether the last search ended before all was looked at."""
@@ -85,7 +89,7 @@ class GuestService:
         return newest is not None and newest.state == "failed"
 
     def _newest_search(self, source: str) -> Job | None:
-        return next((job for job in self._home.jobs.newest(source=source) if job.kind == "guests"), None)
+        return next((job for job in self.jobs.newest(source=source) if job.kind == "guests"), None)
 
     def _line(self, link: GuestLink) -> dict[str, Any]:
         return {
@@ -95,7 +99,7 @@ class GuestService:
             "made_at": _at(link.made_at),
             "expires_at": _at(link.expires_at),
             "closed_at": None if link.closed_at is None else _at(link.closed_at),
-            "open": link.open_at(self._home.parts.stores.clock()),
+            "open": link.open_at(self.parts.stores.clock()),
             "guests": link.guests,
             "withdrawn": link.withdrawn,
         }
@@ -134,7 +138,7 @@ class GuestService:
 
     def crop(self, token: str, picture_id: str) -> bytes:
         """The JPEG thumbnail of their own face in a picture of theirs. Raises NotFound."""
-        crop = self._home.crop(self.desk.face_in(token, picture_id).uid)
+        crop = self.gallery.crop(self.desk.face_in(token, picture_id).uid)
         self.desk.face_in(token, picture_id)  # gate 4 once more
         return crop
 
@@ -142,7 +146,7 @@ class GuestService:
         """A picture of theirs as a JPEG of at most `preview_px` a side, made anew. Raises NotFound."""
         from countenance.pipeline.analyse import FaceAnalysis
 
-        looked = self._home.parts.engine().analyser.analyse(self._original(token, picture_id), preview_px=preview_px)
+        looked = self.parts.engine().analyser.analyse(self._original(token, picture_id), preview_px=preview_px)
         if not isinstance(looked, FaceAnalysis) or looked.preview is None:
             raise _gone()
         self.desk.face_in(token, picture_id)  # gate 4 once more: drawing takes a while
@@ -173,7 +177,7 @@ class GuestService:
 
     def _original(self, token: str, picture_id: str) -> bytes:
         face = self.desk.face_in(token, picture_id)
-        data = read_original(self._home.parts.stores, face.location, face.place, face.sha256)
+        data = read_original(self.parts.stores, face.location, face.place, face.sha256)
         if data is None:
             raise _gone()
         self.desk.face_in(token, picture_id)  # gate 4 once more: a file may take a while to read

@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from countenance.app.wiring import Parts
 from countenance.associated_data import answer_aad
 from countenance.errors import KeyDestroyed, OtherRequest, UnderWay
-from countenance.records.idempotency import KeptAnswer
-
-if TYPE_CHECKING:
-    from countenance.app.home import Home
+from countenance.pipeline.stores import Stores
+from countenance.records.idempotency import IdempotencyTable, KeptAnswer
 
 KEPT_FOR: Final = timedelta(days=1)
 LOST_AFTER: Final = timedelta(minutes=15)  # longer than a request takes; longer work is a job
@@ -30,12 +29,19 @@ class Answer:
     document: Any
 
 
+@dataclass(frozen=True, slots=True)
 class IdempotencyService:
     """The kept answers of one home."""
 
-    def __init__(self, home: Home) -> None:
-        self._stores = home.parts.stores
-        self._rows = home.parts.stores.records.idempotency
+    parts: Parts
+
+    @property
+    def _stores(self) -> Stores:
+        return self.parts.stores
+
+    @property
+    def _rows(self) -> IdempotencyTable:
+        return self.parts.stores.records.idempotency
 
     def digest(self, who: str, key: str) -> bytes:
         """The name under which a write of this asker's is known."""

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from countenance.app.sources.ingests import IngestService
+from countenance.app.upkeep.backups import BackupService
+from countenance.app.upkeep.reindex import ReindexService
 from countenance.errors import WrongUse
-
-if TYPE_CHECKING:
-    from countenance.app.home import Home
-    from countenance.pipeline.pictures.ingest import Progress
+from countenance.pipeline.pictures.ingest import Progress
 
 Tell = Callable[[Mapping[str, Any]], None]  # where it stands; raises once somebody wishes the job to end
-Check = Callable[["Home", str | None, Mapping[str, Any]], None]
-Run = Callable[["Home", str | None, Mapping[str, Any], Tell], dict[str, Any]]
+Check = Callable[["Work", str | None, Mapping[str, Any]], None]
+Run = Callable[["Work", str | None, Mapping[str, Any], Tell], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What jobs call."""
+
+    ingests: IngestService
+    reindexing: ReindexService
+    backups: BackupService
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +34,7 @@ class Kind:
     run: Run
 
 
-def _needs_source(_home: Home, source: str | None, _options: Mapping[str, Any]) -> None:
+def _needs_source(_work: Work, source: str | None, _options: Mapping[str, Any]) -> None:
     if source is None:
         raise WrongUse("this job is about a source, and none was named", "name one: `countenance source list`")
 
@@ -35,9 +44,9 @@ def _of_the_home(source: str | None) -> None:
         raise WrongUse("this job is about the whole home, and a source was named", "leave the source out")
 
 
-def _ingest(home: Home, source: str | None, options: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+def _ingest(work: Work, source: str | None, options: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     assert source is not None  # checked
-    done = home.ingest(source, prune=options.get("prune", False), progress=lambda _, now: tell(_counts(now)))
+    done = work.ingests.ingest(source, prune=options.get("prune", False), progress=lambda _, now: tell(_counts(now)))
     [report] = done.reports
     told = report.as_dict()
     return {"done": report.files, "total": report.files, **{name: told[name] for name in told if name != "source"}}
@@ -49,41 +58,33 @@ def _counts(progress: Progress) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _guests(home: Home, source: str | None, _options: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+def _guests(work: Work, source: str | None, _options: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     assert source is not None  # checked
-    again = home.search_for_guests(source, progress=lambda done, total: tell({"done": done, "total": total}))
+    again = work.ingests.search_for_guests(source, progress=lambda done, total: tell({"done": done, "total": total}))
     return {"done": again.pictures, "total": again.pictures, "indexed": again.indexed}
 
 
-def _can_reindex(home: Home, source: str | None, options: Mapping[str, Any]) -> None:
-    from countenance.app.upkeep import reindex
-
+def _can_reindex(work: Work, source: str | None, options: Mapping[str, Any]) -> None:
     _of_the_home(source)
-    reindex.check(home, options.get("model"))
+    work.reindexing.check(options.get("model"))
 
 
-def _reindex(home: Home, _source: str | None, options: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
-    from countenance.app.upkeep import reindex
-
-    told = reindex.begin_or_go_on(
-        home, options.get("model"), progress=lambda done, total: tell({"done": done, "total": total})
+def _reindex(work: Work, _source: str | None, options: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+    told = work.reindexing.begin_or_go_on(
+        options.get("model"), progress=lambda done, total: tell({"done": done, "total": total})
     )
     counts: dict[str, Any] = {name: told[name] for name in _COUNTS if name in told}
     made = told.get("made", 0)
     return {**counts, "done": made, "total": made + told.get("lacking", 0)}
 
 
-def _can_back_up(home: Home, source: str | None, _options: Mapping[str, Any]) -> None:
-    from countenance.app.upkeep import backups
-
+def _can_back_up(work: Work, source: str | None, _options: Mapping[str, Any]) -> None:
     _of_the_home(source)
-    backups.folder(home)
+    work.backups.folder()
 
 
-def _back_up(home: Home, _source: str | None, options: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
-    from countenance.app.upkeep import backups
-
-    return backups.make(home, **options, progress=lambda written: tell({"bytes": written}))
+def _back_up(work: Work, _source: str | None, options: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+    return work.backups.make(**options, progress=lambda written: tell({"bytes": written}))
 
 
 _COUNTS: Final = ("state", "from", "to", "model", "lacking", "percent")  # not `why`, which names places

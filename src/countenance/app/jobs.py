@@ -13,18 +13,17 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from countenance.app import job_kinds
+from countenance.app.wiring import Parts
 from countenance.errors import CountenanceError, HomeBusy, WrongUse
 from countenance.pipeline.ids import checked_uuid
-from countenance.records.upkeep.jobs import OPEN, JobRow
+from countenance.records.upkeep.jobs import OPEN, JobRow, JobTable
 from countenance.remedies import Remedy
-
-if TYPE_CHECKING:
-    from countenance.app.home import Home
 
 BEAT_S: Final = 2.0
 LOST: Final = timedelta(seconds=30)  # without a beat: its process is gone
@@ -58,12 +57,21 @@ class Job:
 class JobService:
     """The jobs of a home, and the thread in which this process runs those that it was asked for, one after another."""
 
-    def __init__(self, home: Home) -> None:
-        self._home = home
-        self._rows = home.parts.stores.records.jobs
-        self._clock = home.parts.stores.clock
-        self._thread = ThreadPoolExecutor(1, "job")
+    def __init__(self, parts: Parts, work: job_kinds.Work) -> None:
+        self._parts = parts
+        self._calls = work
         self._ending = threading.Event()
+
+    @cached_property
+    def _thread(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(1, "job")
+
+    @property
+    def _rows(self) -> JobTable:
+        return self._parts.stores.records.jobs
+
+    def _clock(self) -> datetime:
+        return self._parts.stores.clock()
 
     def start(self, source: str | None = None, *, kind: str = "ingest", **options: Any) -> Job:
         """It is done when its turn comes. A job of this kind that waits for that source already is the answer instead.
@@ -73,8 +81,8 @@ class JobService:
         """
         if kind not in job_kinds.KINDS:
             raise WrongUse(f"{kind!r} is no kind of job", f"one of: {', '.join(job_kinds.KINDS)}")
-        job_kinds.KINDS[kind].check(self._home, source, options)
-        source_id = None if source is None else self._home.source(source).id
+        job_kinds.KINDS[kind].check(self._calls, source, options)
+        source_id = None if source is None else self._parts.stores.records.sources.get(source).id
         if source_id is not None:
             for job in map(self._told, self._rows.newest(20, source_id)):
                 if job.state == "queued" and job.kind == kind:
@@ -91,7 +99,7 @@ class JobService:
 
     def newest(self, limit: int = 20, *, source: str | None = None) -> list[Job]:
         """The newest first. Raises NotFound: no such source."""
-        source_id = None if source is None else self._home.source(source).id
+        source_id = None if source is None else self._parts.stores.records.sources.get(source).id
         return [self._told(row) for row in self._rows.newest(limit, source_id)]
 
     def stop(self, job: str) -> Job:
@@ -115,8 +123,11 @@ class JobService:
 
     def close(self) -> None:
         """What runs here ends at its next step, and what waits here is told as stopped."""
-        self._ending.set()
-        self._thread.shutdown(wait=True)
+        if "_thread" in self.__dict__:
+            self._ending.set()
+            self._thread.shutdown(wait=True)
+            self._ending.clear()
+            del self._thread
 
     # --- in the thread -------------------------------------------------------------------------------------------
     def _run(self, uid: str, source: str | None, kind: str, options: Mapping[str, Any]) -> None:
@@ -149,7 +160,7 @@ class JobService:
 
     def _work(self, uid: str, source: str | None, kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
         self._rows.set_state(uid, "running", among=("queued",), begun_at=self._clock())
-        return job_kinds.KINDS[kind].run(self._home, source, options, self._teller(uid))
+        return job_kinds.KINDS[kind].run(self._calls, source, options, self._teller(uid))
 
     def _teller(self, uid: str) -> job_kinds.Tell:
         told_at = float("-inf")

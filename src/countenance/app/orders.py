@@ -11,10 +11,12 @@ from typing import Any
 
 from countenance.app.inputs import DocumentLike, document_of
 from countenance.app.paths import path_of
+from countenance.app.wiring import Parts
 from countenance.errors import NotFound, WrongUse
 from countenance.pipeline.orders.orders import Applied, OrderWorkflow
 from countenance.pipeline.orders.plan import Plan, plan_of
 from countenance.records.orders import OrderRecord
+from countenance.remedies import Remedy
 from countenance.rights.orders import check_order
 
 MAX_PLAN_BYTES = 64 * 2**20
@@ -25,11 +27,16 @@ FEWEST = 4  # characters of an id
 class OrderService:
     """The orders of one home (docs/orders.md). An order is named by its uuid or a beginning of it that is its alone."""
 
-    book: OrderWorkflow
+    parts: Parts
+
+    @property
+    def book(self) -> OrderWorkflow:
+        """With the model that the home is searched with at this moment."""
+        return OrderWorkflow(self.parts.stores, self.parts.engine().eraser)
 
     def all(self) -> tuple[OrderRecord, ...]:
         """Every order, oldest first."""
-        return self.book.stores.records.orders.all()
+        return self.parts.stores.records.orders.all()
 
     def get(self, order: str) -> OrderRecord:
         """Raises: NotFound; WrongUse: several begin so."""
@@ -67,7 +74,7 @@ class OrderService:
         for jurisdictions, also what may lie there; sources, clients: by name.
         Raises: WrongUse, NotFound, LogUnwritable, StorageFailed.
         """
-        stores = self.book.stores
+        stores = self.parts.stores
         terms = check_order(
             now=stores.clock(), stop_collecting=stop_collecting, stop_offering=stop_offering, delete=delete,
             delete_unknown=delete_unknown, end_contracts=end_contracts, places=jurisdictions, sources=sources,
@@ -101,6 +108,14 @@ class OrderService:
         """It is over for good. Raises: NotFound, WrongUse, LogUnwritable, StorageFailed."""
         return self.book.lift(self.get(order), document_of(document))
 
+    def paper(self, order: str, number: int) -> bytes:
+        """One of its papers, as it was handed in; 1 is its document. Raises: NotFound, WrongUse."""
+        found = self.get(order)
+        if number > len(found.papers):
+            said = f"the order has {len(found.papers)} papers, counted from 1"
+            raise NotFound(said, Remedy.SHOW_ORDER, values=(found.uid,))
+        return self.book.paper(found, found.papers[number - 1])
+
     def papers(self, order: str, folder: str | os.PathLike[str]) -> list[Path]:
         """Its document and the decisions about it are written there, by number and kind. Raises: NotFound, WrongUse."""
         found, where = self.get(order), path_of(folder)
@@ -120,7 +135,7 @@ class OrderService:
 
     def describe(self, order: OrderRecord) -> dict[str, Any]:
         """An order as JSON, in names."""
-        stores, terms = self.book.stores, order.terms
+        stores, terms = self.parts.stores, order.terms
         names = {client.uid: client.name for client in stores.records.clients.all()}
 
         def told(moment: Any) -> str | None:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from countenance.app.settings import backups_folder
+from countenance.app.wiring import Parts
 from countenance.keys import master as masters
-
-if TYPE_CHECKING:
-    from countenance.app.home import Home
 
 # An absolute path, where no URL or word stands before it. One with a blank in it is cut there: those that are known
 # to be spoken of are replaced whole.
 _ABSOLUTE: Final = re.compile(r"(?<![\w/.:~-])(?:~?/[\w.@+%~-]+)(?:/[\w.@+%~-]+)*")
 
 
-def without_paths(home: Home, text: str) -> str:
+def without_paths(parts: Parts, text: str) -> str:
     """The same sentence, with words in place of where things lie."""
-    known = {str(masters.keyfile_path(home.id)): "the key file", str(home.path): "the home"}
+    known = {str(masters.keyfile_path(parts.id)): "the key file", str(parts.path): "the home"}
     if (backups := backups_folder()) is not None:
         known[str(backups)] = "the folder for backups"
     for path in sorted(known, key=len, reverse=True):

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from countenance.protocols import Embedder
 
 CALIBRATIONS = "calibrations"
+OPERATOR = "operator"  # the tenant of a home's own sources; clients bring theirs later
 
 
 class Parts:
@@ -48,13 +49,17 @@ class Parts:
         self.path = path
         self.id = manifest.id
         self.kind = manifest.kind
-        self.keyfile = masters.keyfile_path(manifest.id)
         self.models = OwnModels(path / "models")
         self._manifest = manifest
         self._ingesting = FileLock(path / "ingest.lock", timeout=0, mode=0o600)
         self._reindexing = FileLock(path / "reindex.lock", timeout=0, mode=0o600)
         self._following = threading.Lock()
         self._engines: list[Engine] = []  # the last is at work; a search in another thread may still use the others
+
+    @property
+    def keyfile(self) -> Path:
+        """Where the home's master key is: not in the home."""
+        return masters.keyfile_path(self.id)
 
     @cached_property
     def _opened(self) -> Opened:

@@ -14,7 +14,8 @@ import click
 from countenance.cli.base import Command, Session, on_terminal, pass_session
 
 if TYPE_CHECKING:
-    from countenance.app.home import Home, Ingested
+    from countenance.app.home import Home
+    from countenance.app.sources.ingests import Ingested
 
 
 @click.command(cls=Command, short_help="Try the search on photographs that come with Countenance.")

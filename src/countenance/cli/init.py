@@ -14,8 +14,8 @@ from countenance.cli.base import Command, Session, pass_session
 def command(session: Session, kind: str | None) -> None:
     """Create a home for your data. Other commands create a household's home if there is none."""
     with session.open(kind=kind) as home:
-        home.parts.stores  # noqa: B018  # opens the home
-        keyfile = home.parts.keyfile
+        home.sources()  # opens it: what keeps it from opening is told here
+        keyfile = home.keyring.keyfile
 
         def text() -> None:
             click.echo(f"Home at {home.path}, of kind {home.kind}")

@@ -19,7 +19,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from countenance.api.app import rest
 from countenance.api.rekognition.app import RekognitionDoor
 from countenance.app.home import Home, open_home
-from countenance.app.upkeep.recovery import finish
 from countenance.errors import CountenanceError
 from countenance.http.access_log import Journal, configure
 from countenance.http.bodies import BodyLimit
@@ -86,7 +85,7 @@ def application(home: Home, serving: Serving) -> ASGIApp:
 async def _finish(service: Service) -> None:
     """What a killed process left is done; where that fails, `status` goes on to name it."""
     try:
-        done = await service.call(finish, service.home)
+        done = await service.call(service.home.health.finish)
     except CountenanceError as error:
         structlog.get_logger().warning("unfinished.left", kind=error.kind)
         return

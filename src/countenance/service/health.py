@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from countenance.errors import CountenanceError
 from countenance.http.access_log import REGISTRY
-from countenance.http.context import Service, service_of
+from countenance.http.context import service_of
 
 
 async def health(_: Request) -> Response:
@@ -24,17 +24,10 @@ async def ready(request: Request) -> Response:
     """It can search: databases answer, the index is loaded. 503 and why, as a kind of error, while it can't."""
     service = service_of(request)
     try:
-        await service.call(_work, service)
+        await service.call(service.home.health.check_ready)
     except CountenanceError as error:
         return JSONResponse({"status": "not ready", "kind": error.kind}, 503)
     return JSONResponse({"status": "ready"})
-
-
-def _work(service: Service) -> None:
-    parts = service.home.parts
-    parts.stores.records.sources.policy_version()
-    len(parts.stores.log)
-    parts.engine().live.refresh()
 
 
 async def metrics(_: Request) -> Response:

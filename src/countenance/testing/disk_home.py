@@ -21,12 +21,7 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
-from countenance.app.erasure import compaction
 from countenance.app.home import Home, open_home
-from countenance.app.upkeep import reindex
-from countenance.app.upkeep.backup import back_up as write_backup
-from countenance.app.upkeep.keyring import rotate as rotate_keys
-from countenance.app.upkeep.references import add_references
 from countenance.app.upkeep.restore import restore as restore_backup
 from countenance.associated_data import template_aad
 from countenance.calibrate.calibration import Calibration
@@ -88,7 +83,7 @@ def toy_eyes() -> Iterator[None]:
     with ExitStack() as stack:
         for name, new in {
             "countenance.embed.onnx.OnnxEmbedder": _embedder,
-            "countenance.app.home.FaceAnalyser": Eyes,
+            "countenance.app.sources.ingests.FaceAnalyser": Eyes,
             "countenance.app.engine.FaceAnalyser": Eyes,
             "countenance.app.upkeep.evaluation.FaceAnalyser": Eyes,
             "countenance.app.upkeep.reindex.FaceAnalyser": Eyes,
@@ -148,7 +143,7 @@ def held_by(home: Home, *, ignore_left_over: bool = False) -> Held:
             "WHERE f.key_id IS NOT NULL"
         ).all()
     active = home.parts.engine().embedder.space
-    changing = {SPACE.model, TURNED.model} if reindex.under_way(home) else {active.model}
+    changing = {SPACE.model, TURNED.model} if home.reindexing.status() else {active.model}
     named: dict[int, tuple[str, str]] = {}
     for face in faces:
         uid = str(uuid.UUID(bytes=face.uid))
@@ -234,7 +229,7 @@ def erase(tell: Tell, path: str, what: str, which: str) -> None:
 def compact(tell: Tell, path: str) -> None:
     """`countenance doctor --compact`, without the rest of doctor."""
     with opened(path) as home:
-        tell(compaction.compact(home).as_dict())
+        tell(home.retention.compact().as_dict())
 
 
 def decide(tell: Tell, path: str, request: str) -> None:
@@ -299,14 +294,14 @@ def rotate(tell: Tell, path: str) -> None:
     """`countenance keyring rotate`, with the master key beside the home, so that a copy of both is one copy."""
     os.environ[KEYFILE_VARIABLE] = f"{path}/home.key"
     with opened(f"{path}/home") as home:
-        tell(rotate_keys(home).after)
+        tell(home.keyring.rotate().after)
 
 
 def back_up(tell: Tell, folder: str) -> None:
     """`countenance backup` of `folder`/home to `folder`/backup."""
     os.environ[KEYFILE_VARIABLE] = f"{folder}/home.key"
     with opened(f"{folder}/home") as home:
-        tell(write_backup(home, f"{folder}/backup").sha256)
+        tell(home.backups.write(f"{folder}/backup").sha256)
 
 
 def restore(tell: Tell, folder: str) -> None:
@@ -319,20 +314,20 @@ def restore(tell: Tell, folder: str) -> None:
 def begin_reindex(tell: Tell, path: str, model: str) -> None:
     """`countenance reindex --model`."""
     with opened(path) as home:
-        tell(reindex.begin_or_go_on(home, model))
+        tell(home.reindexing.begin_or_go_on(model))
 
 
 def reindex_step(tell: Tell, path: str, step: str) -> None:
     """`countenance reindex --switch`, `--roll-back` or `--finish`."""
     with opened(path) as home:
         options: dict[str, Any] = {"unmeasured": True} if step == "switch" else {}
-        tell(getattr(reindex, step)(home, **options))
+        tell(getattr(home.reindexing, step)(**options))
 
 
 def enrol_again(tell: Tell, path: str, name: str, subjects: str) -> None:
     """`countenance source references`."""
     with opened(path) as home:
-        tell(add_references(home, name, subjects))
+        tell(home.references.add(name, subjects))
 
 
 def evaluate_and_use(tell: Tell, path: str, people: str) -> None:

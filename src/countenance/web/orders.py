@@ -137,7 +137,7 @@ async def _form(ask: PageContext, error: CountenanceError | None = None) -> Resp
         **{name: _chosen(ask, name) for name in ("source", "client", "client_class")},
     }
     sources = [source.name for source in await ask.call(ask.home.sources)]
-    clients = [client.name for client in await ask.call(ask.home.parts.stores.records.clients.all)]
+    clients = [client.name for client in await ask.call(ask.home.clients.all)]
     return ask.page(
         "order_new.html.jinja", given=given, error=error,
         sources=sources, clients=clients, classes=[str(each) for each in ClientClass],
@@ -149,7 +149,7 @@ async def _shown(
 ) -> Response:
     desk = ask.home.orders
     order = await ask.call(lambda: desk.describe(desk.get(ask.id)))
-    receipt = await ask.call(ask.home.parts.stores.records.receipts.of, ask.id)
+    receipt = await ask.call(ask.home.receipts.of, ask.id)
     return ask.page(
         "order.html.jinja", order=order, plan=plan, applied=applied, error=error,
         receipt=receipt, totals=TOTALS, seen="" if plan is None else seen(plan), url=f"/orders/{ask.id}",

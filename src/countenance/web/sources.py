@@ -14,7 +14,6 @@ from starlette.routing import Route
 
 from countenance.app.access.identity import Right
 from countenance.app.sources.collectors import UPLOAD
-from countenance.app.sources.sources import counted
 from countenance.errors import CountenanceError, StorageFailed, WrongUse
 from countenance.http.bodies import MAX_BODY_BYTES
 from countenance.types import Basis, HomeKind, Purpose, RejectReason
@@ -36,7 +35,7 @@ async def listed(ask: PageContext) -> Response:
 
 async def _listed(ask: PageContext, error: CountenanceError | None = None) -> Response:
     def gather() -> list[dict[str, Any]]:
-        return [{**counted(ask.home, source), "kind": source.kind} for source in ask.home.sources()]
+        return [{**ask.home.grants.counted(source), "kind": source.kind} for source in ask.home.sources()]
 
     household = ask.home.kind is HomeKind.HOUSEHOLD
     bases = [basis for basis in Basis if household or basis is not Basis.HOUSEHOLD]
@@ -82,8 +81,8 @@ async def show(ask: PageContext) -> Response:
         source = home.source(name)
         pictures, more = home.pictures.page(name, after=ask.request.query_params.get("after"), limit=24)
         return {
-            "source": {**counted(home, source), "kind": source.kind}, "pictures": pictures, "more": more,
-            "rejected": _rejected(home, source.id, reason, first), "reason": reason, "first": first,
+            "source": {**home.grants.counted(source), "kind": source.kind}, "pictures": pictures, "more": more,
+            "rejected": _rejected(home, name, reason, first), "reason": reason, "first": first,
             "listing": reason is not None or first > 0, "a_page": REJECTED_SHOWN,
             "job": next(iter(home.jobs.newest(1, source=name)), None),
             "waiting": home.uploads.waiting(name) if source.kind == UPLOAD else 0,
@@ -156,24 +155,19 @@ def _changes(what: str, english: str) -> Callable[[Any], Any]:
     return change
 
 
-def _rejected(home: Home, source_id: int, wanted: str | None, first: int) -> list[tuple[str, str, str]]:
+def _rejected(home: Home, source: str, wanted: str | None, first: int) -> list[tuple[str, str, str]]:
     """Files that were not taken, for that reason or any, from the one with that number on: a page, and one more."""
-    from countenance.present.labels import visible
-
-    found = home.parts.stores.records.gallery.rejected(source_id)
-    mine = (each for each in found if wanted is None or each[1] == wanted)
-    return [
-        (visible(place.decode("utf-8", "surrogateescape")), reason, detail)
-        for place, reason, detail in islice(mine, first, first + REJECTED_SHOWN + 1)
-    ]
+    found = home.grants.rejected([source])
+    mine = (each for _, *each in found if wanted is None or each[1] == wanted)
+    return [(place, reason, detail) for place, reason, detail in islice(mine, first, first + REJECTED_SHOWN + 1)]
 
 
 def _put(home: Home, source: str, place: str, data: bytes) -> None:
     """At that place, or beside what stands there: two cameras both write IMG_1.jpg."""
-    source_id, sha256 = home.source(source).id, hashlib.sha256(data).digest()
+    sha256 = hashlib.sha256(data).digest()
     stem, dot, ending = place.rpartition(".")
     for number in count(2):
-        before = home.parts.stores.records.uploads.get(source_id, place.encode("utf-8", "surrogatepass"))
+        before = home.uploads.find(source, place)
         if before is None or before.sha256 == sha256:
             break
         place = f"{stem} ({number}){dot}{ending}" if stem else f"{ending} ({number})"

@@ -13,7 +13,6 @@ from countenance.api.context import ApiContext, may
 from countenance.api.operation import answer, operation, operations
 from countenance.api.shapes import Box, Shape
 from countenance.app.access.identity import Right
-from countenance.app.search.face_visibility import shown_face
 
 router = operations("faces")
 Searching = Annotated[ApiContext, may(Right.SEARCH)]
@@ -40,11 +39,11 @@ class Face(Shape):
 @operation(router, "GET", "/faces/{face_id}", answer=Face)
 async def show_face(ask: Searching, face_id: FaceId) -> Response:
     """Show a face, the source of its picture, and the grant. 404 if it may not be shown now."""
-    return answer(await ask.call(shown_face, ask.home, str(face_id), ask.who.binding))
+    return answer(await ask.call(ask.home.lookups.shown_face, str(face_id), ask.who.binding))
 
 
 @operation(router, "GET", "/faces/{face_id}/crop", media=JPEG)
 async def face_crop(ask: Searching, face_id: FaceId) -> Response:
     """Show the crop of a face, a JPEG of at most 256 pixels per side."""
-    await ask.call(shown_face, ask.home, str(face_id), ask.who.binding)
+    await ask.call(ask.home.lookups.shown_face, str(face_id), ask.who.binding)
     return Response(await ask.call(ask.home.crop, str(face_id)), media_type="image/jpeg")

@@ -116,9 +116,7 @@ def _take_once(home: Home, verified: Verified[Who]) -> None:
     Signatures count in seconds, so a program that asks the same twice in one second signs the same twice: it is told
     to come again, a second later, which clients do by themselves. A replay stays refused until it expires.
     """
-    stores = home.parts.stores
-    digest = stores.digest("signature", verified.signature)
-    if not stores.records.signatures.register(digest, stores.clock(), verified.at + 2 * SKEW):
+    if not home.access_keys.register_signature(verified.signature, verified.at + 2 * SKEW):
         raise Received
 
 
@@ -129,7 +127,7 @@ def _verified(home: Home, request: SignedRequest) -> Verified[Who]:
         except SignInNeeded:
             return None
 
-    verified = verify(request, secret_of, service="rekognition", now=home.parts.stores.clock())
+    verified = verify(request, secret_of, service="rekognition", now=home.now())
     home.access_keys.used(_key_of(request))
     return verified
 

@@ -59,7 +59,7 @@ class Asked:
     @property
     def model(self) -> str:
         """FaceModelVersion."""
-        return self.home.parts.engine().embedder.space.model
+        return self.desk.model()
 
 
 Answer = dict[str, Any]
@@ -151,9 +151,8 @@ def compare_faces(asked: Asked) -> Answer:
     least = params.quality("NONE")
     asked_for = params.percent("SimilarityThreshold", DEFAULT)
     a, b = params.image("SourceImage"), params.image("TargetImage")
-    searcher = asked.home.parts.engine().searcher
-    (looked_a, source), looked_b, scores = searcher.compare_each(a, b, asked.desk.question(None))
-    similarity = Similarity(searcher.calibration.threshold(1)[0])
+    ((looked_a, source), looked_b, scores), threshold = asked.desk.compare(a, b)
+    similarity = Similarity(threshold)
     pairs = [
         (similarity.of(score), face)
         for face, score in zip(looked_b.faces, scores, strict=True)
@@ -219,7 +218,7 @@ def search_faces(asked: Asked) -> Answer:
     collection, uid = asked.collection(desk), params.text("FaceId", FACE_ID)
     most = params.whole("MaxFaces", 1, PAGE, 80)
     least = params.percent("FaceMatchThreshold", DEFAULT)
-    question, similarity = _search(asked, desk, collection, least, most)
+    question, similarity = _search(desk, collection, least, most)
     found = _by_face(asked, collection, [uid], question)
     return {
         "SearchedFaceId": uid,
@@ -234,8 +233,8 @@ def search_faces_by_image(asked: Asked) -> Answer:
     collection, data = asked.collection(desk), params.image()
     most, least = params.whole("MaxFaces", 1, PAGE, 80), params.percent("FaceMatchThreshold", DEFAULT)
     _check_quality(asked, data)
-    question, similarity = _search(asked, desk, collection, least, most)
-    found, looked = asked.home.parts.engine().searcher.search(data, question)
+    question, similarity = _search(desk, collection, least, most)
+    found, looked = desk.search(data, question)
     probe = looked.faces[found.face.index]
     return {
         "SearchedFaceBoundingBox": shapes.bounding_box(probe.face.box, looked.width, looked.height),
@@ -310,7 +309,7 @@ def search_users(asked: Asked) -> Answer:
     if (name is None) is (uid is None):
         raise invalid("one of UserId and FaceId must be given")
     most, least = params.whole("MaxUsers", 1, USER_PAGE, 20), params.percent("UserMatchThreshold", DEFAULT)
-    question, similarity = _search(asked, desk, collection, least, TOP_LIMIT)
+    question, similarity = _search(desk, collection, least, TOP_LIMIT)
     if uid is not None:
         found, searched = _by_face(asked, collection, [uid], question), {"SearchedFace": {"FaceId": uid}}
     else:
@@ -333,8 +332,8 @@ def search_users_by_image(asked: Asked) -> Answer:
     collection, data = asked.collection(desk), params.image()
     most, least = params.whole("MaxUsers", 1, USER_PAGE, 20), params.percent("UserMatchThreshold", DEFAULT)
     _check_quality(asked, data)
-    question, similarity = _search(asked, desk, collection, least, TOP_LIMIT)
-    found, looked = asked.home.parts.engine().searcher.search(data, question)
+    question, similarity = _search(desk, collection, least, TOP_LIMIT)
+    found, looked = desk.search(data, question)
     details = [shapes.detail(face, looked.width, looked.height) for face in looked.faces]
     return {
         "UserMatches": _user_matches(desk, collection, found, similarity, least)[:most],
@@ -399,12 +398,10 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
 
 
 # --- inside ----------------------------------------------------------------------------------------------------------
-def _search(
-    asked: Asked, desk: CollectionService, collection: Collection, least: float, most: int
-) -> tuple[SearchQuery, Similarity]:
+def _search(desk: CollectionService, collection: Collection, least: float, most: int) -> tuple[SearchQuery, Similarity]:
     """The question for faces at or above a Similarity, and the mapping of this collection as it is now."""
     question = desk.question(collection, top=min(most, TOP_LIMIT), largest=True)
-    similarity = Similarity(asked.home.parts.engine().searcher.default_threshold(question))
+    similarity = Similarity(desk.default_threshold(question))
     return desk.question(
         collection, top=question.top, largest=True, threshold=similarity.score(least)
     ), similarity  # fmt: skip
@@ -415,7 +412,7 @@ def _by_face(asked: Asked, collection: Collection, faces: Sequence[str], questio
     if len(asked.desk.known(collection, faces)) != len(faces):
         raise _no_face(faces)
     try:
-        return asked.home.parts.engine().searcher.search_face(faces[0], question, also=faces[1:])
+        return asked.desk.search_faces(faces, question)
     except NotFound:
         raise _no_face(faces) from None
 
@@ -524,4 +521,4 @@ def _next(asked: Asked, operation: str, scope: str, ids: Sequence[int], size: in
 
 def _seal(asked: Asked, operation: str, scope: str, place: bytes) -> bytes:
     about = f"{asked.who.id}|{operation}|{scope}|".encode() + place
-    return asked.home.parts.stores.digest("rekognition page", about)[:16]
+    return asked.desk.page_seal(about)

@@ -13,7 +13,6 @@ from countenance.api.paging import After, Limit, Page, page
 from countenance.api.shapes import Moment, Shape
 from countenance.api.upkeep.jobs import JobShown, worded
 from countenance.app.access.identity import Right
-from countenance.app.upkeep import backups
 
 router = operations("backups")
 Managing = Annotated[ApiContext, may(Right.MANAGE)]
@@ -56,7 +55,7 @@ class Backups(Page[Backup]):
 @operation(router, "GET", "/backups", answer=Backups)
 async def list_backups(ask: Managing, limit: Limit = 100, after: After = None) -> Response:
     """List the backups of this home, oldest first. It is refused (400) if no folder for backups is set."""
-    return answer(page(await ask.call(backups.listed, ask.home), lambda each: (each["name"],), limit, after))
+    return answer(page(await ask.call(ask.home.backups.all), lambda each: (each["name"],), limit, after))
 
 
 @operation(router, "POST", "/backups", answer=JobShown, status=202, body=NewBackup, optional=True)

@@ -81,15 +81,12 @@ async def list_entries(
     """List the entries, oldest first."""
 
     def read() -> dict[str, Any]:
-        log = ask.home.parts.stores.log
-        size = len(log)
+        size = ask.home.audit.size()
         start = max(0, size - limit) if last else min(int(after or 0), size)
-        found: list[dict[str, Any]] = []
-        for entry in log.entries(start):
-            if len(found) == limit:
-                break
-            found.append({"position": entry.position, "id": entry.id, "at": entry.at, "kind": entry.kind,
-                          "record": dict(entry.record)})  # fmt: skip
+        found = [
+            {"position": entry.position, "id": entry.id, "at": entry.at, "kind": entry.kind,
+             "record": dict(entry.record)} for entry in ask.home.audit.entries(start, limit)
+        ]  # fmt: skip
         return {"items": found, "next": str(start + len(found)) if start + len(found) < size else None}
 
     return answer(await ask.call(read))
@@ -104,8 +101,8 @@ async def prove_entry(ask: Overseeing, entry_id: Annotated[str, Path(max_length=
 @operation(router, "GET", "/log/checkpoint", answer=Checkpoint)
 async def log_checkpoint(ask: Overseeing) -> Response:
     """Show the newest signed checkpoint. Give it to someone else: it reveals any later change to these entries."""
-    log = ask.home.parts.log
-    return answer({"checkpoint": await ask.call(log.checkpoint), "key": log.signer.verifier_key()})
+    audit = ask.home.audit
+    return answer({"checkpoint": await ask.call(audit.checkpoint), "key": audit.verifier_key()})
 
 
 @operation(router, "POST", "/log/verify", answer=LogChecked, body=Kept, optional=True)

@@ -13,7 +13,6 @@ from countenance.api.operation import answer, operation, operations
 from countenance.api.paging import After, Limit, Page, page
 from countenance.api.shapes import Shape
 from countenance.app.access.identity import Right
-from countenance.app.upkeep import models
 
 router = operations("models")
 Looking = Annotated[ApiContext, may(Right.OVERSEE, Right.MANAGE)]
@@ -61,10 +60,10 @@ class ModelShown(ModelLine):
 @operation(router, "GET", "/models", answer=ModelsPage)
 async def list_models(ask: Looking, limit: Limit = 100, after: After = None) -> Response:
     """List the models by name: the shipped ones and your own."""
-    return answer(page(await ask.call(models.list_models, ask.home), lambda each: (each["name"],), limit, after))
+    return answer(page(await ask.call(ask.home.models.all), lambda each: (each["name"],), limit, after))
 
 
 @operation(router, "GET", "/models/{name}", answer=ModelShown)
 async def show_model(ask: Looking, name: ModelName) -> Response:
     """Show one model: its input, its origin and its licence."""
-    return answer(await ask.call(models.show_model, ask.home, name))
+    return answer(await ask.call(ask.home.models.get, name))

@@ -12,8 +12,6 @@ from countenance.api.context import ApiContext, may
 from countenance.api.operation import answer, operation, operations
 from countenance.api.shapes import Shape
 from countenance.app.access.identity import Right
-from countenance.app.upkeep.doctor import told
-from countenance.app.upkeep.status import status_of
 from countenance.types import DuplicateLink, GrantState, HomeKind
 
 router = operations("overview")
@@ -148,7 +146,7 @@ class Duplicates(Shape):
 @operation(router, "GET", "/status", answer=Status)
 async def status(ask: Annotated[ApiContext, may(Right.OVERSEE)]) -> Response:
     """Show what the home holds, which models it uses, and what is due."""
-    found = await ask.call(status_of, ask.home)
+    found = await ask.call(ask.home.health.status)
     return answer({name: value for name, value in found.items() if name not in _OF_THE_MACHINE})
 
 
@@ -162,7 +160,7 @@ async def doctor(ask: Annotated[ApiContext, may(Right.MANAGE)]) -> Response:
     It reads the whole log and the names of all files, which takes minutes in a large home. To compact records.db, use
     the command line (`doctor --compact`).
     """
-    return answer(await ask.call(told, ask.home))
+    return answer(await ask.call(ask.home.health.report))
 
 
 @operation(router, "GET", "/duplicates", answer=Duplicates)

@@ -13,18 +13,17 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from countenance.app.access.identity import Binding, Right, Who, WhoKind
 from countenance.app.inputs import purpose_of
+from countenance.app.wiring import Parts
 from countenance.associated_data import access_key_aad
 from countenance.cases.reference import check_reference
 from countenance.errors import KeyDestroyed, NotFound, SignInNeeded, WrongUse
-from countenance.records.access.access_keys import AccessKey
+from countenance.pipeline.stores import Stores
+from countenance.records.access.access_keys import AccessKey, AccessKeyTable
 from countenance.types import HomeKind
-
-if TYPE_CHECKING:
-    from countenance.app.home import Home
 
 PREFIX: Final = "CKEY"  # never AKIA: a scanner for leaked secrets must not take it for one of Amazon's
 ID_LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # as Amazon's ids: base32, RFC 4648
@@ -45,13 +44,19 @@ class NewKey:
         return f"{self.key.key}.{self.secret}"
 
 
+@dataclass(frozen=True, slots=True)
 class AccessKeyService:
     """The access keys of one home."""
 
-    def __init__(self, home: Home) -> None:
-        self._home = home
-        self._stores = home.parts.stores
-        self._rows = home.parts.stores.records.access_keys
+    parts: Parts
+
+    @property
+    def _stores(self) -> Stores:
+        return self.parts.stores
+
+    @property
+    def _rows(self) -> AccessKeyTable:
+        return self.parts.stores.records.access_keys
 
     def all(self) -> tuple[AccessKey, ...]:
         """Every key, oldest first; also those that count no more."""
@@ -78,9 +83,9 @@ class AccessKeyService:
         """
         name, granted = _checked_name(name), _checked_rights(rights)
         why, reference = purpose_of(purpose), None if case is None else check_reference(case)
-        found = None if source is None else self._home.source(source)
-        for_whom = None if client is None else self._home.clients.get(client)
-        if self._home.kind is HomeKind.HOUSEHOLD and (purpose or case):
+        found = None if source is None else self._stores.records.sources.get(source)
+        for_whom = None if client is None else self._stores.records.clients.get(client)
+        if self.parts.kind is HomeKind.HOUSEHOLD and (purpose or case):
             raise WrongUse("a household's searches have no purpose and no case", "leave them out")
         now = self._stores.clock()
         until = None if expires is None else _end_of(expires, now)
@@ -137,6 +142,11 @@ class AccessKeyService:
         found = self._rows.find(key_id)
         if found is not None:
             self._rows.touch(found, self._stores.clock())
+
+    def register_signature(self, signature: bytes, until: datetime) -> bool:
+        """The signature is known until then. False: it was before, so the request is one that was sent again."""
+        digest = self._stores.digest("signature", signature)
+        return self._stores.records.signatures.register(digest, self._stores.clock(), until)
 
     def _opened(self, key_id: str) -> tuple[AccessKey, str]:
         key = self._rows.find(key_id)

@@ -12,16 +12,15 @@ import secrets
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from countenance.app.access.identity import EVERYTHING, Who, WhoKind
+from countenance.app.wiring import Parts
 from countenance.associated_data import totp_aad
 from countenance.errors import NotFound, SignInNeeded, TooMany, WrongUse
-from countenance.records.access.accounts import Account
+from countenance.pipeline.stores import Stores
+from countenance.records.access.accounts import Account, AccountTable
 from countenance.types import HomeKind
-
-if TYPE_CHECKING:
-    from countenance.app.home import Home
 
 LINK_FOR: Final = timedelta(minutes=10)
 # How long a session lasts unused, and in all. An organisation's as NIST SP 800-63B-4 section 2.2.3 advises for AAL2; a
@@ -46,18 +45,24 @@ class NewAccount:
     totp_uri: str  # otpauth://, as a QR code shows it
 
 
+@dataclass(frozen=True, slots=True)
 class SignInService:
     """Who may come in by the pages' door, and how."""
 
-    def __init__(self, home: Home) -> None:
-        self._home = home
-        self._stores = home.parts.stores
-        self._rows = home.parts.stores.records.accounts
+    parts: Parts
+
+    @property
+    def _stores(self) -> Stores:
+        return self.parts.stores
+
+    @property
+    def _rows(self) -> AccountTable:
+        return self.parts.stores.records.accounts
 
     # --- household: a link, good once ----------------------------------------------------------------------------
     def link(self) -> str:
         """The token of a link that signs the owner in, once, within ten minutes. Raises WrongUse: an organisation's."""
-        if self._home.kind is not HomeKind.HOUSEHOLD:
+        if self.parts.kind is not HomeKind.HOUSEHOLD:
             raise WrongUse("an organisation's home has no sign-in link", "accounts sign in: `countenance user add`")
         token, now = _token(), self._stores.clock()
         self._rows.add_link(self._digest("link", token), now=now, expires_at=now + LINK_FOR)
@@ -82,7 +87,7 @@ class SignInService:
         The log, then the row; its key first, swept if a crash leaves it alone.
         Raises: WrongUse: a household's home, a poor password, a name that is taken; LogUnwritable, StorageFailed.
         """
-        if self._home.kind is not HomeKind.ORGANISATION:
+        if self.parts.kind is not HomeKind.ORGANISATION:
             raise WrongUse("a household's home has one owner, and no account", "`countenance serve` prints a link")
         name = name.strip()
         if not name or len(name) > 200 or not name.isprintable():
@@ -147,7 +152,7 @@ class SignInService:
         """Whose session it is. Raises SignInNeeded: none, over, or unused for too long; one answer for all."""
         digest, now = self._digest("session", token), self._stores.clock()
         row = self._rows.session(digest)
-        if row is None or row.expires_at <= now or row.seen_at + IDLE_FOR[self._home.kind] <= now:
+        if row is None or row.expires_at <= now or row.seen_at + IDLE_FOR[self.parts.kind] <= now:
             raise SignInNeeded("you are not signed in, or no longer", "sign in again")
         if row.seen_at + SEEN_EVERY <= now:
             self._rows.touch_session(digest, now)
@@ -167,7 +172,7 @@ class SignInService:
     def _begin(self, account: Account | None) -> str:
         token, now = _token(), self._stores.clock()
         self._stores.log.append("session.begun", {"account": None if account is None else account.uid})
-        ends = now + SESSION_FOR[self._home.kind]
+        ends = now + SESSION_FOR[self.parts.kind]
         self._rows.begin_session(self._digest("session", token), account, now=now, expires_at=ends)
         return token
 

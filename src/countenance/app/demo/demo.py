@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from countenance.app.demo.pictures import write_album
-from countenance.app.home import Home, Ingested, open_home
-from countenance.app.search.export import export_search
+from countenance.app.home import Home, open_home
+from countenance.app.sources.ingests import Ingested
 from countenance.pipeline.pictures.ingest import Progress
 from countenance.present.page import IngestView, NextStep
 from countenance.types import FaceRefusal, RejectReason, SearchResult
@@ -109,8 +109,7 @@ def folder_demo(
 
 def _search(home: Home, title: str, probe: Path, out: Path, page: str, done: Ingested, remark: str) -> DemoResult:
     result, looked = home.search_and_look(probe, face=None, top=20)
-    written = export_search(
-        home,
+    written = home.exports.write(
         result,
         looked,
         out,

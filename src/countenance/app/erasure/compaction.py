@@ -7,13 +7,11 @@ its last place: a random id, or the SHA-256 of a picture. VACUUM copies what is 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from countenance.app.settings import free_bytes
+from countenance.app.wiring import Parts
 from countenance.errors import StorageFailed
-
-if TYPE_CHECKING:
-    from countenance.app.home import Home
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +28,24 @@ class CompactionReport:
         return asdict(self)
 
 
-def due(home: Home) -> int:
+def due(parts: Parts) -> int:
     """How many erasures were done since the last compaction."""
-    return len(home.parts.stores.records.erasures.awaiting_compaction())
+    return len(parts.stores.records.erasures.awaiting_compaction())
 
 
-def compact(home: Home) -> CompactionReport:
+def compact(parts: Parts) -> CompactionReport:
     """Pages of `records.db` keep nothing of what was erased before.
 
     No erasure and no ingest runs meanwhile; another process that writes waits. A crash leaves the file as it was, or
     written anew and not noted, and then it is done once more.
     Raises: HomeBusy: an ingest runs; StorageFailed: no room, or another process is writing.
     """
-    stores = home.parts.stores
-    file = home.path / "records.db"
-    with home.parts.ingest_lock(), stores.erasing():
+    stores = parts.stores
+    file = parts.path / "records.db"
+    with parts.ingest_lock(), stores.erasing():
         erasures = stores.records.erasures.awaiting_compaction()
         before = file.stat().st_size
-        if free_bytes(home.path) < 2 * before:
+        if free_bytes(parts.path) < 2 * before:
             raise StorageFailed(
                 f"compacting records.db needs {2 * before / 2**20:,.0f} MB free on its disk", "make room"
             )

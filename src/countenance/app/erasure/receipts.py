@@ -7,16 +7,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from countenance.app.paths import path_of
+from countenance.app.wiring import Parts
 from countenance.auditlog import receipt as receipts
 from countenance.errors import NotFound, ReceiptRefused, WrongUse
 from countenance.pipeline.ids import checked_uuid
 from countenance.records.erasure.receipts import Receipt, Recipient
-
-if TYPE_CHECKING:
-    from countenance.app.home import Home
 
 MAX_ANSWER: Final = 2**20  # bytes of a client's own receipt
 
@@ -25,34 +23,38 @@ MAX_ANSWER: Final = 2**20  # bytes of a client's own receipt
 class ReceiptService:
     """The receipts of one home."""
 
-    home: Home
+    parts: Parts
 
     def all(self) -> tuple[Receipt, ...]:
         """Every receipt, oldest first."""
-        return self.home.parts.stores.records.receipts.all()
+        return self.parts.stores.records.receipts.all()
 
     def get(self, text: str) -> Receipt:
         """By its id, or that of the erasure, order or request that it is of. Raises NotFound, WrongUse."""
-        uid, records = checked_uuid(text, "receipt"), self.home.parts.stores.records.receipts
+        uid, records = checked_uuid(text, "receipt"), self.parts.stores.records.receipts
         found = records.get(uid) or records.of(uid)
         if found is None:
             raise NotFound(f"there is no receipt {uid}", "`countenance receipt list` names them")
         return found
 
+    def of(self, about: str) -> Receipt | None:
+        """That of an erasure, order or request; None: there is none."""
+        return self.parts.stores.records.receipts.of(about)
+
     def verifier_key(self) -> str:
         """The public key that checks them."""
-        return self.home.parts.log.signer.verifier_key()
+        return self.parts.log.signer.verifier_key()
 
     def recipients(self, text: str) -> tuple[Recipient, ...]:
         """Clients who were shown what was erased, by name. Raises NotFound."""
-        return self.home.parts.stores.records.receipts.recipients(self.get(text).about)
+        return self.parts.stores.records.receipts.recipients(self.get(text).about)
 
     def tell(self, text: str, client: str) -> dict[str, Any]:
         """What to send to a client who was shown what is erased; that it was told is recorded. Raises NotFound."""
         receipt, recipient = self._recipient(text, client)
-        at = self.home.parts.stores.clock()
+        at = self.parts.stores.clock()
         self._log(receipt, recipient, "told")
-        self.home.parts.stores.records.receipts.update_recipient(receipt.about, recipient.client_id, told_at=at)
+        self.parts.stores.records.receipts.update_recipient(receipt.about, recipient.client_id, told_at=at)
         return {
             "to": recipient.client,
             "at": at.isoformat(timespec="seconds"),
@@ -72,35 +74,19 @@ class ReceiptService:
         if not said.strip() or len(answer) > MAX_ANSWER:
             raise WrongUse(f"the client's receipt has {len(answer):,} bytes", "1 byte to 1 MB of text")
         self._log(receipt, recipient, "answered")
-        self.home.parts.stores.records.receipts.update_recipient(receipt.about, recipient.client_id, answer=said)
+        self.parts.stores.records.receipts.update_recipient(receipt.about, recipient.client_id, answer=said)
 
     def _recipient(self, text: str, client: str) -> tuple[Receipt, Recipient]:
         receipt = self.get(text)
-        for recipient in self.home.parts.stores.records.receipts.recipients(receipt.about):
+        for recipient in self.parts.stores.records.receipts.recipients(receipt.about):
             if recipient.client == client:
                 return receipt, recipient
         raise NotFound(f"{client!r} was shown nothing of it", "`countenance receipt recipients` lists who was")
 
     def _log(self, receipt: Receipt, recipient: Recipient, what: str) -> None:
-        self.home.parts.stores.log.append(
+        self.parts.stores.log.append(
             "recipient.told", {"erasure": receipt.about, "client": recipient.client_uid, "what": what}
         )
-
-
-def key_of_home(path: str | None) -> str:
-    """The public key of the home at `path`, by default the user's. Makes none. Raises: WrongUse: there is no home."""
-    from countenance.app import manifest as manifests
-    from countenance.app.home import open_home
-    from countenance.app.settings import Settings
-
-    where = Settings.read(path).home
-    if manifests.read(where) is None:
-        raise WrongUse(
-            f"there is no home at {where} whose key could check the receipt",
-            "--key KEY: the public key, from somebody you trust (`countenance receipt export` prints it)",
-        )
-    with open_home(where) as home:
-        return home.receipts.verifier_key()
 
 
 def check_file(file: str | os.PathLike[str], key: str, *, about: str | None = None) -> receipts.VerifiedReceipt:

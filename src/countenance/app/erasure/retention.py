@@ -6,18 +6,19 @@ import math
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from countenance.app.erasure import compaction
+from countenance.app.erasure.compaction import CompactionReport
+from countenance.app.erasure.erasing import ErasureService
+from countenance.app.requests.requests import RequestService
 from countenance.app.settings import probe_days
+from countenance.app.wiring import Parts
 from countenance.errors import HomeBusy
 from countenance.pipeline.erasure.erase import ErasureReport
 from countenance.records.sources.sources import Source
 from countenance.rights.retention import retention_ends
 from countenance.types import GrantState
-
-if TYPE_CHECKING:
-    from countenance.app.home import Home
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,35 +91,49 @@ class RetentionReport:
         }
 
 
-def overdue_probes(home: Home) -> list[int]:
-    """Probes that were kept with a case for their whole term (docs/erasure.md), by the ids of their searches."""
-    days = probe_days()
-    stores = home.parts.stores
-    return stores.records.probes.kept_before(stores.clock() - timedelta(days=days))
+@dataclass(frozen=True, slots=True)
+class RetentionService:
+    """What is due in one home."""
 
+    parts: Parts
+    requests: RequestService
+    erasures: ErasureService
 
-def retain(home: Home, *, run: bool) -> RetentionReport:
-    """Everything that is due; with `run` what is overdue is erased, a receipt each. Safe to repeat after a crash.
+    def uncompacted(self) -> int:
+        """How many erasures were done since `records.db` was last written anew."""
+        return compaction.due(self.parts)
 
-    Then the database is written anew if anything was erased since it last was, unless an ingest runs.
-    Raises: LogUnwritable, StorageFailed, HomeBusy.
-    """
-    now = home.parts.stores.clock()
-    duties = sorted(
-        (duty for source in home.sources() if (duty := duty_of(source, now)) is not None), key=lambda d: d.deadline
-    )
-    probes = overdue_probes(home)
-    if not run:
-        return RetentionReport(tuple(duties), (), len(probes))
-    home.parts.engine().eraser.resume()
-    home.requests.sweep_answers()
-    overdue = [duty for duty in duties if duty.overdue]
-    home.parts.stores.log.append("retention.run", {"due": len(overdue), "probes": len(probes)})
-    erased = [home.erase(source=duty.source, authority=f"retention: {duty.why}") for duty in overdue]
-    if probes:
-        term = f"retention: probes are kept for {probe_days()} days"
-        erased.append(home.parts.engine().eraser.erase_probes(probes, about=None, authority=term))
-    if compaction.due(home):
-        with suppress(HomeBusy):  # the next run does it; `status` says that it waits
-            compaction.compact(home)
-    return RetentionReport(tuple(duties), tuple(erased), len(probes))
+    def compact(self) -> CompactionReport:
+        """`records.db` is written anew and keeps nothing of what was erased. Raises: HomeBusy, StorageFailed."""
+        return compaction.compact(self.parts)
+
+    def overdue_probes(self) -> list[int]:
+        """Probes that were kept with a case for their whole term (docs/erasure.md), by the ids of their searches."""
+        days = probe_days()
+        stores = self.parts.stores
+        return stores.records.probes.kept_before(stores.clock() - timedelta(days=days))
+
+    def retain(self, *, run: bool) -> RetentionReport:
+        """Everything that is due; with `run` what is overdue is erased, a receipt each. Safe to repeat after a crash.
+
+        Then the database is written anew if anything was erased since it last was, unless an ingest runs.
+        Raises: LogUnwritable, StorageFailed, HomeBusy.
+        """
+        now = self.parts.stores.clock()
+        found = (duty_of(source, now) for source in self.parts.stores.records.sources.all())
+        duties = sorted((duty for duty in found if duty is not None), key=lambda d: d.deadline)
+        probes = self.overdue_probes()
+        if not run:
+            return RetentionReport(tuple(duties), (), len(probes))
+        self.parts.engine().eraser.resume()
+        self.requests.sweep_answers()
+        overdue = [duty for duty in duties if duty.overdue]
+        self.parts.stores.log.append("retention.run", {"due": len(overdue), "probes": len(probes)})
+        erased = [self.erasures.erase(source=duty.source, authority=f"retention: {duty.why}") for duty in overdue]
+        if probes:
+            term = f"retention: probes are kept for {probe_days()} days"
+            erased.append(self.parts.engine().eraser.erase_probes(probes, about=None, authority=term))
+        if compaction.due(self.parts):
+            with suppress(HomeBusy):  # the next run does it; `status` says that it waits
+                compaction.compact(self.parts)
+        return RetentionReport(tuple(duties), tuple(erased), len(probes))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from countenance.app.pictures.crops import Crops
+from countenance.app.wiring import Parts
 from countenance.errors import NotFound
 from countenance.permits import Act
 from countenance.pipeline.address import address_of
@@ -14,7 +16,6 @@ from countenance.pipeline.pictures.originals import read_original
 from countenance.types import Box, ClassId, FaceRefusal, HomeKind, Purpose
 
 if TYPE_CHECKING:
-    from countenance.app.home import Home
     from countenance.records.pictures.picture_reads import FaceView, PictureView, PlaceRow
     from countenance.records.sources.sources import Source
 
@@ -73,7 +74,7 @@ class PictureDetails:
 class PictureService:
     """Pictures of one home that may be looked at: whose class some search of the operator's may see."""
 
-    home: Home
+    parts: Parts
 
     def details(self, picture_id: str) -> PictureDetails:
         """Raises NotFound: no such picture, or none that may be looked at now."""
@@ -85,8 +86,12 @@ class PictureService:
 
         Raises NotFound: it was erased meanwhile.
         """
-        under = self.home.parts.stores.records.sources.classes_of(source.grant)
+        under = self.parts.stores.records.sources.classes_of(source.grant)
         return _details(*self._found(picture_id, under))
+
+    def crop(self, face_id: str) -> bytes:
+        """The JPEG thumbnail of an indexed face. Raises NotFound, also for a face that may not be shown now."""
+        return Crops(self.parts.stores).crop(face_id)
 
     def image(self, picture_id: str, *, longest: int = PREVIEW_PX) -> bytes:
         """The picture as a new JPEG of at most `longest` pixels a side, upright, without what else the file says.
@@ -104,7 +109,7 @@ class PictureService:
     def _to_draw(self, picture_id: str) -> tuple[PictureView, list[PlaceRow], tuple[Box, ...], tuple[Box, ...]]:
         """(picture, places that allow a look, faces to be seen, faces to be blurred). Raises NotFound."""
         picture, places, faces = self._found(picture_id)
-        going = self.home.parts.stores.records.picture_reads.leaving_boxes(picture.id)
+        going = self.parts.stores.records.picture_reads.leaving_boxes(picture.id)
         veiled = (*going, *(face.box for face in faces if _VEILED & set(face.states.values())))
         return picture, places, tuple(face.box for face in faces if face.box not in veiled), veiled
 
@@ -116,13 +121,13 @@ class PictureService:
         veiled: tuple[Box, ...],
         longest: int,
     ) -> bytes:
-        stores = self.home.parts.stores
+        stores = self.parts.stores
         for place in places:
             data = read_original(stores, place.location, place.place, picture.sha256)
             if data is None:
                 continue
             veil = FaceBlur(clear, veiled) if veiled else None
-            looked = self.home.parts.engine().analyser.analyse(data, preview_px=longest, veil=veil)
+            looked = self.parts.engine().analyser.analyse(data, preview_px=longest, veil=veil)
             if isinstance(looked, FaceAnalysis) and looked.preview is not None:
                 return looked.preview
         raise NotFound(
@@ -133,8 +138,8 @@ class PictureService:
         self, source: str, *, after: str | None = None, limit: int = 50
     ) -> tuple[list[PictureDetails], str | None]:
         """(pictures of a source, what to ask for the next ones by). Raises NotFound: no such source, or cursor."""
-        records = self.home.parts.stores.records
-        found = self.home.source(source)
+        records = self.parts.stores.records
+        found = records.sources.get(source)
         start = 0
         if after is not None:
             known = records.gallery.picture_id(checked_uuid(after, "picture"))
@@ -152,8 +157,8 @@ class PictureService:
 
     def in_sight(self) -> frozenset[ClassId]:
         """The classes that some search of the operator's may see now: grants in force, offering not stopped."""
-        stores = self.home.parts.stores
-        if self.home.kind is HomeKind.HOUSEHOLD:
+        stores = self.parts.stores
+        if self.parts.kind is HomeKind.HOUSEHOLD:
             return frozenset(stores.policy.consider(stores.ask(Act.SEARCH)).allowed)
         asks = (stores.ask(Act.SEARCH, purpose=purpose, has_case=True) for purpose in Purpose)
         return frozenset().union(*(stores.policy.consider(ask).allowed for ask in asks))
@@ -161,7 +166,7 @@ class PictureService:
     def _found(
         self, picture_id: str, sight: frozenset[ClassId] | None = None
     ) -> tuple[PictureView, list[PlaceRow], list[FaceView]]:
-        reads = self.home.parts.stores.records.picture_reads
+        reads = self.parts.stores.records.picture_reads
         picture = reads.get(checked_uuid(picture_id, "picture"))
         sight = self.in_sight() if sight is None else sight
         places = [] if picture is None else [each for each in reads.places(picture.id) if each.class_id in sight]

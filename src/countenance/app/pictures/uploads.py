@@ -5,19 +5,18 @@ from __future__ import annotations
 import hashlib
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from countenance.app.pictures.pictures import PictureFace, PictureService
 from countenance.app.sources.collectors import UPLOAD, collector_of
+from countenance.app.sources.ingests import IngestService
+from countenance.app.wiring import Parts
 from countenance.errors import WrongUse
 from countenance.pipeline.pictures.inbox import Inbox
 from countenance.pipeline.pictures.ingest import settled
 from countenance.records.pictures.uploads import Upload
 from countenance.records.sources.sources import Source
 from countenance.types import RejectReason
-
-if TYPE_CHECKING:
-    from countenance.app.home import Home
 
 WAIT_S: Final = 30.0  # for an ingest that is running to let one picture in between
 
@@ -35,11 +34,13 @@ class UploadedPicture:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
 class UploadService:
     """What is handed in to a home."""
 
-    def __init__(self, home: Home) -> None:
-        self._home = home
+    parts: Parts
+    ingests: IngestService
+    pictures: PictureService
 
     def put(self, source: str, place: str, data: bytes) -> None:
         """The picture waits, sealed, for the next ingest of that source.
@@ -50,9 +51,14 @@ class UploadService:
         """
         self._inbox(source).put(place, data)
 
+    def find(self, source: str, place: str) -> Upload | None:
+        """What was handed in under that name, if it is still there."""
+        records = self.parts.stores.records
+        return records.uploads.get(records.sources.get(source).id, place.encode("utf-8", "surrogatepass"))
+
     def waiting(self, source: str) -> int:
         """How many pictures no ingest has taken or refused yet."""
-        return self._home.parts.stores.records.uploads.count_waiting(self._inbox(source).source.id)
+        return self.parts.stores.records.uploads.count_waiting(self._inbox(source).source.id)
 
     def index_now(self, source: str, place: str, data: bytes, *, keep: bool = True) -> UploadedPicture:
         """One picture is taken at once, through every gate that an ingest passes.
@@ -61,12 +67,11 @@ class UploadService:
         An ingest may run meanwhile; only what is known and must be looked at again waits for it.
         Raises: as `put`; HomeBusy: half a minute was not enough for that, or for a reindex.
         """
-        home, inbox = self._home, self._inbox(source)
-        parts = home.parts
-        with parts.reindex_lock(WAIT_S), alone_if_known(home, inbox.source, data):
+        parts, inbox = self.parts, self._inbox(source)
+        with parts.reindex_lock(WAIT_S), alone_if_known(parts, inbox.source, data):
             upload = inbox.put(place, data)
             collector = collector_of(parts.stores, inbox.source, only=upload)
-            home.ingest_run(inbox.source, parts.engine().analyser, collector).take()
+            self.ingests.ingest_run(inbox.source, parts.engine().analyser, collector).take()
             told = self._told(inbox.source, upload, place)
             inbox.drop_refused()
             if not keep and told.rejected is None:
@@ -75,31 +80,30 @@ class UploadService:
         return told
 
     def _told(self, source: Source, upload: Upload, place: str) -> UploadedPicture:
-        records = self._home.parts.stores.records
+        records = self.parts.stores.records
         known = records.pictures.known_places(source.id, [upload.place]).get(upload.place)
         if known is None or known.reason is not None:
             reason = RejectReason.NOT_PERMITTED if known is None else known.reason
             return UploadedPicture(place, None, 0, 0, (), reason)
         picture = records.pictures.known_pictures(source.tenant_id, [upload.sha256])[upload.sha256]
-        found = PictureService(self._home).handed_in(str(picture.uid), source)
+        found = self.pictures.handed_in(str(picture.uid), source)
         return UploadedPicture(place, found.picture_id, found.width, found.height, found.faces)
 
     def _inbox(self, name: str) -> Inbox:
-        source = self._home.source(name)
+        source = self.parts.stores.records.sources.get(name)
         if source.kind != UPLOAD:
             raise WrongUse(
                 f"the pictures of {name!r} are in a folder, so it takes no uploads",
                 "put the picture there; or add a source for uploads",
             )
-        return Inbox(self._home.parts.stores, source)
+        return Inbox(self.parts.stores, source)
 
 
-def alone_if_known(home: Home, source: Source, data: bytes, *, anew: bool = False) -> AbstractContextManager[None]:
+def alone_if_known(parts: Parts, source: Source, data: bytes, *, anew: bool = False) -> AbstractContextManager[None]:
     """A known picture that gets another look is no ingest's meanwhile: both would make templates of its faces.
 
     anew: it gets one even where all of its faces are settled.
     """
-    parts = home.parts
     sha256 = hashlib.sha256(data).digest()
     known = parts.stores.records.pictures.known_pictures(source.tenant_id, [sha256]).get(sha256)
     classes = parts.stores.records.sources.classes_of(source.grant)

@@ -7,6 +7,7 @@ import math
 import os
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +16,7 @@ from urllib.parse import quote, unquote_to_bytes, urldefrag
 from countenance import jurisdictions
 from countenance.app.paths import path_of
 from countenance.app.requests.access_answers import FETCH_FOR, AccessAnswers
+from countenance.app.wiring import OPERATOR, Parts
 from countenance.errors import NotFound, WrongUse
 from countenance.pipeline.address import address_of
 from countenance.pipeline.requests.corrections import Correction
@@ -25,26 +27,23 @@ from countenance.rights.deadlines import laws
 from countenance.rights.requests import TIERS, RequestKind, RequestOutcome, RequestState, check_asked, is_tracking
 
 if TYPE_CHECKING:
-    from countenance.app.home import Home
     from countenance.app.inputs import PictureLike
 
 UNDECIDED: Final = (RequestState.OPEN, RequestState.VERIFIED, RequestState.DECIDING)
 
 
+@dataclass(frozen=True, slots=True)
 class RequestService:
     """Everything that can be done with requests in one home. `name` is a request's id or its tracking code."""
 
-    def __init__(self, home: Home) -> None:
-        self._home = home
+    parts: Parts
 
     @property
     def desk(self) -> RequestWorkflow:
         """With the model that the home is searched with at this moment."""
-        from countenance.app.home import OPERATOR
-
-        engine = self._home.parts.engine()
+        engine = self.parts.engine()
         return RequestWorkflow(
-            self._home.parts.stores, engine.analyser, engine.embedder, engine.live, engine.calibration, engine.eraser,
+            self.parts.stores, engine.analyser, engine.embedder, engine.live, engine.calibration, engine.eraser,
             OPERATOR,
         )  # fmt: skip
 
@@ -147,7 +146,7 @@ class RequestService:
         from countenance.app.requests.access_archive import bundle, new_passphrase, write_new
         from countenance.pipeline.requests.access import gather
 
-        stores = self._home.parts.stores
+        stores = self.parts.stores
         request, found = desk.picked(name, faces)
         pictures = gather(stores, desk.analyser, found)
         passphrase = new_passphrase()
@@ -172,7 +171,7 @@ class RequestService:
     def told(self, tracking: str) -> dict[str, Any]:
         """What the person who asks may know of their request; nothing of any gallery. Raises NotFound."""
         desk = self.desk
-        request, stores = self._tracked(desk, tracking), self._home.parts.stores
+        request, stores = self._tracked(desk, tracking), self.parts.stores
         now = stores.clock()
         details, waits = desk.details(request), request.state in UNDECIDED
         return {
@@ -217,7 +216,7 @@ class RequestService:
     def answer(self, tracking: str) -> bytes:
         """The sealed answer to an access request, as long as it waits. Raises NotFound."""
         request = self._tracked(self.desk, tracking)
-        path = self._answers.ready(request, self._home.parts.stores.clock())
+        path = self._answers.ready(request, self.parts.stores.clock())
         if path is None:
             raise NotFound("no answer waits here", f"one is kept for {FETCH_FOR.days} days; ask for it again")
         return path.read_bytes()
@@ -232,28 +231,40 @@ class RequestService:
 
     @property
     def _answers(self) -> AccessAnswers:
-        return AccessAnswers(self._home.path / "answers")
+        return AccessAnswers(self.parts.path / "answers")
 
     def sweep_answers(self) -> None:
         """Deletes the answers that nobody may fetch any more. Raises StorageFailed."""
         if self._answers.folder.is_dir():
-            stores = self._home.parts.stores
+            stores = self.parts.stores
             self._answers.sweep(stores.records.requests.get, stores.clock())
+
+    def finish(self) -> int:
+        """Carries out what a crash left half done, and deletes answers past their term; how many decisions that was."""
+        self.sweep_answers()
+        if not self.parts.stores.records.requests.all(states=[RequestState.DECIDING]):
+            return 0  # no model is looked for in vain
+        return len(self.desk.resume())
 
     # --- read ----------------------------------------------------------------------------------------------------
     def listed(self, *, every: bool = False) -> list[dict[str, Any]]:
         """Requests in a line each, the first due first; `every`: the decided and withdrawn too."""
-        stores = self._home.parts.stores
+        stores = self.parts.stores
         now = stores.clock()
         found = stores.records.requests.all(states=() if every else UNDECIDED)
         return [_line(request, now) for request in sorted(found, key=lambda each: (each.due_at, each.id))]
+
+    def duties(self) -> list[dict[str, Any]]:
+        """Every undecided request with its deadline, the first due first, for `status`."""
+        names = ("request", "kind", "state", "law", "due_at", "days_left", "overdue")
+        return [{name: line[name] for name in names} for line in self.listed()]
 
     def show(self, name: str) -> dict[str, Any]:
         """By its id, all that is known of a request; by its tracking code, what the person who asks may know."""
         desk = self.desk
         request = desk.get(name)
         if is_tracking(name):
-            return _told(request, self._home.parts.stores.clock())
+            return _told(request, self.parts.stores.clock())
         return self._described(desk, request)
 
     def photograph(self, name: str) -> bytes | None:
@@ -261,9 +272,9 @@ class RequestService:
         return self.desk.thumbnail(name)
 
     def _described(self, desk: RequestWorkflow, request: SubjectRequest) -> dict[str, Any]:
-        receipt = self._home.parts.stores.records.receipts.of(request.uid)
+        receipt = self.parts.stores.records.receipts.of(request.uid)
         return {
-            **_line(request, self._home.parts.stores.clock()),
+            **_line(request, self.parts.stores.clock()),
             "receipt": None if receipt is None else receipt.uid,
             "verified_by": request.verified_by,
             "details": {k: v for k, v in desk.details(request).items() if v and k not in _INSIDE},
@@ -382,18 +393,3 @@ def _address(text: str) -> str:
     except (ValueError, RuntimeError) as error:  # brackets of no IPv6, half a character, somebody's ~ who is not there
         raise WrongUse("this is no address of a picture", "copy it as it is shown, whole") from error
     return "file://" + quote(path, safe="/")
-
-
-def finish_decisions(home: Home) -> int:
-    """Carries out what a crash left half done, and deletes answers past their term; how many decisions that was."""
-    home.requests.sweep_answers()
-    if not home.parts.stores.records.requests.all(states=[RequestState.DECIDING]):
-        return 0  # no model is looked for in vain
-    return len(RequestService(home).desk.resume())
-
-
-# --- duties ----------------------------------------------------------------------------------------------------------
-def duties(home: Home) -> list[dict[str, Any]]:
-    """Every undecided request with its deadline, the first due first, for `status`."""
-    names = ("request", "kind", "state", "law", "due_at", "days_left", "overdue")
-    return [{name: line[name] for name in names} for line in RequestService(home).listed()]

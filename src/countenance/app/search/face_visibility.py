@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from countenance.app.access.identity import Binding
 from countenance.errors import NotFound
 from countenance.permits import Act
 from countenance.pipeline.search.search import uri_of
+from countenance.pipeline.stores import Stores
 from countenance.policy.facts import UNKNOWN
 from countenance.types import HomeKind, Purpose
 
-if TYPE_CHECKING:
-    from countenance.app.home import Home
 
-
-def shown_face(home: Home, face_id: str, binding: Binding) -> dict[str, Any]:
+def shown_face(stores: Stores, face_id: str, binding: Binding) -> dict[str, Any]:
     """The face as JSON. Raises: NotFound: there is none, or none that a search in these bounds could show."""
-    stores = home.parts.stores
     known = stores.records.gallery.face(face_id)
     wanted = [] if known is None else [known.id]
     organisation = stores.kind is HomeKind.ORGANISATION

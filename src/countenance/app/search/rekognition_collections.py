@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Collection as Group
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,23 +19,25 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from countenance.app.access.identity import Who
 from countenance.app.inputs import purpose_of
 from countenance.app.pictures.uploads import WAIT_S, alone_if_known
-from countenance.app.requests.requests import finish_decisions
 from countenance.app.sources.collectors import collector_of
+from countenance.app.sources.ingests import IngestService
+from countenance.app.sources.source_acts import SourceService
+from countenance.app.wiring import OPERATOR, Parts
 from countenance.associated_data import collection_user_aad
 from countenance.errors import HomeBusy, NotAllowed, NotFound, WrongUse
 from countenance.permits import Act
 from countenance.pipeline.analyse import FaceAnalysis, iou
 from countenance.pipeline.erasure.suppression_list import SAME_BOX_IOU
 from countenance.pipeline.garbage_collect import collect_garbage
+from countenance.pipeline.people.persons import PersonWorkflow
 from countenance.pipeline.pictures.inbox import Inbox
 from countenance.pipeline.search.search import SearchQuery
 from countenance.pipeline.sources.grant import SourceWorkflow, copied_evidence
 from countenance.records.people.rekognition_collections import Collection, CollectionFace, CollectionUser, Owner
 from countenance.rights.grants import GrantTerms
-from countenance.types import SUBJECT_BASES, AlignedFace, ClassId, GrantState, HomeKind, Rejected
+from countenance.types import SUBJECT_BASES, AlignedFace, ClassId, GrantState, HomeKind, SearchResult
 
 if TYPE_CHECKING:
-    from countenance.app.home import Home
     from countenance.records.sources.sources import Source
 
 T = TypeVar("T")
@@ -68,10 +70,13 @@ class Associated:
 class CollectionService:
     """The collections of one asker."""
 
-    def __init__(self, home: Home, who: Who) -> None:
-        self._home = home
-        self._stores = home.parts.stores
-        self._rows = home.parts.stores.records.collections
+    def __init__(self, parts: Parts, sources: SourceService, ingests: IngestService, who: Who) -> None:
+        self._parts = parts
+        self._sources = sources
+        self._ingests = ingests
+        self._stores = parts.stores
+        self._rows = parts.stores.records.collections
+        self._people = PersonWorkflow(parts.stores, OPERATOR)
         self._binding = who.binding
 
     @cached_property
@@ -81,11 +86,11 @@ class CollectionService:
                 "this access key is not limited to a source, so its collections have no grant",
                 "make another: countenance key add NAME --source SOURCE",
             )
-        return self._home.source(self._binding.source)
+        return self._sources.get(self._binding.source)
 
     @cached_property
     def _owner(self) -> Owner:
-        client = None if self._binding.client is None else self._home.clients.get(self._binding.client)
+        client = None if self._binding.client is None else self._stores.records.clients.get(self._binding.client)
         return Owner(self._bound.id, None if client is None else client.id)
 
     # --- collections ---------------------------------------------------------------------------------------------
@@ -116,7 +121,7 @@ class CollectionService:
                 f"a grant of {grant.basis} names the people whom it covers, and this protocol has no word for that",
                 "bind the key to a source with another basis",
             )
-        parts, engine = self._home.parts, self._home.parts.engine()
+        parts, engine = self._parts, self._parts.engine()
         registrar = SourceWorkflow(parts.stores, engine.analyser, engine.embedder, self._bound.tenant, parts.kept_out)
         source = registrar.add(
             name=f"{name[:180]} ({secrets.token_hex(4)})", location=None,
@@ -128,17 +133,17 @@ class CollectionService:
             evidence=copied_evidence(self._stores, self._bound), subjects=(),
         )  # fmt: skip
         if not self._rows.add(self._owner, source.id, name):  # another request was faster
-            self._home.takedown(source.name)
+            self._sources.takedown(source.name)
             raise IndexedFaces
         return self.get(name)
 
     def delete(self, collection: Collection) -> None:
         """The collection's grant is over, and everything taken under it is erased now, with a receipt."""
-        self._home.takedown(collection.source)
+        self._sources.takedown(collection.source)
 
     def source(self, collection: Collection) -> Source:
         """The source that the collection is."""
-        return self._home.source(collection.source)
+        return self._sources.get(collection.source)
 
     def counts(self, collection: Collection) -> tuple[int, int]:
         """(faces that the asker may search for, users)."""
@@ -161,16 +166,16 @@ class CollectionService:
         `Ingest.take` leaves.
         Raises: PolicyDenied, HomeBusy: it waited too long; LogUnwritable, StorageFailed.
         """
-        parts, source = self._home.parts, self.source(collection)
+        parts, source = self._parts, self.source(collection)
         sha256 = hashlib.sha256(data).digest()
         place = sha256.hex() + (f"/{external}" if external else "")
         self._tidy()
-        with parts.reindex_lock(WAIT_S), alone_if_known(self._home, source, data, anew=True):
+        with parts.reindex_lock(WAIT_S), alone_if_known(self._parts, source, data, anew=True):
             inbox = Inbox(self._stores, source)
             upload = inbox.put(place, data)
-            analyser: Any = _Seen(replace(looked, faces=tuple(wanted)))  # all that this run asks of an analyser
-            self._home.ingest_run(source, analyser, collector_of(self._stores, source, only=upload)).take_anew(
-                data, upload.place, upload.mtime_ns
+            collector = collector_of(self._stores, source, only=upload)
+            self._ingests.ingest_run(source, parts.engine().analyser, collector).take_anew(
+                replace(looked, faces=tuple(wanted)), data, upload.place, upload.mtime_ns
             )
             inbox.drop_refused()
             kept = self._stores.records.uploads.get(source.id, upload.place)
@@ -191,9 +196,9 @@ class CollectionService:
 
     def _tidy(self) -> None:
         """What a killed call left is gone; while an ingest runs, that does it. A program may never run one."""
-        with suppress(HomeBusy), self._home.parts.ingest_lock():
+        with suppress(HomeBusy), self._parts.ingest_lock():
             collect_garbage(self._stores)
-            finish_decisions(self._home)
+            self._ingests.requests.finish()
 
     # --- faces ---------------------------------------------------------------------------------------------------
     def faces(
@@ -216,7 +221,7 @@ class CollectionService:
         """
         ids = [face.id for face in faces]
         if ids:
-            eraser = self._home.parts.engine().eraser
+            eraser = self._parts.engine().eraser
             only_here = self._rows.only_here(collection.id, ids)
             eraser.erase_leaving_source(collection.id, only_here)
             gone = set(only_here)
@@ -258,8 +263,8 @@ class CollectionService:
         """The user is gone, name and all; the faces stay and are nobody's. Safe to repeat from any line."""
         faces = self._faces_of(collection, user)
         if user.person is not None and faces:
-            self._home.people.remove(user.person, [face.uid for face in faces])
-            self._home.people.name(user.person, None)
+            self._people.remove(user.person, [face.uid for face in faces])
+            self._people.name(user.person, None)
         self._rows.remove_user(user.row)
         self._stores.keys.destroy([user.row.key_id])
 
@@ -275,9 +280,9 @@ class CollectionService:
         another = [uid for uid, face in known.items() if face.person is not None and face.person != mine]
         new = [uid for uid, face in known.items() if face.person is None]
         if new and mine is not None and person is not None:
-            self._home.people.add(person, new)
+            self._people.add(person, new)
         elif new:
-            self._rows.set_person(user.row, self._home.people.new(new, user.name).id)
+            self._rows.set_person(user.row, self._people.new(new, user.name).id)
         return Associated(
             done=tuple(uid for uid in uids if uid in known and uid not in another),
             not_found=tuple(uid for uid in uids if uid not in known),
@@ -291,7 +296,7 @@ class CollectionService:
         mine = [uid for uid, face in known.items() if face.person is not None and face.person == user.person]
         another = [uid for uid, face in known.items() if face.person is not None and face.person != user.person]
         if mine and user.person is not None:
-            self._home.people.remove(user.person, mine)
+            self._people.remove(user.person, mine)
         return Associated(
             done=tuple(uid for uid in uids if uid in mine),
             not_found=tuple(uid for uid in uids if uid not in mine and uid not in another),
@@ -312,11 +317,38 @@ class CollectionService:
             source=None if collection is None else collection.source, **more,
         )  # fmt: skip
 
+    def search(self, picture: bytes, question: SearchQuery) -> tuple[SearchResult, FaceAnalysis]:
+        """Leads for a face of the picture, with what was seen in it. Raises: as `Searcher.search`."""
+        return self._parts.engine().searcher.search(picture, question)
+
+    def search_faces(self, faces: Sequence[str], question: SearchQuery) -> SearchResult:
+        """Leads for these faces of the gallery, together. Raises NotFound."""
+        return self._parts.engine().searcher.search_face(faces[0], question, also=faces[1:])
+
+    def compare(
+        self, a: bytes, b: bytes
+    ) -> tuple[tuple[tuple[FaceAnalysis, AlignedFace], FaceAnalysis, tuple[float, ...]], float]:
+        """What `Searcher.compare_each` gives, and the threshold that is half the scale of Similarity."""
+        searcher = self._parts.engine().searcher
+        return searcher.compare_each(a, b, self.question(None)), searcher.calibration.threshold(1)[0]
+
+    def default_threshold(self, question: SearchQuery) -> float:
+        """The cosine from which such a search shows leads by itself."""
+        return self._parts.engine().searcher.default_threshold(question)
+
+    def model(self) -> str:
+        """The name of the model that is searched with."""
+        return self._parts.engine().embedder.space.model
+
+    def page_seal(self, about: bytes) -> bytes:
+        """16 bytes that nobody else can make, for the mark of a page."""
+        return self._stores.digest("rekognition page", about)[:16]
+
     # --- inside --------------------------------------------------------------------------------------------------
     def _permitted(self, collection: Collection) -> Group[ClassId]:
         """The collection's classes that the asker's searches may show now."""
         asked = self.question(collection)
-        client = None if asked.client is None else self._home.clients.get(asked.client).uid
+        client = None if asked.client is None else self._stores.records.clients.get(asked.client).uid
         ask = self._stores.ask(Act.SEARCH, purpose=asked.purpose, has_case=asked.case is not None, client=client)
         classes = self._stores.records.sources.classes_of(self.source(collection).grant)
         return classes & self._stores.policy.consider(ask).allowed.keys()
@@ -343,7 +375,7 @@ class CollectionService:
         if user.person is None:
             return None
         try:
-            return self._home.people.get(user.person).id
+            return self._people.get(user.person).id
         except NotFound:
             return None
 
@@ -368,15 +400,3 @@ def external_id(face: CollectionFace) -> str | None:
     """The program's own name for the face's picture."""
     _, found, name = face.place.partition(EXTERNAL)
     return name.decode() if found else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """An analyser for one picture that was looked at already."""
-
-    looked: FaceAnalysis
-
-    def analyse_many(self, pictures: Iterator[tuple[T, bytes]]) -> Iterator[tuple[T, FaceAnalysis | Rejected]]:
-        """The same for each; there is one."""
-        for token, _ in pictures:
-            yield token, self.looked

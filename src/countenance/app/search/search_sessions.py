@@ -12,14 +12,17 @@ import json
 import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from functools import cache, cached_property
+from typing import Any, Final
 
 import numpy as np
 
 from countenance.align.similarity import similarity_transform
 from countenance.app.inputs import purpose_of
+from countenance.app.search.export import ExportService
+from countenance.app.search.lookups import Comparison, LookupService
 from countenance.app.search.session_store import SessionStore
+from countenance.app.wiring import Parts
 from countenance.cases.reference import check_reference
 from countenance.errors import NoFace, NotFound, SeveralFaces, WrongUse
 from countenance.permits import Act
@@ -27,9 +30,6 @@ from countenance.pipeline.analyse import FaceAnalysis
 from countenance.pipeline.ids import checked_uuid
 from countenance.pipeline.search.search import analyse_or_raise
 from countenance.types import ARCFACE, Box, HomeKind, Lead, Odds, Purpose, SearchResult
-
-if TYPE_CHECKING:
-    from countenance.app.home import Comparison, Home
 
 PREVIEW_PX: Final = 1600
 TOP: Final = 100  # leads of a search by pages
@@ -95,18 +95,25 @@ class Filters:
 class SearchSessionService:
     """Searches of one home, for sessions. `session` is the token of whoever asks; nobody else finds what it holds."""
 
-    def __init__(self, home: Home) -> None:
-        self._home = home
-        self._tray = SessionStore(home.path / "tray")
+    def __init__(self, parts: Parts, lookups: LookupService, exports: ExportService) -> None:
+        self._parts = parts
+        self._lookups = lookups
+        self._exports = exports
+
+    @cached_property
+    def _tray(self) -> SessionStore:
+        return SessionStore(self._parts.path / "tray")
 
     def close(self) -> None:
         """Nothing of this process is kept."""
-        self._tray.close()
+        if "_tray" in self.__dict__:
+            self._tray.close()
+            del self._tray
 
     # --- a picture that somebody brings ------------------------------------------------------------------------------
     def bring(self, session: str, picture: bytes) -> SeenProbe:
         """It was looked at, and is held for the next step. Raises BadPicture, NoFace, StorageFailed."""
-        looked = analyse_or_raise(self._home.parts.engine().analyser, picture, preview_px=PREVIEW_PX)
+        looked = analyse_or_raise(self._parts.engine().analyser, picture, preview_px=PREVIEW_PX)
         if not looked.faces:
             raise NoFace("no face was found in the picture", "crop it closer, turn it upright, or try a sharper one")
         faces = [SeenFace(each.face.box, each.quality.overall, _turn(each.face.landmarks)) for each in looked.faces]
@@ -135,7 +142,7 @@ class SearchSessionService:
 
     def check_reason(self, purpose: str | None, case: str | None) -> None:
         """Raises WrongUse: an organisation's search names its purpose and its case."""
-        if self._home.kind is HomeKind.HOUSEHOLD:
+        if self._parts.kind is HomeKind.HOUSEHOLD:
             return
         if purpose_of(purpose) not in PURPOSES:
             raise WrongUse("an organisation's search names its purpose", "choose one from the list")
@@ -165,9 +172,9 @@ class SearchSessionService:
         self, session: str, picture: str, face: int, purpose: str | None, case: str | None, threshold: float | None
     ) -> str:
         self.check_reason(purpose, case)
-        if self._home.kind is HomeKind.HOUSEHOLD:
+        if self._parts.kind is HomeKind.HOUSEHOLD:
             purpose = case = None
-        result = self._home.search(
+        result = self._lookups.search(
             self._file(session, picture), face=face, top=TOP, threshold=threshold, purpose=purpose, case=case
         )
         about = {
@@ -198,18 +205,18 @@ class SearchSessionService:
         }  # fmt: skip
         if face_id not in shown or face_id not in self._visible([face_id], about["purpose"]):
             raise NotFound(f"there is no face {face_id}", "leads name the faces there are")
-        return self._home.crop(face_id)
+        return self._exports.pictures.crop(face_id)
 
     def _floor(self, searched: int) -> float:
-        return self._home.parts.engine().calibration.threshold(searched, FLOOR_FPIR)[0]
+        return self._parts.engine().calibration.threshold(searched, FLOOR_FPIR)[0]
 
     def odds(self, searched: int, threshold: float) -> Odds:
         """False leads that a search of this size is to expect at this threshold."""
-        return self._home.parts.engine().calibration.expected_false(threshold, searched)
+        return self._parts.engine().calibration.expected_false(threshold, searched)
 
     def curves(self) -> tuple[list[float], list[float]]:
         """How often scores from 0 to 1 come in steps of 0.02: of two people, of one; each highest at 1."""
-        calibration = self._home.parts.engine().calibration
+        calibration = self._parts.engine().calibration
         found = []
         for histogram in (calibration.impostor, calibration.genuine):
             reach = np.array([histogram.at_or_above(each / 50) for each in range(51)], np.float64)
@@ -219,7 +226,6 @@ class SearchSessionService:
 
     def archive(self, session: str, search: str, filters: Filters) -> bytes:
         """A ZIP of the page, the answer as JSON and the crops, of the leads that `filters` keep. Made in memory."""
-        from countenance.app.search.export import search_view
         from countenance.present.page import render_search_page
 
         held = self.searched(session, search)
@@ -227,8 +233,8 @@ class SearchSessionService:
         if filters.threshold is not None:
             kept = replace(kept, threshold=filters.threshold)
         probe = self._file(session, held.probe)
-        looked: FaceAnalysis = analyse_or_raise(self._home.parts.engine().analyser, probe, preview_px=1024)
-        view, crops = search_view(self._home, kept, looked, probe_name="probe")
+        looked: FaceAnalysis = analyse_or_raise(self._parts.engine().analyser, probe, preview_px=1024)
+        view, crops = self._exports.view(kept, looked, probe_name="probe")
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("search.html", render_search_page(view))
@@ -244,9 +250,9 @@ class SearchSessionService:
     ) -> Comparison:  # fmt: skip
         """How alike one face of each is; a logged act. Raises: as Home.compare; NotFound."""
         self.check_reason(purpose, case)
-        household = self._home.kind is HomeKind.HOUSEHOLD
+        household = self._parts.kind is HomeKind.HOUSEHOLD
         one, two = (self._file(session, each) for each in (a, b))
-        return self._home.compare(
+        return self._lookups.compare(
             one, two, face_a=face_a, face_b=face_b, purpose=None if household else purpose,
             case=None if household else case,
         )  # fmt: skip
@@ -282,8 +288,8 @@ class SearchSessionService:
         )
 
     def _visible(self, face_ids: Sequence[str], purpose: str | None) -> frozenset[str]:
-        stores = self._home.parts.stores
-        household = self._home.kind is HomeKind.HOUSEHOLD
+        stores = self._parts.stores
+        household = self._parts.kind is HomeKind.HOUSEHOLD
         ask = stores.ask(Act.SEARCH, purpose=None if household else purpose_of(purpose), has_case=not household)
         known = [stores.records.gallery.face(checked_uuid(face, "face")) for face in face_ids]
         faces = [face.id for face in known if face is not None]

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from countenance.present.labels import visible
 from countenance.records.sources.sources import Source
-
-if TYPE_CHECKING:
-    from countenance.app.home import Home
 
 
 def described(source: Source) -> dict[str, Any]:
@@ -32,8 +29,3 @@ def described(source: Source) -> dict[str, Any]:
         "evidence_sha256": grant.evidence_sha256,
         "terms": dict(grant.terms),
     }
-
-
-def counted(home: Home, source: Source) -> dict[str, Any]:
-    """With what was taken from it, refused and rejected, and why."""
-    return {**described(source), "counts": home.parts.counts.source(source.id)}

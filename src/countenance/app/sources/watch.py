@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Final
 
 from countenance.app.sources.collectors import UPLOAD
 from countenance.app.sources.folder_events import FolderEvents, identity
+from countenance.app.sources.ingests import Ingested, IngestService
 from countenance.errors import HomeBusy, LogUnwritable, NotFound, PolicyDenied, StorageFailed, WrongUse
 from countenance.pipeline.pictures.ingest import IngestReport, Progress
 
 if TYPE_CHECKING:
-    from countenance.app.home import Home, Ingested
     from countenance.records.sources.sources import Source
 
 SETTLE_S: Final = 1.0  # a file that is being copied changes more often than that
@@ -36,11 +36,11 @@ NONE_LEFT: Final = "none of the sources can be collected now; waiting until one 
 
 
 class Watcher:
-    """The rounds over some sources of a home. Made for one `Home.watch`."""
+    """The rounds over some sources of a home. Made for one `watch`."""
 
     def __init__(
         self,
-        home: Home,
+        ingests: IngestService,
         names: Sequence[str],
         *,
         workers: int | None,
@@ -50,7 +50,7 @@ class Watcher:
         progress: Callable[[str, Progress], None] | None,
         notice: Callable[[str], None],
     ) -> None:
-        self._home = home
+        self._ingests = ingests
         self._names = tuple(dict.fromkeys(names))
         self._workers = workers
         self._prune = prune
@@ -66,7 +66,7 @@ class Watcher:
 
     def rounds(self) -> Iterator[Ingested]:
         """One for the first round, then each that did something or found a source that can't be collected."""
-        with FolderEvents(ignore=self._home.path, notice=self._notice) as events:
+        with FolderEvents(ignore=self._ingests.parts.path, notice=self._notice) as events:
             looked_at, try_at = float("-inf"), float("-inf")
             full_at = time.monotonic() + FULL_ROUND_S
             while not self._stop.is_set():
@@ -87,15 +87,15 @@ class Watcher:
                 skipped = self._newly_skipped(standing)
                 news = [report for report in reports if self._is_news(report)]
                 if news or skipped:
-                    yield self._home.ingested(news, skipped)
+                    yield self._ingests.ingested(news, skipped)
                 self._stop.wait(TICK_S)
 
     # --- one look, one round -------------------------------------------------------------------------------------
     def _standing(self) -> dict[str, tuple[Source, str | None]]:
         """Each chosen source, and why it can't be collected now (None: it can)."""
-        now = self._home.parts.stores.clock()
+        now = self._ingests.parts.stores.clock()
         standing: dict[str, tuple[Source, str | None]] = {}
-        for source in self._home.sources():
+        for source in self._ingests.sources.all():
             if (self._names and source.name not in self._names) or source.kind == UPLOAD:
                 continue  # what is handed in is taken when it is handed in
             state = source.grant.state(now)
@@ -119,7 +119,7 @@ class Watcher:
                 break
             events.taken(name)  # before the walk: what changes while it runs is for the next round
             try:
-                done = self._home.ingest(name, workers=self._workers, prune=self._prune, progress=self._progress)
+                done = self._ingests.ingest(name, workers=self._workers, prune=self._prune, progress=self._progress)
             except HomeBusy as error:
                 events.changed(due[number:], at_s=float("-inf"))
                 if not self._busy_told:
@@ -159,6 +159,32 @@ class Watcher:
         self._before[report.source] = shown
         did = report.taken or report.copies or report.again or report.erased
         return bool(did) or before != shown
+
+
+def watch(
+    ingests: IngestService,
+    *names: str,
+    workers: int | None = None,
+    prune: bool = False,
+    stop: threading.Event | None = None,
+    progress: Callable[[str, Progress], None] | None = None,
+    notice: Callable[[str], None] | None = None,
+    settle_s: float | None = None,
+) -> Iterator[Ingested]:
+    """`ingest`, and again whenever a folder of these sources (of all, also later ones) has changed and rested.
+
+    Yields the first round, then each that did something or found a source that can't be collected: `skipped` names
+    it once, and it is taken again when it can be. Ends when `stop` is set.
+    Args: as `ingest`; progress: of the first round; notice: told in a sentence what it waits for; settle_s: the
+    rest, by default 1 s.
+    Raises: NotFound: no such source, or none yet; LogUnwritable, StorageFailed.
+    """
+    ingests.sources.chosen(names)
+    watcher = Watcher(
+        ingests, names, workers=workers, prune=prune, stop=stop or threading.Event(), progress=progress,
+        notice=notice or (lambda _: None), settle_s=SETTLE_S if settle_s is None else settle_s,
+    )  # fmt: skip
+    return watcher.rounds()
 
 
 def _folder(source: Source) -> Path:

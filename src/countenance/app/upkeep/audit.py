@@ -7,48 +7,64 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, Any, Final
 
 from countenance.app.opening import LOG
 from countenance.app.paths import path_of
 from countenance.app.upkeep.witnesses import Witnesses, as_time
+from countenance.app.wiring import Parts
 from countenance.auditlog.checkpoint import COSIGNER, Signer, open_checkpoint, parse_verifier_key
 from countenance.auditlog.cosign import CosignRequest
 from countenance.auditlog.export import check_export, check_proof, write_export, write_proof
 from countenance.auditlog.verify import verify_log
 from countenance.errors import LogBroken, NotFound, StorageFailed, WrongUse
-
-if TYPE_CHECKING:
-    from countenance.app.home import Home
+from countenance.protocols import LogEntry
 
 
 @dataclass(frozen=True, slots=True)
 class AuditService:
     """The log of one home."""
 
-    home: Home
+    parts: Parts
 
     def verify(self, checkpoint: str | None = None) -> dict[str, Any]:
         """{"entries", "root", "verifier_key", "cosigned"} of a log that is whole and continues every known checkpoint.
 
         Args: checkpoint: one that was kept outside. Raises: LogBroken: names the first bad entry, or the fork.
         """
-        return check_log(self.home.path, self.home.parts.log.signer.verifier_key(), checkpoint)
+        return check_log(self.parts.path, self.verifier_key(), checkpoint)
 
     def prove(self, entry_id: str) -> str:
         """The proof that an entry is in the log, as JSON for others; under a cosigned checkpoint, if one covers it.
 
         Raises NotFound.
         """
-        position = self.home.parts.log.position_of(entry_id)
+        position = self.parts.log.position_of(entry_id)
         if position is None:
             raise NotFound(f"there is no log entry {entry_id}", "`countenance log show` names entries")
-        return write_proof(self.home.parts.log.prove_entry(position, under=self._witnesses.note_over(position)))
+        return write_proof(self.parts.log.prove_entry(position, under=self._witnesses.note_over(position)))
+
+    def verifier_key(self) -> str:
+        """The public key that checkpoints, proofs, exports and receipts are checked with."""
+        return self.parts.log.signer.verifier_key()
+
+    def checkpoint(self) -> str:
+        """The newest signed checkpoint. Kept by somebody else, it shows any later rewriting of what it covers."""
+        return self.parts.log.checkpoint()
+
+    def size(self) -> int:
+        """How many entries the log has."""
+        return len(self.parts.log)
+
+    def entries(self, start: int = 0, limit: int | None = None) -> list[LogEntry]:
+        """At most so many entries from that position on, oldest first."""
+        return list(islice(self.parts.log.entries(start), limit))
 
     def export(self, file: str | os.PathLike[str]) -> int:
         """Every entry in a file for others; how many. Raises: WrongUse: the file is there; StorageFailed."""
-        log = self.home.parts.log
+        log = self.parts.log
         size = len(log)
         with _new_file(path_of(file)) as out:
             out.writelines(write_export(log.signer.origin, log.raw_entries(), size, log.checkpoint_of(size)))
@@ -56,7 +72,7 @@ class AuditService:
 
     def lines(self) -> Iterator[str]:
         """What `export` writes, line by line."""
-        log = self.home.parts.log
+        log = self.parts.log
         size = len(log)
         return write_export(log.signer.origin, log.raw_entries(), size, log.checkpoint_of(size))
 
@@ -66,7 +82,7 @@ class AuditService:
         name, _ = parse_verifier_key(key, COSIGNER)
         if not name or not name.isprintable() or " " in name:  # as the signed note has names; one stands on a line
             raise LogBroken("a witness's name is one printable word", "it looks like witness.example.org")
-        self.home.parts.stores.log.append("witness.trusted", {"witness": name, "key": key.strip()})
+        self.parts.stores.log.append("witness.trusted", {"witness": name, "key": key.strip()})
         self._witnesses.trust(name, key.strip())
         return name
 
@@ -75,7 +91,7 @@ class AuditService:
         key = self.trusted().get(name)
         if key is None:
             raise NotFound(f"no witness called {name!r} is trusted", "`countenance log verify` names those who are")
-        self.home.parts.stores.log.append("witness.distrusted", {"witness": name, "key": key})
+        self.parts.stores.log.append("witness.distrusted", {"witness": name, "key": key})
         self._witnesses.distrust(name)
 
     def trusted(self) -> dict[str, str]:
@@ -88,7 +104,7 @@ class AuditService:
         Raises: WrongUse: the log has no so many entries, or `old` is to be said, as witnesses have cosigned different
         numbers.
         """
-        log = self.home.parts.log
+        log = self.parts.log
         size = self._cosigned_so_far() if old is None else old
         if not 0 <= size <= len(log):
             raise WrongUse(f"the log has {len(log)} entries, not {size}", "--old N: what the witness says")
@@ -102,7 +118,7 @@ class AuditService:
 
         Raises: LogBroken: nobody who is trusted signed it, or it is not of this log.
         """
-        log = self.home.parts.log
+        log = self.parts.log
         signed = open_checkpoint(checkpoint, log.signer.origin, log.signer.public_key)
         if signed.size > len(log) or (signed.size and _root(log.checkpoint_of(signed.size), log.signer) != signed.root):
             raise LogBroken("the checkpoint is not of this log as it is now: it was cut, put back or rewritten", _TELL)
@@ -116,7 +132,7 @@ class AuditService:
         now = self.cosigned()
         for name in found:
             if now[name] != before.get(name):
-                self.home.parts.stores.log.append("witness.cosigned", {"witness": name, "entries": signed.size})
+                self.parts.stores.log.append("witness.cosigned", {"witness": name, "entries": signed.size})
         return now
 
     def cosigned(self) -> dict[str, dict[str, Any]]:
@@ -126,8 +142,8 @@ class AuditService:
     # --- inside --------------------------------------------------------------------------------------------------
     @property
     def _witnesses(self) -> Witnesses:
-        signer = self.home.parts.log.signer
-        return Witnesses(self.home.path, signer.origin, signer.public_key)
+        signer = self.parts.log.signer
+        return Witnesses(self.parts.path, signer.origin, signer.public_key)
 
     def _cosigned_so_far(self) -> int:
         known = self.cosigned()

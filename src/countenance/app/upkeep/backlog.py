@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from countenance.app.sources.collectors import UPLOAD
+from countenance.pipeline.stores import Stores
 from countenance.types import GrantState
-
-if TYPE_CHECKING:
-    from countenance.app.home import Home
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +39,13 @@ class Backlog:
         return ", ".join(said)
 
 
-def waiting(home: Home) -> list[Backlog]:
+def waiting(stores: Stores) -> list[Backlog]:
     """Every source in which something waits, by name. One whose grant is not in force is left out: nothing may be done
     there but to resume or erase it, and `duties` names that.
     """
-    parts = home.parts
-    now, records = parts.stores.clock(), parts.stores.records
+    now, records = stores.clock(), stores.records
     found = []
-    for source in home.sources():
+    for source in records.sources.all():
         if source.grant.state(now) is not GrantState.IN_FORCE:
             continue
         uploads = records.uploads.count_waiting(source.id) if source.kind == UPLOAD else 0

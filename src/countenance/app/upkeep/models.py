@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from countenance.app.paths import path_of
 from countenance.app.settings import Settings
+from countenance.app.wiring import Parts
 from countenance.calibrate.calibration import Calibration
 from countenance.errors import HomeBusy, NotFound, SpaceMismatch, WrongUse
 from countenance.records.upkeep.reindexes import State
@@ -18,9 +20,6 @@ from countenance.weights.manifest import YUNET, entries, entry
 from countenance.weights.model import DETECT, EMBED, Model
 from countenance.weights.own import OwnEntry, OwnModels, parse_entry, read_onnx
 from countenance.weights.store import shipped
-
-if TYPE_CHECKING:
-    from countenance.app.home import Home
 
 MAX_ENTRY_BYTES = 64 * 2**10
 MAX_CALIBRATION_BYTES = 16 * 2**20
@@ -34,38 +33,6 @@ def detector_of(home: str | os.PathLike[str] | None) -> Model:
     own = OwnModels(Settings.read(home).home / "models")
     name = own.detector()
     return shipped(YUNET) if name is None else own.get(name)
-
-
-def add_model(home: Home, path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The model that the entry at `path` describes passed its self-test and is kept in the home.
-
-    A crash leaves the home without it, or with it; the log may name one that never came to be.
-    Raises: NotFound: no such entry or file; WrongUse: what is wrong with either; StorageFailed; LogUnwritable.
-    """
-    from countenance.pipeline.upkeep.try_model import try_model
-
-    where = path_of(path)
-    if not where.is_file():
-        raise NotFound(f"there is no entry {where}", "name the TOML file that describes the model: docs/models.md")
-    if where.stat().st_size > MAX_ENTRY_BYTES:
-        raise WrongUse(f"{where} is too large for an entry", "name the TOML file, not the model")
-    try:
-        found = parse_entry(where.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise WrongUse(f"{where} is no text", "name the TOML file, not the model") from error
-    with _changing(home):
-        if any(model.name == found.name for model in home.parts.models.all()):
-            raise WrongUse(f"a model called {found.name} is there already",
-                           f"`countenance model remove {found.name}`, or give it another name")  # fmt: skip
-        onnx = read_onnx(found, where.parent)
-        calibration = _calibration(found, where.parent)
-        tried = try_model(found, onnx)
-        home.parts.log.append(
-            "model.added",
-            {"model": found.name, "task": found.task, "sha256": found.sha256, "licence": found.licence},
-        )
-        model = home.parts.models.add(found, onnx, calibration)
-    return {**describe(home, model), "seconds_a_run": round(tried.seconds_a_run, 4)}
 
 
 def _calibration(found: OwnEntry, beside: Path) -> bytes | None:
@@ -87,97 +54,130 @@ def _calibration(found: OwnEntry, beside: Path) -> bytes | None:
     return data
 
 
-def remove_model(home: Home, name: str) -> None:
-    """No such model is in the home. Raises: NotFound; WrongUse: it is shipped, or at work."""
-    if name in entries():
-        raise WrongUse(f"{name} comes with Countenance", "only models that were brought can be removed")
-    with _changing(home):
-        model = home.parts.models.get(name)
-        use = in_use(home, model)
-        if use:
-            raise WrongUse(f"{name} is at work: {use}", "choose another detector with `countenance model use`"
-                           if model.task == DETECT else "change the home's model first: docs/reindex.md")  # fmt: skip
-        home.parts.log.append("model.removed", {"model": name, "sha256": model.sha256})
-        home.parts.models.remove(name)
+@dataclass(frozen=True, slots=True)
+class ModelService:
+    """The models of one home."""
 
+    parts: Parts
 
-def use_detector(home: Home, name: str) -> dict[str, Any]:
-    """From now on pictures and probes are looked at with this detector. Raises: NotFound; WrongUse: an embedder."""
-    model = home.parts.model(name)
-    if model.task != DETECT:
-        raise WrongUse(
-            f"{name} makes templates, and those of two models can't be compared",
-            "`countenance model use` is for detectors; `countenance reindex --model` changes the embedder",
-        )
-    with _changing(home):
-        home.parts.log.append("model.chosen", {"model": name, "sha256": model.sha256})
-        home.parts.models.choose_detector(None if name == YUNET else name)
-    return describe(home, model)
+    def add(self, path: str | os.PathLike[str]) -> dict[str, Any]:
+        """The model that the entry at `path` describes passed its self-test and is kept in the home.
 
+        A crash leaves the home without it, or with it; the log may name one that never came to be.
+        Raises: NotFound: no such entry or file; WrongUse: what is wrong with either; StorageFailed; LogUnwritable.
+        """
+        from countenance.pipeline.upkeep.try_model import try_model
 
-def list_models(home: Home) -> list[dict[str, Any]]:
-    """Every model, those shipped first."""
-    return [describe(home, model) for model in (*map(shipped, entries()), *home.parts.models.all())]
+        where = path_of(path)
+        if not where.is_file():
+            raise NotFound(f"there is no entry {where}", "name the TOML file that describes the model: docs/models.md")
+        if where.stat().st_size > MAX_ENTRY_BYTES:
+            raise WrongUse(f"{where} is too large for an entry", "name the TOML file, not the model")
+        try:
+            found = parse_entry(where.read_text(encoding="utf-8"))
+        except UnicodeDecodeError as error:
+            raise WrongUse(f"{where} is no text", "name the TOML file, not the model") from error
+        with _changing(self.parts.path):
+            if any(model.name == found.name for model in self.parts.models.all()):
+                raise WrongUse(f"a model called {found.name} is there already",
+                               f"`countenance model remove {found.name}`, or give it another name")  # fmt: skip
+            onnx = read_onnx(found, where.parent)
+            calibration = _calibration(found, where.parent)
+            tried = try_model(found, onnx)
+            self.parts.log.append(
+                "model.added",
+                {"model": found.name, "task": found.task, "sha256": found.sha256, "licence": found.licence},
+            )
+            model = self.parts.models.add(found, onnx, calibration)
+        return {**self.describe(model), "seconds_a_run": round(tried.seconds_a_run, 4)}
 
+    def remove(self, name: str) -> None:
+        """No such model is in the home. Raises: NotFound; WrongUse: it is shipped, or at work."""
+        if name in entries():
+            raise WrongUse(f"{name} comes with Countenance", "only models that were brought can be removed")
+        with _changing(self.parts.path):
+            model = self.parts.models.get(name)
+            use = self.in_use(model)
+            if use:
+                hint = "choose another detector with `countenance model use`"
+                if model.task != DETECT:
+                    hint = "change the home's model first: docs/reindex.md"
+                raise WrongUse(f"{name} is at work: {use}", hint)
+            self.parts.log.append("model.removed", {"model": name, "sha256": model.sha256})
+            self.parts.models.remove(name)
 
-def show_model(home: Home, name: str) -> dict[str, Any]:
-    """All that is known of one model. Raises: NotFound."""
-    model = home.parts.model(name)
-    about: dict[str, Any] = {**describe(home, model), "mean": list(model.mean), "std": list(model.std),
-                             "colour_order": model.colour_order, "layout": model.layout}  # fmt: skip
-    if model.crop is not None:
-        about["input_size"] = [model.crop.width, model.crop.height]
-        about["template"] = [list(point) for point in model.crop.points]
-    if model.own:
-        about["origin"] = home.parts.models.entry(name).origin
-    else:
-        found = entry(name)
-        about |= {"origin": found.origin, "paper": found.paper, "training_data": found.training_data}
-    return about
+    def use(self, name: str) -> dict[str, Any]:
+        """From now on pictures and probes are looked at with this detector. Raises: NotFound; WrongUse: an embedder."""
+        model = self.parts.model(name)
+        if model.task != DETECT:
+            raise WrongUse(
+                f"{name} makes templates, and those of two models can't be compared",
+                "`countenance model use` is for detectors; `countenance reindex --model` changes the embedder",
+            )
+        with _changing(self.parts.path):
+            self.parts.log.append("model.chosen", {"model": name, "sha256": model.sha256})
+            self.parts.models.choose_detector(None if name == YUNET else name)
+        return self.describe(model)
 
+    def all(self) -> list[dict[str, Any]]:
+        """Every model, those shipped first."""
+        return [self.describe(model) for model in (*map(shipped, entries()), *self.parts.models.all())]
 
-def describe(home: Home, model: Model) -> dict[str, Any]:
-    """A model as JSON."""
-    return {
-        "name": model.name,
-        "task": model.task,
-        "licence": model.licence,
-        "sha256": model.sha256,
-        "dimension": model.dimension or None,
-        "own": model.own,
-        "calibration": _calibrated(home, model),
-        "in_use": in_use(home, model),
-    }
+    def get(self, name: str) -> dict[str, Any]:
+        """All that is known of one model. Raises: NotFound."""
+        model = self.parts.model(name)
+        about: dict[str, Any] = {**self.describe(model), "mean": list(model.mean), "std": list(model.std),
+                                 "colour_order": model.colour_order, "layout": model.layout}  # fmt: skip
+        if model.crop is not None:
+            about["input_size"] = [model.crop.width, model.crop.height]
+            about["template"] = [list(point) for point in model.crop.points]
+        if model.own:
+            about["origin"] = self.parts.models.entry(name).origin
+        else:
+            found = entry(name)
+            about |= {"origin": found.origin, "paper": found.paper, "training_data": found.training_data}
+        return about
 
+    def describe(self, model: Model) -> dict[str, Any]:
+        """A model as JSON."""
+        return {
+            "name": model.name,
+            "task": model.task,
+            "licence": model.licence,
+            "sha256": model.sha256,
+            "dimension": model.dimension or None,
+            "own": model.own,
+            "calibration": self._calibrated(model),
+            "in_use": self.in_use(model),
+        }
 
-def _calibrated(home: Home, model: Model) -> str | None:
-    """The id of its calibration; None: it has none, or needs none."""
-    if model.task != EMBED:
+    def _calibrated(self, model: Model) -> str | None:
+        """The id of its calibration; None: it has none, or needs none."""
+        if model.task != EMBED:
+            return None
+        with suppress(NotFound):
+            return self.parts.calibration_of(model.space).id
         return None
-    with suppress(NotFound):
-        return home.parts.calibration_of(model.space).id
-    return None
 
-
-def in_use(home: Home, model: Model) -> str:
-    """For what the home uses it now; empty: for nothing."""
-    if model.task == DETECT:
-        return "finds faces" if home.parts.detector().name == model.name else ""
-    if home.parts.engine().embedder.space == model.space:
-        return "searches"
-    newest = home.parts.stores.records.reindexes.newest()
-    if newest is None or newest.state is State.DONE:
-        return ""
-    spaces = home.parts.stores.records.sources.spaces()
-    both = {spaces[newest.from_space][:2], spaces[newest.to_space][:2]}
-    return "a reindex" if (model.name, model.sha256) in both else ""
+    def in_use(self, model: Model) -> str:
+        """For what the home uses it now; empty: for nothing."""
+        if model.task == DETECT:
+            return "finds faces" if self.parts.detector().name == model.name else ""
+        if self.parts.engine().embedder.space == model.space:
+            return "searches"
+        newest = self.parts.stores.records.reindexes.newest()
+        if newest is None or newest.state is State.DONE:
+            return ""
+        spaces = self.parts.stores.records.sources.spaces()
+        both = {spaces[newest.from_space][:2], spaces[newest.to_space][:2]}
+        return "a reindex" if (model.name, model.sha256) in both else ""
 
 
 class _changing:  # noqa: N801  a with statement reads it
     """One process changes the models of a home at a time."""
 
-    def __init__(self, home: Home) -> None:
-        self._lock = FileLock(home.path / "models.lock", timeout=0, mode=0o600)
+    def __init__(self, folder: Path) -> None:
+        self._lock = FileLock(folder / "models.lock", timeout=0, mode=0o600)
 
     def __enter__(self) -> None:
         try:

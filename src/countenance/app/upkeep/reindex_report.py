@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from typing import Any, Final
 
-from countenance.app.home import Home
 from countenance.app.inputs import purpose_of
 from countenance.app.settings import worker_count
-from countenance.app.upkeep.evaluation import in_use, labelled_by
-from countenance.app.upkeep.reindex import embedder_in, space_of, stands_on, under_way
+from countenance.app.upkeep.evaluation import EvaluationService, labelled_by
+from countenance.app.upkeep.reindex_state import ReindexState
+from countenance.app.wiring import Parts
 from countenance.calibrate.calibration import DEFAULT_FPIR, fmr_for, round_up_searched
 from countenance.calibrate.evaluation import FMRS, FPIRS, PROMISES
 from countenance.calibrate.interval import FEW
@@ -31,70 +32,81 @@ from countenance.types import EmbeddingSpace, Purpose
 SIDES: Final = ("from", "to")
 
 
-def report(
-    home: Home,
-    *,
-    people: str | os.PathLike[str] | None = None,
-    pairs: str | os.PathLike[str] | None = None,
-    purpose: str | None = None,
-    case: str | None = None,
-    progress: Progress | None = None,
-) -> dict[str, Any]:
-    """How both models do on these labelled pictures; kept with the reindex, in place of an earlier report.
+@dataclass(frozen=True, slots=True)
+class ReindexReporter:
+    """Measures both models of one home's reindex."""
 
-    Needs no lock: a reindex may make templates meanwhile. A crash leaves log entries, and the report of before.
-    Raises: WrongUse: no reindex stands so that it could switch or go back; and as `Home.evaluate`.
-    """
-    reindex = under_way(home)
-    if reindex is None or reindex.state not in BOTH_STAND:
-        raise WrongUse("no two models stand side by side now", "begin: countenance reindex --model NAME")
-    labelled, asked_for = labelled_by(people, pairs), purpose_of(purpose)
-    stands = stands_on(home, reindex)
-    searched = round_up_searched(home.parts.stores.records.gallery.counts()["indexed"])
-    spaces = dict(zip(SIDES, (space_of(home, reindex.from_space), space_of(home, reindex.to_space)), strict=True))
-    sides = {
-        side: _measured(home, space, labelled, searched, asked_for, case, progress) for side, space in spaces.items()
-    }
-    made = {
-        "made_at": home.parts.stores.clock().isoformat(timespec="seconds"),
-        "detector": home.parts.detector().name,
-        "protocol": sides["to"]["protocol"],
-        "people": sides["to"]["people"],
-        "pictures": sides["to"]["pictures"],
-        "pictures_without_face": sides["to"]["pictures_without_face"],
-        "searched": searched,
-        "search_fmr": fmr_for(searched, DEFAULT_FPIR),
-        "stands_on": stands,
-        **{side: _kept(sides[side]) for side in SIDES},
-    }
-    _keep(home, reindex, made)
-    return made
+    parts: Parts
+    evaluation: EvaluationService
 
+    @property
+    def _state(self) -> ReindexState:
+        return ReindexState(self.parts)
 
-def _keep(home: Home, reindex: Reindex, made: dict[str, Any]) -> None:
-    evaluations = [made[side]["log_entry"] for side in SIDES]
-    home.parts.stores.log.append("reindex.measured", {"reindex": reindex.uid, "evaluations": evaluations})
-    home.parts.stores.records.reindexes.keep_report(reindex, json.dumps(made))
+    def report(
+        self,
+        *,
+        people: str | os.PathLike[str] | None = None,
+        pairs: str | os.PathLike[str] | None = None,
+        purpose: str | None = None,
+        case: str | None = None,
+        progress: Progress | None = None,
+    ) -> dict[str, Any]:
+        """How both models do on these labelled pictures; kept with the reindex, in place of an earlier report.
 
-
-def _measured(
-    home: Home,
-    space: EmbeddingSpace,
-    labelled: Labelled,
-    searched: int,
-    purpose: Purpose | None,
-    case: str | None,
-    progress: Progress | None,
-) -> dict[str, Any]:
-    """One model's evaluation, at the thresholds of its calibration: as promised, and of a search of this home."""
-    embedder, detector = embedder_in(home, space), home.parts.detector()
-    promises = (*PROMISES, fmr_for(searched, DEFAULT_FPIR))
-    with FaceAnalyser(workers=worker_count(None), detector=detector, crops=(embedder.crop,)) as analyser:
-        return (
-            Evaluator(home.parts.stores, analyser, embedder, detector, in_use(home.parts, space), promises)
-            .evaluate(labelled, purpose=purpose, case=case, progress=progress)
-            .as_dict()
+        Needs no lock: a reindex may make templates meanwhile. A crash leaves log entries, and the report of before.
+        Raises: WrongUse: no reindex stands so that it could switch or go back; and as `Home.evaluate`.
+        """
+        reindex = self._state.under_way()
+        if reindex is None or reindex.state not in BOTH_STAND:
+            raise WrongUse("no two models stand side by side now", "begin: countenance reindex --model NAME")
+        labelled, asked_for = labelled_by(people, pairs), purpose_of(purpose)
+        stands = self._state.stands_on(reindex)
+        searched = round_up_searched(self.parts.stores.records.gallery.counts()["indexed"])
+        spaces = dict(
+            zip(SIDES, (self._state.space_of(reindex.from_space), self._state.space_of(reindex.to_space)), strict=True)
         )
+        sides = {
+            side: self._measured(space, labelled, searched, asked_for, case, progress) for side, space in spaces.items()
+        }
+        made = {
+            "made_at": self.parts.stores.clock().isoformat(timespec="seconds"),
+            "detector": self.parts.detector().name,
+            "protocol": sides["to"]["protocol"],
+            "people": sides["to"]["people"],
+            "pictures": sides["to"]["pictures"],
+            "pictures_without_face": sides["to"]["pictures_without_face"],
+            "searched": searched,
+            "search_fmr": fmr_for(searched, DEFAULT_FPIR),
+            "stands_on": stands,
+            **{side: _kept(sides[side]) for side in SIDES},
+        }
+        self._keep(reindex, made)
+        return made
+
+    def _keep(self, reindex: Reindex, made: dict[str, Any]) -> None:
+        evaluations = [made[side]["log_entry"] for side in SIDES]
+        self.parts.stores.log.append("reindex.measured", {"reindex": reindex.uid, "evaluations": evaluations})
+        self.parts.stores.records.reindexes.keep_report(reindex, json.dumps(made))
+
+    def _measured(
+        self,
+        space: EmbeddingSpace,
+        labelled: Labelled,
+        searched: int,
+        purpose: Purpose | None,
+        case: str | None,
+        progress: Progress | None,
+    ) -> dict[str, Any]:
+        """One model's evaluation, at the thresholds of its calibration: as promised, and of a search of this home."""
+        embedder, detector = self._state.embedder_in(space), self.parts.detector()
+        promises = (*PROMISES, fmr_for(searched, DEFAULT_FPIR))
+        with FaceAnalyser(workers=worker_count(None), detector=detector, crops=(embedder.crop,)) as analyser:
+            return (
+                Evaluator(self.parts.stores, analyser, embedder, detector, self.evaluation.in_use(space), promises)
+                .evaluate(labelled, purpose=purpose, case=case, progress=progress)
+                .as_dict()
+            )
 
 
 def _kept(found: dict[str, Any]) -> dict[str, Any]:

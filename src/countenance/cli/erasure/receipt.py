@@ -82,7 +82,7 @@ def verify(session: Session, file: Path, key: str | None, about: str | None) -> 
 
     With --key, it needs no home and works offline on any machine. It does not prove that the statements are true.
     """
-    from countenance.app.erasure.receipts import check_file, key_of_home
+    from countenance.app.erasure.receipts import check_file
 
     found = check_file(file, key or key_of_home(session.home), about=about)
     document = {
@@ -180,3 +180,18 @@ def _tell_request(receipt: Mapping[str, Any]) -> None:
         click.echo(f"  receipt of what was erased: {receipt['erasure_receipt']}")
     for kept in receipt["kept"]:
         click.echo(click.wrap_text(f"kept: {kept}", 78, "  ", "    "))
+
+
+def key_of_home(path: str | None) -> str:
+    """The public key of the home at `path`, by default the user's. Makes none. Raises: WrongUse: there is no home."""
+    from countenance.app import manifest as manifests
+    from countenance.app.home import open_home
+    from countenance.app.settings import Settings
+    from countenance.errors import WrongUse
+    from countenance.remedies import Remedy
+
+    where = Settings.read(path).home
+    if manifests.read(where) is None:
+        raise WrongUse(f"there is no home at {where} whose key could check the receipt", Remedy.GET_TRUSTED_KEY)
+    with open_home(where) as home:
+        return home.receipts.verifier_key()

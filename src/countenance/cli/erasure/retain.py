@@ -19,16 +19,14 @@ def command(session: Session, run: bool, yes: bool) -> None:
 
     To run it every day, use a timer: `countenance retain --run --yes`.
     """
-    from countenance.app.erasure.retention import retain
-
     with session.open() as home:
-        found = retain(home, run=False)
+        found = home.retention.retain(run=False)
         overdue = [duty for duty in found.duties if duty.overdue]
         if run:
             named = [duty.source for duty in overdue] + _probes(found.probes)
             if named and not yes and on_terminal() and not session.json:
                 confirm(f"Erase {', '.join(named)} for good")
-            found = retain(home, run=True)
+            found = home.retention.retain(run=True)
 
         def tell() -> None:
             for duty in found.duties:

@@ -64,10 +64,8 @@ def command(session: Session, /, probe: str | None, person: str | None, export: 
         if export is None:
             result = home.search(probe, **question)
         else:
-            from countenance.app.search.export import export_search
-
             result, looked = home.search_and_look(probe, **question)
-            page = export_search(home, result, looked, Path(export), probe_name=Path(probe).name)
+            page = home.exports.write(result, looked, Path(export), probe_name=Path(probe).name)
             click.echo(f"written: {page}", err=True)
         session.answer(result.as_dict(), lambda: tell(result))
 

@@ -13,7 +13,8 @@ from countenance.cli.base import Command, Session, note, pass_session, several
 from countenance.cli.progress import bar_on_terminal
 
 if TYPE_CHECKING:
-    from countenance.app.home import Home, Ingested
+    from countenance.app.home import Home
+    from countenance.app.sources.ingests import Ingested
     from countenance.pipeline.pictures.ingest import IngestReport, Progress
 
 SHOWN_REJECTED = 10  # more are in --json and `source show`

@@ -175,11 +175,9 @@ def list_(session: Session) -> None:
 @pass_session
 def show(session: Session, name: str) -> None:
     """Show one source: its grant, its counts, and why files were refused or rejected."""
-    from countenance.app.sources.sources import counted
-
     with session.open() as home:
         source = home.source(name)
-        document = counted(home, source)
+        document = home.grants.counted(source)
         counts = document["counts"]
 
         def text() -> None:
@@ -246,10 +244,8 @@ def references(session: Session, name: str, subjects: str | None) -> None:
     Their pictures are not kept, so a change of the model (`countenance reindex`) needs them once more. Guests' are,
     and need no list.
     """
-    from countenance.app.upkeep.references import add_references
-
     with session.open() as home:
-        told = add_references(home, name, subjects)
+        told = home.references.add(name, subjects)
 
         def text() -> None:
             click.echo(f"{several(told['enrolled'], 'reference')} of {name} enrolled.")

@@ -19,12 +19,10 @@ def command(session: Session, file: str, verify: bool, log_alone: bool) -> None:
     backup. Back up the log more often than the home (--log-alone). A restore needs the newest log, so that erased data
     does not come back.
     """
-    from countenance.app.upkeep.backup import back_up
-
     with session.open() as home:
         if not session.json:
             note("Writing the backup ...")
-        made = back_up(home, file, verify=verify, log_alone=log_alone)
+        made = home.backups.write(file, verify=verify, log_alone=log_alone)
 
         def tell() -> None:
             what = "The log" if log_alone else "The home"

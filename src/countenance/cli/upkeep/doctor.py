@@ -18,16 +18,13 @@ def command(session: Session, compact: bool) -> int:
     It checks the key, databases, erasures, deadlines, log, index, weights and disk. --compact needs memory for one copy
     of records.db, and disk space for two. Other commands can't write until it is done.
     """
-    from countenance.app.erasure import compaction
-    from countenance.app.upkeep.doctor import examine
-
     with session.open() as home:
-        compacted = compaction.compact(home) if compact else None
+        compacted = home.retention.compact() if compact else None
         if compacted is not None and not session.json:
             left = "; another process still uses the old pages: run it again" if compacted.pending else ""
             click.echo(f"records.db is compacted: {compacted.bytes_after / 2**20:,.1f} MB{left}")
         findings = []
-        for finding in examine(home):
+        for finding in home.health.examine():
             findings.append(finding)
             if not session.json:
                 state = click.style(f"{finding.state:8}", fg=COLOURS[finding.state])

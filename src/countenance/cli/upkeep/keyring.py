@@ -21,14 +21,12 @@ def rotate(session: Session, yes: bool) -> None:
     The old key no longer opens this home, and the new key does not open older backups. Rotate the key if someone may
     have copied the key file. Then copy the new key file to a safe place, and make a new backup at once.
     """
-    from countenance.app.upkeep.keyring import rotate as rotate_keys
-
     with session.open() as home:
         if not yes and on_terminal() and not session.json:
             click.confirm(
                 "Older backups will still need the old key file. Make a new master key?", abort=True, err=True
             )
-        done = rotate_keys(home)
+        done = home.keyring.rotate()
 
         def tell() -> None:
             click.echo(f"The master key is now {done.after}, in {done.keyfile}. {done.before} was overwritten.")

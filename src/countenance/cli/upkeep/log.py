@@ -56,7 +56,7 @@ def verify(
     if proof is not None or export is not None:
         if key is None:
             with session.open() as home:
-                key = home.parts.log.signer.verifier_key()
+                key = home.audit.verifier_key()
         told = (
             check_proof_file(proof, key, witnesses) if proof else check_export_file(export or Path(), key, checkpoint)
         )
@@ -86,7 +86,7 @@ def export(session: Session, file: str) -> None:
     """Export every entry to FILE, with the data to check them. The file holds no personal details."""
     with session.open() as home:
         entries = home.audit.export(file)
-        key = home.parts.log.signer.verifier_key()
+        key = home.audit.verifier_key()
 
         def tell() -> None:
             click.echo(f"written: {file}, {several(entries, 'entry', 'entries')}")
@@ -100,7 +100,7 @@ def export(session: Session, file: str) -> None:
 def key(session: Session) -> None:
     """Print the public key, and share it. It checks checkpoints, proofs, exports and receipts."""
     with session.open() as home:
-        text = home.parts.log.signer.verifier_key()
+        text = home.audit.verifier_key()
         session.answer({"key": text}, lambda: click.echo(text))
 
 
@@ -164,8 +164,7 @@ def show(session: Session, last: int) -> None:
     import json
 
     with session.open() as home:
-        log = home.parts.stores.log
-        entries = list(log.entries(max(0, len(log) - last)))
+        entries = home.audit.entries(max(0, home.audit.size() - last))
         document = [
             {"position": e.position, "id": e.id, "at": e.at, "kind": e.kind, "record": dict(e.record)} for e in entries
         ]
@@ -183,7 +182,7 @@ def show(session: Session, last: int) -> None:
 def checkpoint(session: Session) -> None:
     """Print the newest signed checkpoint. Give it to someone else: it reveals any later change to these entries."""
     with session.open() as home:
-        text = home.parts.stores.log.checkpoint()
+        text = home.audit.checkpoint()
         session.answer({"checkpoint": text}, lambda: click.echo(text, nl=False))
 
 

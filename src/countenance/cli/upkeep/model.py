@@ -23,10 +23,8 @@ def add(session: Session, entry: str) -> None:
     ENTRY.toml describes it: ONNX file, sha256, licence, input format. docs/models.md has an example. The model is
     tested in a separate process before it is added. It has no effect until you use it.
     """
-    from countenance.app.upkeep.models import add_model
-
     with session.open() as home:
-        about = add_model(home, entry)
+        about = home.models.add(entry)
 
         def text() -> None:
             click.echo(f"{click.style(about['name'], bold=True)} passed its self-test and was added to the home.")
@@ -44,10 +42,8 @@ def add(session: Session, entry: str) -> None:
 @pass_session
 def list_(session: Session) -> None:
     """List the models, what each does, and which are in use."""
-    from countenance.app.upkeep.models import list_models
-
     with session.open() as home:
-        models = list_models(home)
+        models = home.models.all()
 
         def text() -> None:
             for about in models:
@@ -61,10 +57,8 @@ def list_(session: Session) -> None:
 @pass_session
 def show(session: Session, name: str) -> None:
     """Show all details of one model."""
-    from countenance.app.upkeep.models import show_model
-
     with session.open() as home:
-        about = show_model(home, name)
+        about = home.models.get(name)
 
         def text() -> None:
             click.echo(_line(about))
@@ -83,10 +77,8 @@ def use(session: Session, name: str) -> None:
 
     Faces that were found before do not change.
     """
-    from countenance.app.upkeep.models import use_detector
-
     with session.open() as home:
-        about = use_detector(home, name)
+        about = home.models.use(name)
         session.answer(about, lambda: click.echo(f"{name} now finds the faces."))
 
 
@@ -95,10 +87,8 @@ def use(session: Session, name: str) -> None:
 @pass_session
 def remove(session: Session, name: str) -> None:
     """Remove a model that you added. A model in use can't be removed."""
-    from countenance.app.upkeep.models import remove_model
-
     with session.open() as home:
-        remove_model(home, name)
+        home.models.remove(name)
         session.answer({"removed": name}, lambda: click.echo(f"{name} is removed."))
 
 

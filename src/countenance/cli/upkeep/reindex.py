@@ -46,7 +46,6 @@ def command(
 
     You can interrupt any step. `countenance reindex` continues from there.
     """
-    from countenance.app.upkeep import reindex
     from countenance.errors import WrongUse
 
     report = measured["people"] is not None or measured["pairs"] is not None
@@ -59,21 +58,20 @@ def command(
             _measure(session, home, measured)
             return
         if step == "switch":
-            told = reindex.switch(home, accept_loss=accept_loss, unmeasured=unmeasured)
+            told = home.reindexing.switch(accept_loss=accept_loss, unmeasured=unmeasured)
         elif step == "roll_back":
-            told = reindex.roll_back(home, accept_loss=accept_loss)
+            told = home.reindexing.roll_back(accept_loss=accept_loss)
         elif step == "finish":
-            told = reindex.finish(home, accept_loss=accept_loss)
+            told = home.reindexing.finish(accept_loss=accept_loss)
         else:
-            told = reindex.begin_or_go_on(home, model)
+            told = home.reindexing.begin_or_go_on(model)
         session.answer(told, lambda: tell(told))
 
 
 def _measure(session: Session, home: Home, measured: dict[str, Any]) -> None:
-    from countenance.app.upkeep.reindex_report import report
 
     with progress_bar(quiet=session.json) as progress:
-        made = report(home, progress=progress, **measured)
+        made = home.reindexing.report(progress=progress, **measured)
     session.answer(made, lambda: tell_report(made))
 
 

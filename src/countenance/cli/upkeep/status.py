@@ -13,10 +13,8 @@ from countenance.cli.base import Command, Session, pass_session, several
 @pass_session
 def command(session: Session) -> None:
     """Show what the home holds, the state of each grant, and what is due."""
-    from countenance.app.upkeep.status import status_of
-
     with session.open() as home:
-        found = status_of(home)
+        found = home.health.status()
         session.answer(found, lambda: tell(found))
 
 

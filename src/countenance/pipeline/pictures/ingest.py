@@ -212,8 +212,8 @@ class Ingest:
         )
         return report
 
-    def take_anew(self, data: bytes, place: bytes, mtime_ns: int) -> None:
-        """One picture that was just handed in is taken, and looked at though it may be known: for other faces of it.
+    def take_anew(self, looked: FaceAnalysis, data: bytes, place: bytes, mtime_ns: int) -> None:
+        """One picture that was just handed in is taken as it was `looked` at, though it may be known: for other faces.
 
         Otherwise as `take`, but for one that is known: of that no ingest may make templates meanwhile.
         """
@@ -225,12 +225,13 @@ class Ingest:
         row = PlacementRow(place, len(data), mtime_ns, self._class_of(places), sha256)
         if self._suppressed([sha256]):
             self._rejections.append(_not_permitted(row))
-            jobs: list[tuple[PendingPicture, bytes]] = []
         else:
-            job = self._in_flight[sha256] = PendingPicture(sha256, [row], known)
-            jobs = [(job, data)]
+            self._in_flight[sha256] = PendingPicture(sha256, [row], known)
         with ThreadPoolExecutor(1, "record") as self._recorder:
-            self._take(iter(jobs))
+            for job in list(self._in_flight.values()):
+                self._look_taken(job, looked)
+            self._flush()
+            self._await_recordings()
         self._end_beside()
 
     def look_again(

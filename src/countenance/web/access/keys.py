@@ -44,7 +44,7 @@ async def revoke(ask: PageContext) -> Response:
 
 
 async def _page(ask: PageContext, **values: Any) -> Response:
-    now = ask.home.parts.stores.clock()
+    now = ask.home.now()
     found = [described(key, now) for key in reversed(await ask.call(ask.home.access_keys.all))]
     organisation = ask.home.kind is HomeKind.ORGANISATION
     filled = {"made": None, "error": None, **values}

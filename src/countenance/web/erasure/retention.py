@@ -6,8 +6,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from countenance.app.access.identity import Right
-from countenance.app.erasure import compaction
-from countenance.app.erasure.retention import RetentionReport, retain
+from countenance.app.erasure.retention import RetentionReport
 from countenance.app.settings import probe_days
 from countenance.errors import CountenanceError, WrongUse
 from countenance.types import HomeKind
@@ -26,7 +25,7 @@ async def run(ask: PageContext) -> Response:
     try:
         if ask.field("sure") is None:
             raise WrongUse(ask.text("nothing was erased: tick the box to confirm, because this cannot be undone"))
-        ran = await ask.call(retain, ask.home, run=True)
+        ran = await ask.call(ask.home.retention.retain, run=True)
     except CountenanceError as error:
         return await _page(ask, error)
     return await _page(ask, ran=ran)
@@ -35,12 +34,12 @@ async def run(ask: PageContext) -> Response:
 async def _page(
     ask: PageContext, error: CountenanceError | None = None, *, ran: RetentionReport | None = None
 ) -> Response:
-    found = await ask.call(retain, ask.home, run=False)
+    found = await ask.call(ask.home.retention.retain, run=False)
     return ask.page(
         "retention.html.jinja", error=error, ran=ran,
         due=[duty.as_dict() for duty in found.duties], probes=found.probes, probe_days=probe_days(),
         keeps_probes=ask.home.kind is HomeKind.ORGANISATION,
-        compaction=await ask.call(compaction.due, ask.home),
+        compaction=await ask.call(ask.home.retention.uncompacted),
     )  # fmt: skip
 
 

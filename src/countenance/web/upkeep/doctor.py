@@ -8,7 +8,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from countenance.app.access.identity import Right
-from countenance.app.upkeep.doctor import told
 from countenance.web.context import PageContext, page
 
 
@@ -21,7 +20,7 @@ async def form(ask: PageContext) -> Response:
 @page(Right.MANAGE)
 async def examine(ask: PageContext) -> Response:
     """What was found, problems first."""
-    return _page(ask, await ask.call(told, ask.home))
+    return _page(ask, await ask.call(ask.home.health.report))
 
 
 def _page(ask: PageContext, found: dict[str, Any] | None = None) -> Response:

@@ -57,13 +57,13 @@ async def proof(ask: PageContext) -> Response:
 @page(Right.OVERSEE)
 async def checkpoint(ask: PageContext) -> Response:
     """The newest signed checkpoint: kept elsewhere, it shows any later rewriting."""
-    return download(await ask.call(ask.home.parts.stores.log.checkpoint), "checkpoint.txt", "text/plain")
+    return download(await ask.call(ask.home.audit.checkpoint), "checkpoint.txt", "text/plain")
 
 
 @page(Right.OVERSEE)
 async def key(ask: PageContext) -> Response:
     """The public key that proofs, exports and receipts are checked with."""
-    return PlainTextResponse(ask.home.parts.log.signer.verifier_key() + "\n")
+    return PlainTextResponse(ask.home.audit.verifier_key() + "\n")
 
 
 @page(Right.OVERSEE)
@@ -74,13 +74,10 @@ async def export(ask: PageContext) -> Response:
 
 def _page(home: Home, before: int | None) -> tuple[list[dict[str, Any]], int, int]:
     """(newest first, entries in all, the position that they stand before)."""
-    found = home.parts.stores.log
-    size = len(found)
+    size = home.audit.size()
     end = size if before is None else min(before, size)
     entries = []
-    for entry in found.entries(max(0, end - A_PAGE)):
-        if entry.position >= end:
-            break
+    for entry in home.audit.entries(max(0, end - A_PAGE), min(A_PAGE, end)):
         about = json.dumps(dict(entry.record), ensure_ascii=False, indent=2)
         entries.append({"position": entry.position, "id": entry.id, "at": entry.at, "kind": entry.kind, "about": about})
     return entries[::-1], size, end

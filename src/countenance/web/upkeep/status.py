@@ -7,14 +7,13 @@ from starlette.routing import Route
 
 from countenance.app.access.identity import Right
 from countenance.app.settings import free_bytes
-from countenance.app.upkeep.status import status_of
 from countenance.web.context import PageContext, page
 
 
 @page(Right.OVERSEE)
 async def status(ask: PageContext) -> Response:
     """The page."""
-    found = await ask.call(status_of, ask.home)
+    found = await ask.call(ask.home.health.status)
     return ask.page("status.html.jinja", found=found, free=free_bytes(ask.home.path), size=_size)
 
 
