@@ -40,6 +40,14 @@ def of_help(command: click.Command = cli, path: str = "countenance") -> Iterator
             yield from of_help(found, f"{path} {name}")
 
 
+def of_output() -> Iterator[tuple[str, str]]:
+    """What commands print and ask, each value in it as X."""
+    for path in sorted((SRC / "cli").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and node.args and _name(node.func) in {"echo", "secho", "note", "prompt"}:
+                yield from ((path.name, text) for text in _literal(node.args[0]))
+
+
 def of_pages() -> Iterator[tuple[str, str]]:
     """The catalogue: what pages, labels, log kinds and states say."""
     spec = importlib.util.spec_from_file_location("catalogue", ROOT / "tools" / "catalogue.py")
@@ -102,7 +110,7 @@ def _literal(message: ast.expr) -> Iterator[str]:
 
 @pytest.mark.parametrize(
     ("gather", "at_least"),
-    [(of_help, 350), (of_pages, 1000), (of_written_pages, 100), (of_the_api, 400), (of_errors, 400)],
+    [(of_help, 350), (of_output, 200), (of_pages, 1000), (of_written_pages, 100), (of_the_api, 400), (of_errors, 400)],
 )
 def test_what_people_read_is_plain(faults, gather, at_least):
     found = list(dict.fromkeys(gather()))

@@ -91,7 +91,7 @@ def test_an_opt_out_from_the_form_to_its_end(home, anybody):
     assert home.search(ONE).leads == ()
     told = anybody.post("/rights/status", tracking=code).text
     assert "Approved and carried out" in told
-    assert "codes of their bytes" in told
+    assert "Hashes and an encrypted fingerprint" in told
     assert anybody.post("/rights/withdraw", tracking=code).status_code == 400  # not sure
     assert "Withdrawn" in anybody.post("/rights/withdraw", tracking=code, sure="yes").text
     assert home.requests.listed(every=True)[0]["state"] == "withdrawn"

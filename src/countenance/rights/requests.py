@@ -58,13 +58,12 @@ class Document(StrEnum):
 
 
 TIERS: Final[Mapping[int, str]] = {
-    0: "Your faces are hidden at once and erased, and nothing is kept by which you or a picture of you could be known "
-    "again. So if the same picture comes in anew, it may be taken again.",
-    1: "Your faces are hidden at once and erased. To keep the same pictures out, the home keeps codes of their bytes "
-    "and addresses, and a sealed fingerprint of each whole picture. Nothing of your face is kept, so a new picture of "
-    "you may be taken.",
-    2: "As 1, and to keep new pictures of you out too, the home keeps one sealed measurement of your face. It is "
-    "used to refuse your face and for nothing else, and is destroyed when you withdraw.",
+    0: "Your faces are hidden at once and then erased. Nothing that could recognise you or a picture of you is kept. "
+    "If the same picture is added again, your face may be indexed again.",
+    1: "Your faces are hidden at once and then erased. Hashes and an encrypted fingerprint of each picture keep the "
+    "same pictures out. Nothing of your face is kept, so a new picture of you may be added.",
+    2: "As 1, and one encrypted template of your face also keeps new pictures of you out. It is used for nothing "
+    "else, and destroyed when you withdraw.",
 }
 DEFAULT_TIER: Final = 1
 

@@ -179,7 +179,7 @@ def _on(made: dict[str, Any]) -> str:
     whose = pictures if made["people"] is None else f"{pictures} of {number(made['people'])} people"
     return (
         f"{whose}, {number(made['pictures_without_face'])} of them without a found face; {made['made_at']}. "
-        "In brackets 95 % intervals. FMR: strangers taken for one person; FNMR: pairs of one person missed."
+        "Brackets show 95 % intervals. FMR: strangers counted as one person; FNMR: same-person pairs missed."
     )
 
 

@@ -19,21 +19,24 @@ from countenance.types import ClassId, FaceId, KeyId
 
 # What a receipt says of each store: (store, how it was looked at).
 SCANNED: Final = (
-    ("records.db", "no row of an erased face, picture or person is left; deleted rows are overwritten (secure_delete)"),
-    ("keys.db", "every sealed template of the erased was tried, and no key opens one; deleted keys are overwritten"),
+    (
+        "records.db",
+        "there is no row of an erased face, picture or person; deleted rows are overwritten (secure_delete)",
+    ),
+    ("keys.db", "no key decrypts any erased template; deleted keys are overwritten"),
     ("index/", "every segment that could hold a row of an erased face was opened, in every embedding space"),
-    ("blobs/", "every crop, document and kept probe of the erased was asked for by its name"),
-    ("write-ahead logs of records.db and keys.db", "emptied after the rows were deleted, but for what is pending"),
+    ("blobs/", "every erased crop, document and stored probe was looked up by its name"),
+    ("write-ahead logs of records.db and keys.db", "emptied after the rows were deleted, except what is pending"),
     ("this process's index in memory", "the rows were removed; other processes follow before their next answer"),
 )
 NOT_SCANNED: Final = (
-    "the audit log, which holds no picture, crop or template: its pseudonyms and hashes stay",
+    "the audit log: it holds no picture, crop or template, and its pseudonyms and hashes stay",
     "free pages of the databases, byte by byte: SQLite overwrites what it deletes",
-    "pages of records.db from which a row moved: they may keep its random id or its picture's hash until compacted",
-    "probes kept with a case whose search showed none of this: nobody looked whom they show; they end by their term",
+    "old pages of records.db: until compacted, they may hold a random ID or the hash of a picture",
+    "probes stored with a case, if their search showed none of this data; their retention period erases them",
     "freed blocks of the disk, and spare blocks of a flash drive",
-    "snapshots of the file system, and copies of the home or of the master key that somebody made",
-    "backups made earlier: to restore one does this erasure again, but an old backup with its old key still opens",
+    "snapshots of the file system, and copies of the home or of the master key",
+    "earlier backups: a restore repeats this erasure, but an old backup can still be opened with its key",
     "swap, hibernation and core dumps",
     "the original files, which are never touched, and what has left the home: exported pages, answers, receipts",
 )

@@ -14,20 +14,22 @@ from countenance.records.requests.requests import SubjectRequest
 from countenance.rights.requests import TIERS, RequestKind, RequestOutcome
 
 _ERASED: Final = (
-    "A keyed code of the bytes of each picture in which a face was erased, so that it is not taken from the same file "
-    "again. Nothing of a face."
+    "A keyed hash of each picture file in which a face was erased, so that the face is not added from the same file "
+    "again. Nothing of the face is kept."
 )
 _KEPT: Final[Mapping[str, str]] = {  # of a request that was granted, by its kind; of an opt-out its tier says it
-    RequestKind.ACCESS: "What was held before: the answer lists it. To ask for access takes nothing away.",
-    RequestKind.CORRECTION: "What was held before, put right.",
+    RequestKind.ACCESS: "The same data as before: the answer lists it. An access request erases nothing.",
+    RequestKind.CORRECTION: "The same data as before, corrected.",
     RequestKind.ERASURE: _ERASED,
     RequestKind.OBJECTION: _ERASED,
-    RequestKind.RESTRICTION: "What was held before, hidden from every search, because it was asked that it be kept and "
-    "not used. It ends when the request is withdrawn.",
+    RequestKind.RESTRICTION: "The same data as before, hidden from every search, because the person asked to keep it "
+    "but not use it. This ends when the request is withdrawn.",
 }
-_REFUSED: Final = "What was held before. The reasons were given to whoever asked."
-_RECORD: Final = "The request as it was sealed, and when and how it was decided, to show that the law was kept to."
-_BARE_RECORD: Final = "When and how the request was decided, to show that the law was kept to. Nothing of what it said."
+_REFUSED: Final = "The same data as before. The person received the reasons."
+_RECORD: Final = "The encrypted request, and when and how it was decided, to prove that the law was obeyed."
+_BARE_RECORD: Final = (
+    "When and how the request was decided, to prove that the law was obeyed. No details of the request."
+)
 
 
 def account_of(
