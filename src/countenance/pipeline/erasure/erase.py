@@ -19,19 +19,20 @@ from typing import Any, Final
 from countenance import jurisdictions
 from countenance.errors import NotFound, WrongUse
 from countenance.pipeline.erasure import scan
+from countenance.pipeline.erasure.holdings import HOLDINGS, LeavingPart
 from countenance.pipeline.ids import checked_uuid
 from countenance.pipeline.live_index import LiveIndex, snapshot
 from countenance.pipeline.receipts import rfc3339, sign_receipt
 from countenance.pipeline.redo_detail import seal_act
 from countenance.pipeline.stores import Stores, probe_digest
-from countenance.records.erasure.erasures import Erasure, HiddenFace, Target
+from countenance.records.erasure.erasures import Erasure, Target
 from countenance.records.erasure.receipts import Receipt
 from countenance.records.erasure.suppressions import Suppression
 from countenance.records.guests.erasures import GUEST
 from countenance.records.guests.guests import Guest
 from countenance.records.reachability import Unreachable
 from countenance.records.sources.sources import Source
-from countenance.types import ClassId, FaceId
+from countenance.types import FaceId
 
 SCOPES: Final = ("face", "picture", "source", "person", "jurisdiction")
 OPERATOR: Final = "the operator of this home"  # on whose word, where nobody else's is named
@@ -283,26 +284,15 @@ class Eraser:
             self.stores.records.redo.mark_noted(erasure, self.stores.clock())
 
     def _finish(self, erasure: Erasure) -> ErasureReport:
-        records = self.stores.records.erasures
         pending: set[str] = set()
         self._note(erasure)
-        for faces in records.hidden_faces(erasure):
-            rows = _rows(faces)
-            pending.update(self._remove_bytes(faces, rows))
-            scan.look_for_faces(self.stores, faces, rows)
-            records.forget_faces(erasure, faces)
-        persons = records.person_keys(erasure)
-        pending.update(self.stores.keys.destroy(persons).pending if persons else ())
-        scan.look_for_keys(self.stores, persons)
-        records.forget_persons(erasure)
-        pending.update(self._remove_uploads(erasure))
-        pending.update(self._remove_probes(erasure))
-        answered = self.stores.records.idempotency.clear_bodies()
-        pending.update(self.stores.keys.destroy(answered).pending if answered else ())
-        records.forget_pictures(erasure)
-        pending.update(self._remove_guests())
-        if erasure.source_id is not None:
-            pending.update(self._remove_source(erasure.source_id))
+        for holding in HOLDINGS:
+            for part in holding.leaving(self.stores.records, erasure):
+                pending.update(self._remove(part))
+                holding.forget(self.stores.records, erasure, part)
+                if part.changes_classes:
+                    snapshot(self.stores, self.live.space)
+        pending.update(self.stores.keys.destroy(()).pending)  # also what an earlier erasure had to leave in its log
         if erasure.scope in _BY_PLACE and erasure.counts["placements"]:
             snapshot(self.stores, self.live.space)  # faces that stand elsewhere too leave the classes that went
         if not self.stores.records.database.truncate_wal():
@@ -312,57 +302,22 @@ class Eraser:
         scan.look_for_rows(self.stores, erasure)
         return self._acknowledge(erasure, tuple(sorted(pending)))
 
-    def _remove_bytes(self, faces: Sequence[HiddenFace], rows: dict[ClassId, list[FaceId]]) -> set[str]:
-        self.live.remove([face.id for face in faces])
-        pending = set(self.stores.segments.remove(rows).pending)
-        pending.update(self.stores.blobs.delete_many([face.uid for face in faces if face.key_id]).pending)
-        pending.update(self.stores.keys.destroy([key for face in faces for key in face.keys]).pending)
-        return pending
-
-    def _remove_uploads(self, erasure: Erasure) -> set[str]:
-        """Pictures that were handed in, of which the home holds the bytes."""
-        going = self.stores.records.uploads.leaving(erasure.id)
-        keys = [upload.key_id for upload in going if upload.key_id]
-        blobs = [upload.blob for upload in going if upload.key_id]
-        pending = set(self.stores.blobs.delete_many(blobs).pending)
-        pending.update(self.stores.keys.destroy(keys).pending)
-        scan.look_for_keys(self.stores, keys, blobs)
-        self.stores.records.uploads.forget(going)
-        return pending
-
-    def _remove_probes(self, erasure: Erasure) -> set[str]:
-        """Probes kept with cases."""
-        going = self.stores.records.probes.leaving(erasure.id)
-        keys, blobs = {probe.key for probe in going if probe.key}, [probe.blob for probe in going]
-        pending = set(self.stores.blobs.delete_many(blobs).pending)
-        pending.update(self.stores.keys.destroy(keys).pending)
-        if any(probe.key is None for probe in going):  # kept before each had a key of its own
-            pending.add("the key of a probe's case, which goes with the last probe that lies under it")
-        scan.look_for_keys(self.stores, keys, blobs)
-        self.stores.records.probes.forget(going)
-        return pending
-
-    def _remove_guests(self) -> set[str]:
-        leaving = self.stores.records.guests.leaving()
-        if leaving is None:
-            return set()
-        blobs, keys = leaving
-        pending = set(self.stores.blobs.delete_many(blobs).pending)
-        pending.update(self.stores.keys.destroy(keys).pending)
-        scan.look_for_keys(self.stores, keys, blobs)
-        self.stores.records.guests.forget_withdrawn()
-        snapshot(self.stores, self.live.space)  # faces that another grant's class has too leave this one's
-        return pending
-
-    def _remove_source(self, source_id: int) -> set[str]:
-        pending: set[str] = set()
-        blobs, keys, classes = self.stores.records.erasures.source_holdings(source_id)
-        for class_id in classes:  # faces that stand in another source too leave this one's classes
+    def _remove(self, part: LeavingPart) -> set[str]:
+        """Remove a part from index, blobs and keys, and look for it; return where bytes may still be."""
+        rows, pending = part.index_rows(), set(part.pending)
+        if part.faces:
+            self.live.remove([face.id for face in part.faces])
+            pending.update(self.stores.segments.remove(rows).pending)
+        for class_id in part.classes:  # faces that stand in another source too leave this one's classes
             pending.update(self.stores.segments.destroy_class(class_id).pending)
-        pending.update(self.stores.blobs.delete_many(blobs).pending)
-        pending.update(self.stores.keys.destroy(keys).pending)
-        scan.look_for_keys(self.stores, keys, blobs)
-        self.stores.records.erasures.forget_source(source_id)
+        if part.blobs:
+            pending.update(self.stores.blobs.delete_many(part.blobs).pending)
+        if part.keys:
+            pending.update(self.stores.keys.destroy(part.keys).pending)
+        if part.faces:
+            scan.look_for_faces(self.stores, part.faces, rows)
+        else:
+            scan.look_for_keys(self.stores, part.keys, part.blobs)
         return pending
 
     # --- the account -------------------------------------------------------------------------------------------------
@@ -439,15 +394,6 @@ def _covers(code: str, place: str, *, doubtful: bool) -> bool:
     if jurisdictions.covers(code, place):
         return True
     return doubtful and (place == jurisdictions.UNKNOWN or jurisdictions.covers(place, code))
-
-
-def _rows(faces: Sequence[HiddenFace]) -> dict[ClassId, list[FaceId]]:
-    """The rows of the index that these faces have, by class."""
-    by_class: dict[ClassId, list[FaceId]] = {}
-    for face in faces:
-        for class_id in face.classes:
-            by_class.setdefault(class_id, []).append(face.id)
-    return by_class
 
 
 def _authority(text: str | None) -> str:
