@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from countenance import jurisdictions
 from countenance.errors import WrongUse
 from countenance.pipeline.stores import Stores
+from countenance.remedies import Remedy
 from countenance.types import Client, ClientClass, HomeKind
 
 
@@ -37,9 +38,7 @@ class ClientWorkflow:
         LogUnwritable, StorageFailed.
         """
         if self.stores.kind is not HomeKind.ORGANISATION:
-            raise WrongUse(
-                "a household's home has no clients", "an organisation's home has: countenance init --kind organisation"
-            )
+            raise WrongUse("a household's home has no clients", Remedy.USE_ORGANISATION_HOME)
         name = name.strip()
         if not name or len(name) > 200 or not name.isprintable():
             raise WrongUse("a client's name is one printable line of 1 to 200 characters")
@@ -47,11 +46,14 @@ class ClientWorkflow:
             kind = ClientClass(client_class)
         except ValueError as error:
             raise WrongUse(
-                f"{client_class!r} is no class of client; they are a closed list", "one of: " + ", ".join(ClientClass)
+                f"{client_class!r} is no class of client",
+                Remedy.USE_ONE_OF,
+                field="client_class",
+                values=list(ClientClass),
             ) from error
         place = jurisdictions.parse(jurisdiction)
         if self.stores.records.clients.find(name) is not None:  # the records refuse it too, but after the log
-            raise WrongUse(f"a client called {name!r} exists", "choose another name, or see `countenance client show`")
+            raise WrongUse(f"a client called {name!r} exists", Remedy.CHOOSE_ANOTHER_NAME, field="name")
         uid = uuid.uuid4()
         self.stores.log.append("client.added", {"client": str(uid), "class": str(kind), "jurisdiction": place})
         return self.stores.records.clients.add(

@@ -6,29 +6,27 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from countenance.errors import WrongUse
+from countenance.remedies import Remedy
 
 MAX_DOCUMENT_BYTES: Final = 64 * 2**20
 Document: TypeAlias = Path | bytes  # a file, or what somebody handed in
 
 
-def read_document(document: Document, what: str, hint: str) -> bytes:
-    """Its bytes. Raises WrongUse: not a readable file, empty, or over 64 MB.
-
-    Args: what: "the evidence", as the error calls it; hint: the way out where it is no file.
-    """
-    if isinstance(document, bytes):
-        return _of_a_size(document, what)
-    path = document
+def read_document(document: Document, what: str) -> bytes:
+    """Return its bytes; `what` is its name in an error. Raises WrongUse: not a readable file, empty, or over 64 MB."""
+    data, path = (document, None) if isinstance(document, bytes) else (None, document)
     try:
-        data = path.read_bytes() if path.is_file() else None
+        if path is not None and path.is_file():
+            data = path.read_bytes()
     except OSError as error:
-        raise WrongUse(f"{what} {path} can't be read: {error.strerror}", "name a file you may read") from error
+        raise WrongUse(f"{what} can't be read: {error.strerror}", Remedy.CHECK_PERMISSION, path=path) from error
     if data is None:
-        raise WrongUse(f"{what} {path} is not a file", hint)
-    return _of_a_size(data, f"{what} {path}")
-
-
-def _of_a_size(data: bytes, what: str) -> bytes:
+        raise WrongUse(f"{what} is not a file", Remedy.USE_EXISTING_FILE, path=path)
     if not 0 < len(data) <= MAX_DOCUMENT_BYTES:
-        raise WrongUse(f"{what} has {len(data):,} bytes", "a document of 1 byte to 64 MB")
+        raise WrongUse(
+            f"{what} has {len(data):,} bytes; 1 byte to 64 MB are accepted",
+            Remedy.USE_SMALLER_FILE,
+            values=("64 MB",),
+            path=path,
+        )
     return data

@@ -48,6 +48,7 @@ from countenance.records.guests.guests import TRIES_WITHIN, Guest, GuestLink, Ne
 from countenance.records.pictures.pictures import UntiedPicture
 from countenance.records.search.gallery import VisibleFace
 from countenance.records.sources.sources import SealedSubject, Source
+from countenance.remedies import Remedy
 from countenance.rights.guests import (
     PHOTOGRAPHS_AN_HOUR,
     VERSION,
@@ -135,7 +136,7 @@ class GuestWorkflow:
     def _named(self, uid: str) -> GuestLink:
         found = self.stores.records.guests.link_named(uid)
         if found is None:
-            raise NotFound("there is no such link for guests", "`countenance guest list SOURCE` names them")
+            raise NotFound("there is no such link for guests", Remedy.LIST_GUEST_LINKS)
         return found
 
     def _in_use(self, token: str) -> tuple[GuestLink, Source]:
@@ -162,9 +163,10 @@ class GuestWorkflow:
         if not self.stores.records.guests.count_attempt(link, now, PHOTOGRAPHS_AN_HOUR):
             self.stores.log.append("guest.refused", {"link": link.uid, "limit": "photographs"})
             raise TooMany(
-                "too many photographs were offered by this link within an hour", "try again in an hour",
+                "too many photographs were offered by this link within an hour",
+                Remedy.TRY_AGAIN_LATER,
                 after_s=TRIES_WITHIN.total_seconds(),
-            )  # fmt: skip
+            )
         seen, face = self._only_face(photograph)
         [kept_out] = references_kept_out(self.stores, self.kept_out, source.tenant, [(seen, face)])
         # The same is done for somebody who is kept out, and then nothing of it is used.
@@ -178,19 +180,17 @@ class GuestWorkflow:
     def _only_face(self, photograph: bytes) -> tuple[SeenPicture, AlignedFace]:
         looked = analyse_or_raise(self.analyser, photograph)
         if not looked.faces:
-            raise NoFace(
-                "no face was found in the photograph",
-                "take one from nearer, upright and in good light, facing the camera",
-            )
+            raise NoFace("no face was found in the photograph", Remedy.USE_CLEARER_PICTURE)
         if len(looked.faces) > 1:
             raise SeveralFaces(
-                f"the photograph shows {len(looked.faces)} faces", "take one of yourself alone",
+                f"the photograph shows {len(looked.faces)} faces",
+                Remedy.USE_PICTURE_OF_ONE,
                 boxes=tuple(face.face.box for face in looked.faces),
-            )  # fmt: skip
+            )
         if quality_refusal(looked.faces[0]) is not None:
             raise BadPicture(
                 "the face in the photograph is too small, blurred or dark to compare",
-                "take one from nearer, in good light, facing the camera",
+                Remedy.USE_CLEARER_PICTURE,
                 reason="low_quality",
             )
         return SeenPicture(hashlib.sha256(photograph).digest(), looked.pdq, looked.width, looked.height), looked.faces[
@@ -346,7 +346,7 @@ class GuestWorkflow:
         for face in found:
             if face.picture_uid == picture_id:
                 return face
-        raise NotFound("there is no such picture of you", "your pictures are listed by your link")
+        raise NotFound("there is no such picture of you; your link lists your pictures")
 
     def log_delivered(self, token: str, pictures: int) -> None:
         """The log says that so many of the guest's pictures are given to them."""
@@ -433,4 +433,4 @@ def _told(face: VisibleFace) -> GuestPicture:
 
 def _not_in_use() -> NotFound:
     """The one answer for a token that is unknown, closed, expired or of a source that is not in force."""
-    return NotFound("this link is not in use", "ask whoever gave it to you for another")
+    return NotFound("this link is not in use", Remedy.ASK_FOR_LINK)

@@ -78,20 +78,29 @@ _ANYBODY: Final[Mapping[Remedy, str]] = {
 }
 FIELDS: Final[Mapping[str, str]] = {
     "address": later("Address of the picture"),
+    "authority": later("On whose word"),
     "basis": later("Lawful basis"),
     "case": later("Case"),
+    "client": later("Client"),
+    "client_class": later("Class"),
     "evidence": later("Evidence"),
     "expires": later("Last day"),
+    "face": later("Face"),
     "faces": later("Faces"),
+    "fpir": later("False leads"),
     "jurisdiction": later("Jurisdiction"),
+    "jurisdictions": later("Jurisdictions"),
     "name": later("Name"),
+    "people": later("People"),
     "photo": later("Photograph"),
+    "place": later("Name"),
     "purpose": later("Purpose"),
     "purposes": later("Purposes"),
     "reason": later("Reason"),
     "reasons": later("Reasons"),
     "rename": later("Name"),
     "threshold": later("Threshold"),
+    "top": later("Leads"),
 }
 
 

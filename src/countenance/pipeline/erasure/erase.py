@@ -32,6 +32,7 @@ from countenance.records.guests.erasures import GUEST
 from countenance.records.guests.guests import Guest
 from countenance.records.reachability import Unreachable
 from countenance.records.sources.sources import Source
+from countenance.remedies import Remedy
 from countenance.types import FaceId
 
 SCOPES: Final = ("face", "picture", "source", "person", "jurisdiction")
@@ -90,7 +91,7 @@ class Eraser:
         """One face is erased; of it the box stays, with the reason, so that it is not taken again. Raises NotFound."""
         found = self.stores.records.gallery.face(checked_uuid(uid, "face"))
         if found is None:
-            return self._again("face", uid, "leads name the faces there are")
+            return self._again("face", uid, Remedy.FIND_ID)
         keep_out = self.keep_faces_out([found.id])
         target = Target("face", uid, authority, faces=[found.id], suppressions=keep_out)
         return self._erase(target, dry_run=dry_run)
@@ -99,7 +100,7 @@ class Eraser:
         """A picture and its faces are erased wherever it stands, and it is not taken again. Raises NotFound."""
         picture_id = self.stores.records.gallery.picture_id(checked_uuid(uid, "picture"))
         if picture_id is None:
-            return self._again("picture", uid, "leads name the pictures there are")
+            return self._again("picture", uid, Remedy.FIND_ID)
         keep_out = self.keep_pictures_out([picture_id])
         target = Target("picture", uid, authority, pictures=[picture_id], suppressions=keep_out)
         return self._erase(target, dry_run=dry_run)
@@ -108,7 +109,7 @@ class Eraser:
         """A person is erased, name, history and faces; no face of theirs is taken again. Raises NotFound."""
         found = self.stores.records.erasures.person_with_faces(checked_uuid(uid, "person"))
         if found is None:
-            return self._again("person", uid, "`countenance person list` names the persons there are")
+            return self._again("person", uid, Remedy.LIST_PERSONS)
         person_id, faces = found
         keep_out = self.keep_faces_out(faces)
         target = Target("person", uid, authority, faces=faces, persons=[person_id], suppressions=keep_out)
@@ -125,16 +126,14 @@ class Eraser:
             return self.erase_probes(found, about=log_entry, authority=authority, dry_run=dry_run)
         earlier = self.earlier("probe", log_entry)
         if earlier is None:
-            raise NotFound(
-                f"no probe is kept of a search {log_entry!r}", "the answer of a search names its log entry: log_entry"
-            )
+            raise NotFound(f"no probe is kept of a search {log_entry!r}; the answer of a search names its log entry")
         return earlier
 
     def erase_case(self, reference: str, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
         """Every probe kept with a case is erased; case and searches stay. Raises NotFound: no such case."""
         found = self.stores.records.cases.find(reference)
         if found is None:
-            raise NotFound(f"there is no case {reference!r}", "a case stands from its first search on")
+            raise NotFound(f"there is no case {reference!r}; its first search makes a case")
         probes = self.stores.records.probes.of_case(reference)
         earlier = None if probes else self.earlier("probe", found.uid)
         return earlier or self.erase_probes(probes, about=found.uid, authority=authority, dry_run=dry_run)
@@ -173,7 +172,7 @@ class Eraser:
         """The account of the source that had this name and was erased. Raises NotFound."""
         earlier = self.stores.records.erasures.newest_named("source", self._named(name))
         if earlier is None:
-            raise NotFound(f"there is no source called {name!r}", "`countenance source list` names them")
+            raise NotFound(f"there is no source called {name!r}", Remedy.LIST_SOURCES)
         return self._account(earlier)
 
     def erase_jurisdiction(
@@ -349,11 +348,11 @@ class Eraser:
             **scan.account(),
         }
 
-    def _again(self, scope: str, uid: str, way_out: str) -> ErasureReport:
+    def _again(self, scope: str, uid: str, remedy: Remedy) -> ErasureReport:
         """The account of what was erased before. Raises NotFound: the same for what never was and went with more."""
         earlier = self.stores.records.erasures.newest_about(scope, checked_uuid(uid, scope))
         if earlier is None:
-            raise NotFound(f"there is no {scope} {uid}", way_out)
+            raise NotFound(f"there is no {scope} {uid}", remedy)
         return self._account(earlier)
 
     def _account(self, earlier: Erasure) -> ErasureReport:
@@ -401,6 +400,9 @@ def _authority(text: str | None) -> str:
     said = (text or OPERATOR).strip()
     if not said or len(said) > MAX_AUTHORITY or not said.isprintable():
         raise WrongUse(
-            "an authority is one printable line of 1 to 200 characters", "such as: request of 2026-11-23, letter 4711"
+            f"an authority is one printable line of 1 to {MAX_AUTHORITY} characters",
+            Remedy.USE_FORMAT,
+            field="authority",
+            values=("request of 2026-11-23, letter 4711",),
         )
     return said

@@ -15,6 +15,7 @@ from countenance.associated_data import template_aad
 from countenance.errors import KeyDestroyed, NotFound, StorageFailed
 from countenance.pipeline.stores import Stores
 from countenance.records.erasure.erasures import Erasure, HiddenFace
+from countenance.remedies import Remedy
 from countenance.types import ClassId, FaceId, KeyId
 
 # What a receipt says of each store: (store, how it was looked at).
@@ -99,6 +100,6 @@ def _none_of(found: Mapping[str, int]) -> None:
     left = ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for what, count in found.items() if count)
     if left:
         raise StorageFailed(
-            f"the erasure is not finished: after it was removed, this can still be read: {left}",
-            "nothing of it is shown any more; `countenance doctor` does the rest again",
+            f"the erasure is not finished: this can still be read, though none of it is shown any more: {left}",
+            Remedy.RUN_DOCTOR,
         )

@@ -31,6 +31,7 @@ from countenance.pipeline.stores import Stores
 from countenance.pipeline.vectors import unpack_vectors
 from countenance.protocols import Embedder
 from countenance.records.erasure.suppressions import SealedPerson, SuppressionRows
+from countenance.remedies import Remedy
 from countenance.types import AlignedFace, Box, CropSpec, EmbeddingSpace, FaceRefusal, Vectors
 
 SAME_BOX_IOU: Final = 0.5
@@ -241,7 +242,7 @@ def _crop(face: AlignedFace, embedder: Embedder) -> NDArray[np.uint8]:
 
 def _no_model(model: str, sha256: str) -> SpaceMismatch:
     return SpaceMismatch(
-        f"the suppression list needs the model {model} ({sha256[:12]}), which is missing; no face can be checked, "
-        "so nothing is embedded",
-        "bring that model again: countenance model add; or have those people ask anew",
+        f"people are kept out by templates of the model {model} ({sha256[:12]}), which is not here: nobody could "
+        "be checked, so nothing is embedded",
+        Remedy.ADD_MODEL,
     )

@@ -39,6 +39,7 @@ from countenance.pipeline.receipts import rfc3339, sign_receipt
 from countenance.pipeline.stores import Stores
 from countenance.policy.facts import aims_at_client
 from countenance.records.orders import OrderPaper, OrderRecord, OrderState
+from countenance.remedies import Remedy
 from countenance.types import OrderTerms
 
 
@@ -86,7 +87,7 @@ class OrderWorkflow:
         Raises: NotFound: a source that there is not; WrongUse: the document; LogUnwritable, StorageFailed.
         """
         named = {name: self.stores.records.sources.get(name).uid for _, name in terms.aimed("source")}
-        data = read_document(document, "the order", _NAME_IT)
+        data = read_document(document, "the order")
         uid = uuid.uuid4()
         with self.stores.naming_keys():
             [key] = self.stores.keys.create()
@@ -102,7 +103,7 @@ class OrderWorkflow:
         Raises: WrongUse: a draft or over, or the document; LogUnwritable, StorageFailed.
         """
         if self._state(order) in {OrderState.DRAFT, OrderState.LIFTED}:
-            raise WrongUse(f"the order {order.uid} is not in force", "`countenance order show` says where it stands")
+            raise WrongUse(f"the order {order.uid} is not in force", Remedy.SHOW_ORDER, values=(order.uid,))
         if order.stayed_at is not None:
             return order
         return self._decided(order, "stay", "order.stayed", document)
@@ -113,7 +114,7 @@ class OrderWorkflow:
         Raises: WrongUse: a draft or over, or the document; LogUnwritable, StorageFailed.
         """
         if self._state(order) in {OrderState.DRAFT, OrderState.LIFTED}:
-            raise WrongUse(f"the order {order.uid} is not stayed", "`countenance order show` says where it stands")
+            raise WrongUse(f"the order {order.uid} is not stayed", Remedy.SHOW_ORDER, values=(order.uid,))
         if order.stayed_at is None:
             return order
         resumed = self._decided(order, "resume", "order.resumed", document)
@@ -136,7 +137,7 @@ class OrderWorkflow:
     def simulate(self, order: OrderRecord) -> Plan:
         """What applying it would change now; nothing is changed. Raises WrongUse: it is over."""
         if self._state(order) in {OrderState.LIFTED, OrderState.EXPIRED}:
-            raise WrongUse(f"the order {order.uid} has ended", "draft it anew")
+            raise WrongUse(f"the order {order.uid} has ended", Remedy.DRAFT_ORDER)
         return simulate(self.stores, self.eraser, order)
 
     def apply(self, order: OrderRecord, *, simulated: Plan | None = None) -> Applied:
@@ -148,11 +149,9 @@ class OrderWorkflow:
         """
         state = self._state(order)
         if state is OrderState.STAYED:
-            raise WrongUse(
-                f"the order {order.uid} is stayed", "`countenance order resume` records the decision that ends that"
-            )
+            raise WrongUse(f"the order {order.uid} is stayed", Remedy.RESUME_ORDER)
         if state in {OrderState.LIFTED, OrderState.EXPIRED}:
-            raise WrongUse(f"the order {order.uid} has ended", "draft it anew")
+            raise WrongUse(f"the order {order.uid} has ended", Remedy.DRAFT_ORDER)
         self.finish()
         if state is OrderState.DRAFT:
             plan = simulate(self.stores, self.eraser, order)
@@ -164,8 +163,8 @@ class OrderWorkflow:
             except (StorageFailed, HomeBusy) as error:
                 raise type(error)(
                     f"the order is in force, and not all that it demands is done: {error.message}",
-                    f"{error.hint}; then `countenance order apply {order.uid}` goes on",
-                ) from error
+                    Remedy.APPLY_ORDER, values=(order.uid,), partly=True,
+                ) from error  # fmt: skip
         return self.applied(self.stores.records.orders.get(order.uid), simulated=simulated)
 
     def finish(self) -> tuple[OrderRecord, ...]:
@@ -217,7 +216,7 @@ class OrderWorkflow:
         return order.state(self.stores.clock())
 
     def _decided(self, order: OrderRecord, kind: str, event: str, document: Document) -> OrderRecord:
-        data = read_document(document, "the decision", _NAME_IT)
+        data = read_document(document, "the decision")
         with self.stores.naming_keys():
             key = order.key_id or self.stores.keys.create()[0]
             paper = self._seal(order.uid, key, kind, data)
@@ -272,7 +271,7 @@ def _account(order: OrderRecord, outcome: Mapping[str, Any]) -> dict[str, Any]:
 def _differences(before: Plan, now: Plan) -> Iterator[str]:
     """In what the home has changed since somebody was told what would happen. Raises WrongUse: of another order."""
     if before.order != now.order:
-        raise WrongUse(f"the simulation is of another order: {before.order}", "give the one of this order, or none")
+        raise WrongUse(f"the simulation is of another order: {before.order}", Remedy.SIMULATE_ORDER)
     moved = "" if before.policy_version == now.policy_version else "; what the policy decides on has changed since"
     sources = {each.source: each for each in before.sources}
     for change in now.sources:
@@ -299,4 +298,3 @@ def _numbers(change: SourceChange) -> str:
 
 
 _CAME = "; pictures or searches came or went since"
-_NAME_IT = "name the signed order, decision or letter"

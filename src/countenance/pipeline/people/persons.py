@@ -15,6 +15,7 @@ from countenance.pipeline.search.person_leads import names_of
 from countenance.pipeline.search.search import uri_of
 from countenance.pipeline.stores import Stores
 from countenance.records.people.persons import PersonDecision, PersonRow
+from countenance.remedies import Remedy
 from countenance.types import HomeKind, KeyId, Purpose
 
 MAX_NAME = 200
@@ -135,7 +136,12 @@ class PersonWorkflow:
     def _sealed(self, key: KeyId, uid: str, name: str) -> bytes:
         name = name.strip()
         if not name or len(name) > MAX_NAME or not name.isprintable():
-            raise WrongUse(f"a person's name is one printable line of 1 to {MAX_NAME} characters", "Aunt May, say")
+            raise WrongUse(
+                f"a person's name is one printable line of 1 to {MAX_NAME} characters",
+                Remedy.USE_FORMAT,
+                field="name",
+                values=("Aunt May",),
+            )
         return self.stores.keys.seal(key, person_name_aad(uid), name.encode())
 
     def _named(self, person: PersonRow) -> NamedPerson:
@@ -145,5 +151,5 @@ class PersonWorkflow:
 def _checked(faces: Sequence[str]) -> list[str]:
     """Ids of faces in their usual form. Raises WrongUse: none is named, or one is no id."""
     if not faces:
-        raise WrongUse("no face is named", "name at least one, by its face_id")
+        raise WrongUse("no face is named", Remedy.FIND_ID, field="faces")
     return [checked_uuid(face, "face") for face in faces]

@@ -22,6 +22,7 @@ from countenance.pipeline.stores import Stores
 from countenance.protocols import FoundFile
 from countenance.records.pictures.uploads import Upload
 from countenance.records.sources.sources import Source
+from countenance.remedies import Remedy
 
 MAX_PLACE_BYTES: Final = 1024  # as long as object stores allow a name to be
 
@@ -42,7 +43,7 @@ class Inbox:
         """
         name = checked_place(place)
         if not data:
-            raise WrongUse(f"{place!r} is empty", "hand in a picture")
+            raise WrongUse(f"{place!r} is empty", Remedy.SEND_PICTURE)
         before = self.stores.records.uploads.get(self.source.id, name)
         sha256 = hashlib.sha256(data).digest()
         if before is not None and before.sha256 == sha256 and before.key_id is not None:
@@ -97,11 +98,13 @@ def checked_place(place: str) -> bytes:
     try:
         name = place.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise WrongUse("a picture's name must be text", "rename it") from error
+        raise WrongUse("a picture's name must be text", Remedy.CHOOSE_ANOTHER_NAME, field="place") from error
     parts = place.split("/")
     if len(name) > MAX_PLACE_BYTES or "\0" in place or any(part in {"", ".", ".."} for part in parts):
         raise WrongUse(
-            f"{place[:80]!r} can't name a picture",
-            f"up to {MAX_PLACE_BYTES} bytes, folders parted by /, and neither empty nor . nor ..",
+            f"{place[:80]!r} can't name a picture: up to {MAX_PLACE_BYTES} bytes, folders separated by /, no part "
+            "empty, . or ..",
+            Remedy.CHOOSE_ANOTHER_NAME,
+            field="place",
         )
     return name

@@ -35,6 +35,7 @@ from countenance.records.pictures.batch import Batch, PictureLeaving, PlacementR
 from countenance.records.pictures.pictures import KnownPicture, KnownPlace, UntiedPicture
 from countenance.records.reachability import Unreachable
 from countenance.records.sources.sources import Source
+from countenance.remedies import Remedy
 from countenance.types import ClassId, FaceRefusal, Rejected, RejectReason
 
 WINDOW: Final = 250  # places looked up at once; also what one collect decision covers, well below 1,000
@@ -632,8 +633,9 @@ class Ingest:
         if vanished and prune:
             if self._tally.files == 0:
                 raise StorageFailed(
-                    f"the folder of {self._source.name!r} is empty; --prune would erase all {len(vanished)} pictures",
-                    "is its disk mounted? To erase them: `countenance erase --source " + self._source.name + "`",
+                    f"the folder of {self._source.name!r} is empty: to prune would erase all {len(vanished)} pictures",
+                    Remedy.ERASE_SOURCE,
+                    values=(self._source.name,),
                 )
             erased = self._eraser.erase_unsupported(self._stores.records.pictures.drop_placements(vanished), "vanished")
             self._tally.erased += erased.pictures if erased else 0

@@ -11,6 +11,7 @@ from countenance.errors import WrongUse
 from countenance.pipeline.people.persons import PersonWorkflow
 from countenance.pipeline.sources.subjects import key_of
 from countenance.pipeline.stores import Stores
+from countenance.remedies import Remedy
 from countenance.types import FaceId
 
 
@@ -24,9 +25,13 @@ class Correction:
     def __post_init__(self) -> None:
         """Raises WrongUse."""
         if not (self.jurisdictions or self.name):
-            raise WrongUse("a correction says what is right", "--rename NAME, --jurisdiction CODE, or both")
+            raise WrongUse(
+                "a correction says what is right: the person's name, the jurisdictions, or both",
+                Remedy.ADD_SOME_OF,
+                values=("rename", "jurisdictions"),
+            )
         if not self.name.isprintable():
-            raise WrongUse("a name is one printable line", "leave control characters out")
+            raise WrongUse("a name is one printable line", Remedy.USE_FORMAT, field="rename", values=("Ada Lovelace",))
 
     def as_details(self) -> dict[str, Any]:
         """As it stands among the sealed details of its request, and as `apply_correction` reads it."""

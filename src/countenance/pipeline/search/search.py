@@ -77,17 +77,26 @@ class SearchQuery:
     def __post_init__(self) -> None:
         """Raises WrongUse."""
         if not 1 <= self.top <= TOP_LIMIT:
-            raise WrongUse(f"--top {self.top} is not from 1 to {TOP_LIMIT}")
+            raise WrongUse(
+                f"the top {self.top} is not from 1 to {TOP_LIMIT}", Remedy.USE_RANGE, field="top", values=(1, TOP_LIMIT)
+            )
         if self.threshold is not None and not (math.isfinite(self.threshold) and -1 <= self.threshold <= 1):
             raise WrongUse(
-                f"--threshold {self.threshold} is not a cosine", "from -1 to 1; a threshold of 0 is a threshold"
+                f"the threshold {self.threshold} is not a cosine", Remedy.USE_RANGE, field="threshold", values=(-1, 1)
             )
         if self.fpir is not None and not 0 < self.fpir < 1:
             raise WrongUse(
-                f"--fpir {self.fpir} is not a rate", "above 0 and below 1: 0.01 is 1 false lead in 100 searches"
+                f"the false positive rate {self.fpir} is not above 0 and below 1; 0.01 is 1 false lead in 100 searches",
+                Remedy.USE_FORMAT,
+                field="fpir",
+                values=(0.01,),
             )
         if self.threshold is not None and self.fpir is not None:
-            raise WrongUse("--threshold and --fpir are two ways to say one thing", "give one of them")
+            raise WrongUse(
+                "a threshold and a false positive rate say the same thing twice",
+                Remedy.KEEP_ONE_OF,
+                values=("threshold", "fpir"),
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +172,7 @@ class Searcher:
         self._check_organisation(question)
         uid = checked_uuid(face_id, "face")
         if question.face is not None:
-            raise WrongUse("a face of the gallery is one face", "leave --face out")
+            raise WrongUse("a face of the gallery is one face", Remedy.OMIT_FIELD, field="face")
         # A face that is not there is told after the decision, as one not to be shown is.
         known = [face for each in (uid, *also) if (face := self.stores.records.gallery.face(each)) is not None]
         client = self._client(question)
@@ -186,7 +195,7 @@ class Searcher:
             sealed = self.stores.records.persons.templates(list(visible), ensure_space_id(self.stores, space))
             living, templates = opened_templates(self.stores, sealed, space)
             if not living:
-                raise NotFound(f"there is no face {uid}", "leads name the faces there are")
+                raise NotFound(f"there is no face {uid}", Remedy.FIND_ID)
             probes[:] = visible.values()
             return fused(templates)[None], frozenset(each.face for each in living)
 
@@ -204,11 +213,15 @@ class Searcher:
         `search_face`.
         """
         if question.client is not None:
-            raise WrongUse("a client's search starts from a picture or a face", "whom you named is yours alone to know")
+            raise WrongUse(
+                "a client's search starts from a picture or a face: persons are yours alone to know",
+                Remedy.OMIT_FIELD,
+                field="client",
+            )
         uid = checked_uuid(person, "person")
         faces = [face.uid for face in self.stores.records.persons.faces_of(uid)]
         if not faces:
-            raise NotFound(f"person {uid} has no faces now", "`countenance person list` names the persons there are")
+            raise NotFound(f"the person {uid} has no face any more", Remedy.LIST_PERSONS)
         return self.search_face(faces[0], question, also=faces[1:])
 
     def _shown(
@@ -334,8 +347,10 @@ class Searcher:
             check_reference(question.case)
         if self.stores.kind is HomeKind.ORGANISATION and question.purpose is None:
             raise WrongUse(
-                "an organisation's search names its purpose",
-                "--purpose, one of: " + ", ".join(p for p in Purpose if p is not Purpose.HOUSEHOLD),
+                "an organisation's search needs a purpose",
+                Remedy.USE_ONE_OF,
+                field="purpose",
+                values=[p for p in Purpose if p is not Purpose.HOUSEHOLD],
             )
 
     def _client(self, question: SearchQuery) -> Client | str | None:
@@ -343,7 +358,7 @@ class Searcher:
         if question.client is None:
             return None
         if self.stores.kind is not HomeKind.ORGANISATION:
-            raise WrongUse("a household's home has no clients", "leave --client out")
+            raise WrongUse("a household's home has no clients", Remedy.OMIT_FIELD, field="client")
         return self.stores.records.clients.find(question.client) or question.client
 
     def _keep_search(self, question: SearchQuery, permit: Permit, client: Client | str | None) -> SearchId:

@@ -185,7 +185,7 @@ def reference_templates(
     for reference, refused in zip(references, references_kept_out(stores, kept_out, tenant, found), strict=True):
         if refused:
             raise GrantInvalid(
-                f"{reference.where} is not permitted", "leave the line out; the data-protection officer knows why"
+                f"{reference.where} is not permitted: remove the line; the data-protection officer knows why"
             )
     return embed_references(stores, embedder, [face for _, face in found])
 
@@ -222,6 +222,8 @@ def references_kept_out(
 def read_evidence(document: Document) -> bytes:
     """The document. Raises GrantInvalid: not a readable file, empty, or over 64 MB."""
     try:
-        return read_document(document, "the evidence", "name the signed form, contract or decision")
+        return read_document(document, "the evidence")
     except WrongUse as error:
-        raise GrantInvalid(error.message, error.hint) from error
+        raise GrantInvalid(
+            error.message, error.remedy, field=error.field, values=error.values, path=error.path
+        ) from error

@@ -25,6 +25,7 @@ from countenance.pipeline.vectors import pack_vector
 from countenance.protocols import Embedder
 from countenance.records.sources.sources import SealedSubject, Source
 from countenance.records.upkeep.reindexes import Reindex
+from countenance.remedies import Remedy
 from countenance.rights.subjects import SubjectLine
 
 
@@ -43,8 +44,9 @@ def whom_they_name(
             called = [subject for subject in called if subject.evidence_sha256 == sha256]
         if len(called) != 1 or called[0].id in found:
             raise GrantInvalid(
-                f"line {line.line}: {line.name!r} is not one of the subjects of {source.name}, each named once",
-                "give the list with which the source was added; somebody new needs a grant of their own",
+                f"line {line.line}: {line.name!r} is not one of the subjects of {source.name}, each named once; a new "
+                "person needs a grant of their own",
+                Remedy.CORRECT_FILE,
             )
         found[called[0].id] = called[0], line
     return tuple(found.values())

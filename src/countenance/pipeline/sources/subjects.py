@@ -21,6 +21,7 @@ from countenance.pipeline.stores import Stores
 from countenance.pipeline.vectors import unpack_vectors
 from countenance.protocols import Embedder
 from countenance.records.sources.sources import SealedSubject, Source
+from countenance.remedies import Remedy
 from countenance.rights.subjects import SubjectLine
 from countenance.types import AlignedFace, KeyId, Rejected, Vectors
 
@@ -89,7 +90,8 @@ def _matcher(stores: Stores, source: Source, embedder: Embedder, calibration: Ca
         raise SpaceMismatch(
             f"of {source.name!r} {some_names(lacking)} have no reference of the model {space.model} "
             f"({space.weights_sha256[:12]})",
-            f"enrol them again from the same list: countenance source references {source.name} LIST.csv",
+            Remedy.ENROL_REFERENCES,
+            values=(source.name,),
         )
     # A guest without one is in no new picture; of a list's subjects all have theirs, or nothing is taken.
     subjects = tuple(subject for subject in subjects if subject.reference_in(space_id) is not None)
@@ -152,7 +154,7 @@ def reference_face(analyser: FaceAnalyser, reference: Reference) -> tuple[SeenPi
     looked = analyser.analyse(data)
     if isinstance(looked, Rejected):
         reason = looked.reason.replace("_", " ")
-        raise GrantInvalid(f"{reference.where} can't be used: {reason}", "give another picture")
+        raise GrantInvalid(f"{reference.where} can't be used: {reason}", Remedy.USE_ANOTHER_PICTURE)
     seen = SeenPicture(hashlib.sha256(data).digest(), looked.pdq, looked.width, looked.height)
     return seen, _only_face(looked, reference)
 
@@ -161,12 +163,12 @@ def _only_face(looked: FaceAnalysis, reference: Reference) -> AlignedFace:
     if reference.face is not None:
         if reference.face >= len(looked.faces):
             raise GrantInvalid(
-                f"{reference.where} has no face {reference.face}: it holds {len(looked.faces)}", "faces count from 0"
+                f"{reference.where} has no face {reference.face}: it holds {len(looked.faces)}", Remedy.NUMBER_FACES
             )
         return looked.faces[reference.face]
     if len(looked.faces) != 1:
         raise GrantInvalid(
-            f"{reference.where} holds {len(looked.faces) or 'no'} faces",
-            "give a picture of that person alone, or point out the face in a column named face (`countenance detect`)",
+            f"{reference.where} holds {len(looked.faces) or 'no'} faces; a column named face says which is meant",
+            Remedy.USE_PICTURE_OF_ONE,
         )
     return looked.faces[0]

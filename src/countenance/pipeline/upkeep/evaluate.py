@@ -29,6 +29,7 @@ from countenance.pipeline.upkeep.acquire import LabelledTemplates, PermitFor, Pr
 from countenance.pipeline.upkeep.labelled_pictures import Labelled
 from countenance.policy.facts import BROUGHT
 from countenance.protocols import Embedder
+from countenance.remedies import Remedy
 from countenance.types import EmbeddingSpace, HomeKind, Purpose
 from countenance.weights.model import Model
 
@@ -121,7 +122,7 @@ class Evaluator:
         if len(used.pairs.people) < 2:
             raise WrongUse(
                 f"{len(used.pairs.people) or 'no'} labelled pictures show a usable face; at least two are needed",
-                "see `countenance detect` on one of them",
+                Remedy.USE_CLEARER_PICTURE,
             )
         measures = measure(used.pairs, used.lost, used.groupings, self.in_use, self.promises)
         calibration = None
@@ -160,7 +161,12 @@ class Evaluator:
         if case is not None:
             check_reference(case)
         if self.stores.kind is HomeKind.ORGANISATION and purpose is None:
-            raise WrongUse("an organisation's evaluation names its purpose", "--purpose research, for instance")
+            raise WrongUse(
+                "an organisation's evaluation needs a purpose",
+                Remedy.ADD_FIELD,
+                field="purpose",
+                values=(Purpose.RESEARCH,),
+            )
         ask = self.stores.ask(Act.SEARCH, purpose=purpose, has_case=case is not None, brought=True)
         begun = self.stores.log.append(
             "evaluate.begun",
@@ -204,8 +210,9 @@ def _check_worth_calibrating(labelled: Labelled) -> None:
     """Raises: WrongUse: even if every picture shows a face these are too few, or they are listed pairs."""
     if labelled.pairs is not None:
         raise WrongUse(
-            "a calibration is measured over all pairs of known people, and a list of pairs names neither",
-            "give --people DIR, a folder a person",
+            "a calibration is measured over all pairs of known people, and a list of pairs names no people",
+            Remedy.ADD_FIELD,
+            field="people",
         )
     counts = np.bincount(labelled.people)
     genuine = int((counts * (counts - 1)).sum()) // 2

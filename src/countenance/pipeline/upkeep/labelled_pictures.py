@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from countenance.calibrate.pairs import Labels
 from countenance.errors import NotFound, WrongUse
+from countenance.remedies import Remedy
 
 NAMED: Final = 10  # faults of one kind in one message
 MAX_GROUPS: Final = 12  # of one attribute: each couple of them has its own numbers
@@ -54,7 +55,11 @@ def read_people(root: Path) -> Labelled:
     Raises: NotFound: no such folder; WrongUse: fewer than two pictures, or it can't be read.
     """
     if not root.is_dir():
-        raise NotFound(f"there is no folder {root}", "name a folder that holds a folder a person")
+        raise NotFound(
+            "there is no such folder of labelled pictures: it holds a folder for each person",
+            Remedy.USE_EXISTING_FOLDER,
+            path=root,
+        )
     pictures: list[Path] = []
     people: list[int] = []
     persons: list[str] = []
@@ -77,10 +82,16 @@ def read_people(root: Path) -> Labelled:
             else:
                 ignored.append((folder.name, "a folder without a picture"))
     except OSError as error:
-        raise WrongUse(f"{error.filename} can't be read: {error.strerror}", "may this user read it?") from error
+        raise WrongUse(
+            f"a labelled picture or its folder can't be read: {error.strerror}",
+            Remedy.CHECK_PERMISSION,
+            path=error.filename,
+        ) from error
     if len(pictures) < 2:
         raise WrongUse(
-            f"{root} holds {len(pictures) or 'no'} labelled pictures", "a folder a person: DIR/person/picture.jpg"
+            f"the folder holds {len(pictures) or 'no'} labelled pictures; they are at person/picture.jpg in it",
+            Remedy.USE_EXISTING_FOLDER,
+            path=root,
         )
     return Labelled(
         root=root,
@@ -114,8 +125,10 @@ def read_pairs(path: Path) -> Labelled:
         triples = _lfw_pairs(path, text)
     else:
         raise WrongUse(
-            f"{path.name} is no list of pairs: its first line is {first_line[:60]!r}",
-            "a CSV whose first line is a,b,same, or a pairs file as that of LFW",
+            f"{path.name} is no list of pairs: its first line is {first_line[:60]!r}, neither the columns a,b,same "
+            "nor that of LFW's pairs file",
+            Remedy.USE_FORMAT,
+            values=("a,b,same",),
         )
     if not triples:
         raise WrongUse(f"{path.name} holds no pair")
@@ -123,8 +136,9 @@ def read_pairs(path: Path) -> Labelled:
     missing = [name for name in names if not _is_file(path.parent / name)]
     if missing:
         raise WrongUse(
-            f"{len(missing):,} of the pictures that {path.name} names are not there: {_some(missing)}",
-            f"paths are relative to {path.parent}",
+            f"{len(missing):,} of the pictures that {path.name} names are not there, seen from its folder: "
+            f"{_some(missing)}",
+            Remedy.CORRECT_FILE,
         )
     return _paired(path, names, triples)
 
@@ -141,11 +155,13 @@ def _csv_pairs(path: Path, text: str) -> list[tuple[int, str, str, bool]]:
             cells = [cell.strip() for cell in row]
             if len(cells) != 3 or not cells[0] or not cells[1] or cells[2] not in {"0", "1"}:
                 raise WrongUse(
-                    f"{path.name}, line {reader.line_num}: not a pair", "two pictures and 1 or 0: ada/1.jpg,ada/2.jpg,1"
+                    f"{path.name}, line {reader.line_num}: not a pair",
+                    Remedy.USE_FORMAT,
+                    values=("ada/1.jpg,ada/2.jpg,1",),
                 )
             found.append((reader.line_num, cells[0], cells[1], cells[2] == "1"))
     except csv.Error as error:
-        raise WrongUse(f"{path.name}, after line {reader.line_num}: {error}", "a CSV in UTF-8") from error
+        raise WrongUse(f"{path.name}, after line {reader.line_num}: {error}", Remedy.CORRECT_FILE) from error
     return found
 
 
@@ -159,7 +175,7 @@ def _lfw_pairs(path: Path, text: str) -> list[tuple[int, str, str, bool]]:
         if len(words) == 3:
             words = [words[0], words[1], words[0], words[2]]
         if len(words) != 4 or not (words[1].isdigit() and words[3].isdigit()):
-            raise WrongUse(f"{path.name}, line {number}: not a pair", "Name 1 2, or Name 1 Other 2")
+            raise WrongUse(f"{path.name}, line {number}: not a pair", Remedy.USE_FORMAT, values=("Name 1 2",))
         a, b = (f"{name}/{name}_{int(place):04d}.jpg" for name, place in (words[:2], words[2:]))
         found.append((number, a, b, words[0] == words[2]))
     return found
@@ -184,7 +200,7 @@ def _paired(path: Path, names: Sequence[str], triples: Sequence[tuple[int, str, 
         raise WrongUse(
             f"{path.name} contradicts itself: what {len(wrong):,} pairs call different people, others join into one "
             f"(lines {_some(map(str, wrong))})",
-            "mend the labels; measured with wrong ones, every rate is wrong",
+            Remedy.CORRECT_FILE,
         )
     # In order of people, so that the rows of one person stand together.
     roots = [person(number) for number in range(len(names))]
@@ -221,21 +237,27 @@ def read_groups(path: Path, labelled: Labelled) -> tuple[Labels, ...]:
     try:
         rows = [[cell.strip() for cell in row] for row in reader]
     except csv.Error as error:
-        raise WrongUse(f"{path.name}, after line {reader.line_num}: {error}", "a CSV in UTF-8") from error
+        raise WrongUse(f"{path.name}, after line {reader.line_num}: {error}", Remedy.CORRECT_FILE) from error
     header = rows[0] if rows else []
     if len(header) < 2 or header[0] not in {"person", "picture"} or len(set(header)) < len(header) or "" in header:
         raise WrongUse(
-            f"{path.name} is no list of groups: its first line is {','.join(header)[:60]!r}",
-            "the first line names the columns: person or picture, then your own, for instance person,age,camera",
+            f"{path.name} is no list of groups: its first line is {','.join(header)[:60]!r} and names no column "
+            "person or picture",
+            Remedy.USE_FORMAT,
+            values=("person,age,camera",),
         )
     if header[0] == "person" and labelled.pairs is not None:
-        raise WrongUse(f"{path.name} groups people, and a list of pairs names none", "group pictures: picture,...")
+        raise WrongUse(
+            f"{path.name} groups people, and a list of pairs names none: its first column must be picture",
+            Remedy.CORRECT_FILE,
+        )
     lines = [(number, row) for number, row in enumerate(rows[1:], start=2) if any(row)]
     uneven = [str(number) for number, row in lines if len(row) != len(header)]
     if uneven:
         raise WrongUse(
-            f"{path.name}: {len(uneven)} lines have not {len(header)} cells (lines {_some(uneven)})",
-            "one cell a column; leave it empty for no label",
+            f"{path.name}: {len(uneven)} lines do not have {len(header)} cells, of which any may be empty (lines "
+            f"{_some(uneven)})",
+            Remedy.CORRECT_FILE,
         )
     return _grouped(path, header, [row for _, row in lines], labelled)
 
@@ -251,19 +273,20 @@ def _grouped(
         raise WrongUse(
             f"{len(unknown):,} of the {'people' if by_person else 'pictures'} in {path.name} are not among the "
             f"labelled: {_some(unknown)}",
-            "name them as the folders are named" if by_person else "name them as the list of pairs or the folders do",
+            Remedy.CORRECT_FILE,
         )
     twice = sorted(key for key, count in Counter(keys).items() if count > 1)
     if twice:
-        raise WrongUse(f"{path.name} names {len(twice):,} more than once: {_some(twice)}", "one line each")
+        raise WrongUse(f"{path.name} names {len(twice):,} more than once: {_some(twice)}", Remedy.CORRECT_FILE)
     found = []
     for column, attribute in enumerate(header[1:], start=1):
         words = {row[0]: row[column] for row in rows if row[column]}
         names = sorted(set(words.values()))
         if not names or len(names) > MAX_GROUPS:
             raise WrongUse(
-                f"the column {attribute!r} of {path.name} has {len(names) or 'no'} labels",
-                f"at most {MAX_GROUPS} different ones; with more, each would hold too few people to say anything",
+                f"the column {attribute!r} of {path.name} has {len(names) or 'no'} labels; with more than "
+                f"{MAX_GROUPS} each would hold too few people",
+                Remedy.CORRECT_FILE,
             )
         code = {name: number for number, name in enumerate(names)}
         named = [labelled.persons[p] for p in labelled.people] if by_person else labelled.names
@@ -276,14 +299,16 @@ def _grouped(
 def _text(path: Path) -> str:
     try:
         if not path.is_file():
-            raise NotFound(f"there is no file {path}", "name a text file")
+            raise NotFound("there is no such file", Remedy.USE_EXISTING_FILE, path=path)
         if path.stat().st_size > MAX_TEXT_BYTES:
-            raise WrongUse(f"{path} has more than {MAX_TEXT_BYTES // 2**20} MB", "name a shorter list")
+            raise WrongUse(
+                "the list is too long", Remedy.USE_SMALLER_FILE, values=(f"{MAX_TEXT_BYTES // 2**20} MB",), path=path
+            )
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise WrongUse(f"{path} can't be read: {error.strerror}", "may this user read it?") from error
+        raise WrongUse(f"the list can't be read: {error.strerror}", Remedy.CHECK_PERMISSION, path=path) from error
     except UnicodeDecodeError as error:
-        raise WrongUse(f"{path} is no text in UTF-8", "save it as UTF-8") from error
+        raise WrongUse("the list is no text in UTF-8", Remedy.SAVE_AS_UTF8, path=path) from error
 
 
 def _is_file(path: Path) -> bool:

@@ -19,6 +19,7 @@ from countenance.pipeline.upkeep.redo_orders import KINDS as ORDER_KINDS
 from countenance.pipeline.upkeep.redo_orders import GatheredOrders, redo_orders
 from countenance.pipeline.upkeep.redo_requests import GatheredRequests, concerns, redo_requests, withdrawn_since
 from countenance.protocols import LogEntry
+from countenance.remedies import Remedy
 
 ACTS: Final = frozenset({"erase.hidden"})  # kinds whose detail says how to do it again
 _GRANT_STATES: Final = {
@@ -135,7 +136,8 @@ def _gather(stores: Stores, start: int) -> _Gathered:
                     gathered.requests.take(act, entry.at)
             except SealBroken as error:
                 raise LogBroken(
-                    f"entry {entry.position} ({entry.kind}) of the log lacks what it takes to do it again",
-                    "give the log as the home wrote it: an export has no details",
+                    f"entry {entry.position} ({entry.kind}) of the log lacks what it takes to do it again; an export "
+                    "has no details",
+                    Remedy.GIVE_NEWEST_LOG,
                 ) from error
     return gathered

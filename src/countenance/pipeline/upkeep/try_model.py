@@ -57,8 +57,9 @@ def try_model(entry: OwnEntry, onnx: bytes, *, bounds: SandboxLimits = BOUNDS) -
     if isinstance(answer, Rejected):
         died = "took too long" if answer.reason is RejectReason.TIMED_OUT else "brought its process down"
         raise WrongUse(
-            f"the model {entry.name} {died} when it was tried ({answer.detail or answer.reason})",
-            "nothing was added; does it run elsewhere with ONNX Runtime on the CPU?",
+            f"the model {entry.name} {died} when it was tried, and nothing was added "
+            f"({answer.detail or answer.reason})",
+            Remedy.EXPORT_MODEL_AGAIN,
         )
     header, _ = answer
     if "refused" in header:
@@ -97,7 +98,7 @@ def _seconds(data: bytes, entry: Mapping[str, Any]) -> float:
     try:
         session = session_of(data)
     except Exception as error:
-        raise WrongUse(f"ONNX Runtime can't load it: {error}", "does it load elsewhere?") from error
+        raise WrongUse(f"ONNX Runtime can't load it: {error}", Remedy.EXPORT_MODEL_AGAIN) from error
     shape = [(value.name, list(value.shape), value.type) for value in session.get_inputs()]
     outputs = [value.name for value in session.get_outputs()]
     if entry["task"] == EMBED:
@@ -123,23 +124,28 @@ def _try_embedder(session: Any, model: Model, inputs: list[Any], outputs: list[s
 
     assert model.crop is not None
     if _looks_like_a_detector(outputs):
-        raise WrongUse("its outputs are those of a face detector, and its entry says embed", 'task = "detect"')
+        raise WrongUse("its outputs are those of a face detector, and its entry says embed", Remedy.CORRECT_MODEL_ENTRY)
     if len(inputs) != 1 or len(outputs) != 1:
-        raise WrongUse(f"it has {len(inputs)} inputs and {len(outputs)} outputs", "an embedder has one of each")
+        raise WrongUse(
+            f"it has {len(inputs)} inputs and {len(outputs)} outputs; an embedder has one of each",
+            Remedy.EXPORT_MODEL_AGAIN,
+        )
     [(name, shape, kind)] = inputs
     if kind != "tensor(float)":
-        raise WrongUse(f"its input is {kind}", "float32; convert it, or export it so")
+        raise WrongUse(f"its input is {kind}, not float32", Remedy.EXPORT_MODEL_AGAIN)
     wide, tall = model.crop.width, model.crop.height
     wanted = [3, tall, wide] if model.layout == "NCHW" else [tall, wide, 3]
     if len(shape) != 4 or any(
         isinstance(got, int) and got != want for got, want in zip(shape[1:], wanted, strict=True)
     ):
-        raise WrongUse(f"its input is {shape}, and its entry says [N, {', '.join(map(str, wanted))}]",
-                       "check input_size and layout")  # fmt: skip
+        raise WrongUse(
+            f"its input is {shape}, and its entry says [N, {', '.join(map(str, wanted))}] by input_size and layout",
+            Remedy.CORRECT_MODEL_ENTRY,
+        )
     if isinstance(shape[0], int):
         raise WrongUse(
-            f"it takes exactly {shape[0]} crops at a time: its first axis is not dynamic",
-            'export it with dynamic_axes={"input": {0: "N"}, "output": {0: "N"}}',
+            f"it takes exactly {shape[0]} crops at a time: its first axis is not dynamic (dynamic_axes)",
+            Remedy.EXPORT_MODEL_AGAIN,
         )
 
     def rows(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -147,36 +153,52 @@ def _try_embedder(session: Any, model: Model, inputs: list[Any], outputs: list[s
             found = session.run(None, {name: as_input(model, crops)})[0]
         except Exception as error:
             raise WrongUse(
-                f"it fails on {len(crops)} crops: {error}", "is its first axis dynamic all the way?"
+                f"it fails on {len(crops)} crops: {error}; its first axis may not be dynamic all the way",
+                Remedy.EXPORT_MODEL_AGAIN,
             ) from error
         given = np.asarray(found) if isinstance(found, np.ndarray) else np.empty(0)  # else a list or map of ONNX's
         if given.shape != (len(crops), model.dimension) or given.dtype != np.float32:
             got = f"{given.dtype} of shape {given.shape}"
             raise WrongUse(
-                f"for {len(crops)} crops it gives {got}, and its entry says ({len(crops)}, {model.dimension}) float32",
-                "check dimension; a network with more axes needs a Flatten at its end",
+                f"for {len(crops)} crops it gives {got}, and its entry says ({len(crops)}, {model.dimension}) "
+                "float32; with more axes it needs a Flatten at its end",
+                Remedy.CORRECT_MODEL_ENTRY,
             )
         if not np.isfinite(found).all():
-            raise WrongUse("it gives NaN or infinity", "check mean and std; a float16 network may overflow")
+            raise WrongUse(
+                "it gives NaN or infinity: its mean or std may be wrong; a float16 network may overflow",
+                Remedy.CORRECT_MODEL_ENTRY,
+            )
         lengths = np.linalg.norm(found.astype(np.float64), axis=1)
         if lengths.min() < SHORTEST:
-            raise WrongUse("it gives a template without a direction: all zeros", "is the file whole?")
+            raise WrongUse(
+                "it gives a template without a direction, all zeros: the file may be damaged", Remedy.EXPORT_MODEL_AGAIN
+            )
         unit: NDArray[np.float32] = (found / lengths[:, None]).astype(np.float32)
         return unit
 
     crops = noise(CROPS, tall, wide)
     together = rows(crops)
     if not np.array_equal(together, rows(crops)):
-        raise WrongUse("it gives other templates for the same crops", "is a Dropout or a random operator left in it?")
+        raise WrongUse(
+            "it gives other templates for the same crops: a Dropout or a random operator may be left in it",
+            Remedy.EXPORT_MODEL_AGAIN,
+        )
     started = time.perf_counter()
     alone = np.concatenate([rows(crop[None]) for crop in crops])
     seconds = (time.perf_counter() - started) / CROPS
     if (together * alone).sum(axis=1).min() < SAME_COSINE:
-        raise WrongUse("a crop's template depends on the crops beside it", "export it in evaluation mode: model.eval()")
+        raise WrongUse(
+            "a crop's template depends on the crops beside it: it may not have been exported in evaluation mode",
+            Remedy.EXPORT_MODEL_AGAIN,
+        )
     rows(np.stack([np.zeros((tall, wide, 3), np.uint8), np.full((tall, wide, 3), 255, np.uint8)]))
     others = (together @ together.T)[~np.eye(CROPS, dtype=bool)]
     if others.min() > DIFFERENT_COSINE:
-        raise WrongUse("it gives the same template for every picture", "check mean and std; is the file whole?")
+        raise WrongUse(
+            "it gives the same template for every picture: its mean or std may be wrong, or the file damaged",
+            Remedy.CORRECT_MODEL_ENTRY,
+        )
     return seconds
 
 
@@ -192,14 +214,17 @@ def _try_detector(data: bytes, inputs: list[Any], outputs: list[str]) -> float:
     if missing:
         what = "it makes templates, it seems" if len(outputs) == 1 else f"it lacks the outputs {', '.join(missing[:4])}"
         raise WrongUse(
-            f"its outputs are not those of a YuNet: {what}",
-            "understood are networks with its outputs (cls, obj, bbox and kps at strides 8, 16, 32), of any weights",
+            f"its outputs are not those of a YuNet, which has cls, obj, bbox and kps at strides 8, 16 and 32: {what}",
+            Remedy.EXPORT_MODEL_AGAIN,
         )
     if [name for name, _, _ in inputs] != ["input"] or inputs[0][2] != "tensor(float)":
-        raise WrongUse(f"its input is {inputs}", "one float32 input called `input`, (N, 3, H, W)")
+        raise WrongUse(
+            f"its input is {inputs}, not one float32 input called input of (N, 3, H, W)", Remedy.EXPORT_MODEL_AGAIN
+        )
     if any(isinstance(side, int) for side in inputs[0][1][2:]):
         raise WrongUse(
-            f"it takes pictures of one size alone: {inputs[0][1]}", "export it with dynamic height and width"
+            f"it takes pictures of one size alone: {inputs[0][1]}; height and width must be dynamic",
+            Remedy.EXPORT_MODEL_AGAIN,
         )
     network = YuNet(data)
     seconds = 0.0
@@ -209,14 +234,20 @@ def _try_detector(data: bytes, inputs: list[Any], outputs: list[str]) -> float:
         try:
             found, again = network.find(picture, 0.0), network.find(picture, 0.0)
         except Exception as error:
-            raise WrongUse(f"it fails on a picture of {wide} x {tall}: {error}", "are its outputs YuNet's?") from error
+            raise WrongUse(
+                f"it fails on a picture of {wide} x {tall}: {error}; its outputs may not be YuNet's",
+                Remedy.EXPORT_MODEL_AGAIN,
+            ) from error
         seconds = (time.perf_counter() - started) / 2
         if not all(np.isfinite(part).all() for part in found):
-            raise WrongUse("it gives NaN or infinity", "is the file whole?")
+            raise WrongUse("it gives NaN or infinity: the file may be damaged", Remedy.EXPORT_MODEL_AGAIN)
         if found.scores.size and not (found.scores.min() >= 0 and found.scores.max() <= 1):
-            raise WrongUse("its scores are not from 0 to 1", "are its outputs YuNet's?")
+            raise WrongUse("its scores are not from 0 to 1: its outputs may not be YuNet's", Remedy.EXPORT_MODEL_AGAIN)
         if not all(np.array_equal(a, b) for a, b in zip(found, again, strict=True)):
-            raise WrongUse("it finds other faces in the same picture", "is a random operator left in it?")
+            raise WrongUse(
+                "it finds other faces in the same picture: a random operator may be left in it",
+                Remedy.EXPORT_MODEL_AGAIN,
+            )
     return seconds
 
 
