@@ -184,7 +184,7 @@ def test_too_few_to_calibrate_with_is_said_before_any_work(toy, some):
     with pytest.raises(WrongUse, match="180 impostor and 10 genuine pairs of 10 people are too few"):
         evaluator(toy).evaluate(read_people(some), calibrate=True)
     (some / "pairs.csv").write_text("a,b,same\np0/0.jpg,p1/0.jpg,0\n")
-    with pytest.raises(WrongUse, match="a list of pairs names neither"):
+    with pytest.raises(WrongUse, match="a list of pairs names no people"):
         evaluator(toy).evaluate(read_pairs(some / "pairs.csv"), calibrate=True)
     assert toy.analyser.looked == 0
     assert kinds(toy) == []

@@ -168,7 +168,7 @@ def test_groups_of_pictures(tmp_path):
     ("name,age\nada,old\n", "first line"),
     ("person\nada\n", "first line"),
     ("person,age,age\nada,old,old\n", "first line"),
-    ("person,age\nada,old,more\n", "1 lines have not 2 cells"),
+    ("person,age\nada,old,more\n", "1 lines do not have 2 cells"),
     ("person,age\nada,old\ndan,old\neva,old\n", "2 of the people.*dan, eva"),
     ("picture,age\nada/9.jpg,old\n", "1 of the pictures.*ada/9.jpg"),
     ("person,age\nada,old\nada,young\n", "more than once: ada"),

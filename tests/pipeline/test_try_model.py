@@ -151,4 +151,4 @@ def test_a_yunet_of_other_weights_is_a_detector_and_an_embedder_is_none():
     assert "face detector" in refusal(yunet)
     with pytest.raises(WrongUse, match="not those of a YuNet") as refused:
         try_model(detector_entry(tiny()), tiny())
-    assert "cls, obj, bbox and kps" in refused.value.hint
+    assert "cls, obj, bbox and kps" in refused.value.message

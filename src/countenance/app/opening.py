@@ -23,6 +23,7 @@ from countenance.errors import HomeBusy, StorageFailed
 from countenance.index.snapshots import Snapshots
 from countenance.keys import master as masters
 from countenance.keys.ring import SqliteKeyRing
+from countenance.locking import held
 from countenance.pipeline.stores import Stores
 from countenance.policy.gate import Policy
 from countenance.policy.rules import RuleFiles
@@ -136,7 +137,7 @@ def _open(path: Path, manifest: HomeManifest, *, make: bool = False) -> Opened:
 @contextmanager
 def _held(lock: FileLock) -> Iterator[None]:
     try:
-        with lock:
+        with held(lock, "erasure"):
             yield
     except Timeout as error:
         raise HomeBusy("another process is at the same work in this home", "try again in a moment") from error

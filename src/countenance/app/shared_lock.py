@@ -7,6 +7,7 @@ a stream of newcomers can't hold them up for ever. A killed process lets go of b
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import threading
 import time
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from countenance.errors import HomeBusy
+
+log = logging.getLogger(__name__)
 
 _FIRST_WAIT_S: Final = 0.001
 _LONGEST_WAIT_S: Final = 0.05
@@ -75,6 +78,8 @@ def _take(descriptor: int, how: int, until: float) -> None:
         try:
             return fcntl.flock(descriptor, how | fcntl.LOCK_NB)
         except BlockingIOError:
+            if wait == _FIRST_WAIT_S:
+                log.info("waiting for another process: naming lock")
             if time.monotonic() > until:
                 raise HomeBusy("another process is at the same work in this home", "try again in a moment") from None
             time.sleep(wait)

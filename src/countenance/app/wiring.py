@@ -21,6 +21,7 @@ from countenance.blobs.files import FileBlobStore
 from countenance.errors import HomeBusy, WrongUse
 from countenance.keys import master as masters
 from countenance.keys.ring import SqliteKeyRing
+from countenance.locking import held
 from countenance.pipeline.erasure.suppression_list import SuppressionList
 from countenance.pipeline.stores import Stores
 from countenance.types import EmbeddingSpace
@@ -162,7 +163,7 @@ class Parts:
     def ingest_lock(self, wait_s: float = 0) -> Iterator[None]:
         """One ingest at a time. Raises HomeBusy at once, or after so long; an ingest can take hours."""
         try:
-            with self._ingesting.acquire(timeout=wait_s):
+            with held(self._ingesting, "ingest", wait_s=wait_s):
                 yield
         except Timeout as error:
             raise HomeBusy(
@@ -173,7 +174,7 @@ class Parts:
     def reindex_lock(self, wait_s: float = 0) -> Iterator[None]:
         """One process works on a reindex. Raises HomeBusy at once, or after so long."""
         try:
-            with self._reindexing.acquire(timeout=wait_s, poll_interval=0.005):  # pictures handed in follow closely
+            with held(self._reindexing, "reindex", wait_s=wait_s, poll_s=0.005):  # uploads follow closely
                 yield
         except Timeout as error:
             raise HomeBusy(

@@ -23,6 +23,7 @@ from countenance.auditlog.checkpoint import Checkpoint, open_checkpoint, parse_v
 from countenance.auditlog.cosign import Cosigner, CosignRequest, read_request
 from countenance.durable import create_file, replace_file, sync_folder
 from countenance.errors import KeyMissing, LogBroken, StorageFailed, WrongUse
+from countenance.locking import held
 
 _TEXT: Final = (
     "# The key of a witness of audit logs. Whoever has it can cosign in its name.\nname: {name}\nkey: {key}\n"
@@ -76,7 +77,7 @@ def cosign(cosigner: Cosigner, log_key: str, state: Path, request: str, at: int)
 def _alone(state: Path) -> Iterator[None]:
     """Two that cosign at once take turns: else each could sign a fork of what the other signs."""
     try:
-        with FileLock(f"{state}.lock"):
+        with held(FileLock(f"{state}.lock"), "witness"):
             yield
     except OSError as error:
         raise StorageFailed(

@@ -23,6 +23,7 @@ class Session:
 
     home: str | None = None
     json: bool = False
+    verbose: int = 0  # how often -v was given
     lines: bool = False  # JSON Lines: the command gives several documents, and an error is the last of them
     command: click.Command | None = None  # the one that runs: errors name its parameters
 
@@ -60,8 +61,23 @@ def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
     return keep
 
 
+def _log_to_stderr(ctx: click.Context, _param: click.Parameter, value: int) -> None:
+    """Show the log of this process on standard error: its steps, or with a second -v its details."""
+    session = ctx.ensure_object(Session)
+    if value:
+        import logging
+
+        logger = logging.getLogger("countenance")
+        if not session.verbose:
+            handler = logging.StreamHandler()
+            handler.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s"))
+            logger.addHandler(handler)
+        session.verbose += value
+        logger.setLevel(logging.INFO if session.verbose == 1 else logging.DEBUG)
+
+
 def shared_options() -> list[click.Parameter]:
-    """--home and --json, as the group and each command take them, so that they may stand before or after its name."""
+    """--home, --json and -v, as the group and each command take them: they may stand before or after its name."""
     return [
         click.Option(
             ["--home"],
@@ -79,11 +95,19 @@ def shared_options() -> list[click.Parameter]:
             is_eager=True,
             help="Print one JSON document on standard output, and nothing else.",
         ),
+        click.Option(
+            ["-v", "--verbose"],
+            count=True,
+            expose_value=False,
+            callback=_log_to_stderr,
+            is_eager=True,
+            help="Print what happens, such as waiting for a lock, to standard error. -vv prints more.",
+        ),
     ]
 
 
 class Command(click.Command):
-    """A command that also takes --home and --json after its name."""
+    """A command that also takes --home, --json and -v after its name."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -96,7 +120,7 @@ class Command(click.Command):
 
 
 class CommandGroup(click.Group):
-    """A group whose commands take --home and --json too, in the order in which they are written."""
+    """A group whose commands take --home, --json and -v too, in the order in which they are written."""
 
     command_class = Command
 

@@ -19,6 +19,7 @@ A crash within 2 may leave keys that never sealed anything; the key ring lists t
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -36,8 +37,11 @@ from countenance.errors import HomeBusy, KeyDestroyed, SealBroken, SpaceMismatch
 from countenance.index import manifest as manifests
 from countenance.index.flat import FlatIndex
 from countenance.index.manifest import SEGMENT_ID, Manifest, Segment
+from countenance.locking import held
 from countenance.protocols import KeyRing, RemovalResult
 from countenance.types import ClassId, EmbeddingSpace, FaceId, KeyId
+
+log = logging.getLogger(__name__)
 
 SEGMENT_ROWS: Final = 4_096  # docs/design.md: an erasure rewrites this much, a million rows are 245 files
 OPENED_AT_ONCE: Final = 16  # segments in memory beside the index while it loads: 17 MB at 128-d
@@ -231,8 +235,10 @@ class SegmentStore:
         """Only this process writes inside. The usable manifest, and what became of all that it does not name."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with self._lock:
+            with held(self._lock, "index"):
                 manifest, reason = self._manifest()
+                if reason:
+                    log.info("the snapshot of the index is made again: %s", reason)
                 swept = self._begin_anew() if reason else self._sweep(manifest or self._empty())
                 yield manifest or self._empty(), swept
         except Timeout as error:

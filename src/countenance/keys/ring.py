@@ -20,6 +20,7 @@ next write, before anything is wrapped, or when a key does not open, and takes t
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import secrets
 import sqlite3
@@ -38,6 +39,8 @@ from countenance.keys.master import MasterKey
 from countenance.keys.sealing import seal, unseal, unwrap, wrap
 from countenance.protocols import RemovalResult
 from countenance.types import KeyId
+
+log = logging.getLogger(__name__)
 
 SCHEMA_VERSION: Final = 2  # 2: what is in the making
 BUSY_TIMEOUT_MS: Final = 10_000  # a writer waits this long for another process's short transaction
@@ -160,6 +163,7 @@ class SqliteKeyRing:
             finally:
                 self._connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
         if busy:
+            log.info("a reader holds the log of keys.db: destroyed keys leave it later")
             return RemovalResult(physically=False, pending=(PENDING,))
         self._sync_log()
         return RemovalResult(physically=True)
@@ -239,6 +243,7 @@ class SqliteKeyRing:
                     "put the right key file back from where you keep its copy, or name it in COUNTENANCE_KEYFILE",
                 )
             self._take(found)
+            log.info("another process changed the master key: %s wraps the keys now", now)
             return True
 
     def close(self) -> None:

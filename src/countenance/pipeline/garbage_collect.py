@@ -7,7 +7,11 @@ and until a row names it: nothing, but after a crash. `whole` compares everythin
 
 from __future__ import annotations
 
+import logging
+
 from countenance.pipeline.stores import Stores
+
+log = logging.getLogger(__name__)
 
 
 def collect_garbage(stores: Stores, *, whole: bool = False) -> tuple[int, int]:
@@ -28,4 +32,5 @@ def collect_garbage(stores: Stores, *, whole: bool = False) -> tuple[int, int]:
             stores.blobs.delete_many(left_blobs)
             stores.keys.destroy(left_keys)
             stores.keys.confirm(keys, blobs=blobs)
+            log.info("collected garbage: %d blobs, %d keys", len(left_blobs), len(left_keys))
     return len(left_blobs), len(left_keys)

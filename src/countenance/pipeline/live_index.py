@@ -5,6 +5,7 @@ Everything is loaded anew only where a process stands before what the list still
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -23,6 +24,8 @@ from countenance.pipeline.vectors import unpack_vectors
 from countenance.protocols import VectorIndex
 from countenance.records.changes import Change, ChangesForgotten
 from countenance.types import ClassId, EmbeddingSpace, FaceId, Recall, Vectors
+
+log = logging.getLogger(__name__)
 
 PORTION: Final = 65_536  # rows gathered at once for a snapshot: 32 MB at 128-d
 
@@ -61,12 +64,14 @@ class LiveIndex:
             with suppress(ChangesForgotten):  # so is the snapshot
                 return self._caught_up(self._index, self._space_id)
             while True:
+                log.info("the snapshot is older than the change list: reading every row")
                 self._index, self._seq = FlatIndex(self._space), 0
                 with suppress(ChangesForgotten):  # the list was compacted meanwhile
                     return self._caught_up(self._index, self._space_id)
 
     def _loaded(self) -> tuple[VectorIndex, int]:
         loaded = self._stores.segments.of(self._space).load()
+        log.info("loaded the index: %d rows, as of change %d", len(loaded.index), loaded.seq)
         if self._approximate_above is not None and len(loaded.index) > self._approximate_above:
             return CodedIndex.over(loaded.index), loaded.seq
         return loaded.index, loaded.seq

@@ -11,6 +11,7 @@ with the same account when it is asked for again.
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,6 +35,8 @@ from countenance.records.reachability import Unreachable
 from countenance.records.sources.sources import Source
 from countenance.remedies import Remedy
 from countenance.types import FaceId
+
+log = logging.getLogger(__name__)
 
 SCOPES: Final = ("face", "picture", "source", "person", "jurisdiction")
 OPERATOR: Final = "the operator of this home"  # on whose word, where nobody else's is named
@@ -283,10 +286,14 @@ class Eraser:
             self.stores.records.redo.mark_noted(erasure, self.stores.clock())
 
     def _finish(self, erasure: Erasure) -> ErasureReport:
+        log.info("erasure %s (%s): hidden, removing", erasure.uid, erasure.scope)
         pending: set[str] = set()
         self._note(erasure)
         for holding in HOLDINGS:
             for part in holding.leaving(self.stores.records, erasure):
+                log.debug(
+                    "erasure %s: %s, %d blobs, %d keys", erasure.uid, holding.name, len(part.blobs), len(part.keys)
+                )
                 pending.update(self._remove(part))
                 holding.forget(self.stores.records, erasure, part)
                 if part.changes_classes:
@@ -299,6 +306,7 @@ class Eraser:
                 "records.db and records.db-wal (held by a reader; emptied by the next erasure or `countenance doctor`)"
             )
         scan.look_for_rows(self.stores, erasure)
+        log.info("erasure %s: removed, %d places pending", erasure.uid, len(pending))
         return self._acknowledge(erasure, tuple(sorted(pending)))
 
     def _remove(self, part: LeavingPart) -> set[str]:

@@ -10,6 +10,7 @@ twice.
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -37,6 +38,8 @@ from countenance.records.reachability import Unreachable
 from countenance.records.sources.sources import Source
 from countenance.remedies import Remedy
 from countenance.types import ClassId, FaceRefusal, Rejected, RejectReason
+
+log = logging.getLogger(__name__)
 
 WINDOW: Final = 250  # places looked up at once; also what one collect decision covers, well below 1,000
 READ_AHEAD: Final = 16  # files read and looked up together: one query for all
@@ -287,6 +290,9 @@ class Ingest:
         )
         standing.permit()
         self._run_id, killed = self._stores.records.pictures.begin_run(self._source.id, self._stores.clock())
+        log.info(
+            "ingest: run %d of source %s begins%s", self._run_id, self._source.uid, ", after a killed one" * killed
+        )
         if killed and not beside:
             self._erase_due_of_killed_run()
         ensure_space_id(self._stores, self._enroller.embedder.space)  # made once, and not by each of the recorders
@@ -306,6 +312,7 @@ class Ingest:
 
     def _end(self, *, whole: bool) -> None:
         self._stores.records.pictures.end_run(self._source.id, self._run_id, self._stores.clock(), whole=whole)
+        log.info("ingest: run %d found %d files, taken %d", self._run_id, self._tally.files, self._tally.taken)
         snapshot(self._stores, self._enroller.embedder.space)
         self._stores.records.changes.compact_if_due()
 
@@ -517,6 +524,7 @@ class Ingest:
                     due = self._commit(enrolled, batch)
             except (PolicyMoved, PictureLeaving) as moved:
                 # What was permitted, or known, a moment ago may not be now: ask again.
+                log.info("ingest: run %d records a batch again (%s)", self._run_id, type(moved).__name__)
                 if isinstance(moved, PictureLeaving):
                     self._eraser.resume()  # waits for whoever erases it
                 kept = [item for item in looked_at if self._still_wanted(item[0])]
@@ -526,6 +534,7 @@ class Ingest:
                 looked_at = kept
             else:
                 break
+        log.debug("ingest: run %d recorded %d pictures, %d faces", self._run_id, len(enrolled.pictures), enrolled.faces)
         self._stores.log.append(
             "ingest.committed",
             {

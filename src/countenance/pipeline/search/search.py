@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -48,6 +49,8 @@ from countenance.types import (
     SearchResult,
     Vectors,
 )
+
+log = logging.getLogger(__name__)
 
 TOP_LIMIT: Final = 1000  # leads of one search; more is an export, not a search
 DEFAULT_FPIR: Final = 0.01  # 1 false lead in 100 searches for strangers
@@ -259,6 +262,7 @@ class Searcher:
                 if kept is None or self.stores.records.cases.keep_shown(kept, faces, decision.version):
                     return _Shown(leads, people, counted, threshold, extrapolated, permit.log_entry, at)
             # The policy moved while we searched: an order or erasure in force now binds this search too.
+            log.info("search %s: the policy changed meanwhile, deciding again", permit.log_entry)
             again = {**record, "again": permit.log_entry}  # which decision this one replaces
             permit, decision = self.stores.policy.decide(ask, classes=self._classes(question), record=again)
 

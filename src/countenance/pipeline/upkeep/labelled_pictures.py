@@ -56,7 +56,7 @@ def read_people(root: Path) -> Labelled:
     """
     if not root.is_dir():
         raise NotFound(
-            "there is no such folder of labelled pictures: it holds a folder for each person",
+            "there is no folder of labelled pictures, which holds a folder for each person",
             Remedy.USE_EXISTING_FOLDER,
             path=root,
         )
@@ -299,10 +299,13 @@ def _grouped(
 def _text(path: Path) -> str:
     try:
         if not path.is_file():
-            raise NotFound("there is no such file", Remedy.USE_EXISTING_FILE, path=path)
+            raise NotFound("there is no file of that name", Remedy.USE_EXISTING_FILE, path=path)
         if path.stat().st_size > MAX_TEXT_BYTES:
             raise WrongUse(
-                "the list is too long", Remedy.USE_SMALLER_FILE, values=(f"{MAX_TEXT_BYTES // 2**20} MB",), path=path
+                f"the list has more than {MAX_TEXT_BYTES // 2**20} MB",
+                Remedy.USE_SMALLER_FILE,
+                values=(f"{MAX_TEXT_BYTES // 2**20} MB",),
+                path=path,
             )
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:

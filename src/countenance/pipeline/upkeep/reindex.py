@@ -12,6 +12,7 @@ under the key that stays, one transaction, old keys destroyed; `finish` run agai
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -40,6 +41,8 @@ from countenance.records.upkeep.reindexes import (
     State,
 )
 from countenance.types import AlignedFace, EmbeddingSpace, Rejected
+
+log = logging.getLogger(__name__)
 
 PICTURES: Final = 64  # a batch: one decision of each gate, well within a permit's minute
 SAME_BOX_IOU: Final = 0.5  # as at enrolment
@@ -88,11 +91,13 @@ class Reindexer:
             for pictures in self._lacking_in(source, space_id):
                 with_bytes = list(self._read(source, reindex, pictures, collector_of(source), why))
                 made += self._batch(source, reindex, space_id, with_bytes, embedder, analyser, why)
+                log.debug("reindex %s: %d of %d templates", reindex.uid, made, total)
                 if progress is not None:
                     progress(made, total)
         snapshot(self.stores, embedder.space)
         lacking = records.reindexes.count_lacking(space_id)
         named = tuple((source, place, reason) for (source, place), reason in why.items())[:NAMED] if lacking else ()
+        log.info("reindex %s: made %d templates, %d lack one", reindex.uid, made, lacking)
         self.stores.log.append("reindex.built", {"reindex": reindex.uid, "templates": made, "lacking": lacking})
         return BuildReport(made, lacking, named)
 
@@ -226,14 +231,14 @@ class Reindexer:
                 records.keep_one(still, reindex.active, self._crop_hashes(still, reindex.active))
                 old = [p.key_id if p.second_space == reindex.active else p.second.key_id for p in still]
                 pending.update(self.stores.keys.destroy(old).pending)
+            log.debug("reindex %s: kept one template of %d faces", reindex.uid, len(pairs))
         records.keep_references(reindex.active)
         self.eraser.erase_unsupported(Unreachable(faces=records.unlist_lacking(reindex.active)), "replaced")
         pending.update(self.stores.segments.keep_only(kept).pending)
-        collect_garbage(
-            self.stores, whole=True
-        )  # a finish that was cut short may have left an old key that was never noted
+        collect_garbage(self.stores, whole=True)  # a finish that was cut short may have left a key that was never noted
         if not self.stores.records.database.truncate_wal():
             pending.add("records.db and records.db-wal (held by a reader; emptied by the next erasure)")
+        log.info("reindex %s: finished, %d places pending", reindex.uid, len(pending))
         self.stores.log.append("reindex.finished", {"reindex": reindex.uid, "pending": sorted(pending)})
         records.set_state(reindex, State.DONE, active=reindex.active, done_at=self.stores.clock())
         return tuple(sorted(pending))
