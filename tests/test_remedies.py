@@ -55,7 +55,11 @@ NOT_YET: dict[str, int] = {
 }
 # Parameters that a door has no place for: there the error can't happen, or the parameter is in the path.
 _SERVE = {"host", "port", "proxy", "certificate", "key"}
-NOT_IN: dict[str, set[str]] = {"cli": {"place"}, "api": _SERVE, "pages": _SERVE | {"client", "face", "face_a", "face_b"}}
+NOT_IN: dict[str, set[str]] = {
+    "cli": {"place"},
+    "api": _SERVE,
+    "pages": _SERVE | {"client", "face", "face_a", "face_b"},
+}
 
 
 def kinds(base=CountenanceError):
