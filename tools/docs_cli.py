@@ -18,8 +18,8 @@ WIDTH = 100  # as wide as the help is at the most, so that it does not depend on
 OPENING = """\
 # The command line
 
-Made from the real `--help` texts by `make docs`; a test compares. `--home`, `--json` and `-v` may stand before or after a
-command's name. Exit codes are in [the README](../README.md#exit-codes), environment variables in
+Made from the real `--help` texts by `make docs`; a test compares. `--home`, `--json` and `-v` may stand before or
+after a command's name. Exit codes are in [the README](../README.md#exit-codes), environment variables in
 [settings.md](settings.md).
 """
 
