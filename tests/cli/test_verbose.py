@@ -1,7 +1,5 @@
 """`-v` shows on standard error what happens and what is waited for: ids and counts, no name, no path, no picture."""
 
-import threading
-
 from filelock import FileLock
 
 ONE = "somebodys-photograph.jpg"
@@ -11,11 +9,13 @@ def test_a_wait_for_a_lock_is_seen(mine, album):
     lead = mine.does("search", album.probe)["leads"][0]
     lock = FileLock(mine.home / "erasing.lock", thread_local=False)
     lock.acquire()
-    threading.Timer(3, lock.release).start()
-    said = mine.run("erase", "--face", lead["face_id"], "--yes", "-v").ended(0)
-    assert "waiting for another process: erasure lock" in said.err
-    assert "s for the erasure lock" in said.err
-    assert "erasure lock" not in said.out
+    erasing = mine.start("-v", "erase", "--face", lead["face_id"], "--yes")
+    assert any("waiting for another process: erasure lock" in line for line in erasing.stderr)
+    lock.release()
+    out, err = erasing.communicate(timeout=120)
+    assert erasing.returncode == 0, err
+    assert "s for the erasure lock" in err
+    assert "lock" not in out
 
 
 def test_an_ingest_logs_its_steps_and_no_personal_word(mine, album):
