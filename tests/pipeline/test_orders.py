@@ -229,7 +229,7 @@ def test_an_orders_own_term_ends_it(world):
     assert world.finds(BOB) == 1
     assert world.desk.describe(world.desk.get(order.uid))["state"] == "expired"
     for act in (world.desk.apply, world.desk.simulate):
-        with pytest.raises(WrongUse, match="over"):
+        with pytest.raises(WrongUse, match="has ended"):
             act(order.uid)
 
 
@@ -259,7 +259,7 @@ def test_stayed_resumed_and_lifted_each_by_a_document(world):
     for act in (world.desk.stay, world.desk.resume):
         with pytest.raises(WrongUse):
             act(order.uid, decision)
-    with pytest.raises(WrongUse, match="over"):
+    with pytest.raises(WrongUse, match="has ended"):
         world.desk.apply(order.uid)
 
 
