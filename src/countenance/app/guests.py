@@ -22,6 +22,7 @@ from countenance.errors import NotFound, WrongUse
 from countenance.pipeline.guests import GuestPicture, GuestStatus, GuestWorkflow
 from countenance.pipeline.pictures.originals import read_original
 from countenance.records.guests.guests import GuestLink
+from countenance.remedies import Remedy
 from countenance.rights.guests import VERSION
 
 if TYPE_CHECKING:
@@ -242,7 +243,7 @@ def _last_day(text: str | None) -> datetime | None:
     try:
         return datetime.combine(date.fromisoformat(text), time.max, tzinfo=UTC)  # the whole of that day still counts
     except ValueError as error:
-        raise WrongUse(f"--expires {text!r} is not a date", "write it as 2027-01-31") from error
+        raise WrongUse(f"{text!r} is not a date", Remedy.USE_FORMAT, field="expires", values=("2027-01-31",)) from error
 
 
 def _at(moment: datetime) -> str:
@@ -250,4 +251,4 @@ def _at(moment: datetime) -> str:
 
 
 def _gone() -> NotFound:
-    return NotFound("the file of this picture no longer exists", "ask the organiser for it")
+    return NotFound("the file of this picture no longer exists", Remedy.ASK_ORGANISER)

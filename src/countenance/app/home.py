@@ -53,6 +53,7 @@ from countenance.pipeline.people.suggest import SuggestedGroup, suggest
 from countenance.pipeline.pictures.duplicates import Duplicates
 from countenance.pipeline.pictures.ingest import Progress, SecondPassProgress
 from countenance.records.sources.sources import Source
+from countenance.remedies import Remedy
 from countenance.rights.grants import ERASE_WITHIN_DAYS
 from countenance.rights.subjects import SubjectLine
 from countenance.types import HomeKind, SearchResult
@@ -299,15 +300,17 @@ def open_home(path: str | os.PathLike[str] | None = None, *, kind: str | None = 
     StorageFailed.
     """
     if kind is not None and kind not in set(HomeKind):
-        raise WrongUse(f"{kind!r} is no kind of home", f"one of: {', '.join(HomeKind)}")
+        raise WrongUse(f"{kind!r} is not a kind of home", Remedy.USE_ONE_OF, field="kind", values=tuple(HomeKind))
     where = Settings.read(path).home
     found = manifests.read(where)
     if found is None:
         found = make_home(where, HomeKind(kind or HomeKind.HOUSEHOLD))
     elif kind is not None and found.kind != kind:
         raise WrongUse(
-            f"the home {where} is of kind {found.kind}, fixed when it was made",
-            f"name another folder for one of kind {kind}",
+            f"the home is of kind {found.kind}, which was fixed when it was made; for one of kind {kind}, "
+            "name another folder",
+            field="kind",
+            path=where,
         )
     return Home(where, found)
 

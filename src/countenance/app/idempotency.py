@@ -16,6 +16,7 @@ from countenance.associated_data import answer_aad
 from countenance.errors import KeyDestroyed, OtherRequest, UnderWay
 from countenance.pipeline.stores import Stores
 from countenance.records.idempotency import IdempotencyTable, KeptAnswer
+from countenance.remedies import Remedy
 
 KEPT_FOR: Final = timedelta(days=1)
 LOST_AFTER: Final = timedelta(minutes=15)  # longer than a request takes; longer work is a job
@@ -60,7 +61,7 @@ class IdempotencyService:
             return None
         if found.request != asked:
             raise OtherRequest(
-                "this key was sent with another request before", "a key is for one request; make a new one"
+                "this idempotency key was sent before, with another request", Remedy.USE_NEW_IDEMPOTENCY_KEY
             )
         return self._opened(digest, found)
 
@@ -79,13 +80,11 @@ class IdempotencyService:
 
     def _opened(self, digest: bytes, found: KeptAnswer) -> Answer:
         if found.status is None:
-            raise UnderWay("the same request is under way", "wait for it, then send it again for its answer")
+            raise UnderWay("the same request is being carried out", Remedy.TRY_AGAIN_LATER)
         try:
             if found.body is not None and found.key_id is not None:
                 plain = self._stores.keys.open(found.key_id, answer_aad(digest), found.body)
                 return Answer(found.status, json.loads(plain))
         except KeyDestroyed:  # emptied since it was read
             pass
-        raise UnderWay(
-            "this was done, and its answer is kept no longer: something was erased since", "ask for what it made"
-        )
+        raise UnderWay("this was done, but its answer is gone: something in it was erased since")

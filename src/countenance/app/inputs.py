@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from countenance.app.paths import path_of
 from countenance.errors import BadPicture, NotFound, WrongUse
 from countenance.pipeline.documents import Document
+from countenance.remedies import Remedy
 from countenance.types import Purpose
 
 DocumentLike: TypeAlias = str | os.PathLike[str] | bytes
@@ -26,19 +27,28 @@ def read_picture(picture: PictureLike) -> bytes:
     if isinstance(picture, np.ndarray):
         if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.size:
             raise BadPicture(
-                f"an array of shape {picture.shape} and type {picture.dtype} is no picture", "(H, W, 3) uint8, RGB"
+                f"an array of shape {picture.shape} and type {picture.dtype} is not a picture: it must be "
+                "(H, W, 3) uint8, RGB"
             )
         return _as_png(picture)
     path = path_of(picture)
     try:
         if not path.is_file():  # a FIFO or device would block or never end
-            raise BadPicture(f"{path} {_what_it_is(path)}", "name a picture file", reason="unreadable")
+            raise BadPicture(
+                f"the picture {_what_it_is(path)}", Remedy.USE_EXISTING_FILE, reason="unreadable", path=path
+            )
         if path.stat().st_size > MAX_PROBE_BYTES:
-            raise BadPicture(f"{path} has more than 512 MB", "name a smaller file", reason="too_large")
+            raise BadPicture(
+                "the picture file is too large",
+                Remedy.USE_SMALLER_FILE,
+                reason="too_large",
+                path=path,
+                values=("512 MB",),
+            )
         return path.read_bytes()
     except OSError as error:
         raise BadPicture(
-            f"{path} can't be read: {error.strerror}", "may this user read it?", reason="unreadable"
+            f"the picture can't be read: {error.strerror}", Remedy.CHECK_PERMISSION, reason="unreadable", path=path
         ) from error
 
 
@@ -69,19 +79,25 @@ def source_folder(path: str | os.PathLike[str], home: Path) -> Path:
     """The folder that is to be a source. Raises: WrongUse: an address, or in the home itself; NotFound."""
     text = os.fspath(path)
     if "://" in text:
-        raise WrongUse(f"{text} is an address, and only folders can be collected yet", "name a folder on this machine")
+        raise WrongUse(f"{text} is a web address, and only folders can be collected", Remedy.USE_EXISTING_FOLDER)
     folder = path_of(text).absolute()
     if not folder.is_dir():
-        raise NotFound(f"there is no folder {folder}", "name a folder that is there; a file is no source")
+        raise NotFound("the folder does not exist", Remedy.USE_EXISTING_FOLDER, path=folder)
     if folder == home or home in folder.parents:
-        raise WrongUse(f"{folder} is inside the home", "name the folder that holds the pictures")
+        raise WrongUse(
+            "the folder is inside the home; a source is the folder that holds the pictures",
+            Remedy.USE_EXISTING_FOLDER,
+            path=folder,
+        )
     return folder
 
 
 def source_name(text: str) -> str:
     """The name of a source. Raises WrongUse."""
     if not text.strip() or len(text) > 200 or not text.isprintable():
-        raise WrongUse("a source's name is one printable line of 1 to 200 characters", "album, for instance")
+        raise WrongUse(
+            "the name of a source is one printable line of 1 to 200 characters, for example album", field="name"
+        )
     return text.strip()
 
 
@@ -92,4 +108,6 @@ def purpose_of(text: str | None) -> Purpose | None:
     try:
         return Purpose(text)
     except ValueError as error:
-        raise WrongUse(f"{text!r} is not a purpose; they are a closed list", "one of: " + ", ".join(Purpose)) from error
+        raise WrongUse(
+            f"{text!r} is not a purpose on the list", Remedy.USE_ONE_OF, field="purpose", values=tuple(Purpose)
+        ) from error

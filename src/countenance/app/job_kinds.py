@@ -11,6 +11,7 @@ from countenance.app.upkeep.backups import BackupService
 from countenance.app.upkeep.reindex import ReindexService
 from countenance.errors import WrongUse
 from countenance.pipeline.pictures.ingest import Progress
+from countenance.remedies import Remedy
 
 Tell = Callable[[Mapping[str, Any]], None]  # where it stands; raises once somebody wishes the job to end
 Check = Callable[["Work", str | None, Mapping[str, Any]], None]
@@ -36,12 +37,12 @@ class Kind:
 
 def _needs_source(_work: Work, source: str | None, _options: Mapping[str, Any]) -> None:
     if source is None:
-        raise WrongUse("this job is about a source, and none was named", "name one: `countenance source list`")
+        raise WrongUse("this job needs a source", Remedy.ADD_FIELD, field="source")
 
 
 def _of_the_home(source: str | None) -> None:
     if source is not None:
-        raise WrongUse("this job is about the whole home, and a source was named", "leave the source out")
+        raise WrongUse("this job is about the whole home", Remedy.OMIT_FIELD, field="source")
 
 
 def _ingest(work: Work, source: str | None, options: Mapping[str, Any], tell: Tell) -> dict[str, Any]:

@@ -80,7 +80,9 @@ class JobService:
         Raises: NotFound; WrongUse: no such kind, or one that can't be done so.
         """
         if kind not in job_kinds.KINDS:
-            raise WrongUse(f"{kind!r} is no kind of job", f"one of: {', '.join(job_kinds.KINDS)}")
+            raise WrongUse(
+                f"{kind!r} is not a kind of job", Remedy.USE_ONE_OF, field="kind", values=tuple(job_kinds.KINDS)
+            )
         job_kinds.KINDS[kind].check(self._calls, source, options)
         source_id = None if source is None else self._parts.stores.records.sources.get(source).id
         if source_id is not None:

@@ -13,6 +13,7 @@ from typing import Final
 
 from countenance.durable import create_file, replace_file, sync_folder
 from countenance.errors import HomeTooNew, StorageFailed, WrongUse
+from countenance.remedies import Remedy
 from countenance.types import HomeKind
 
 FILE: Final = "home.toml"
@@ -39,8 +40,9 @@ def read(home: Path) -> HomeManifest | None:
             raise ValueError("its format is no number")
         if fields["format"] > FORMAT:
             raise HomeTooNew(
-                f"the home {home} has format {fields['format']}; this version of Countenance knows {FORMAT}",
-                "install the newer version that wrote it: pip install --upgrade countenance",
+                f"the home has format {fields['format']}; this version of Countenance knows {FORMAT}",
+                Remedy.UPGRADE,
+                path=home,
             )
         return HomeManifest(str(uuid.UUID(fields["id"])), HomeKind(fields["kind"]), str(fields["made_at"]))
     except FileNotFoundError:
@@ -48,9 +50,13 @@ def read(home: Path) -> HomeManifest | None:
     except NotADirectoryError as error:
         raise _no_folder(home) from error
     except OSError as error:
-        raise StorageFailed(f"{home / FILE} can't be read: {error.strerror}", "may this user read the home?") from error
+        raise StorageFailed(
+            f"{FILE} can't be read: {error.strerror}", Remedy.CHECK_PERMISSION, path=home / FILE, partly=False
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise StorageFailed(f"{home / FILE} is damaged: {error}", "restore it from a backup") from error
+        raise StorageFailed(
+            f"{FILE} is damaged: {error}", Remedy.RESTORE_FROM_BACKUP, path=home / FILE, partly=False
+        ) from error
 
 
 def new(kind: HomeKind) -> HomeManifest:
@@ -68,7 +74,7 @@ def draft(home: Path, kind: HomeKind) -> HomeManifest:
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not begun.exists() and any(not item.name.lstrip(".").startswith(begun.name) for item in home.iterdir()):
-            raise WrongUse(f"{home} is not empty and is no home", "name a new or empty folder with --home")
+            raise WrongUse("the folder is not empty and is not a home", Remedy.USE_EMPTY_FOLDER, path=home)
         if not begun.exists():
             mine = home / f"{begun.name}.{secrets.token_hex(4)}"
             create_file(mine, _as_toml(new(kind)))
@@ -84,20 +90,23 @@ def draft(home: Path, kind: HomeKind) -> HomeManifest:
         begun_as = HomeKind(fields["kind"])
         if begun_as is not kind:  # its log may say so already
             raise WrongUse(
-                f"the home {home} was begun as one of kind {begun_as} and never finished",
-                f"finish it: `countenance init --kind {begun_as}`; or name another folder for one of kind {kind}",
+                f"making this home of kind {begun_as} was started and never finished; start it again with "
+                f"that kind, or name another folder for one of kind {kind}",
+                field="kind",
+                path=home,
             )
         return HomeManifest(str(uuid.UUID(fields["id"])), kind, str(fields["made_at"]))
     except (NotADirectoryError, FileExistsError) as error:
         raise _no_folder(home) from error
     except (ValueError, KeyError, TypeError) as error:
         raise StorageFailed(
-            f"{begun} is damaged: {error}", "this home was never finished: delete that folder, then try again"
+            f"{begun.name} is damaged, and this home was never finished; delete its folder, then try again: {error}",
+            path=begun,
+            partly=False,
         ) from error
     except OSError as error:
         raise StorageFailed(
-            f"a home can't be made at {home}: {error.strerror}",
-            "name a folder on a disk that you may write to: --home DIR",
+            f"a home can't be made here: {error.strerror}", Remedy.USE_WRITABLE_FOLDER, path=home, partly=False
         ) from error
 
 
@@ -112,7 +121,7 @@ def finish(home: Path, manifest: HomeManifest) -> None:
 
 
 def _no_folder(home: Path) -> WrongUse:
-    return WrongUse(f"{home} can't be a folder: it or a folder above it is a file", "name another folder with --home")
+    return WrongUse("the home's path, or a folder above it, is a file", Remedy.USE_WRITABLE_FOLDER, path=home)
 
 
 def _as_toml(manifest: HomeManifest) -> bytes:

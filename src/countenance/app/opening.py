@@ -28,6 +28,7 @@ from countenance.pipeline.stores import Stores
 from countenance.policy.gate import Policy
 from countenance.policy.rules import RuleFiles
 from countenance.records.store import open_records
+from countenance.remedies import Remedy
 from countenance.types import HomeKind
 
 RECORDS, KEYS, LOG = "records.db", "keys.db", "log.db"
@@ -55,20 +56,21 @@ def open_databases(path: Path, manifest: HomeManifest) -> Opened:
     """The stores of a home that is there. Raises: KeyMissing, StorageFailed (missing, full, read-only), HomeTooNew."""
     for name in (RECORDS, KEYS, LOG):
         if not (path / name).is_file():
-            raise StorageFailed(f"{name} is missing from the home {path}", "restore the home from a backup")
+            raise StorageFailed(f"{name} is missing from the home", Remedy.RESTORE_FROM_BACKUP, path=path, partly=False)
     if not os.access(path, os.W_OK):
         read_only = bool(os.statvfs(path).f_flag & os.ST_RDONLY)
         raise StorageFailed(
-            f"the home {path} " + ("is on a disk mounted read-only" if read_only else "can't be written by this user"),
-            "every act is logged in the home before it is done, so it must be writable",
+            "the home is on a disk that is mounted read-only" if read_only else "this user can't write to the home",
+            Remedy.MAKE_WRITABLE,
+            path=path,
+            partly=False,
         )
     try:
         return _open(path, manifest)
     except StorageFailed as error:
         if free_bytes(path) < FULL_BYTES:  # SQLite says no more than "disk I/O error" then
             raise StorageFailed(
-                f"the disk that holds the home {path} is full",
-                "free some space and run the same command again; nothing acknowledged is lost",
+                "the disk that holds the home is full", Remedy.FREE_SPACE, path=path, partly=False
             ) from error
         raise
 
@@ -140,4 +142,4 @@ def _held(lock: FileLock) -> Iterator[None]:
         with held(lock, "erasure"):
             yield
     except Timeout as error:
-        raise HomeBusy("another process is at the same work in this home", "try again in a moment") from error
+        raise HomeBusy("another process is doing the same work in this home", Remedy.TRY_AGAIN_LATER) from error

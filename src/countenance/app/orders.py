@@ -45,9 +45,9 @@ class OrderService:
             each for each in self.all() if each.uid == begins or (len(begins) >= FEWEST and each.uid.startswith(begins))
         ]
         if not found:
-            raise NotFound(f"there is no order {order}", "`countenance order list` names them")
+            raise NotFound(f"there is no order {order}", Remedy.LIST_ORDERS)
         if len(found) > 1:
-            raise WrongUse(f"{len(found)} orders begin with {order}", "give more of the id")
+            raise WrongUse(f"{len(found)} orders begin with {order}", Remedy.GIVE_LONGER_ID)
         return found[0]
 
     def draft(
@@ -120,7 +120,7 @@ class OrderService:
         """Its document and the decisions about it are written there, by number and kind. Raises: NotFound, WrongUse."""
         found, where = self.get(order), path_of(folder)
         if where.exists() and (not where.is_dir() or any(where.iterdir())):
-            raise WrongUse(f"{where} is not an empty folder", "name one that is, or that is not there yet")
+            raise WrongUse("the folder is not empty", Remedy.USE_EMPTY_FOLDER, path=where)
         where.mkdir(parents=True, exist_ok=True)
         written = []
         for number, paper in enumerate(found.papers, start=1):
@@ -170,15 +170,12 @@ def _read(path: Path) -> Plan:
     """The plan in a file that `order simulate --json` wrote. Raises WrongUse."""
     try:
         if path.stat().st_size > MAX_PLAN_BYTES:
-            raise WrongUse(f"{path} has more than 64 MB", _MAKE_ONE)
+            raise WrongUse("the simulation has more than 64 MB", Remedy.SIMULATE_ORDER, path=path)
         found = json.loads(path.read_bytes())
         if not isinstance(found, Mapping):
             raise TypeError("no object")
         return plan_of(found)
     except OSError as error:
-        raise WrongUse(f"the simulation {path} can't be read: {error.strerror}", _MAKE_ONE) from error
+        raise WrongUse(f"the simulation can't be read: {error.strerror}", Remedy.SIMULATE_ORDER, path=path) from error
     except (ValueError, TypeError, KeyError) as error:
-        raise WrongUse(f"{path} holds no simulation", _MAKE_ONE) from error
-
-
-_MAKE_ONE = "`countenance order simulate ID --json > plan.json` writes one"
+        raise WrongUse("the file is not a simulation", Remedy.SIMULATE_ORDER, path=path) from error

@@ -13,7 +13,9 @@ def path_of(path: str | os.PathLike[str]) -> Path:
     try:
         found = Path(path).expanduser()
     except RuntimeError as error:
-        raise WrongUse(f"{path} names the folder of a user who is not here", "write the path out") from error
+        raise WrongUse(
+            "the path begins with the home folder of a user who does not exist: write the path in full", path=path
+        ) from error
     if "\0" in str(found):
-        raise WrongUse("a path can't hold a NUL", "name a file or folder")
+        raise WrongUse("a path can't contain a NUL")
     return found

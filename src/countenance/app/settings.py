@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from countenance.errors import WrongUse
+from countenance.remedies import Remedy
 
 PROBE_DAYS: Final = 30  # about as long as a lead is followed up; the client has the picture itself
 
@@ -46,7 +47,11 @@ def approximate_above(env: Mapping[str, str] = os.environ) -> int | None:
     if not said:
         return None
     if not (said.isascii() and said.isdecimal()):
-        raise WrongUse(f"COUNTENANCE_APPROXIMATE is {said!r}, not a number of faces", "for instance 5000000")
+        raise WrongUse(
+            f"COUNTENANCE_APPROXIMATE is {said!r}, which is not a number of faces",
+            Remedy.SET_VARIABLE,
+            values=("COUNTENANCE_APPROXIMATE, for example to 5000000",),
+        )
     return int(said)
 
 
@@ -59,7 +64,11 @@ def probe_days(env: Mapping[str, str] = os.environ) -> int:
     if not said:
         return PROBE_DAYS
     if not (said.isascii() and said.isdecimal() and len(said) <= 5):
-        raise WrongUse(f"COUNTENANCE_PROBE_DAYS is {said!r}, not a number of days", "for instance 30")
+        raise WrongUse(
+            f"COUNTENANCE_PROBE_DAYS is {said!r}, which is not a number of days",
+            Remedy.SET_VARIABLE,
+            values=("COUNTENANCE_PROBE_DAYS, for example to 30",),
+        )
     return int(said)
 
 

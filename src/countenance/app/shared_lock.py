@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from countenance.errors import HomeBusy
+from countenance.remedies import Remedy
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +82,6 @@ def _take(descriptor: int, how: int, until: float) -> None:
             if wait == _FIRST_WAIT_S:
                 log.info("waiting for another process: naming lock")
             if time.monotonic() > until:
-                raise HomeBusy("another process is at the same work in this home", "try again in a moment") from None
+                raise HomeBusy("another process is doing the same work in this home", Remedy.TRY_AGAIN_LATER) from None
             time.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT_S)

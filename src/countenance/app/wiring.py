@@ -24,6 +24,7 @@ from countenance.keys.ring import SqliteKeyRing
 from countenance.locking import held
 from countenance.pipeline.erasure.suppression_list import SuppressionList
 from countenance.pipeline.stores import Stores
+from countenance.remedies import Remedy
 from countenance.types import EmbeddingSpace
 from countenance.weights.manifest import YUNET, entries
 from countenance.weights.model import Model
@@ -122,7 +123,7 @@ class Parts:
             return own
         model = self.model(name)
         if model.task != "embed":
-            raise WrongUse(f"{name} is a detector: it makes no templates", "name an embedder: `countenance model list`")
+            raise WrongUse(f"{name} finds faces, and makes no templates", Remedy.LIST_MODELS)
         return self._embedder(model)
 
     def model(self, name: str) -> Model:
@@ -166,9 +167,7 @@ class Parts:
             with held(self._ingesting, "ingest", wait_s=wait_s):
                 yield
         except Timeout as error:
-            raise HomeBusy(
-                "another ingest of this home is running", "let it end, or interrupt it; then run this again"
-            ) from error
+            raise HomeBusy("another ingest of this home is running", Remedy.WAIT_FOR_OTHER) from error
 
     @contextmanager
     def reindex_lock(self, wait_s: float = 0) -> Iterator[None]:
@@ -177,9 +176,7 @@ class Parts:
             with held(self._reindexing, "reindex", wait_s=wait_s, poll_s=0.005):  # uploads follow closely
                 yield
         except Timeout as error:
-            raise HomeBusy(
-                "another process is reindexing this home", "let it end, or interrupt it: it goes on where it was"
-            ) from error
+            raise HomeBusy("another process is reindexing this home", Remedy.WAIT_FOR_OTHER) from error
 
     def close(self) -> None:
         """Databases are closed and child processes gone."""

@@ -96,8 +96,7 @@ DOOR: Final = Door(
     },
     {
         "erase_within_days": "--erase-within", "purposes": "--purpose", "faces": "--face",
-        "certificate": "--tls-certificate",
-        "key": "--tls-key",
+        "certificate": "--tls-certificate", "key": "--tls-key", "without_log": "--log-lost",
     },
     rule=_flag,
     shows_paths=True,

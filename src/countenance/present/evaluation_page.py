@@ -12,6 +12,7 @@ from countenance.pipeline.upkeep.evaluate import Evaluation
 from countenance.present import evaluation_tables
 from countenance.present.page import environment, style
 from countenance.present.plots import det_svg, scores_svg
+from countenance.remedies import Remedy
 
 PAGE = "report.html"
 
@@ -31,7 +32,9 @@ def write_report(found: Evaluation, folder: Path) -> Path:
         (folder / "report.json").write_text(document + "\n", encoding="ascii")
         (folder / PAGE).write_text(render_report(found, det, scores), encoding="utf-8")
     except OSError as error:
-        raise StorageFailed(f"{folder} can't be written: {error.strerror}", "name another folder") from error
+        raise StorageFailed(
+            f"the folder can't be written to: {error.strerror}", Remedy.USE_WRITABLE_FOLDER, path=folder
+        ) from error
     return folder / PAGE
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from countenance.errors import StorageFailed
 from countenance.pipeline.analyse import FaceAnalysis
 from countenance.present.page import environment, style
+from countenance.remedies import Remedy
 
 PAGE: Final = "faces.html"
 PREVIEW_PX: Final = 2048  # of the picture on the page: a face of 60 px in 24 megapixels has 20 there
@@ -30,7 +31,9 @@ def export_faces(looked: FaceAnalysis, folder: Path, *, picture_name: str) -> Pa
         for number, aligned in enumerate(looked.faces):
             (folder / "faces" / f"{number}.jpg").write_bytes(aligned.thumbnail)
     except OSError as error:
-        raise StorageFailed(f"{folder} can't be written: {error.strerror}", "name another folder") from error
+        raise StorageFailed(
+            f"the folder can't be written to: {error.strerror}", Remedy.USE_WRITABLE_FOLDER, path=folder
+        ) from error
     return folder / PAGE
 
 

@@ -23,6 +23,7 @@ from countenance.cases.reference import check_reference
 from countenance.errors import KeyDestroyed, NotFound, SignInNeeded, WrongUse
 from countenance.pipeline.stores import Stores
 from countenance.records.access.access_keys import AccessKey, AccessKeyTable
+from countenance.remedies import Remedy
 from countenance.types import HomeKind
 
 PREFIX: Final = "CKEY"  # never AKIA: a scanner for leaked secrets must not take it for one of Amazon's
@@ -66,7 +67,7 @@ class AccessKeyService:
         """Raises NotFound."""
         found = self._rows.find(key_id)
         if found is None:
-            raise NotFound(f"there is no access key {key_id!r}", "`countenance key list` names them")
+            raise NotFound(f"there is no access key {key_id!r}", Remedy.LIST_ACCESS_KEYS)
         return found
 
     def make(
@@ -86,7 +87,9 @@ class AccessKeyService:
         found = None if source is None else self._stores.records.sources.get(source)
         for_whom = None if client is None else self._stores.records.clients.get(client)
         if self.parts.kind is HomeKind.HOUSEHOLD and (purpose or case):
-            raise WrongUse("a household's searches have no purpose and no case", "leave them out")
+            raise WrongUse(
+                "a household's searches have no purpose and no case", Remedy.OMIT_FIELD, values=("purpose", "case")
+            )
         now = self._stores.clock()
         until = None if expires is None else _end_of(expires, now)
         uid, secret = uuid.uuid4(), secrets.token_urlsafe(SECRET_BYTES)
@@ -182,13 +185,16 @@ def _who(key: AccessKey) -> Who:
 
 
 def _not_one() -> SignInNeeded:
-    return SignInNeeded("the access key is unknown, revoked or expired", "`countenance key list` names those that do")
+    return SignInNeeded("the access key is unknown, revoked or expired", Remedy.LIST_ACCESS_KEYS)
 
 
 def _checked_name(text: str) -> str:
     name = text.strip()
     if not name or len(name) > 200 or not name.isprintable():
-        raise WrongUse("a key's name is one printable line of 1 to 200 characters", "the program that uses it")
+        raise WrongUse(
+            "the name of a key is one printable line of 1 to 200 characters, such as the program that uses it",
+            field="name",
+        )
     return name
 
 
@@ -197,7 +203,7 @@ def _checked_rights(rights: Iterable[str]) -> tuple[str, ...]:
     unknown = [right for right in given if right not in set(Right)]
     if unknown or not given:
         what = f"{unknown[0]!r} is no right" if unknown else "a key without a right is of no use"
-        raise WrongUse(f"{what}; they are a closed list", "some of: " + ", ".join(Right))
+        raise WrongUse(f"{what}", Remedy.USE_SOME_OF, field="rights", values=tuple(Right))
     return tuple(given)
 
 
@@ -205,8 +211,8 @@ def _end_of(text: str, now: datetime) -> datetime:
     try:
         day = date.fromisoformat(text)
     except ValueError as error:
-        raise WrongUse(f"{text!r} is not a date", "write it as 2027-12-31") from error
+        raise WrongUse(f"{text!r} is not a date", Remedy.USE_FORMAT, field="expires", values=("2027-12-31",)) from error
     until = datetime.combine(day, time.max, tzinfo=UTC)  # the whole of that day still counts
     if until <= now:
-        raise WrongUse(f"the key would have expired already, on {text}", "give a day to come, or leave it out")
+        raise WrongUse(f"the key would have expired on {text}", Remedy.USE_FUTURE_DATE, field="expires")
     return until

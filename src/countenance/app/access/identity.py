@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from countenance.errors import NotAllowed, SignInNeeded
+from countenance.remedies import Remedy
 
 
 class Right(StrEnum):
@@ -64,10 +65,8 @@ class Who:
         if self.may(right):
             return
         if self.kind is WhoKind.NOBODY:
-            raise SignInNeeded("this needs a signed-in person or an access key", "sign in, or send a key")
-        raise NotAllowed(
-            f"this {self.kind} does not have the right {right!r}", "ask whoever manages this home's keys for it"
-        )
+            raise SignInNeeded("this needs an account or an access key", Remedy.SIGN_IN)
+        raise NotAllowed(f"this {self.kind} does not have the right {right!r}", Remedy.ASK_KEY_MANAGER)
 
 
 NOBODY: Final = Who(WhoKind.NOBODY, "nobody", "", frozenset())

@@ -20,6 +20,7 @@ from countenance.associated_data import totp_aad
 from countenance.errors import NotFound, SignInNeeded, TooMany, WrongUse
 from countenance.pipeline.stores import Stores
 from countenance.records.access.accounts import Account, AccountTable
+from countenance.remedies import Remedy
 from countenance.types import HomeKind
 
 LINK_FOR: Final = timedelta(minutes=10)
@@ -63,7 +64,7 @@ class SignInService:
     def link(self) -> str:
         """The token of a link that signs the owner in, once, within ten minutes. Raises WrongUse: an organisation's."""
         if self.parts.kind is not HomeKind.HOUSEHOLD:
-            raise WrongUse("an organisation's home has no sign-in link", "accounts sign in: `countenance user add`")
+            raise WrongUse("an organisation's home has no sign-in link: accounts sign in", Remedy.ADD_ACCOUNT)
         token, now = _token(), self._stores.clock()
         self._rows.add_link(self._digest("link", token), now=now, expires_at=now + LINK_FOR)
         return token
@@ -71,9 +72,7 @@ class SignInService:
     def follow(self, token: str) -> str:
         """The token of a new session. Raises SignInNeeded: used, over, or never given out; one answer for all."""
         if not self._rows.redeem_link(self._digest("link", token), self._stores.clock()):
-            raise SignInNeeded(
-                "this link was used, or is more than ten minutes old", "`countenance serve --link` prints another"
-            )
+            raise SignInNeeded("this link was used, or is more than ten minutes old", Remedy.GET_SIGN_IN_LINK)
         return self._begin(None)
 
     # --- organisation: a password and a code ---------------------------------------------------------------------
@@ -88,12 +87,12 @@ class SignInService:
         Raises: WrongUse: a household's home, a poor password, a name that is taken; LogUnwritable, StorageFailed.
         """
         if self.parts.kind is not HomeKind.ORGANISATION:
-            raise WrongUse("a household's home has one owner, and no account", "`countenance serve` prints a link")
+            raise WrongUse("a household's home has one owner and no accounts", Remedy.GET_SIGN_IN_LINK)
         name = name.strip()
         if not name or len(name) > 200 or not name.isprintable():
             raise WrongUse("an account's name is one printable line of 1 to 200 characters")
         if self._rows.find(name) is not None:
-            raise WrongUse(f"an account called {name!r} exists", "choose another name")
+            raise WrongUse(f"an account called {name!r} exists", Remedy.CHOOSE_ANOTHER_NAME, field="name")
         hashed, uid = _hash(password), uuid.uuid4()
         with self._stores.naming_keys():
             [key] = self._stores.keys.create()
@@ -109,7 +108,7 @@ class SignInService:
         """Raises NotFound."""
         found = self._rows.find(name)
         if found is None:
-            raise NotFound(f"there is no account {name!r}", "`countenance user list` shows them")
+            raise NotFound(f"there is no account {name!r}", Remedy.LIST_ACCOUNTS)
         return found
 
     def remove(self, name: str) -> None:
@@ -142,9 +141,7 @@ class SignInService:
         known = _verify(_nobodys_hash() if account is None else account.password, password)
         step = None if account is None else self._step(account, code, now)
         if account is None or not known or step is None or not self._rows.record_success(account, step):
-            raise SignInNeeded(
-                "name, password and code do not fit together", "a code is good once; wait for the next one"
-            )
+            raise SignInNeeded("the name, the password or the code is wrong; a code can be used once")
         return self._begin(account)
 
     # --- sessions ------------------------------------------------------------------------------------------------
@@ -153,7 +150,7 @@ class SignInService:
         digest, now = self._digest("session", token), self._stores.clock()
         row = self._rows.session(digest)
         if row is None or row.expires_at <= now or row.seen_at + IDLE_FOR[self.parts.kind] <= now:
-            raise SignInNeeded("you are not signed in, or no longer", "sign in again")
+            raise SignInNeeded("you are not signed in", Remedy.SIGN_IN)
         if row.seen_at + SEEN_EVERY <= now:
             self._rows.touch_session(digest, now)
         if row.account is None:
@@ -208,7 +205,7 @@ class SignInService:
         wait = min(WAIT * 2 ** min(account.tries - TRIES, 20), LONGEST_WAIT)
         left = (account.tried_at + wait - now).total_seconds()
         if left > 0:
-            raise TooMany("too many failed tries", f"try again in {int(left) + 1} seconds", after_s=left)
+            raise TooMany(f"too many failed attempts; retry in {int(left) + 1} seconds", after_s=left)
 
 
 def _token() -> str:
@@ -218,8 +215,9 @@ def _token() -> str:
 def _hash(password: str) -> str:
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise WrongUse(
-            f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters; this one has {len(password)}",
-            "several words in a row are easy to keep in mind",
+            f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters, and this one has "
+            f"{len(password)}; several words in a row are easy to remember",
+            field="password",
         )
     from argon2 import PasswordHasher
 

@@ -12,6 +12,7 @@ from typing import Any
 from countenance.app.settings import free_bytes
 from countenance.app.wiring import Parts
 from countenance.errors import StorageFailed
+from countenance.remedies import Remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def compact(parts: Parts) -> CompactionReport:
         before = file.stat().st_size
         if free_bytes(parts.path) < 2 * before:
             raise StorageFailed(
-                f"compacting records.db needs {2 * before / 2**20:,.0f} MB free on its disk", "make room"
+                f"compacting records.db needs {2 * before / 2**20:,.0f} MB free on its disk", Remedy.FREE_SPACE
             )
         emptied = stores.records.database.compact()
         if emptied:

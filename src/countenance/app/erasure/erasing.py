@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from countenance.app.wiring import Parts
 from countenance.errors import WrongUse
 from countenance.pipeline.erasure.erase import ErasureReport
+from countenance.remedies import Remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,7 @@ class ErasureService:
         }  # fmt: skip
         chosen = [(what, value) for what, value in named.items() if value is not None]
         if len(chosen) != 1:
-            raise WrongUse(
-                "erase names one thing",
-                "one of --face ID, --picture ID, --source NAME, --person ID, --jurisdiction CODE, --probe ENTRY, "
-                "--case REF",
-            )
+            raise WrongUse("exactly one thing can be erased at a time", Remedy.KEEP_ONE_OF, values=tuple(named))
         [(what, value)] = chosen
         if what != "source":
             erase: Mapping[str, Callable[..., ErasureReport]] = {

@@ -15,6 +15,7 @@ from countenance.auditlog import receipt as receipts
 from countenance.errors import NotFound, ReceiptRefused, WrongUse
 from countenance.pipeline.ids import checked_uuid
 from countenance.records.erasure.receipts import Receipt, Recipient
+from countenance.remedies import Remedy
 
 MAX_ANSWER: Final = 2**20  # bytes of a client's own receipt
 
@@ -34,7 +35,7 @@ class ReceiptService:
         uid, records = checked_uuid(text, "receipt"), self.parts.stores.records.receipts
         found = records.get(uid) or records.of(uid)
         if found is None:
-            raise NotFound(f"there is no receipt {uid}", "`countenance receipt list` names them")
+            raise NotFound(f"there is no receipt {uid}", Remedy.LIST_RECEIPTS)
         return found
 
     def of(self, about: str) -> Receipt | None:
@@ -70,9 +71,11 @@ class ReceiptService:
         try:
             said = answer.decode()
         except UnicodeDecodeError as error:
-            raise WrongUse("the client's receipt is no text", "JSON or plain text in UTF-8") from error
+            raise WrongUse("the client's receipt is not JSON or plain text", Remedy.SAVE_AS_UTF8) from error
         if not said.strip() or len(answer) > MAX_ANSWER:
-            raise WrongUse(f"the client's receipt has {len(answer):,} bytes", "1 byte to 1 MB of text")
+            raise WrongUse(
+                f"the client's receipt has {len(answer):,} bytes; it must have 1 byte to 1 MB", field="receipt"
+            )
         self._log(receipt, recipient, "answered")
         self.parts.stores.records.receipts.update_recipient(receipt.about, recipient.client_id, answer=said)
 
@@ -81,7 +84,7 @@ class ReceiptService:
         for recipient in self.parts.stores.records.receipts.recipients(receipt.about):
             if recipient.client == client:
                 return receipt, recipient
-        raise NotFound(f"{client!r} was shown nothing of it", "`countenance receipt recipients` lists who was")
+        raise NotFound(f"{client!r} was shown nothing of it", Remedy.LIST_RECIPIENTS)
 
     def _log(self, receipt: Receipt, recipient: Recipient, what: str) -> None:
         self.parts.stores.log.append(
@@ -97,7 +100,7 @@ def check_file(file: str | os.PathLike[str], key: str, *, about: str | None = No
             raise ReceiptRefused("this is no receipt: it has more than 16 MB")
         text = path.read_bytes()
     except OSError as error:
-        raise NotFound(f"{path} can't be read: {error.strerror}", "name the file of a receipt") from error
+        raise NotFound(f"the receipt can't be read: {error.strerror}", Remedy.USE_EXISTING_FILE, path=path) from error
     return receipts.check(text, key, about=about)
 
 

@@ -8,6 +8,7 @@ from countenance.associated_data import crop_aad
 from countenance.errors import KeyDestroyed, NotFound, SealBroken
 from countenance.pipeline.stores import Stores
 from countenance.records.search.gallery import FacePlace
+from countenance.remedies import Remedy
 from countenance.types import KeyId
 
 
@@ -44,4 +45,4 @@ class Crops:
 
 
 def _no_face(face_id: str) -> NotFound:
-    return NotFound(f"there is no face {face_id}", "leads name the faces there are")
+    return NotFound(f"there is no face {face_id}", Remedy.FIND_ID)

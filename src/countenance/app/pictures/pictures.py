@@ -13,6 +13,7 @@ from countenance.pipeline.address import address_of
 from countenance.pipeline.analyse import FaceAnalysis, FaceBlur
 from countenance.pipeline.ids import checked_uuid
 from countenance.pipeline.pictures.originals import read_original
+from countenance.remedies import Remedy
 from countenance.types import Box, ClassId, FaceRefusal, HomeKind, Purpose
 
 if TYPE_CHECKING:
@@ -130,9 +131,7 @@ class PictureService:
             looked = self.parts.engine().analyser.analyse(data, preview_px=longest, veil=veil)
             if isinstance(looked, FaceAnalysis) and looked.preview is not None:
                 return looked.preview
-        raise NotFound(
-            "the file of this picture is not where it stood, or is another by now", "ingest its source again"
-        )
+        raise NotFound("the file of this picture was moved, deleted or changed", Remedy.INGEST_SOURCE)
 
     def page(
         self, source: str, *, after: str | None = None, limit: int = 50
@@ -144,7 +143,7 @@ class PictureService:
         if after is not None:
             known = records.gallery.picture_id(checked_uuid(after, "picture"))
             if known is None:
-                raise NotFound(f"there is no picture {after}", "begin again without it")
+                raise NotFound(f"there is no picture {after} to continue from")
             start = known
         rows = records.picture_reads.of_source(found.id, start, limit + 1)
         sight = self.in_sight()
@@ -171,7 +170,7 @@ class PictureService:
         sight = self.in_sight() if sight is None else sight
         places = [] if picture is None else [each for each in reads.places(picture.id) if each.class_id in sight]
         if picture is None or not places:
-            raise NotFound(f"there is no picture {picture_id}", "leads name the pictures there are")
+            raise NotFound(f"there is no picture {picture_id}", Remedy.FIND_ID)
         return picture, places, reads.faces(picture.id)
 
 

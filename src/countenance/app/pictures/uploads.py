@@ -92,10 +92,7 @@ class UploadService:
     def _inbox(self, name: str) -> Inbox:
         source = self.parts.stores.records.sources.get(name)
         if source.kind != UPLOAD:
-            raise WrongUse(
-                f"the pictures of {name!r} are in a folder, so it takes no uploads",
-                "put the picture there; or add a source for uploads",
-            )
+            raise WrongUse(f"the source {name!r} is a folder: put the picture there, or add a source for uploads")
         return Inbox(self.parts.stores, source)
 
 

@@ -19,6 +19,7 @@ from typing import Any, Final
 from countenance.durable import create_file, sync_folder
 from countenance.errors import StorageFailed, WrongUse
 from countenance.pipeline.requests.access import HeldPicture
+from countenance.remedies import Remedy
 from countenance.rights.requests import LETTERS
 from countenance.types import Basis
 
@@ -95,9 +96,9 @@ def write_new(path: Path, data: bytes) -> None:
         create_file(path, data)
         sync_folder(path.parent)
     except FileExistsError as error:
-        raise WrongUse(f"{path} is there already", "name a new file") from error
+        raise WrongUse("the file exists already", Remedy.USE_NEW_FILE, path=path) from error
     except OSError as error:
-        raise StorageFailed(f"{path} can't be written: {error.strerror}", "free some space, or name another") from error
+        raise StorageFailed(f"the answer can't be written: {error.strerror}", Remedy.FREE_SPACE, path=path) from error
 
 
 def _page(pictures: Sequence[HeldPicture], names: dict[str, str], made_at: datetime) -> str:

@@ -23,6 +23,7 @@ from countenance.pipeline.requests.corrections import Correction
 from countenance.pipeline.requests.requests import CarriedOut, OpenedRequest, RequestWorkflow
 from countenance.records.requests.faces import RequestFace
 from countenance.records.requests.requests import SubjectRequest
+from countenance.remedies import Remedy
 from countenance.rights.deadlines import laws
 from countenance.rights.requests import TIERS, RequestKind, RequestOutcome, RequestState, check_asked, is_tracking
 
@@ -115,12 +116,12 @@ class RequestService:
         waits = self._answers.part() if answering and to_fetch else None
         out = waits or out
         if answering != (out is not None):
-            raise WrongUse(
-                "the answer to an access request goes to a new file"
-                if answering
-                else "only a granted access request has an answer to write",
-                "--out answer.zip" if answering else "leave --out out",
-            )
+            if answering:
+                raise WrongUse(
+                    "the answer to an access request goes to a new file",
+                    Remedy.ADD_FIELD, field="out", values=("answer.zip",),
+                )  # fmt: skip
+            raise WrongUse("only a granted access request has an answer to write", Remedy.OMIT_FIELD, field="out")
         correction = None
         if rename or jurisdiction or (grant and desk.get(name).kind == RequestKind.CORRECTION):
             codes = jurisdictions.parse_set(jurisdiction) if jurisdiction else frozenset()
@@ -200,8 +201,8 @@ class RequestService:
         request = self._tracked(desk, tracking)
         if photo is not None and request.state == RequestState.OPEN and not _brought(desk, request):
             raise WrongUse(
-                "a photograph proves nothing for a request that came without one",
-                "use a code, show a document, or withdraw this request and make a new one with a photograph",
+                "a photograph proves nothing for a request that came without one; use a code, show a "
+                "document, or make a new request with a photograph"
             )
         desk.verify(request.uid, code=code, photo=self._read(photo))
         return self.told(tracking)
@@ -218,16 +219,16 @@ class RequestService:
         request = self._tracked(self.desk, tracking)
         path = self._answers.ready(request, self.parts.stores.clock())
         if path is None:
-            raise NotFound("no answer waits here", f"one is kept for {FETCH_FOR.days} days; ask for it again")
+            raise NotFound(f"there is no answer: one is kept for {FETCH_FOR.days} days; after that, ask again")
         return path.read_bytes()
 
     def _tracked(self, desk: RequestWorkflow, tracking: str) -> SubjectRequest:
         if not is_tracking(tracking):
-            raise NotFound("no request has this code", _LOOK_AGAIN)
+            raise NotFound("no request has this code", Remedy.CHECK_TRACKING_CODE)
         try:
             return desk.get(tracking)
         except NotFound as error:
-            raise NotFound("no request has this code", _LOOK_AGAIN) from error
+            raise NotFound("no request has this code", Remedy.CHECK_TRACKING_CODE) from error
 
     @property
     def _answers(self) -> AccessAnswers:
@@ -335,7 +336,6 @@ def _brought(desk: RequestWorkflow, request: SubjectRequest) -> bool:
     return "face_number" in desk.details(request)
 
 
-_LOOK_AGAIN: Final = "it has 20 letters and digits, as on your receipt"
 _INSIDE: Final = {"face_number", "entry"}  # of what is kept with a request, what nobody asked to see
 _TOLD: Final = ("kind", "tier", "state", "outcome", "law", "opened_at", "due_at", "extended", "decided_at")
 
@@ -377,7 +377,7 @@ def _face(text: str) -> str:
     try:
         return str(uuid.UUID(text))
     except ValueError as error:
-        raise WrongUse(f"{text!r} is not the id of a face", "ids are uuids, as in a lead's face_id") from error
+        raise WrongUse(f"{text!r} is not the ID of a face", Remedy.FIND_ID) from error
 
 
 def _address(text: str) -> str:
@@ -391,5 +391,5 @@ def _address(text: str) -> str:
             unquote_to_bytes(text.removeprefix("file://")) if "://" in text else os.fsencode(path_of(text).absolute())
         )
     except (ValueError, RuntimeError) as error:  # brackets of no IPv6, half a character, somebody's ~ who is not there
-        raise WrongUse("this is no address of a picture", "copy it as it is shown, whole") from error
+        raise WrongUse("this is not the address of a picture: copy the whole address", field="address") from error
     return "file://" + quote(path, safe="/")

@@ -14,6 +14,7 @@ from countenance.app.wiring import Parts
 from countenance.errors import CountenanceError, StorageFailed
 from countenance.pipeline.analyse import FaceAnalysis
 from countenance.present.page import CardView, CopyView, IngestView, NextStep, SearchView, render_search_page
+from countenance.remedies import Remedy
 from countenance.types import Lead, Rejected, SearchResult
 
 PREVIEW_PX = 640
@@ -54,7 +55,9 @@ class ExportService:
             for face_id, crop in crops.items():
                 (folder / "crops" / f"{face_id}.jpg").write_bytes(crop)
         except OSError as error:
-            raise StorageFailed(f"{folder} can't be written: {error.strerror}", "name another folder") from error
+            raise StorageFailed(
+                f"the folder can't be written to: {error.strerror}", Remedy.USE_WRITABLE_FOLDER, path=folder
+            ) from error
         return folder / page
 
     def view(

@@ -10,6 +10,7 @@ from countenance.permits import Act
 from countenance.pipeline.search.search import uri_of
 from countenance.pipeline.stores import Stores
 from countenance.policy.facts import UNKNOWN
+from countenance.remedies import Remedy
 from countenance.types import HomeKind, Purpose
 
 
@@ -50,4 +51,4 @@ def shown_face(stores: Stores, face_id: str, binding: Binding) -> dict[str, Any]
             "basis": str(face.basis),
             "jurisdictions": list(face.jurisdictions),
         }
-    raise NotFound(f"there is no face {face_id}", "leads name the faces there are")
+    raise NotFound(f"there is no face {face_id}", Remedy.FIND_ID)

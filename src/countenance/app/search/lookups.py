@@ -8,12 +8,13 @@ from typing import Any
 from countenance.app.access.identity import Binding
 from countenance.app.inputs import PictureLike, purpose_of, read_picture
 from countenance.app.search.face_visibility import shown_face
-from countenance.app.sources.source_acts import ADD_ONE, SourceService
+from countenance.app.sources.source_acts import SourceService
 from countenance.app.wiring import Parts
 from countenance.errors import NotFound
 from countenance.pipeline.analyse import FaceAnalysis
 from countenance.pipeline.pictures.duplicates import Duplicates, find_duplicates
 from countenance.pipeline.search.search import SearchQuery, analyse_or_raise
+from countenance.remedies import Remedy
 from countenance.types import Odds, SearchResult
 
 
@@ -73,7 +74,7 @@ class LookupService:
         """`search`, with what was seen in the probe, for pages that show it: at most `preview_px` wide and high."""
         asked = SearchQuery(purpose=purpose_of(purpose), **question)
         if not self.parts.stores.records.sources.any():
-            raise NotFound("there is nothing to search: this home has no source yet", ADD_ONE)
+            raise NotFound("there is nothing to search: this home has no source", Remedy.ADD_SOURCE)
         return self.parts.engine().searcher.search(read_picture(picture), asked, preview_px=preview_px)
 
     def search_face(self, face_id: str, *, purpose: str | None = None, **question: Any) -> SearchResult:

@@ -34,6 +34,7 @@ from countenance.pipeline.pictures.inbox import Inbox
 from countenance.pipeline.search.search import SearchQuery
 from countenance.pipeline.sources.grant import SourceWorkflow, copied_evidence
 from countenance.records.people.rekognition_collections import Collection, CollectionFace, CollectionUser, Owner
+from countenance.remedies import Remedy
 from countenance.rights.grants import GrantTerms
 from countenance.types import SUBJECT_BASES, AlignedFace, ClassId, GrantState, HomeKind, SearchResult
 
@@ -83,8 +84,9 @@ class CollectionService:
     def _bound(self) -> Source:
         if self._binding.source is None:
             raise NotAllowed(
-                "this access key is not limited to a source, so its collections have no grant",
-                "make another: countenance key add NAME --source SOURCE",
+                "this access key is bound to no source, so its collections have no grant",
+                Remedy.MAKE_ACCESS_KEY,
+                values=("source",),
             )
         return self._sources.get(self._binding.source)
 
@@ -102,7 +104,7 @@ class CollectionService:
         """Raises NotFound: no such collection of the asker's."""
         found = self._rows.find(self._owner, name)
         if found is None:
-            raise NotFound(f"there is no collection {name}", "ListCollections names them")
+            raise NotFound(f"there is no collection {name}")
         return found
 
     def make(self, name: str) -> Collection:
@@ -115,11 +117,11 @@ class CollectionService:
             raise IndexedFaces
         grant = self._bound.grant
         if grant.state(self._stores.clock()) is not GrantState.IN_FORCE:
-            raise NotAllowed("the grant that this access key is bound to is not in force", "bind a key to another")
+            raise NotAllowed("the grant that this access key is bound to is not in force", Remedy.USE_ANOTHER_KEY)
         if grant.basis in SUBJECT_BASES:
             raise NotAllowed(
-                f"a grant of {grant.basis} names the people whom it covers, and this protocol has no word for that",
-                "bind the key to a source with another basis",
+                f"a grant of {grant.basis} names the people that it covers, and this protocol can't name them",
+                Remedy.USE_ANOTHER_KEY,
             )
         parts, engine = self._parts, self._parts.engine()
         registrar = SourceWorkflow(parts.stores, engine.analyser, engine.embedder, self._bound.tenant, parts.kept_out)
@@ -246,7 +248,7 @@ class CollectionService:
         row = self._rows.user(collection.id, self._digest(collection, name))
         found = () if row is None else self._named(collection, [row])
         if not found:
-            raise NotFound("there is no such user", "ListUsers names them")
+            raise NotFound("there is no such user")
         return found[0]
 
     def make_user(self, collection: Collection, name: str) -> None:
@@ -309,8 +311,9 @@ class CollectionService:
         binding = self._binding
         if self._stores.kind is HomeKind.ORGANISATION and binding.purpose is None:
             raise NotAllowed(
-                "this access key is bound to no purpose, and an organisation's search has one",
-                "make another: countenance key add NAME --purpose PURPOSE --case CASE",
+                "this access key is bound to no purpose, and an organisation's search needs one",
+                Remedy.MAKE_ACCESS_KEY,
+                values=("purpose", "case"),
             )
         return SearchQuery(
             purpose=purpose_of(binding.purpose), client=binding.client, case=binding.case,

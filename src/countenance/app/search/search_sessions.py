@@ -29,6 +29,7 @@ from countenance.permits import Act
 from countenance.pipeline.analyse import FaceAnalysis
 from countenance.pipeline.ids import checked_uuid
 from countenance.pipeline.search.search import analyse_or_raise
+from countenance.remedies import Remedy
 from countenance.types import ARCFACE, Box, HomeKind, Lead, Odds, Purpose, SearchResult
 
 PREVIEW_PX: Final = 1600
@@ -115,7 +116,7 @@ class SearchSessionService:
         """It was looked at, and is held for the next step. Raises BadPicture, NoFace, StorageFailed."""
         looked = analyse_or_raise(self._parts.engine().analyser, picture, preview_px=PREVIEW_PX)
         if not looked.faces:
-            raise NoFace("no face was found in the picture", "crop it closer, turn it upright, or try a sharper one")
+            raise NoFace("no face was found in the picture", Remedy.USE_CLEARER_PICTURE)
         faces = [SeenFace(each.face.box, each.quality.overall, _turn(each.face.landmarks)) for each in looked.faces]
         about = {
             "kind": "picture",
@@ -137,7 +138,7 @@ class SearchSessionService:
         """JPEG: the picture, or one face of it. Raises NotFound."""
         _, parts = self._held(session, picture, "picture")
         if face is not None and not 0 <= face < len(parts) - 1:
-            raise NotFound(f"there is no face {face}", "choose one of those in the picture")
+            raise NotFound(f"there is no face {face} in the picture", Remedy.CHOOSE_FACE, field="face")
         return parts[0] if face is None else parts[1 + face]
 
     def check_reason(self, purpose: str | None, case: str | None) -> None:
@@ -145,7 +146,7 @@ class SearchSessionService:
         if self._parts.kind is HomeKind.HOUSEHOLD:
             return
         if purpose_of(purpose) not in PURPOSES:
-            raise WrongUse("an organisation's search names its purpose", "choose one from the list")
+            raise WrongUse("an organisation's search needs a purpose", Remedy.ADD_FIELD, field="purpose")
         check_reference(case or "")
 
     # --- leads -------------------------------------------------------------------------------------------------------
@@ -163,8 +164,9 @@ class SearchSessionService:
         held = self.searched(session, search)
         if not threshold >= held.floor:
             raise WrongUse(
-                f"a threshold of {threshold:.3f} is below the lowest here, {held.floor:.3f}",
-                "below that most leads would be strangers",
+                f"the threshold {threshold:.3f} is below the lowest here, {held.floor:.3f}: most leads "
+                "would be strangers",
+                field="threshold",
             )
         return self._search(session, held.probe, held.result.face.index, held.purpose, held.case, threshold)
 
@@ -204,7 +206,7 @@ class SearchSessionService:
             each["face_id"] for lead in about["result"]["leads"] for each in (lead, *lead["duplicates"])
         }  # fmt: skip
         if face_id not in shown or face_id not in self._visible([face_id], about["purpose"]):
-            raise NotFound(f"there is no face {face_id}", "leads name the faces there are")
+            raise NotFound(f"there is no face {face_id}", Remedy.FIND_ID)
         return self._exports.pictures.crop(face_id)
 
     def _floor(self, searched: int) -> float:
@@ -273,7 +275,7 @@ class SearchSessionService:
     def _held(self, session: str, name: str, kind: str) -> tuple[Any, list[bytes]]:
         about, parts = self._tray.take(session, name)
         if about["kind"] != kind:
-            raise NotFound(f"there is no such {kind}", "search again")
+            raise NotFound(f"there is no such {kind}", Remedy.SEARCH_AGAIN)
         return about, parts
 
     def _still(self, leads: Sequence[Lead], purpose: str | None) -> tuple[Lead, ...]:
@@ -304,7 +306,10 @@ def one_face(seen: SeenProbe) -> int:
     """Its only face. Raises SeveralFaces."""
     if len(seen.faces) > 1:
         raise SeveralFaces(
-            f"the picture holds {len(seen.faces)} faces", "choose one", boxes=tuple(f.box for f in seen.faces)
+            f"the picture holds {len(seen.faces)} faces",
+            Remedy.CHOOSE_FACE,
+            boxes=tuple(f.box for f in seen.faces),
+            field="face",
         )
     return 0
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from countenance.errors import NotFound, StorageFailed
+from countenance.remedies import Remedy
 
 LASTS_S: Final = 15 * 60
 MOST: Final = 48  # of one session; one more, and the oldest goes
@@ -56,7 +57,7 @@ class SessionStore:
             path.write_bytes(sealed)
         except OSError as error:
             path.unlink(missing_ok=True)
-            raise StorageFailed(f"the home can't keep a page's state: {error.strerror}", "free some space") from error
+            raise StorageFailed(f"the state of a page can't be kept: {error.strerror}", Remedy.FREE_SPACE) from error
         with self._lock:
             self._mine.add(path)
         self._make_room(owner)
@@ -73,7 +74,7 @@ class SessionStore:
             sealed = path.read_bytes()
         except OSError as error:
             raise NotFound(
-                f"this page has expired: results are kept for {LASTS_S // 60} minutes", "search again"
+                f"this page has expired: what it showed is kept for {LASTS_S // 60} minutes", Remedy.SEARCH_AGAIN
             ) from error
         data = _cipher(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], name.encode())
         (length,) = struct.unpack_from("<Q", data)

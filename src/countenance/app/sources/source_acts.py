@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from countenance.app.inputs import DocumentLike, document_of, source_folder, source_name
 from countenance.app.paths import path_of
@@ -17,11 +17,10 @@ from countenance.pipeline.sources.grant import SourceWorkflow
 from countenance.pipeline.stores import Stores
 from countenance.present.labels import visible
 from countenance.records.sources.sources import Source
+from countenance.remedies import Remedy
 from countenance.rights.grants import ERASE_WITHIN_DAYS, check_grant
 from countenance.rights.subjects import SubjectLine, read_subjects
 from countenance.types import GrantState
-
-ADD_ONE: Final = "`countenance source add album ~/Pictures --basis household --jurisdiction CA-ON` adds one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ class SourceService:
         """
         folder, name = None if path is None else source_folder(path, self.parts.path), source_name(name)
         if any(source.name == name for source in self.all()):  # the records refuse it too, but after the log
-            raise WrongUse(f"a source called {name!r} exists", "choose another name, or see `countenance source show`")
+            raise WrongUse(f"a source called {name!r} exists", Remedy.CHOOSE_ANOTHER_NAME, field="name")
         terms = check_grant(
             home=self.parts.kind,
             now=self._stores.clock(),
@@ -158,7 +157,10 @@ class SourceService:
     def _not_over(self, name: str) -> None:
         state = self.get(name).grant.state(self._stores.clock())
         if state in {GrantState.WITHDRAWN, GrantState.EXPIRED}:
-            raise WrongUse(f"the grant of {name!r} has ended for good: it is {state}", "add a source under a new grant")
+            raise WrongUse(
+                f"the grant of {name!r} has ended ({state}) and can't be resumed; add a source under a new grant",
+                Remedy.ADD_SOURCE,
+            )
 
     def _set_state(self, name: str, event: str, **times: Any) -> Source:
         """The grant, and each copy of it under which a program's collection stands, is so from now on."""
@@ -172,4 +174,4 @@ class SourceService:
 
 def no_source() -> NotFound:
     """Nothing can be taken or searched in a home without a source."""
-    return NotFound("this home has no source yet", ADD_ONE)
+    return NotFound("this home has no source", Remedy.ADD_SOURCE)

@@ -20,6 +20,7 @@ from typing import BinaryIO, Final
 from countenance.app.opening import KEYS, LOG, RECORDS
 from countenance.errors import BackupBroken, StorageFailed
 from countenance.keys.sealed_file import CHUNK, SealedReader, SealedWriter
+from countenance.remedies import Remedy
 
 _LEFT_OUT: Final = frozenset({"index", RECORDS, KEYS, LOG})
 _UNFINISHED: Final = "new"  # of the blob store
@@ -44,7 +45,9 @@ def unpack(archive: SealedReader, into: Path) -> None:
             for member in tar:
                 name = PurePosixPath(member.name)
                 if not member.isreg() or name.is_absolute() or ".." in name.parts:
-                    raise BackupBroken(f"the backup holds {member.name!r}, which is no file of a home", "")
+                    raise BackupBroken(
+                        f"the backup holds {member.name!r}, which is not a file of a home", Remedy.USE_ANOTHER_COPY
+                    )
                 path = into / name
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 data = tar.extractfile(member)
@@ -54,9 +57,9 @@ def unpack(archive: SealedReader, into: Path) -> None:
                         file.write(part)
         archive.read()  # to the end, which is authenticated too
     except tarfile.TarError as error:
-        raise BackupBroken(f"the backup is damaged inside: {error}", "take another copy") from error
+        raise BackupBroken(f"the backup is damaged: {error}", Remedy.USE_ANOTHER_COPY) from error
     except OSError as error:
-        raise StorageFailed(f"the backup can't be unpacked: {error.strerror}", "free some space, then again") from error
+        raise StorageFailed(f"the backup can't be unpacked: {error.strerror}", Remedy.FREE_SPACE) from error
 
 
 @contextmanager
@@ -75,7 +78,7 @@ def database_copy(path: Path, folder: Path) -> Iterator[BinaryIO]:
                     source.backup(copy)
             yield file
     except (sqlite3.Error, OSError) as error:
-        raise StorageFailed(f"{path.name} can't be copied: {error}", "is there room on the disk?") from error
+        raise StorageFailed(f"{path.name} can't be copied: {error}", Remedy.FREE_SPACE) from error
 
 
 def _files(home: Path) -> Iterator[Path]:

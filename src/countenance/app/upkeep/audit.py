@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any
 
 from countenance.app.opening import LOG
 from countenance.app.paths import path_of
@@ -21,6 +21,7 @@ from countenance.auditlog.export import check_export, check_proof, write_export,
 from countenance.auditlog.verify import verify_log
 from countenance.errors import LogBroken, NotFound, StorageFailed, WrongUse
 from countenance.protocols import LogEntry
+from countenance.remedies import Remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class AuditService:
         """
         position = self.parts.log.position_of(entry_id)
         if position is None:
-            raise NotFound(f"there is no log entry {entry_id}", "`countenance log show` names entries")
+            raise NotFound(f"there is no log entry {entry_id}", Remedy.LIST_LOG_ENTRIES)
         return write_proof(self.parts.log.prove_entry(position, under=self._witnesses.note_over(position)))
 
     def verifier_key(self) -> str:
@@ -81,7 +82,7 @@ class AuditService:
         """The cosignatures of that witness count; its name. Raises: LogBroken: no verifier key of a witness."""
         name, _ = parse_verifier_key(key, COSIGNER)
         if not name or not name.isprintable() or " " in name:  # as the signed note has names; one stands on a line
-            raise LogBroken("a witness's name is one printable word", "it looks like witness.example.org")
+            raise LogBroken("the name of a witness is one printable word, for example witness.example.org")
         self.parts.stores.log.append("witness.trusted", {"witness": name, "key": key.strip()})
         self._witnesses.trust(name, key.strip())
         return name
@@ -90,7 +91,7 @@ class AuditService:
         """The cosignatures of that witness count no more; the log keeps that they did. Raises NotFound."""
         key = self.trusted().get(name)
         if key is None:
-            raise NotFound(f"no witness called {name!r} is trusted", "`countenance log verify` names those who are")
+            raise NotFound(f"no witness called {name!r} is trusted", Remedy.LIST_WITNESSES)
         self.parts.stores.log.append("witness.distrusted", {"witness": name, "key": key})
         self._witnesses.distrust(name)
 
@@ -107,7 +108,10 @@ class AuditService:
         log = self.parts.log
         size = self._cosigned_so_far() if old is None else old
         if not 0 <= size <= len(log):
-            raise WrongUse(f"the log has {len(log)} entries, not {size}", "--old N: what the witness says")
+            raise WrongUse(
+                f"the log has {len(log)} entries, fewer than {size}; give the number that the witness told you",
+                field="old",
+            )
         if not size:
             return CosignRequest(0, (), log.checkpoint()).text()
         proof, checkpoint = log.prove_growth(size)
@@ -121,14 +125,14 @@ class AuditService:
         log = self.parts.log
         signed = open_checkpoint(checkpoint, log.signer.origin, log.signer.public_key)
         if signed.size > len(log) or (signed.size and _root(log.checkpoint_of(signed.size), log.signer) != signed.root):
-            raise LogBroken("the checkpoint is not of this log as it is now: it was cut, put back or rewritten", _TELL)
+            raise LogBroken(
+                "the checkpoint does not fit the log as it is now: the log was shortened, restored or rewritten",
+                Remedy.REPORT_LOG,
+            )
         before = self.cosigned()
         found = self._witnesses.keep(f"{checkpoint}{line.strip()}\n")
         if not found:
-            raise LogBroken(
-                "no trusted witness has cosigned this checkpoint",
-                "trust its key first: `countenance log trust-witness KEY`",
-            )
+            raise LogBroken("no trusted witness has cosigned this checkpoint", Remedy.TRUST_WITNESS)
         now = self.cosigned()
         for name in found:
             if now[name] != before.get(name):
@@ -151,7 +155,7 @@ class AuditService:
         if len({*sizes.values()}) > 1:
             told = ", ".join(f"{name} {size}" for name, size in sizes.items())
             raise WrongUse(
-                f"the witnesses have cosigned different numbers of entries: {told}", "--old N says for which"
+                f"the witnesses have cosigned different numbers of entries: {told}", Remedy.ADD_FIELD, field="old"
             )
         return next(iter(sizes.values()), 0)
 
@@ -197,7 +201,7 @@ def check_export_file(file: Path, key: str, checkpoint: str | None = None) -> di
         with file.open(encoding="utf-8", newline="\n") as lines:
             found = check_export(lines, key, at_least=at_least)
     except (OSError, UnicodeDecodeError) as error:
-        raise NotFound(f"{file} can't be read: {error}", "name the file that you were given") from error
+        raise NotFound("the file can't be read as part of a log", Remedy.ASK_FOR_IT_AGAIN, path=file) from error
     return {"entries": found.size, "root": found.root.hex()}
 
 
@@ -208,9 +212,11 @@ def read_text(path: Path) -> str:
             return sys.stdin.read()
         return path.read_text("utf-8")
     except UnicodeDecodeError as error:
-        raise LogBroken(f"{path} is no text, and so nothing of a log", "name the file that you were given") from error
+        raise LogBroken(
+            "the file is not text, so it is not part of a log", Remedy.ASK_FOR_IT_AGAIN, path=path
+        ) from error
     except OSError as error:
-        raise NotFound(f"{path} can't be read: {error.strerror}", "name the file that you were given") from error
+        raise NotFound(f"the file can't be read: {error.strerror}", Remedy.USE_EXISTING_FILE, path=path) from error
 
 
 @contextmanager
@@ -219,13 +225,10 @@ def _new_file(path: Path) -> Iterator[IO[str]]:
         with path.open("x", encoding="utf-8", newline="\n") as file:
             yield file
     except FileExistsError as error:
-        raise WrongUse(f"{path} is there already", "name a file that is not there") from error
+        raise WrongUse("the file exists already", Remedy.USE_NEW_FILE, path=path) from error
     except OSError as error:
-        raise StorageFailed(f"{path} can't be written: {error.strerror}", "is there room?") from error
+        raise StorageFailed(f"the file can't be written: {error.strerror}", Remedy.FREE_SPACE, path=path) from error
 
 
 def _root(note: str, signer: Signer) -> bytes:
     return open_checkpoint(note, signer.origin, signer.public_key).root
-
-
-_TELL: Final = "keep both, and tell whoever oversees this home"

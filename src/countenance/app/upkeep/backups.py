@@ -28,6 +28,7 @@ from countenance.durable import sync_folder
 from countenance.errors import BackupBroken, CountenanceError, HomeBusy, StorageFailed, WrongUse
 from countenance.keys import master as masters
 from countenance.keys.sealed_file import SealedWriter, read_header
+from countenance.remedies import Remedy
 from countenance.version import __version__
 
 if TYPE_CHECKING:
@@ -103,11 +104,13 @@ class BackupService:
         """
         path = path_of(file).absolute()
         if os.path.lexists(path):
-            raise WrongUse(f"{path} is there already, and a backup overwrites nothing", "choose another name")
+            raise WrongUse("the file exists already, and a backup overwrites nothing", Remedy.USE_NEW_FILE, path=path)
         if self.parts.path in path.parents:
-            raise WrongUse(f"{path} is inside the home: one loss would destroy both", "name a file on another disk")
+            raise WrongUse(
+                "the backup would be in the home: one loss would take both", Remedy.USE_OTHER_DISK, path=path
+            )
         if not path.parent.is_dir():
-            raise WrongUse(f"there is no folder {path.parent}", "make it, or name another")
+            raise WrongUse("the folder for the backup does not exist", Remedy.USE_EXISTING_FOLDER, path=path.parent)
         partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
         try:
             uid, began, master, sha256 = self._write(partial, progress, log_alone=log_alone)
@@ -118,7 +121,9 @@ class BackupService:
             partial.rename(path)
             sync_folder(path.parent)
         except OSError as error:
-            raise StorageFailed(f"the backup {path} can't be written: {error.strerror}", "is there room?") from error
+            raise StorageFailed(
+                f"the backup can't be written: {error.strerror}", Remedy.FREE_SPACE, path=path
+            ) from error
         finally:
             partial.unlink(missing_ok=True)
         return BackupReport(path, uid, sha256, size, log_alone, began, master.key_id, verify, entry.id)
@@ -150,7 +155,7 @@ class BackupService:
         if (
             self.parts.keys.master_id != master.key_id
         ):  # the keys inside may be wrapped by another than the header names
-            raise HomeBusy("the master key was changed while the backup was made", "make the backup again")
+            raise HomeBusy("the master key was changed while the backup was made", Remedy.MAKE_BACKUP_AGAIN)
         return uid, began, master, sha256
 
     def _verify(self, partial: Path, path: Path, *, log_alone: bool) -> None:
@@ -162,9 +167,7 @@ class BackupService:
                     return
             restore(partial, beside, verifying=True)
             if problems := self.problems_of(beside):
-                raise BackupBroken(
-                    "the backup does not restore whole: " + "; ".join(problems), "run `countenance doctor`"
-                )
+                raise BackupBroken("the backup can't be restored completely: " + "; ".join(problems), Remedy.RUN_DOCTOR)
         finally:
             with suppress(FileNotFoundError):
                 shutil.rmtree(beside)
@@ -175,15 +178,17 @@ class BackupService:
         found = backups_folder()
         if found is None:
             raise WrongUse(
-                "this service was given no folder for backups",
-                "start it with COUNTENANCE_BACKUPS=DIR, a folder on another disk; or `countenance backup FILE` there",
+                "this service has no folder for backups",
+                Remedy.SET_VARIABLE,
+                values=("COUNTENANCE_BACKUPS to a folder on another disk",),
             )
         if not found.is_dir():
-            raise WrongUse("the folder for backups is not there", "make or mount what COUNTENANCE_BACKUPS names")
+            raise WrongUse("the folder for backups does not exist", Remedy.MOUNT_DISK)
         if found == self.parts.path or self.parts.path in found.parents:
             raise WrongUse(
-                "the folder for backups is inside the home: one loss would destroy both",
-                "name another in COUNTENANCE_BACKUPS",
+                "the folder for backups is in the home: one loss would take both",
+                Remedy.SET_VARIABLE,
+                values=("COUNTENANCE_BACKUPS to a folder on another disk",),
             )
         return found
 
@@ -217,7 +222,9 @@ class BackupService:
             found = sorted(path for path in self.folder().iterdir() if path.suffix == SUFFIX and path.is_file())
             return [told for path in found if (told := self._listed(path)) is not None]
         except OSError as error:
-            raise StorageFailed(f"the folder for backups can't be read: {error.strerror}", "may this user?") from error
+            raise StorageFailed(
+                f"the folder for backups can't be read: {error.strerror}", Remedy.CHECK_PERMISSION
+            ) from error
 
     def _listed(self, path: Path) -> dict[str, Any] | None:
         try:

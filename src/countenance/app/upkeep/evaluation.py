@@ -13,6 +13,7 @@ from countenance.app.settings import worker_count
 from countenance.app.wiring import Parts
 from countenance.errors import NotFound, SpaceMismatch, WrongUse
 from countenance.pipeline.analyse import FaceAnalyser
+from countenance.remedies import Remedy
 from countenance.types import EmbeddingSpace
 
 if TYPE_CHECKING:
@@ -27,7 +28,11 @@ def labelled_by(people: str | os.PathLike[str] | None, pairs: str | os.PathLike[
     from countenance.pipeline.upkeep.labelled_pictures import read_pairs, read_people
 
     if (people is None) == (pairs is None):
-        raise WrongUse("the labelled pictures are named in one way", "--people DIR, a folder a person, or --pairs FILE")
+        raise WrongUse(
+            "the labelled pictures are named in exactly one way: a folder for each person, or a list of pairs",
+            Remedy.KEEP_ONE_OF,
+            values=("people", "pairs"),
+        )
     return read_people(path_of(people)) if people is not None else read_pairs(_path(pairs))
 
 
@@ -96,7 +101,8 @@ class EvaluationService:
         if not self.parts.calibrations.has(space):
             raise NotFound(
                 f"this home has no calibration of its own for {space.model}",
-                "`countenance evaluate --people DIR --use` measures one",
+                Remedy.MEASURE_MODEL,
+                values=(space.model,),
             )
         self.parts.stores.log.append(
             "calibration.removed", {"model": space.model, "weights_sha256": space.weights_sha256}

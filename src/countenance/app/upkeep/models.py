@@ -16,6 +16,7 @@ from countenance.app.wiring import Parts
 from countenance.calibrate.calibration import Calibration
 from countenance.errors import HomeBusy, NotFound, SpaceMismatch, WrongUse
 from countenance.records.upkeep.reindexes import State
+from countenance.remedies import Remedy
 from countenance.weights.manifest import YUNET, entries, entry
 from countenance.weights.model import DETECT, EMBED, Model
 from countenance.weights.own import OwnEntry, OwnModels, parse_entry, read_onnx
@@ -41,15 +42,16 @@ def _calibration(found: OwnEntry, beside: Path) -> bytes | None:
         return None
     path = beside / Path(found.calibration).expanduser()
     if not path.is_file() or path.stat().st_size > MAX_CALIBRATION_BYTES:
-        raise NotFound(f"there is no calibration {path}", "leave it out, and measure one later")
+        raise NotFound("the calibration file does not exist; add the model without it, and measure it later", path=path)
     data = path.read_bytes()
     space = Calibration.from_json(data).space
     if found.task != EMBED or (space.model, space.weights_sha256, space.dimension) != (
         found.name, found.sha256, found.dimension
     ):  # fmt: skip
         raise SpaceMismatch(
-            f"the calibration {path} is of {space.model} ({space.weights_sha256[:12]}), not of {found.name}",
-            "its odds would mean nothing here",
+            f"the calibration is of {space.model} ({space.weights_sha256[:12]}), not of {found.name}; its "
+            "odds would mean nothing here",
+            path=path,
         )
     return data
 
@@ -70,17 +72,22 @@ class ModelService:
 
         where = path_of(path)
         if not where.is_file():
-            raise NotFound(f"there is no entry {where}", "name the TOML file that describes the model: docs/models.md")
+            raise NotFound(
+                "the entry of the model does not exist; docs/models.md shows one", Remedy.USE_EXISTING_FILE, path=where
+            )
         if where.stat().st_size > MAX_ENTRY_BYTES:
-            raise WrongUse(f"{where} is too large for an entry", "name the TOML file, not the model")
+            raise WrongUse(
+                "the file is too large: name the TOML file that describes the model, not the model", path=where
+            )
         try:
             found = parse_entry(where.read_text(encoding="utf-8"))
         except UnicodeDecodeError as error:
-            raise WrongUse(f"{where} is no text", "name the TOML file, not the model") from error
+            raise WrongUse(
+                "the file is not text: name the TOML file that describes the model, not the model", path=where
+            ) from error
         with _changing(self.parts.path):
             if any(model.name == found.name for model in self.parts.models.all()):
-                raise WrongUse(f"a model called {found.name} is there already",
-                               f"`countenance model remove {found.name}`, or give it another name")  # fmt: skip
+                raise WrongUse(f"a model called {found.name} exists", Remedy.REMOVE_MODEL, values=(found.name,))
             onnx = read_onnx(found, where.parent)
             calibration = _calibration(found, where.parent)
             tried = try_model(found, onnx)
@@ -94,15 +101,13 @@ class ModelService:
     def remove(self, name: str) -> None:
         """No such model is in the home. Raises: NotFound; WrongUse: it is shipped, or at work."""
         if name in entries():
-            raise WrongUse(f"{name} comes with Countenance", "only models that were brought can be removed")
+            raise WrongUse(f"{name} comes with Countenance; only models that you added can be removed")
         with _changing(self.parts.path):
             model = self.parts.models.get(name)
             use = self.in_use(model)
             if use:
-                hint = "choose another detector with `countenance model use`"
-                if model.task != DETECT:
-                    hint = "change the home's model first: docs/reindex.md"
-                raise WrongUse(f"{name} is at work: {use}", hint)
+                remedy = Remedy.USE_ANOTHER_DETECTOR if model.task == DETECT else Remedy.BEGIN_REINDEX
+                raise WrongUse(f"{name} is in use: {use}", remedy)
             self.parts.log.append("model.removed", {"model": name, "sha256": model.sha256})
             self.parts.models.remove(name)
 
@@ -111,8 +116,7 @@ class ModelService:
         model = self.parts.model(name)
         if model.task != DETECT:
             raise WrongUse(
-                f"{name} makes templates, and those of two models can't be compared",
-                "`countenance model use` is for detectors; `countenance reindex --model` changes the embedder",
+                f"{name} makes templates, and templates of two models can't be compared", Remedy.BEGIN_REINDEX
             )
         with _changing(self.parts.path):
             self.parts.log.append("model.chosen", {"model": name, "sha256": model.sha256})
@@ -183,7 +187,7 @@ class _changing:  # noqa: N801  a with statement reads it
         try:
             self._lock.acquire()
         except Timeout as error:
-            raise HomeBusy("another process is changing the models of this home", "try again in a moment") from error
+            raise HomeBusy("another process is changing the models of this home", Remedy.TRY_AGAIN_LATER) from error
 
     def __exit__(self, *error: object) -> None:
         self._lock.release()

@@ -19,6 +19,7 @@ from countenance.pipeline.sources.subjects import reference_of, without_referenc
 from countenance.protocols import Embedder
 from countenance.records.sources.sources import SealedSubject
 from countenance.records.upkeep.reindexes import BOTH_STAND, Reindex
+from countenance.remedies import Remedy
 from countenance.rights.subjects import SubjectLine, read_subjects
 from countenance.types import GrantState
 
@@ -38,11 +39,11 @@ class ReferenceService:
         """
         stores, source = self.parts.stores, self.parts.stores.records.sources.get(name)
         if source.grant.state(stores.clock()) is not GrantState.IN_FORCE:
-            raise WrongUse(f"the grant of {name} is not in force", "`countenance source show` says why")
+            raise WrongUse(f"the grant of {name} is not in force", Remedy.SHOW_SOURCE, values=(name,))
         state = ReindexState(self.parts)
         reindex = state.under_way()
         if reindex is not None and reindex.state not in BOTH_STAND:
-            raise WrongUse("templates of one model are being destroyed", "`countenance reindex` ends it; then do this")
+            raise WrongUse("a reindex is destroying the templates of one model", Remedy.CONTINUE_REINDEX)
         active = ensure_space_id(stores, self.parts.engine().embedder.space)
         if isinstance(subjects, str | os.PathLike):
             subjects = read_subjects(path_of(subjects))

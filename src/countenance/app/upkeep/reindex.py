@@ -20,6 +20,7 @@ from countenance.pipeline.sources.subjects import some_names
 from countenance.pipeline.upkeep.reindex import BuildReport, Reindexer
 from countenance.present.labels import visible
 from countenance.records.upkeep.reindexes import Reindex, State
+from countenance.remedies import Remedy
 
 Progress = Callable[[int, int], None]
 FACE_BYTES = 1_500  # of the records, keys, change list and segments that a face's second template takes
@@ -27,11 +28,11 @@ SPARE_BYTES = 64 * 2**20
 
 
 def _nothing() -> WrongUse:
-    return WrongUse("no reindex is under way", "begin one: countenance reindex --model NAME")
+    return WrongUse("there is no reindex", Remedy.BEGIN_REINDEX)
 
 
 def _already(model: str) -> WrongUse:
-    return WrongUse(f"the home is searched with {model} already", "`countenance model list` names the others")
+    return WrongUse(f"the home is searched with {model} already", Remedy.LIST_MODELS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,8 @@ class ReindexService:
             except (NotFound, SpaceMismatch) as error:
                 raise WrongUse(
                     f"{space.model} has no calibration, so no threshold or odds could be given after the switch",
-                    "measure it on your own labelled pictures, or add the model with its calibration: docs/reindex.md",
+                    Remedy.MEASURE_MODEL,
+                    values=(space.model,),
                 ) from error
             measured = self._state.report_in_force(reindex) is not None
             if not (measured or unmeasured):
@@ -96,7 +98,7 @@ class ReindexService:
                 raise WrongUse(
                     f"{space.model} was not held against {before} on labelled pictures "
                     + ("of your own" if reindex.report is None else "since a calibration or the detector changed"),
-                    "`countenance reindex --people DIR` reports how both do; --unmeasured switches without knowing",
+                    Remedy.COMPARE_MODELS,
                 )
             if not accept_loss:
                 self._refuse_loss(reindex.from_space, reindex.to_space)
@@ -150,7 +152,8 @@ class ReindexService:
         if free < needed:
             raise StorageFailed(
                 f"the templates of a second model need {needed / 2**20:,.0f} MB, and {free / 2**20:,.0f} MB are free",
-                "free some space and run the same command again; nothing was begun",
+                Remedy.FREE_SPACE,
+                partly=False,
             )
         uid = uuid.uuid4()
         stores.log.append(
@@ -197,7 +200,7 @@ class ReindexService:
         )  # fmt: skip
         return WrongUse(
             f"{lacking} faces have no template of {self._state.space_of(staying).model}, and would be lost{where}",
-            "`countenance reindex` tries again and names them; --accept-loss goes on without them",
+            Remedy.ACCEPT_LOSS,
         )
 
     def _refuse_lost_references(self, leaving: int, staying: int) -> None:
@@ -208,9 +211,9 @@ class ReindexService:
             raise WrongUse(
                 f"reference pictures are not kept, so these subjects have no reference of {model}: "
                 + "; ".join(f"{some_names(names)} (source {source})" for source, names in lost.items())
-                + ". No new face could be tied to them",
-                f"enrol them from the same list: countenance source references {next(iter(lost))} LIST.csv; "
-                "--accept-loss goes on without them",
+                + ". No new face could be tied to them; accept_loss continues without them",
+                Remedy.ENROL_REFERENCES,
+                values=(next(iter(lost)),),
             )
 
     def _reindexer(self) -> Reindexer:
@@ -223,15 +226,15 @@ class ReindexService:
         if reindex.state not in states:
             raise WrongUse(
                 f"the reindex is {reindex.state.replace('_', ' ')}, so this can't be done now",
-                {State.BUILDING: "first --switch", State.SWITCHED: "--finish, or --roll-back"}.get(
-                    reindex.state, "`countenance reindex` goes on with it"
+                {State.BUILDING: Remedy.SWITCH_REINDEX, State.SWITCHED: Remedy.END_REINDEX}.get(
+                    reindex.state, Remedy.CONTINUE_REINDEX
                 ),
             )
         return reindex
 
     def _another(self, reindex: Reindex) -> WrongUse:
         to = self._state.space_of(reindex.to_space).model
-        return WrongUse(f"a reindex to {to} is under way", "end it first: --finish, or --roll-back")
+        return WrongUse(f"a reindex to {to} is not finished", Remedy.END_REINDEX)
 
     def _told(self, reindex: Reindex, built: BuildReport | None = None) -> dict[str, Any]:
         lacking = self.parts.stores.records.reindexes.count_lacking(reindex.to_space)

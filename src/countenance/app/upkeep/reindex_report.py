@@ -27,6 +27,7 @@ from countenance.pipeline.upkeep.labelled_pictures import Labelled
 from countenance.present.evaluation_tables import FEW_MARK, FEW_NOTE, NOT_SHOWN, Table, one_in, percent, small, span
 from countenance.present.labels import number
 from countenance.records.upkeep.reindexes import BOTH_STAND, Reindex
+from countenance.remedies import Remedy
 from countenance.types import EmbeddingSpace, Purpose
 
 SIDES: Final = ("from", "to")
@@ -59,7 +60,7 @@ class ReindexReporter:
         """
         reindex = self._state.under_way()
         if reindex is None or reindex.state not in BOTH_STAND:
-            raise WrongUse("no two models stand side by side now", "begin: countenance reindex --model NAME")
+            raise WrongUse("there are no two models to compare", Remedy.BEGIN_REINDEX)
         labelled, asked_for = labelled_by(people, pairs), purpose_of(purpose)
         stands = self._state.stands_on(reindex)
         searched = round_up_searched(self.parts.stores.records.gallery.counts()["indexed"])

@@ -12,6 +12,7 @@ from countenance.errors import NotFound, SpaceMismatch
 from countenance.pipeline.sources.subjects import without_reference
 from countenance.protocols import Embedder
 from countenance.records.upkeep.reindexes import Reindex, State
+from countenance.remedies import Remedy
 from countenance.types import EmbeddingSpace, GrantState
 
 
@@ -41,8 +42,9 @@ class ReindexState:
         embedder = self.parts.embedder_of(space.model)
         if embedder.space != space:
             raise SpaceMismatch(
-                f"the model {space.model} has other weights than when the reindex began",
-                "bring back the model with the sha256 " + space.weights_sha256,
+                f"the model {space.model} has other weights than when the reindex began: their sha256 was "
+                f"{space.weights_sha256}",
+                Remedy.ADD_MODEL,
             )
         return embedder
 

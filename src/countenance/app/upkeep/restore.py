@@ -32,6 +32,7 @@ from countenance.keys.ring import SqliteKeyRing
 from countenance.keys.sealed_file import MAGIC, SealedReader
 from countenance.pipeline.garbage_collect import collect_garbage
 from countenance.pipeline.upkeep.redo import RedoReport, redo_acts
+from countenance.remedies import Remedy
 
 _NEEDED: Final = (RECORDS, KEYS, LOG, manifests.FILE)
 
@@ -79,11 +80,13 @@ def restore(
     path, place = path_of(file).absolute(), path_of(where).absolute()
     if (log is None) is not without_log and not verifying:
         raise WrongUse(
-            "a backup is older than what was erased, opted out or ordered after it; the log knows what that was",
-            "--log FILE: the newest log.db, home folder or `backup --log-alone`; if none is left, --log-lost",
+            "a backup is older than what was erased, opted out or ordered after it, and only the log "
+            "knows what that was; without_log is for a log that nobody has any more",
+            Remedy.ADD_ONE_OF,
+            values=("log", "without_log"),
         )
     if os.path.lexists(place) and (not place.is_dir() or any(place.iterdir())):
-        raise WrongUse(f"{place} is there already", "name a folder that is not there: --home DIR")
+        raise WrongUse("the folder exists already", Remedy.USE_EMPTY_FOLDER, path=place)
     work = place.with_name(f".{place.name}.restoring")
     try:
         shutil.rmtree(work, ignore_errors=True)  # of a restore that was cut short
@@ -98,7 +101,7 @@ def restore(
         sync_folder(place.parent)
     except OSError as error:
         raise StorageFailed(
-            f"{place} can't be made: {error.strerror}", "is there room, and may you write there?"
+            f"the home can't be made here: {error.strerror}", Remedy.USE_WRITABLE_FOLDER, path=place, partly=False
         ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -137,14 +140,15 @@ def _unpacked(path: Path, into: Path) -> tuple[Mapping[str, Any], MasterKey]:
         try:
             home, key_id, uid = str(header["home"]), str(header["master_key"]), str(header["backup"])
         except KeyError as error:
-            raise BackupBroken("the backup's first lines are damaged", "take another copy") from error
+            raise BackupBroken("the first lines of the backup are damaged", Remedy.USE_ANOTHER_COPY) from error
         keyfile = masters.keyfile_path(home)
         found = masters.find(home, keyfile, key_id)
         if found is None:
             raise KeyMissing(
-                f"the backup of {header.get('made_at')} opens with the master key {key_id}, "
-                f"which {keyfile} does not hold",
-                "name the key file of that time in COUNTENANCE_KEYFILE; `keyring rotate` leaves only the new one",
+                f"the backup of {header.get('made_at')} needs the master key {key_id}, which the key file "
+                "does not hold; a new master key opens no older backup",
+                Remedy.RESTORE_KEY_FILE,
+                path=keyfile,
             )
         masters_found.append(found)
         return found.derive(f"backup {uid}")
@@ -154,19 +158,19 @@ def _unpacked(path: Path, into: Path) -> tuple[Mapping[str, Any], MasterKey]:
             reader = SealedReader(file, key_for)
             unpack(reader, into)
     except FileNotFoundError as error:
-        raise NotFound(f"there is no file {path}", "name the backup") from error
+        raise NotFound("the backup does not exist", Remedy.USE_EXISTING_FILE, path=path) from error
     return reader.header, masters_found[0]
 
 
 def _checked(work: Path, header: Mapping[str, Any]) -> manifests.HomeManifest:
     """The home's manifest. Raises: BackupBroken: files are missing, it is another home's, or of the log alone."""
     if header["log_alone"]:
-        raise BackupBroken("this is a backup of the log alone", "give it as --log, beside a backup of the home")
+        raise BackupBroken("this is a backup of the log alone: give it as the log, with a backup of the home")
     if missing := [name for name in _NEEDED if not (work / name).is_file()]:
-        raise BackupBroken(f"the backup lacks {', '.join(missing)}", "take another copy")
+        raise BackupBroken(f"the backup lacks {', '.join(missing)}", Remedy.USE_ANOTHER_COPY)
     found = manifests.read(work)
     if found is None or found.id != header["home"]:
-        raise BackupBroken("the backup holds another home than it says", "take another copy")
+        raise BackupBroken("the backup holds another home than it says", Remedy.USE_ANOTHER_COPY)
     return found
 
 
@@ -188,10 +192,7 @@ def _take_log(work: Path, log: Path, header: Mapping[str, Any], master: MasterKe
         try:
             made = (e.record["backup"] for e in known.entries(header["log_entries"]) if e.kind == "backup.made")
             if header["backup"] not in made:
-                raise LogBroken(
-                    f"{log.name} says nothing of this backup: it ends before the backup was made",
-                    "give the newest log there is: the home's own log.db, or a later `backup --log-alone`",
-                )
+                raise LogBroken(f"{log.name} ends before the backup was made", Remedy.GIVE_NEWEST_LOG)
         finally:
             known.close()
         for name in (LOG, f"{LOG}-wal", f"{LOG}-shm"):
@@ -206,7 +207,11 @@ def unpacked_log(log: Path, folder: Path) -> Iterator[Path]:
     try:
         source = log / LOG if log.is_dir() else log
         if not source.is_file():
-            raise NotFound(f"there is no log at {log}", "name a home's folder, its log.db, or a backup of it")
+            raise NotFound(
+                "the log does not exist: name the folder of a home, its log.db, or a backup of the log",
+                Remedy.USE_EXISTING_FILE,
+                path=log,
+            )
         with source.open("rb") as file:
             sealed = file.read(len(MAGIC)) == MAGIC
         if sealed:

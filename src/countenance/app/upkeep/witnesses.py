@@ -17,6 +17,7 @@ from countenance.auditlog.checkpoint import COSIGNER, Checkpoint, open_checkpoin
 from countenance.auditlog.cosign import cosigned_at
 from countenance.durable import replace_file
 from countenance.errors import StorageFailed
+from countenance.remedies import Remedy
 
 FOLDER: Final = "witness"
 TRUSTED: Final = "trusted"
@@ -91,14 +92,14 @@ class Witnesses:
         except FileNotFoundError:
             return ""
         except (OSError, UnicodeDecodeError) as error:
-            raise StorageFailed(f"{FOLDER}/{name} can't be read: {error}", "may this user read it?") from error
+            raise StorageFailed(f"{FOLDER}/{name} can't be read: {error}", Remedy.CHECK_PERMISSION) from error
 
     def _write(self, name: str, text: str) -> None:
         try:
             (self.home / FOLDER).mkdir(mode=0o700, exist_ok=True)
             replace_file(self.home / FOLDER / name, text.encode())
         except OSError as error:
-            raise StorageFailed(f"{FOLDER}/{name} can't be written: {error.strerror}", "is there room?") from error
+            raise StorageFailed(f"{FOLDER}/{name} can't be written: {error.strerror}", Remedy.FREE_SPACE) from error
 
 
 def as_time(at: int) -> str:
