@@ -9,6 +9,7 @@ from countenance.app.upkeep.reindex_state import ReindexState
 from countenance.errors import GrantInvalid, NotFound, SpaceMismatch, WrongUse
 from countenance.pipeline.vectors import pack_vector
 from countenance.present.evaluation_tables import as_text
+from countenance.remedies import Remedy
 from countenance.rights.guests import VERSION
 from countenance.testing.bytescan import Thief
 from countenance.testing.toy import TURNED, picture, turned, vector
@@ -44,8 +45,7 @@ def changing(toy_home, pictures):
 def test_the_switch_needs_a_report_or_the_word_that_there_is_none(changing, labelled):
     with pytest.raises(WrongUse, match="turned-toy was not held against toy on labelled pictures of your own") as why:
         changing.reindexing.switch()
-    assert "--people DIR" in why.value.hint
-    assert "--unmeasured" in why.value.hint
+    assert why.value.remedy is Remedy.COMPARE_MODELS
     made = changing.reindexing.report(people=labelled)
     assert changing.reindexing.status()["report"] == made
     assert changing.health.status()["reindex"]["report"] == made
@@ -120,7 +120,7 @@ def test_what_can_not_be_measured_is_refused_and_the_report_of_before_stays(chan
     made = changing.reindexing.report(people=labelled)
     with pytest.raises(NotFound):
         changing.reindexing.report(people=tmp_path / "nowhere")
-    with pytest.raises(WrongUse, match="in one way"):
+    with pytest.raises(WrongUse, match="exactly one way"):
         changing.reindexing.report()
     (tmp_path / "pairs.csv").write_text("a,b,same\nnone.jpg,neither.jpg,1\n")
     with pytest.raises(WrongUse, match=r"2 of the pictures that pairs.csv names are not there: neither.jpg, none.jpg"):
@@ -171,7 +171,7 @@ def test_references_are_enrolled_again_before_the_switch_and_faces_are_tied_afte
     assert home.reindexing.status()["references_lacking"] == [{"source": "event", "subjects": ["Alice A.", "Bob B."]}]
     with pytest.raises(WrongUse, match=r"Alice A\., Bob B\. \(source event\)") as refused:
         home.reindexing.switch(unmeasured=True)
-    assert "countenance source references event" in refused.value.hint
+    assert (refused.value.remedy, refused.value.values) == (Remedy.ENROL_REFERENCES, ("event",))
     one = tmp_path / "one.csv"
     one.write_text("name,evidence,reference\nAlice A.,form.txt,alice-reference.jpg\n")
     assert home.references.add("event", one) == {"source": "event", "enrolled": 1, "lacking": ["Bob B."]}
@@ -224,7 +224,7 @@ def test_after_an_accepted_loss_the_old_reference_is_gone_and_the_list_brings_a_
     (folder / "alice-again.jpg").write_bytes(picture("alice~@10,20,60,80"))
     with pytest.raises(SpaceMismatch, match=r"Alice A\., Bob B\. have no reference of the model turned-toy") as refused:
         home.ingest("event")
-    assert "countenance source references event" in refused.value.hint
+    assert (refused.value.remedy, refused.value.values) == (Remedy.ENROL_REFERENCES, ("event",))
     assert home.references.add("event", subjects) == {"source": "event", "enrolled": 2, "lacking": []}
     assert home.references.add("event", subjects)["enrolled"] == 0
     home.ingest("event")
@@ -276,7 +276,7 @@ def test_references_need_a_grant_in_force_and_two_models_that_stand(consented):
         home.references.add("event", subjects)
     home.resume("event")
     records.set_state(under_way, "finishing", active=under_way.to_space)
-    with pytest.raises(WrongUse, match="being destroyed"):
+    with pytest.raises(WrongUse, match="destroying the templates"):
         home.references.add("event", subjects)
     with pytest.raises(WrongUse, match="meanwhile"):
         records.add_references(under_way, {1: (under_way.to_space, b"sealed")})

@@ -105,7 +105,7 @@ def test_a_model_that_came_without_a_calibration_gets_one_and_loses_it_again(toy
 def test_labelled_pictures_are_named_in_one_way(toy_home, many):
     with toy_home() as home:
         for named in ({}, {"people": many, "pairs": many / "pairs.csv"}):
-            with pytest.raises(WrongUse, match="in one way"):
+            with pytest.raises(WrongUse, match="exactly one way"):
                 home.evaluate(**named)
         with pytest.raises(NotFound, match="no model"):
             home.evaluate(people=many, model="buffalo")

@@ -215,7 +215,7 @@ def test_an_array_becomes_a_png():
 def test_a_probe_that_is_too_large(tmp_path):
     with (tmp_path / "large.jpg").open("wb") as file:
         file.truncate(513 * 2**20)
-    with pytest.raises(BadPicture, match="more than 512 MB") as caught:
+    with pytest.raises(BadPicture, match="too large") as caught:
         read_picture(tmp_path / "large.jpg")
     assert caught.value.reason == "too_large"
 

@@ -48,7 +48,7 @@ def test_a_killed_init_does_not_go_on_as_the_other_kind(tmp_path):
     begun = manifest.draft(tmp_path / "home", HomeKind.ORGANISATION)
     with pytest.raises(WrongUse, match="begun as one of kind organisation") as refused:
         manifest.draft(tmp_path / "home", HomeKind.HOUSEHOLD)
-    assert "init --kind organisation" in refused.value.hint
+    assert "of kind organisation was started" in refused.value.message
     assert manifest.draft(tmp_path / "home", HomeKind.ORGANISATION) == begun
 
 
@@ -69,7 +69,7 @@ def test_a_damaged_draft_is_said_so(tmp_path):
     (tmp_path / "home.toml.new").write_text("half a li")
     with pytest.raises(StorageFailed, match="damaged") as caught:
         manifest.draft(tmp_path, HomeKind.HOUSEHOLD)
-    assert "delete that folder" in caught.value.hint
+    assert "delete its folder" in caught.value.message
 
 
 def test_bytes_that_are_no_text(tmp_path):

@@ -200,7 +200,7 @@ def test_a_home_that_this_user_may_not_write(mine, album, bound_by_permissions):
     mine.home.chmod(0o500)
     try:
         error = mine.fails(1, "storage_failed", "search", album.probe, before=bound_by_permissions)
-        assert "can't be written by this user" in error["message"]
+        assert "can't write to the home" in error["message"]
         mine.home.chmod(0)
         mine.fails(1, "storage_failed", "status", before=bound_by_permissions)
     finally:

@@ -449,7 +449,7 @@ def test_an_order_from_before_there_were_commands_is_answered_and_lifted(world):
     assert [path.read_bytes() for path in world.desk.papers(made.uid, world.folder / "papers")] == [
         world.document.read_bytes()
     ]
-    with pytest.raises(WrongUse, match="not an empty folder"):
+    with pytest.raises(WrongUse, match="not empty"):
         world.desk.papers(made.uid, world.folder / "papers")
 
 

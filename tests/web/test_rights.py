@@ -213,8 +213,8 @@ def test_withdrawing_takes_an_answer_with_it(home, anybody):
         (ONE, {"kind": "opt-out", "tier": "7"}, "how much can be kept"),
         (None, {"kind": "opt-out", "tier": "2", "name": "Alice"}, "a photograph of you is needed"),
         (None, {"kind": "opt-out", "which": "~root/x.jpg"}, "an ID of 32 letters and digits"),
-        (None, {"kind": "opt-out", "which": "http://[#"}, "no address of a picture"),
-        (ONE, {"kind": "opt-out", "place": "Mars"}, "hoose a jurisdiction from the list"),
+        (None, {"kind": "opt-out", "which": "http://[#"}, "not the address of a picture"),
+        (ONE, {"kind": "opt-out", "place": "Mars"}, "not in the list"),
         (b"no picture", {"kind": "access"}, "t be used"),
         (
             toy.picture("alice@1,1,50,50", "bob@60,1,90,50"),
