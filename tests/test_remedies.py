@@ -53,10 +53,11 @@ NOT_YET: dict[str, int] = {
 }
 # Parameters that a door has no place for: there the error can't happen, or the parameter is in the path.
 _SERVE = {"host", "port", "proxy", "certificate", "key"}
+_OPERATOR = {"out", "pairs", "log", "without_log"}
 NOT_IN: dict[str, set[str]] = {
     "cli": {"place"},
-    "api": _SERVE,
-    "pages": _SERVE | {"client", "face", "face_a", "face_b"},
+    "api": _SERVE | _OPERATOR,
+    "pages": _SERVE | _OPERATOR | {"client", "face", "face_a", "face_b", "old"},
 }
 
 

@@ -46,7 +46,7 @@ def test_a_disk_without_hard_links_holds_a_home_too(tmp_path, monkeypatch):
 
 def test_a_killed_init_does_not_go_on_as_the_other_kind(tmp_path):
     begun = manifest.draft(tmp_path / "home", HomeKind.ORGANISATION)
-    with pytest.raises(WrongUse, match="of kind organisation was started") as refused:
+    with pytest.raises(WrongUse, match="of kind organisation was started"):
         manifest.draft(tmp_path / "home", HomeKind.HOUSEHOLD)
     assert manifest.draft(tmp_path / "home", HomeKind.ORGANISATION) == begun
 

@@ -90,6 +90,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "fpir": later("False leads"),
     "jurisdiction": later("Jurisdiction"),
     "jurisdictions": later("Jurisdictions"),
+    "kind": later("Kind"),
     "name": later("Name"),
     "people": later("People"),
     "photo": later("Photograph"),
@@ -98,7 +99,10 @@ FIELDS: Final[Mapping[str, str]] = {
     "purposes": later("Purposes"),
     "reason": later("Reason"),
     "reasons": later("Reasons"),
+    "receipt": later("Receipt"),
     "rename": later("Name"),
+    "rights": later("Rights"),
+    "source": later("Source"),
     "threshold": later("Threshold"),
     "top": later("Leads"),
 }

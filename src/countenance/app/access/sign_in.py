@@ -216,8 +216,7 @@ def _hash(password: str) -> str:
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise WrongUse(
             f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters, and this one has "
-            f"{len(password)}; several words in a row are easy to remember",
-            field="password",
+            f"{len(password)}; several words in a row are easy to remember"
         )
     from argon2 import PasswordHasher
 
