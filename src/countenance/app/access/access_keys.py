@@ -191,10 +191,7 @@ def _not_one() -> SignInNeeded:
 def _checked_name(text: str) -> str:
     name = text.strip()
     if not name or len(name) > 200 or not name.isprintable():
-        raise WrongUse(
-            "the name of a key is one printable line of 1 to 200 characters, such as the program that uses it",
-            field="name",
-        )
+        raise WrongUse("the name of a key is one printable line of 1 to 200 characters: name the program", field="name")
     return name
 
 

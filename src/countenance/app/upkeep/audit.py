@@ -109,7 +109,7 @@ class AuditService:
         size = self._cosigned_so_far() if old is None else old
         if not 0 <= size <= len(log):
             raise WrongUse(
-                f"the log has {len(log)} entries, fewer than {size}; give the number that the witness told you",
+                f"the log has {len(log)} entries, fewer than {size}; use the number that the witness reports",
                 field="old",
             )
         if not size:

@@ -80,8 +80,8 @@ def restore(
     path, place = path_of(file).absolute(), path_of(where).absolute()
     if (log is None) is not without_log and not verifying:
         raise WrongUse(
-            "a backup is older than what was erased, opted out or ordered after it, and only the log "
-            "knows what that was; without_log is for a log that nobody has any more",
+            "only the log says what was erased, opted out or ordered after the backup was made; without_log means "
+            "that the log is lost",
             Remedy.ADD_ONE_OF,
             values=("log", "without_log"),
         )
