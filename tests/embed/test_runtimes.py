@@ -1,5 +1,7 @@
 """Each runtime gives the same templates or is refused, and none takes another's place in silence."""
 
+import sys
+from importlib.util import find_spec
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,8 +17,12 @@ from countenance.testing.forged import live
 from countenance.testing.networks import tiny
 
 CROPS = synthetic_crops(9)
+with_openvino = pytest.mark.skipif(
+    find_spec("openvino") is None, reason="openvino is not installed: `make test-all` does that"
+)
 
 
+@with_openvino
 class TestOpenVino(EmbedderContract):
     @classmethod
     def make(cls):
@@ -34,7 +40,9 @@ def reference():
     return OnnxEmbedder().embed(CROPS, live(Act.EMBED))
 
 
-@pytest.mark.parametrize("runtime", ["openvino", "opencv", "onnxruntime:CPUExecutionProvider"])
+@pytest.mark.parametrize(
+    "runtime", [pytest.param("openvino", marks=with_openvino), "opencv", "onnxruntime:CPUExecutionProvider"]
+)
 def test_every_runtime_gives_the_same_templates(runtime, reference):
     rows = OnnxEmbedder(threads=2, runtime=runtime).embed(CROPS, live(Act.EMBED))
     assert (rows * reference).sum(axis=1).min() >= 0.9999
@@ -56,6 +64,13 @@ def test_one_that_gives_no_number_is_refused(monkeypatch):
     monkeypatch.setitem(runtimes._OTHERS, "opencv", lambda *_: lambda planes: np.full((len(planes), 128), np.nan))
     with pytest.raises(SpaceMismatch):
         OnnxEmbedder(runtime="opencv").embed(CROPS, live(Act.EMBED))
+
+
+def test_one_that_is_not_installed_is_refused_with_the_extra_that_brings_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(WrongUse, match="openvino") as caught:
+        OnnxEmbedder(runtime="openvino").embed(CROPS, live(Act.EMBED))
+    assert "countenance[openvino]" in caught.value.hint
 
 
 @pytest.mark.parametrize("runtime", ["tpu", "onnxruntime:", "openvino:GPU", "OpenCV"])
@@ -81,7 +96,10 @@ def test_a_provider_that_does_not_start_is_not_replaced_in_silence(monkeypatch):
         OnnxEmbedder(runtime="onnxruntime:CUDAExecutionProvider").embed(CROPS, live(Act.EMBED))
 
 
-@pytest.mark.parametrize(("runtime", "words"), [("openvino", "Det"), ("opencv", "opencv can't run this model")])
+@pytest.mark.parametrize(
+    ("runtime", "words"),
+    [pytest.param("openvino", "Det", marks=with_openvino), ("opencv", "opencv can't run this model")],
+)
 def test_one_that_can_not_run_somebodys_own_model_is_refused(runtime, words):
     """The model passed its self-test, which ONNX Runtime runs; another runtime may know less."""
     tensors = {"four": np.array([-1, 4, 4], np.int64), "one": np.array([1], np.int64)}
