@@ -221,14 +221,6 @@ class EmbeddingSpace:
     dimension: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Template:
-    """One face's embedding with its space. `vector` is (D,) float32 of unit length."""
-
-    vector: NDArray[np.float32]
-    space: EmbeddingSpace
-
-
 # --- rights ----------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Grant:

@@ -35,7 +35,6 @@ def refused(words, basis="household", **changes):
 def test_every_basis_can_be_recorded(basis):
     terms = check_grant(**whole(basis))
     assert terms.basis is basis
-    assert terms.needs_subjects == (basis in {"consent", "licence"})
     assert terms.default_jurisdictions == terms.jurisdictions == {"CA-ON"}
     assert terms.erase_within_days == ERASE_WITHIN_DAYS
     assert terms.expires_at is None

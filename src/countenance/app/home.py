@@ -51,7 +51,7 @@ from countenance.pipeline.erasure.erase import ErasureReport
 from countenance.pipeline.people.persons import PersonWorkflow
 from countenance.pipeline.people.suggest import SuggestedGroup, suggest
 from countenance.pipeline.pictures.duplicates import Duplicates
-from countenance.pipeline.pictures.ingest import Progress, SecondPassProgress
+from countenance.pipeline.pictures.ingest_report import Progress, SecondPassProgress
 from countenance.records.sources.sources import Source
 from countenance.remedies import Remedy
 from countenance.rights.grants import ERASE_WITHIN_DAYS

@@ -10,7 +10,7 @@ from countenance.app.sources.ingests import IngestService
 from countenance.app.upkeep.backups import BackupService
 from countenance.app.upkeep.reindex import ReindexService
 from countenance.errors import WrongUse
-from countenance.pipeline.pictures.ingest import Progress
+from countenance.pipeline.pictures.ingest_report import Progress
 from countenance.remedies import Remedy
 
 Tell = Callable[[Mapping[str, Any]], None]  # where it stands; raises once somebody wishes the job to end

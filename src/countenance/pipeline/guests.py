@@ -37,7 +37,8 @@ from countenance.pipeline.erasure.erase import Eraser, ErasureReport
 from countenance.pipeline.erasure.suppression_list import SeenPicture, SuppressionList
 from countenance.pipeline.live_index import ensure_space_id
 from countenance.pipeline.pictures.enrol import quality_refusal
-from countenance.pipeline.pictures.ingest import Ingest, SecondPassProgress
+from countenance.pipeline.pictures.ingest import Ingest
+from countenance.pipeline.pictures.ingest_report import SecondPassProgress
 from countenance.pipeline.receipts import rfc3339
 from countenance.pipeline.search.search import analyse_or_raise
 from countenance.pipeline.sources.grant import embed_references, references_kept_out, seal_subject

@@ -37,13 +37,6 @@ def sign_receipt(stores: Stores, *, kind: str, about: str, account: Mapping[str,
     return Receipt(uid, kind, about, at, document)
 
 
-def issue_receipt(stores: Stores, *, kind: str, about: str, account: Mapping[str, Any], entry: LogEntry) -> Receipt:
-    """As `sign_receipt`, and kept."""
-    receipt = sign_receipt(stores, kind=kind, about=about, account=account, entry=entry)
-    stores.records.receipts.keep(receipt)
-    return receipt
-
-
 def rfc3339(at: datetime) -> str:
     """In UTC, to the second: 2026-11-23T15:00:00Z."""
     return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -36,11 +36,6 @@ class GrantTerms:
     retention: Mapping[str, Any] | None
     terms: tuple[tuple[str, str], ...]
 
-    @property
-    def needs_subjects(self) -> bool:
-        """Only faces tied to a listed subject become templates."""
-        return self.basis in SUBJECT_BASES
-
 
 def check_grant(
     *,

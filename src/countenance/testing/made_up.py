@@ -24,7 +24,8 @@ from countenance import permits
 from countenance.app.home import Home
 from countenance.permits import EMBEDDING_ACTS, Act, Permit
 from countenance.pipeline.analyse import FaceAnalysis
-from countenance.pipeline.pictures.ingest import Ingest, IngestReport
+from countenance.pipeline.pictures.ingest import Ingest
+from countenance.pipeline.pictures.ingest_report import IngestReport
 from countenance.protocols import FoundFile
 from countenance.types import ARCFACE, AlignedFace, CropSpec, DetectedFace, EmbeddingSpace, Quality, Rejected, Vectors
 

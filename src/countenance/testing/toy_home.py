@@ -18,7 +18,8 @@ from countenance.pipeline.erasure.suppression_list import SuppressionList
 from countenance.pipeline.garbage_collect import collect_garbage
 from countenance.pipeline.guests import GuestWorkflow
 from countenance.pipeline.live_index import LiveIndex
-from countenance.pipeline.pictures.ingest import Ingest, IngestReport
+from countenance.pipeline.pictures.ingest import Ingest
+from countenance.pipeline.pictures.ingest_report import IngestReport
 from countenance.pipeline.search.search import Searcher, SearchQuery
 from countenance.pipeline.sources.grant import SourceWorkflow
 from countenance.pipeline.sources.subjects import open_subjects

@@ -13,7 +13,7 @@ from pathlib import Path
 from countenance.app.demo.pictures import write_album
 from countenance.app.home import Home, open_home
 from countenance.app.sources.ingests import Ingested
-from countenance.pipeline.pictures.ingest import Progress
+from countenance.pipeline.pictures.ingest_report import Progress
 from countenance.present.page import IngestView, NextStep
 from countenance.types import FaceRefusal, RejectReason, SearchResult
 

@@ -17,7 +17,8 @@ from countenance.pipeline.analyse import FaceAnalyser
 from countenance.pipeline.garbage_collect import collect_garbage
 from countenance.pipeline.guests import GuestWorkflow
 from countenance.pipeline.pictures.inbox import Inbox
-from countenance.pipeline.pictures.ingest import Ingest, IngestReport, Progress, SecondPassProgress
+from countenance.pipeline.pictures.ingest import Ingest
+from countenance.pipeline.pictures.ingest_report import IngestReport, Progress, SecondPassProgress
 from countenance.pipeline.sources.subjects import open_subjects
 from countenance.protocols import Collector
 from countenance.records.sources.sources import Source

@@ -17,7 +17,7 @@ from countenance.app.sources.collectors import UPLOAD
 from countenance.app.sources.folder_events import FolderEvents, identity
 from countenance.app.sources.ingests import Ingested, IngestService
 from countenance.errors import HomeBusy, LogUnwritable, NotFound, PolicyDenied, StorageFailed, WrongUse
-from countenance.pipeline.pictures.ingest import IngestReport, Progress
+from countenance.pipeline.pictures.ingest_report import IngestReport, Progress
 
 if TYPE_CHECKING:
     from countenance.records.sources.sources import Source

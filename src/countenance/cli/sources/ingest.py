@@ -15,7 +15,7 @@ from countenance.cli.progress import bar_on_terminal
 if TYPE_CHECKING:
     from countenance.app.home import Home
     from countenance.app.sources.ingests import Ingested
-    from countenance.pipeline.pictures.ingest import IngestReport, Progress
+    from countenance.pipeline.pictures.ingest_report import IngestReport, Progress
 
 SHOWN_REJECTED = 10  # more are in --json and `source show`
 

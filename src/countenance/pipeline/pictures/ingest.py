@@ -12,29 +12,29 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import Final
 
 from countenance import jurisdictions
 from countenance.errors import StorageFailed
 from countenance.permits import PERMIT_TERM_S, Act, Permit
-from countenance.pipeline.address import address_of
 from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis
 from countenance.pipeline.erasure.erase import Eraser
 from countenance.pipeline.erasure.suppression_list import SuppressionList
 from countenance.pipeline.live_index import ensure_space_id, snapshot
-from countenance.pipeline.pictures.enrol import Enrolled, Enroller, PendingPicture, seen
+from countenance.pipeline.pictures.enrol import Enroller, PendingPicture
+from countenance.pipeline.pictures.ingest_report import IngestReport, IngestTally, Progress, SecondPassProgress
+from countenance.pipeline.pictures.record_batch import BatchRecorder, RecordedBatch, not_permitted
 from countenance.pipeline.sources.gate_collect import decide_collect
 from countenance.pipeline.sources.subjects import Subjects
 from countenance.pipeline.stores import Stores
 from countenance.protocols import Collector, Embedder, FoundFile
-from countenance.records.pictures.batch import Batch, PictureLeaving, PlacementRow, PolicyMoved, RejectionRow
+from countenance.records.pictures.batch import PlacementRow, RejectionRow
 from countenance.records.pictures.pictures import KnownPicture, KnownPlace, UntiedPicture
-from countenance.records.reachability import Unreachable
 from countenance.records.sources.sources import Source
 from countenance.remedies import Remedy
 from countenance.types import ClassId, FaceRefusal, Rejected, RejectReason
@@ -63,77 +63,6 @@ TRANSIENT: Final = frozenset(
         RejectReason.NOT_PERMITTED,  # an order may have been lifted since, an opt-out withdrawn
     }
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a run stands. `total` is what a first quick walk counted."""
-
-    done: int
-    total: int | None
-    indexed: int
-    rejected: int
-
-
-@dataclass(frozen=True, slots=True)
-class IngestReport:
-    """What one run did. Every file is in exactly one of the first six counts."""
-
-    source: str
-    files: int
-    unchanged: int
-    taken: int  # pictures new to the home
-    copies: int  # the same content as a picture that is there
-    again: int  # known pictures looked at again: changed rights, a face that policy had refused, no hash yet
-    rejected: Mapping[str, int]  # by RejectReason
-    faces: int  # found in pictures taken or looked at again
-    indexed: int  # of these, searchable in a class
-    refused: Mapping[str, int]  # of these, by FaceRefusal as the enroller may know it
-    vanished: int  # places seen by an earlier run and not by this one
-    erased: (
-        int  # pictures erased because their last place holds something else by now, or vanished and --prune was given
-    )
-    seconds: float
-
-    def as_dict(self) -> dict[str, object]:
-        """For --json."""
-        return {name: (dict(v) if isinstance(v := getattr(self, name), Mapping) else v) for name in self.__slots__}
-
-
-@dataclass(frozen=True, slots=True)
-class SecondPassProgress:
-    """How far a second look at recorded pictures has come."""
-
-    pictures: int
-    unread: int  # of these, could not be read, or hold something else by now
-    faces: int  # found in the others
-    indexed: int  # of these, searchable in a class
-
-
-@dataclass(slots=True)
-class _Tally:
-    files: int = 0
-    unchanged: int = 0
-    taken: int = 0
-    copies: int = 0
-    again: int = 0
-    faces: int = 0
-    indexed: int = 0
-    erased: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
-    refused: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass(frozen=True, slots=True)
-class _Recorded:
-    """What one recorded batch adds to the counts."""
-
-    enrolled: Enrolled
-    taken: int
-    again: int
-    copies: int
-    erased: int
-    suppressed: int  # places of pictures that were erased while they were looked at
 
 
 class _Standing:
@@ -175,10 +104,11 @@ class Ingest:
         self._collector = collector
         self._source = source
         self._kept_out = kept_out
+        self._recorder: BatchRecorder  # from `_begin` on
         self._enroller = Enroller(stores, embedder, source, subjects, kept_out)
         self._progress = progress
         self._total: int | None = None
-        self._tally = _Tally()
+        self._tally = IngestTally()
         self._classes: dict[frozenset[str], ClassId] = {}
         self._in_flight: dict[bytes, PendingPicture] = {}
         self._ready: list[tuple[PendingPicture, FaceAnalysis | Rejected]] = []
@@ -186,10 +116,9 @@ class Ingest:
         self._copies: list[PlacementRow] = []
         self._unread: set[bytes] = set()  # places that the walk could not read: folders, perhaps
         self._rejections: list[RejectionRow] = []
-        self._recordings: deque[tuple[Future[_Recorded], frozenset[bytes]]] = deque()  # oldest first; with contents
+        self._recordings: deque[tuple[Future[RecordedBatch], frozenset[bytes]]] = deque()  # oldest first; with contents
         self._flushed_at = time.monotonic()
         self._run_id = 0
-        self._making: Callable[[], AbstractContextManager[object]] = nullcontext
 
     def run(self, *, prune: bool = False) -> IngestReport:
         """Everything that stands in the source, and may be taken, is in the records.
@@ -201,7 +130,7 @@ class Ingest:
         standing = self._begin()
         if self._progress is not None:
             self._total = sum(1 for _ in self._collector.walk(standing.permit()))
-        with ThreadPoolExecutor(RECORDINGS, "record") as self._recorder:
+        with ThreadPoolExecutor(RECORDINGS, "record") as self._threads:
             self._take(self._jobs(standing))
             self._report_progress()
         vanished = self._prune(prune=prune)
@@ -222,16 +151,15 @@ class Ingest:
         Otherwise as `take`, but for one that is known: of that no ingest may make templates meanwhile.
         """
         self._begin(beside=True)
-        self._making = self._stores.naming_keys
         sha256 = hashlib.sha256(data).digest()
-        known = self._known([sha256]).get(sha256)
+        known = self._recorder.known([sha256]).get(sha256)
         places = self._source.jurisdictions if known is None or known.corrected is None else known.corrected
         row = PlacementRow(place, len(data), mtime_ns, self._class_of(places), sha256)
-        if self._suppressed([sha256]):
-            self._rejections.append(_not_permitted(row))
+        if self._recorder.suppressed([sha256]):
+            self._rejections.append(not_permitted(row))
         else:
             self._in_flight[sha256] = PendingPicture(sha256, [row], known)
-        with ThreadPoolExecutor(1, "record") as self._recorder:
+        with ThreadPoolExecutor(1, "record") as self._threads:
             for job in list(self._in_flight.values()):
                 self._look_taken(job, looked)
             self._flush()
@@ -249,7 +177,7 @@ class Ingest:
         """
         standing = self._begin()
         pictures = 0
-        with ThreadPoolExecutor(RECORDINGS, "record") as self._recorder:
+        with ThreadPoolExecutor(RECORDINGS, "record") as self._threads:
             for part in parts:
                 self._take(self._jobs_again(part, standing))
                 pictures += len(part)
@@ -265,8 +193,7 @@ class Ingest:
         ingest too. Raises: as `run`.
         """
         standing = self._begin(beside=True)
-        self._making = self._stores.naming_keys
-        with ThreadPoolExecutor(1, "record") as self._recorder:
+        with ThreadPoolExecutor(1, "record") as self._threads:
             for job, data in self._jobs(standing):
                 self._look_taken(job, self._analyser.analyse(data))
             self._flush()
@@ -290,6 +217,10 @@ class Ingest:
         )
         standing.permit()
         self._run_id, killed = self._stores.records.pictures.begin_run(self._source.id, self._stores.clock())
+        self._recorder = BatchRecorder(
+            self._stores, self._source, self._eraser, self._enroller, self._kept_out, self._run_id,
+            self._stores.naming_keys if beside else nullcontext,
+        )  # fmt: skip
         log.info(
             "ingest: run %d of source %s begins%s", self._run_id, self._source.uid, ", after a killed one" * killed
         )
@@ -394,7 +325,7 @@ class Ingest:
         self, pictures: Sequence[UntiedPicture], standing: _Standing
     ) -> Iterator[tuple[PendingPicture, bytes]]:
         """The looks to take at recorded pictures, of those that are still where they stood."""
-        known = self._known([picture.sha256 for picture in pictures])
+        known = self._recorder.known([picture.sha256 for picture in pictures])
         for picture in pictures:
             data = self._read_again(picture, standing)
             if data is not None and picture.sha256 in known:
@@ -427,7 +358,7 @@ class Ingest:
         if any(placement.sha256 in contents for _, contents in self._recordings for placement, _ in read):
             self._await_recordings()  # then they are known
         hashes = list({placement.sha256 for placement, _ in read} - self._in_flight.keys())
-        known, suppressed = self._known(hashes), self._suppressed(hashes)
+        known, suppressed = self._recorder.known(hashes), self._recorder.suppressed(hashes)
         jobs = []
         for placement, data in read:
             before = known.get(placement.sha256)
@@ -437,9 +368,9 @@ class Ingest:
             if on_its_way is not None:
                 on_its_way.places.append(placement)
             elif placement.sha256 in suppressed:
-                self._rejections.append(_not_permitted(placement))
+                self._rejections.append(not_permitted(placement))
                 self._tally.rejected[RejectReason.NOT_PERMITTED] += 1
-            elif before is not None and settled(before, placement.class_id) and not self._at_kept_out(placement):
+            elif before and settled(before, placement.class_id) and not self._recorder.is_kept_out(placement):
                 self._copies.append(placement)
             else:
                 job = self._in_flight[placement.sha256] = PendingPicture(placement.sha256, [placement], before)
@@ -480,7 +411,7 @@ class Ingest:
         self._tally.copies += len(copies)
         self._await_recordings(but=RECORDINGS - 1)
         if looked_at or copies or rejections:
-            recording = self._recorder.submit(self._record, looked_at, copies, rejections)
+            recording = self._threads.submit(self._recorder.record, looked_at, copies, rejections)
             self._recordings.append((recording, frozenset(job.sha256 for job, _ in looked_at)))
         self._flushed_at = time.monotonic()
         self._report_progress()
@@ -490,7 +421,7 @@ class Ingest:
         while len(self._recordings) > but:
             self._count(self._recordings.popleft()[0].result())
 
-    def _count(self, recorded: _Recorded) -> None:
+    def _count(self, recorded: RecordedBatch) -> None:
         self._tally.taken += recorded.taken
         self._tally.again += recorded.again
         self._tally.copies += recorded.copies
@@ -499,136 +430,6 @@ class Ingest:
         self._tally.indexed += recorded.enrolled.indexed
         self._tally.refused.update(recorded.enrolled.refused)
         self._tally.rejected[RejectReason.NOT_PERMITTED] += recorded.suppressed
-
-    # In the recording threads; it touches nothing of this object that changes.
-    def _record(
-        self,
-        looked_at: Sequence[tuple[PendingPicture, FaceAnalysis]],
-        copies: Sequence[PlacementRow],
-        rejections: Sequence[RejectionRow],
-    ) -> _Recorded:
-        suppressed = 0
-        while True:
-            version = self._stores.records.sources.policy_version()
-            copies, looked_at, refused = self._refuse_addresses(copies, looked_at)
-            rejections = [*rejections, *(_not_permitted(placement) for placement in refused)]
-            suppressed += len(refused)
-            try:
-                with self._making():
-                    enrolled = self._enroller.enrol(looked_at)
-                    if enrolled.version != version:  # what is kept out may have changed in between
-                        self._enroller.undo(enrolled)
-                        looked_at = [(self._known_anew(job), looked) for job, looked in looked_at]
-                        continue
-                    batch = self._batch(enrolled, looked_at, copies, rejections)
-                    due = self._commit(enrolled, batch)
-            except (PolicyMoved, PictureLeaving) as moved:
-                # What was permitted, or known, a moment ago may not be now: ask again.
-                log.info("ingest: run %d records a batch again (%s)", self._run_id, type(moved).__name__)
-                if isinstance(moved, PictureLeaving):
-                    self._eraser.resume()  # waits for whoever erases it
-                kept = [item for item in looked_at if self._still_wanted(item[0])]
-                gone = [p for job, _ in looked_at for p in job.places if not any(job is k for k, _ in kept)]
-                rejections = [*rejections, *(_not_permitted(placement) for placement in gone)]
-                suppressed += len(gone)
-                looked_at = kept
-            else:
-                break
-        log.debug("ingest: run %d recorded %d pictures, %d faces", self._run_id, len(enrolled.pictures), enrolled.faces)
-        self._stores.log.append(
-            "ingest.committed",
-            {
-                "source": self._source.uid,
-                "run": self._run_id,
-                "pictures": len(enrolled.pictures),
-                "placements": len(batch.placements),
-                "faces": enrolled.faces,
-                "indexed": enrolled.indexed,
-                "rejected": len(rejections),
-            },
-        )
-        erased = self._eraser.erase_unsupported(due, "replaced")
-        return _Recorded(
-            enrolled=enrolled,
-            taken=sum(job.known is None for job, _ in looked_at),
-            again=sum(job.known is not None for job, _ in looked_at),
-            copies=sum(len(job.places) - 1 for job, _ in looked_at),
-            erased=erased.pictures if erased else 0,
-            suppressed=suppressed,
-        )
-
-    def _batch(
-        self,
-        enrolled: Enrolled,
-        looked_at: Sequence[tuple[PendingPicture, FaceAnalysis]],
-        copies: Sequence[PlacementRow],
-        rejections: Sequence[RejectionRow],
-    ) -> Batch:
-        return Batch(
-            tenant_id=self._source.tenant_id,
-            source_id=self._source.id,
-            run_id=self._run_id,
-            policy_version=enrolled.version,
-            pictures=enrolled.pictures,
-            placements=(*copies, *(p for job, _ in looked_at for p in job.places)),
-            rejections=tuple(rejections),
-        )
-
-    def _commit(self, enrolled: Enrolled, batch: Batch) -> Unreachable:
-        """The batch is recorded, or nothing of it is left. Raises: PolicyMoved, PictureLeaving, StorageFailed."""
-        try:
-            due = self._stores.records.pictures.commit(batch)
-        except (PolicyMoved, PictureLeaving, StorageFailed):
-            self._enroller.undo(enrolled)
-            raise
-        self._enroller.confirm(enrolled)
-        return due
-
-    def _still_wanted(self, job: PendingPicture) -> bool:
-        """False: the picture was erased while it was looked at. What is known of it is read anew."""
-        self._known_anew(job)
-        return job.sha256 not in self._suppressed([job.sha256])
-
-    def _known_anew(self, job: PendingPicture) -> PendingPicture:
-        job.known = self._known([job.sha256]).get(job.sha256)
-        return job
-
-    def _at_kept_out(self, placement: PlacementRow) -> bool:
-        """Whether somebody asked that nothing new be taken from there."""
-        return self._kept_out.address_kept_out(self._source.tenant, self._address(placement))
-
-    def _address(self, placement: PlacementRow) -> str:
-        return address_of(self._source.location, placement.place)
-
-    def _refuse_addresses(
-        self, copies: Sequence[PlacementRow], looked_at: Sequence[tuple[PendingPicture, FaceAnalysis]]
-    ) -> tuple[list[PlacementRow], list[tuple[PendingPicture, FaceAnalysis]], list[PlacementRow]]:
-        """(copies, pictures, places refused): of which other bytes stand at an address that is kept out.
-
-        A copy was taken for one before the address was kept out, so it is not known what it shows: it is refused.
-        """
-        items = [(placement, job, looked) for job, looked in looked_at for placement in job.places]
-        found = self._kept_out.places_refused(
-            self._source.tenant, [(self._address(placement), seen(job, looked)) for placement, job, looked in items]
-        )
-        refused = [placement for (placement, _, _), each in zip(items, found, strict=True) if each]
-        refused += [placement for placement in copies if self._at_kept_out(placement)]
-        if not refused:
-            return list(copies), list(looked_at), []
-        for job, _ in looked_at:
-            job.places = [placement for placement in job.places if placement not in refused]
-        return (
-            [placement for placement in copies if placement not in refused],
-            [(job, looked) for job, looked in looked_at if job.places],
-            refused,
-        )
-
-    def _known(self, hashes: Sequence[bytes]) -> dict[bytes, KnownPicture]:
-        return self._stores.records.pictures.known_pictures(self._source.tenant_id, hashes)
-
-    def _suppressed(self, hashes: Sequence[bytes]) -> set[bytes]:
-        """Those of these contents that were erased as a whole."""
-        return self._kept_out.whole(self._source.tenant, hashes)
 
     # --- the end of a run ----------------------------------------------------------------------------------------
     def _prune(self, *, prune: bool) -> int:
@@ -679,12 +480,6 @@ def settled(known: KnownPicture, class_id: ClassId) -> bool:
     return known.hashed and all(
         any(e.class_id == class_id and e.refusal is not FaceRefusal.NOT_PERMITTED for e in face.enrolments)
         for face in known.faces
-    )
-
-
-def _not_permitted(placement: PlacementRow) -> RejectionRow:
-    return RejectionRow(
-        placement.place, placement.size, placement.mtime_ns, RejectReason.NOT_PERMITTED, "", placement.sha256
     )
 
 
