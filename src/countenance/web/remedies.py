@@ -78,7 +78,7 @@ _ANYBODY: Final[Mapping[Remedy, str]] = {
 }
 FIELDS: Final[Mapping[str, str]] = {
     "address": later("Address of the picture"),
-    "authority": later("On whose word"),
+    "authority": later("Requested by"),
     "basis": later("Lawful basis"),
     "case": later("Case"),
     "client": later("Client"),

@@ -100,6 +100,6 @@ def _none_of(found: Mapping[str, int]) -> None:
     left = ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for what, count in found.items() if count)
     if left:
         raise StorageFailed(
-            f"the erasure is not finished, though nothing of it is shown any more; this can still be read: {left}",
+            f"the erasure is not finished, though nothing of it is shown; this can still be read: {left}",
             Remedy.RUN_DOCTOR,
         )

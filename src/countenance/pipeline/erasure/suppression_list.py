@@ -242,7 +242,7 @@ def _crop(face: AlignedFace, embedder: Embedder) -> NDArray[np.uint8]:
 
 def _no_model(model: str, sha256: str) -> SpaceMismatch:
     return SpaceMismatch(
-        f"people are kept out by templates of the model {model} ({sha256[:12]}), which is not here: nobody could "
+        f"people are kept out by templates of the model {model} ({sha256[:12]}), which is not here: no one could "
         "be checked, so nothing is embedded",
         Remedy.ADD_MODEL,
     )

@@ -224,7 +224,7 @@ class Searcher:
         uid = checked_uuid(person, "person")
         faces = [face.uid for face in self.stores.records.persons.faces_of(uid)]
         if not faces:
-            raise NotFound(f"the person {uid} has no face any more", Remedy.LIST_PERSONS)
+            raise NotFound(f"the person {uid} has no face now", Remedy.LIST_PERSONS)
         return self.search_face(faces[0], question, also=faces[1:])
 
     def _shown(

@@ -125,8 +125,8 @@ def read_pairs(path: Path) -> Labelled:
         triples = _lfw_pairs(path, text)
     else:
         raise WrongUse(
-            f"{path.name} is no list of pairs: its first line is {first_line[:60]!r}, neither the columns a,b,same "
-            "nor that of LFW's pairs file",
+            f"{path.name} is no list of pairs: its first line is {first_line[:60]!r}, but should be a,b,same "
+            "or that of LFW's pairs file",
             Remedy.USE_FORMAT,
             values=("a,b,same",),
         )
@@ -255,8 +255,8 @@ def read_groups(path: Path, labelled: Labelled) -> tuple[Labels, ...]:
     uneven = [str(number) for number, row in lines if len(row) != len(header)]
     if uneven:
         raise WrongUse(
-            f"{path.name}: {len(uneven)} lines do not have {len(header)} cells, of which any may be empty (lines "
-            f"{_some(uneven)})",
+            f"{path.name}: {len(uneven)} lines do not have {len(header)} cells (empty ones count), lines "
+            f"{_some(uneven)}",
             Remedy.CORRECT_FILE,
         )
     return _grouped(path, header, [row for _, row in lines], labelled)

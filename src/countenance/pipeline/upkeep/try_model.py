@@ -214,7 +214,7 @@ def _try_detector(data: bytes, inputs: list[Any], outputs: list[str]) -> float:
     if missing:
         what = "it makes templates, it seems" if len(outputs) == 1 else f"it lacks the outputs {', '.join(missing[:4])}"
         raise WrongUse(
-            f"its outputs are not those of a YuNet, which has cls, obj, bbox and kps at strides 8, 16 and 32: {what}",
+            f"its outputs are not those of a YuNet (cls, obj, bbox, kps; strides 8, 16, 32): {what}",
             Remedy.EXPORT_MODEL_AGAIN,
         )
     if [name for name, _, _ in inputs] != ["input"] or inputs[0][2] != "tensor(float)":
