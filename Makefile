@@ -61,7 +61,7 @@ format: $(VENV)/made-dev
 
 # What the main acts cost, into docs/benchmarks.json and its page: make bench [PARTS="program ingest others search homes erase service"] [SCRATCH=DIR]
 bench: $(VENV)/made-run
-	@PYTHONPATH=tools $(BIN)/python -m bench $(PARTS) $(if $(SCRATCH),--scratch "$(SCRATCH)")
+	@PYTHONPATH=tools:tests $(BIN)/python -m bench $(PARTS) $(if $(SCRATCH),--scratch "$(SCRATCH)")
 
 # The calibration shipped with the model, measured anew: make calibrate PEOPLE=DIR (a folder a person).
 calibrate: $(VENV)/made-dev

@@ -21,6 +21,9 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as nohup and a script's
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# What a test starts finds tests/support too.
+os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
+
 # Else each child of a test would compile all that it imports: half a second.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False

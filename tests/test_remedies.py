@@ -21,8 +21,8 @@ from countenance.cli import remedies as cli_remedies
 from countenance.cli.main import COMMANDS, cli
 from countenance.errors import CountenanceError, NotFound, SeveralFaces, StorageFailed, WrongUse
 from countenance.remedies import COMMON, LIBRARY, NAMES_FIELDS, Door, Remedy
-from countenance.testing.disk_home import toy_eyes
 from countenance.web.remedies import FIELDS, door
+from support.disk_home import toy_eyes
 
 SRC = Path(errors.__file__).parent
 ROOT = SRC.parents[1]

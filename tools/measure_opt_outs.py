@@ -1,6 +1,6 @@
 """Whether anybody can tell an opt-out by the clock, and whether one holds while others search.
 
-    python tools/measure_opt_outs.py [--searches 10000] [--opt-outs 1000]      # needs scipy, which no lock pins
+    PYTHONPATH=tests python tools/measure_opt_outs.py [--searches N] [--opt-outs N]    # needs scipy, which no lock pins
 
 Homes on the disk with `app`'s own wiring and toy eyes: no model runs, since it would do the same for any probe, and
 hide what differs. First, searches for opted-out people and for people who were never there, interleaved at random, and
@@ -29,8 +29,8 @@ from scipy import stats
 
 from countenance.pipeline.requests.requests import RequestWorkflow
 from countenance.rights.requests import RequestLimits, check_asked
-from countenance.testing.disk_home import opened
 from countenance.testing.toy import picture
+from support.disk_home import opened
 
 TOLD_APART = 0.01 / 4  # Bonferroni: two clocks, two tests
 MOST = 10**6

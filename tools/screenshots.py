@@ -1,6 +1,6 @@
 """Takes the screenshots that the documents show, of the demo's photographs, into docs/images.
 
-python tools/screenshots.py [NAME ...]    # needs Debian's chromium; the model comes with Countenance
+PYTHONPATH=tests python tools/screenshots.py [NAME ...]    # needs Debian's chromium; the model comes with Countenance
 
 A page is a function here, named once in PAGES: it brings a signed-in browser page to what is to be seen.
 """
@@ -22,7 +22,7 @@ from playwright.sync_api import sync_playwright
 
 from countenance.app.demo.pictures import DemoAlbum, write_album
 from countenance.app.home import open_home
-from countenance.testing.served import CHROMIUM, WIDTHS, serving
+from support.served import CHROMIUM, WIDTHS, serving
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 MAX_BYTES = 200_000

@@ -13,7 +13,7 @@ from countenance.app.home import open_home
 from countenance.client import Client
 from countenance.service.app import Serving, application
 from countenance.testing import toy
-from countenance.testing.disk_home import toy_eyes
+from support.disk_home import toy_eyes
 
 ALICE = toy.picture("alice@10,20,60,80")
 

@@ -16,7 +16,7 @@ from pytest_socket import enable_socket
 
 from countenance.app.home import open_home
 from countenance.client import Client, Refused
-from countenance.testing.served import serving
+from support.served import serving
 
 pytestmark = pytest.mark.program
 EVERY = ("search", "collect", "people", "erase", "requests", "orders", "oversee", "manage")

@@ -4,7 +4,7 @@ import pytest
 
 from countenance.app.home import open_home
 from countenance.testing import toy
-from countenance.testing.disk_home import toy_eyes
+from support.disk_home import toy_eyes
 
 
 @pytest.fixture

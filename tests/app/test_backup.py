@@ -19,8 +19,8 @@ from countenance.errors import (
     WrongUse,
 )
 from countenance.testing import toy
-from countenance.testing.bytescan import Thief, face_needles
-from countenance.testing.disk_home import held_after, held_by
+from support.bytescan import Thief, face_needles
+from support.disk_home import held_after, held_by
 
 ALICE, BOB, CAROL = (toy.picture(f"{name}@1,1,50,50") for name in ("alice", "bob", "carol"))
 

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from countenance.testing import toy
-from countenance.testing.disk_home import held_after, held_by
+from support.disk_home import held_after, held_by
 
 FILES = 200
 SEED = 3

@@ -11,8 +11,8 @@ from countenance.pipeline.vectors import pack_vector
 from countenance.present.evaluation_tables import as_text
 from countenance.remedies import Remedy
 from countenance.rights.guests import VERSION
-from countenance.testing.bytescan import Thief
 from countenance.testing.toy import TURNED, picture, turned, vector
+from support.bytescan import Thief
 
 HERE = "@300,200,360,280"
 CONSENT = {"basis": "consent", "jurisdiction": "FR", "purposes": ["event-delivery"]}

@@ -15,7 +15,7 @@ from countenance.errors import NotFound, StorageFailed, WrongUse
 from countenance.pipeline.pictures.originals import read_original
 from countenance.rights.guests import VERSION
 from countenance.testing import toy
-from countenance.testing.bytescan import Thief, face_needles
+from support.bytescan import Thief, face_needles
 
 ALICE, BOB = "guest-alice-of-the-party", "guest-bob-of-the-party"
 SELFIE = toy.picture(f"{ALICE}~@11,21,61,81", "#a-selfie-that-nobody-else-has")

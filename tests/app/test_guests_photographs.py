@@ -10,7 +10,7 @@ from countenance.embed.onnx import OnnxEmbedder
 from countenance.permits import Act
 from countenance.pipeline.vectors import pack_vector
 from countenance.rights.guests import VERSION
-from countenance.testing.bytescan import Thief
+from support.bytescan import Thief
 
 pytestmark = pytest.mark.faces
 

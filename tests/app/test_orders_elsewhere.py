@@ -8,15 +8,15 @@ import sys
 import pytest
 
 from countenance.errors import PolicyDenied
-from countenance.testing.disk_home import opened
 from countenance.testing.toy import picture
+from support.disk_home import opened
 
 ASKED = {"purpose": "archive-description", "case": "2026-1"}
 PROBE = "alice@1,1,50,50"
 SEARCHES = """
 import json, sys
 from countenance.errors import PolicyDenied
-from countenance.testing.disk_home import opened
+from support.disk_home import opened
 from countenance.testing.toy import picture
 
 path, paused, asked = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])

@@ -7,7 +7,7 @@ from countenance.errors import NotFound, PolicyDenied, WrongUse
 from countenance.pipeline.people import suggest
 from countenance.pipeline.search.person_leads import FUSED_LIFT
 from countenance.testing import toy
-from countenance.testing.bytescan import Thief
+from support.bytescan import Thief
 
 ALICE = toy.picture("alice~~@1,1,50,50")
 

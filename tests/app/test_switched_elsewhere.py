@@ -9,8 +9,8 @@ from countenance.app.access.identity import Binding, Right, Who, WhoKind
 from countenance.app.engine import Engine
 from countenance.app.home import open_home
 from countenance.rights.guests import VERSION
-from countenance.testing.disk_home import toy_eyes
 from countenance.testing.toy import TURNED, picture
+from support.disk_home import toy_eyes
 
 ALICE, BOB = picture("alice@10,20,60,80"), picture("bob@10,20,60,80")
 PIECES = {"embedder", "analyser", "live", "eraser", "calibration", "searcher"}

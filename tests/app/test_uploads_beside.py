@@ -9,7 +9,7 @@ from countenance.app.access.identity import Binding, Right, Who, WhoKind
 from countenance.collect.folder import FolderCollector
 from countenance.errors import HomeBusy, LogUnwritable
 from countenance.testing import toy
-from countenance.testing.disk_home import held_by
+from support.disk_home import held_by
 
 GRANT = {"basis": "household", "jurisdiction": "CA-ON"}
 ALICE = toy.picture("alice@10,20,60,80")

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from countenance.testing.networks import tiny, write_entry
 from countenance.weights.manifest import SFACE
+from support.networks import tiny, write_entry
 
 pytestmark = pytest.mark.program
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from countenance.testing.networks import tiny, turned_sface, write_entry
 from countenance.weights.manifest import SFACE, YUNET
 from countenance.weights.store import shipped
+from support.networks import tiny, turned_sface, write_entry
 
 POINTS = [[30.0, 40.0], [66.0, 40.0], [48.0, 60.0], [34.0, 76.0], [62.0, 76.0]]
 

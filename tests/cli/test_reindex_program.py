@@ -12,9 +12,9 @@ import pytest
 from countenance.app.home import open_home
 from countenance.associated_data import template_aad
 from countenance.records import schema as t
-from countenance.testing.bytescan import Thief
-from countenance.testing.networks import turned_sface, write_entry
 from countenance.weights.manifest import SFACE
+from support.bytescan import Thief
+from support.networks import turned_sface, write_entry
 
 NAME = "sface-96"
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from countenance.testing import crash
-from countenance.testing.disk_home import toy_eyes
+from support import crash
+from support.disk_home import toy_eyes
 
 KILLS = 6  # of each scenario, besides the first and the last point; a child is a second, most of it imports
 SAMPLED = 4  # of the points that a scenario has at least, so more of what has more
-SCENARIOS = "countenance.testing.disk_home:"
+SCENARIOS = "support.disk_home:"
 
 
 @pytest.fixture(autouse=True)

@@ -10,9 +10,9 @@ from countenance.blobs.files import FileBlobStore
 from countenance.errors import StorageFailed
 from countenance.keys.ring import SqliteKeyRing
 from countenance.protocols import RemovalResult
-from countenance.testing.bytescan import Thief, face_needles, picture_needles
-from countenance.testing.disk_home import opened
 from countenance.testing.toy import picture
+from support.bytescan import Thief, face_needles, picture_needles
+from support.disk_home import opened
 
 GRANT = {"basis": "household", "jurisdiction": "CA-ON"}
 ERASED, BESIDE, OTHER, SHARED, ELSEWHERE = (

@@ -6,9 +6,9 @@ import pytest
 
 from countenance.api.rekognition.operations import OPERATIONS, Asked
 from countenance.api.rekognition.wire import Params
-from countenance.testing.bytescan import Thief, face_needles
-from countenance.testing.disk_home import held_by, opened
 from countenance.testing.toy import picture
+from support.bytescan import Thief, face_needles
+from support.disk_home import held_by, opened
 
 HERS = "handed-in-zenobia"
 IMAGE = {"Bytes": base64.b64encode(picture(f"{HERS}@10,20,60,80")).decode()}

@@ -10,9 +10,9 @@ import pytest
 
 from countenance.errors import WrongUse
 from countenance.keys import master
-from countenance.testing.bytescan import Thief, face_needles
-from countenance.testing.disk_home import held_after, held_by, opened
 from countenance.testing.toy import picture
+from support.bytescan import Thief, face_needles
+from support.disk_home import held_after, held_by, opened
 
 ALICE = "alice-in-the-album"
 FORM, DEED = "the form that alice signed", "the deed of gift of the archive"

@@ -1,19 +1,20 @@
 """The harness itself: it misses no step, says so when one is missing, and its two ways of breaking agree."""
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from countenance.testing import crash
+from support import crash
 
 HERE = "crash_scenarios:"
 
 
 @pytest.fixture(autouse=True)
 def importable(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
 
 
 def test_every_way_to_the_disk_is_a_point(tmp_path):

@@ -3,9 +3,9 @@
 import pytest
 
 from countenance.auditlog import receipt as receipts
-from countenance.testing.bytescan import Thief, face_needles
-from countenance.testing.disk_home import Held, held_after, held_by, opened
 from countenance.testing.toy import picture
+from support.bytescan import Thief, face_needles
+from support.disk_home import Held, held_after, held_by, opened
 
 PLACES = {"album": "CA-ON", "archive": "FR"}
 ERASED, BESIDE, OTHER, SHARED = "erased-zenobia", "beside-her-quentin", "other-rosalind", "shared-ulrich"

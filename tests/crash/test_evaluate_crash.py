@@ -2,8 +2,8 @@
 
 import pytest
 
-from countenance.testing.disk_home import opened
 from countenance.testing.toy import picture
+from support.disk_home import opened
 
 
 @pytest.fixture

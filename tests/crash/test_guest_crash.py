@@ -3,9 +3,9 @@
 import pytest
 
 from countenance.rights.guests import VERSION
-from countenance.testing.bytescan import Thief, face_needles
-from countenance.testing.disk_home import held_by, opened
 from countenance.testing.toy import picture
+from support.bytescan import Thief, face_needles
+from support.disk_home import held_by, opened
 
 HERS, BESIDE = "the-guest-zenobia", "beside-her-quentin"
 PHOTOGRAPH = picture(f"{HERS}~@1,1,50,50", "#me").decode()

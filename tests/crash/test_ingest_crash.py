@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from countenance.testing.crash import run_until
-from countenance.testing.disk_home import held_after, held_by, opened
 from countenance.testing.toy import picture
+from support.crash import run_until
+from support.disk_home import held_after, held_by, opened
 
 GRANT = {"basis": "household", "jurisdiction": "CA-ON"}
 
@@ -118,7 +118,7 @@ class Ingests(RuleBasedStateMachine):
 
     @rule(point=st.integers(0, 120), prune=st.booleans())
     def ingest_until(self, point, prune):
-        run_until(point, "countenance.testing.disk_home:ingest", str(self.folder / "home"), ["album"], prune)
+        run_until(point, "support.disk_home:ingest", str(self.folder / "home"), ["album"], prune)
         with opened(self.folder / "home") as home:
             self.look_at_log(home)
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from countenance.testing.bytescan import Thief, face_needles
-from countenance.testing.disk_home import held_by, opened
 from countenance.testing.toy import picture
+from support.bytescan import Thief, face_needles
+from support.disk_home import held_by, opened
 
 GRANT = {"basis": "household", "jurisdiction": "CA-ON"}
 HERS, BESIDE = "opted-out-zenobia", "beside-her-quentin"

@@ -3,9 +3,9 @@
 import pytest
 
 from countenance.errors import PolicyDenied
-from countenance.testing.bytescan import Thief, face_needles
-from countenance.testing.disk_home import held_after, held_by, opened
 from countenance.testing.toy import picture
+from support.bytescan import Thief, face_needles
+from support.disk_home import held_after, held_by, opened
 
 PORTRAITS = {"basis": "historical", "purposes": ["archive-description"]}
 ASKED = {"purpose": "archive-description", "case": "2026-1"}

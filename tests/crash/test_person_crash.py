@@ -1,7 +1,7 @@
 """Decisions on people killed at any point: each stands wholly or not at all, and is in the log before it stands."""
 
-from countenance.testing.disk_home import held_by, opened
 from countenance.testing.toy import picture
+from support.disk_home import held_by, opened
 
 NAMES = ("alice", "bob", "carol", "dora")
 

@@ -7,9 +7,9 @@ import pytest
 from countenance.app.upkeep.restore import restore
 from countenance.errors import NotFound, WrongUse
 from countenance.pipeline.garbage_collect import collect_garbage
-from countenance.testing.bytescan import Thief
-from countenance.testing.disk_home import held_by, opened
 from countenance.testing.toy import picture
+from support.bytescan import Thief
+from support.disk_home import held_by, opened
 
 ALICE, ROSALIND = "alice-of-the-archive", "other-rosalind"
 ASKED = {"purpose": "research", "case": "2026-7"}

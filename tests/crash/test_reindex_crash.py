@@ -3,9 +3,9 @@
 import pytest
 
 from countenance.pipeline.vectors import pack_vector
-from countenance.testing.bytescan import Thief
-from countenance.testing.disk_home import held_after, held_by, opened, vector_of
 from countenance.testing.toy import SPACE, TURNED, picture
+from support.bytescan import Thief
+from support.disk_home import held_after, held_by, opened, vector_of
 
 CONSENT = {"basis": "consent", "jurisdiction": "FR", "purposes": ["event-delivery"]}
 SEARCH = {"purpose": "event-delivery", "case": "2026-7"}

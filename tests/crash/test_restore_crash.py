@@ -4,9 +4,9 @@ import pytest
 
 from countenance.app.upkeep.restore import restore
 from countenance.errors import CountenanceError
-from countenance.testing.bytescan import Thief, face_needles
-from countenance.testing.disk_home import held_by, opened, toy_eyes
 from countenance.testing.toy import picture
+from support.bytescan import Thief, face_needles
+from support.disk_home import held_by, opened, toy_eyes
 
 
 @pytest.fixture

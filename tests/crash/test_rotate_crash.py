@@ -1,7 +1,7 @@
 """A rotation of the master key killed at any point: the home opens with what lies in the key file's folder."""
 
-from countenance.testing.disk_home import held_after, held_by, opened
 from countenance.testing.toy import picture
+from support.disk_home import held_after, held_by, opened
 
 
 def test_a_rotation_killed_at_every_point(tmp_path, breaker, monkeypatch):

@@ -8,7 +8,7 @@ from pytest_socket import enable_socket
 from countenance.api.app import rest
 from countenance.api.problems import MEANINGS
 from countenance.app.home import open_home
-from countenance.testing.served import serving
+from support.served import serving
 
 
 def test_every_subject_is_on_the_page_and_no_other(doc):

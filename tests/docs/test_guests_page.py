@@ -5,7 +5,7 @@ from countenance.cli.guest import command
 from countenance.rights import guests
 from countenance.rights.requests import SAME_PERSON_FMR
 from countenance.testing import toy
-from countenance.testing.disk_home import toy_eyes
+from support.disk_home import toy_eyes
 
 
 def test_every_command_of_guests_is_on_the_page(doc):

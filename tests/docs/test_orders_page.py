@@ -9,8 +9,8 @@ import pytest
 
 from countenance.cli.main import main
 from countenance.errors import PolicyDenied
-from countenance.testing.disk_home import opened, toy_eyes
 from countenance.testing.toy import picture
+from support.disk_home import opened, toy_eyes
 
 CASES = "The cases to serve, one command each"
 ASKED = {"purpose": "archive-description", "case": "2026-1"}

@@ -6,7 +6,7 @@ from countenance.cli.person import command
 from countenance.pipeline.people import suggest
 from countenance.pipeline.search import person_leads
 from countenance.testing import toy
-from countenance.testing.disk_home import toy_eyes
+from support.disk_home import toy_eyes
 
 
 def test_every_command_of_persons_is_on_the_page(doc):

@@ -12,8 +12,8 @@ from countenance.pipeline.erasure.suppression_list import FALSE_REFUSALS
 from countenance.pipeline.search.group_duplicates import NEAR_BITS
 from countenance.rights import requests
 from countenance.rights.deadlines import OWN, laws
-from countenance.testing.disk_home import opened, toy_eyes
 from countenance.testing.toy import picture
+from support.disk_home import opened, toy_eyes
 
 
 def test_the_kinds_tiers_and_proofs_are_those_of_the_code(doc):

@@ -14,7 +14,7 @@ from countenance.errors import SpaceMismatch, WrongUse
 from countenance.permits import Act
 from countenance.testing.embedder import EmbedderContract, synthetic_crops
 from countenance.testing.forged import live
-from countenance.testing.networks import tiny
+from support.networks import tiny
 
 CROPS = synthetic_crops(9)
 with_openvino = pytest.mark.skipif(

@@ -14,11 +14,11 @@ from onnx import TensorProto, helper
 from countenance.decode.sandbox import SandboxLimits
 from countenance.errors import WrongUse
 from countenance.pipeline.upkeep.try_model import try_model
-from countenance.testing.networks import entry_text, tiny
 from countenance.weights.inspect import inspect
 from countenance.weights.manifest import YUNET
 from countenance.weights.own import parse_entry
 from countenance.weights.store import shipped
+from support.networks import entry_text, tiny
 
 FLOAT = np.float32
 

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from countenance.testing.bytescan import Thief
-from countenance.testing.hostile import bad_pictures
+from support.bytescan import Thief
+from support.hostile import bad_pictures
 
 BAD = bad_pictures()
 

@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from countenance.http import bodies
-from countenance.testing.bytescan import Thief
+from support.bytescan import Thief
 
 MARK = "zq-whose-picture-qz"  # stands in whatever is sent; nothing keeps or tells it
 FORM = {"content-type": "multipart/form-data; boundary=b"}

@@ -20,7 +20,7 @@ disk, keyfile, probe = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]).r
 os.environ["COUNTENANCE_KEYFILE"] = str(keyfile)
 from countenance.app.home import open_home
 from countenance.client import Client, Refused
-from countenance.testing.served import serving
+from support.served import serving
 
 grant = {"basis": "historical", "jurisdiction": "FR", "purposes": ["archive-description"], "evidence": b"a deed"}
 with open_home(disk / "home", kind="organisation") as home:

@@ -13,7 +13,7 @@ from countenance.app import jobs
 from countenance.app.demo.pictures import write_album
 from countenance.app.home import open_home
 from countenance.client import Client, Refused
-from countenance.testing.served import serving, worker_ids
+from support.served import serving, worker_ids
 
 pytestmark = pytest.mark.program
 RIGHTS = ("search", "collect", "oversee")

@@ -16,8 +16,8 @@ import trustme
 from countenance.app.home import open_home
 from countenance.errors import WrongUse
 from countenance.service.server import Address, checked, listen
-from countenance.testing.served import serving, worker_ids
 from countenance.types import HomeKind
+from support.served import serving, worker_ids
 
 pytestmark = pytest.mark.program
 

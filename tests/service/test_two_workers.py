@@ -13,7 +13,7 @@ import pytest_socket
 
 from countenance.app.demo.pictures import write_album
 from countenance.app.home import open_home
-from countenance.testing.served import serving, worker_ids
+from support.served import serving, worker_ids
 
 pytestmark = pytest.mark.program
 MINE = {"sec-fetch-site": "same-origin"}

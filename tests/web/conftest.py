@@ -2,7 +2,7 @@
 
 import pytest
 
-from countenance.testing.served import CHROMIUM
+from support.served import CHROMIUM
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import pytest
 
 from countenance.app.demo.pictures import write_album
 from countenance.app.home import open_home
-from countenance.testing.served import axe_violations, serving
+from support.served import axe_violations, serving
 
 pytestmark = pytest.mark.program
 PASSWORD = "a horse, a battery and a staple"

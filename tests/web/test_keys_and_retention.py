@@ -8,7 +8,7 @@ from pytest_socket import enable_socket
 
 from countenance.app.home import open_home
 from countenance.client import Client, Refused
-from countenance.testing.served import WIDTHS, axe_violations, serving
+from support.served import WIDTHS, axe_violations, serving
 
 pytestmark = pytest.mark.program
 PASSWORD = "correct horse battery"

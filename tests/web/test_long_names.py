@@ -7,7 +7,7 @@ import pytest
 
 from countenance.app.demo.pictures import write_album
 from countenance.app.home import open_home
-from countenance.testing.served import WIDTHS, serving
+from support.served import WIDTHS, serving
 
 pytestmark = pytest.mark.program
 LONG = "A_name_without_a_single_place_to_break_it_"

@@ -14,7 +14,7 @@ from countenance.app.upkeep.restore import restore
 from countenance.errors import StorageFailed
 from countenance.service.app import Serving, application
 from countenance.testing import toy
-from countenance.testing.disk_home import toy_eyes
+from support.disk_home import toy_eyes
 
 ONE, TWO = toy.picture("alice@1,1,50,50", "#one"), toy.picture("alice~~~@1,1,50,50", "#two")
 MINE = {"sec-fetch-site": "same-origin"}

@@ -11,8 +11,8 @@ from PIL import Image
 
 from countenance.app.demo.pictures import write_album
 from countenance.app.home import open_home
-from countenance.testing.hostile import bad_pictures
-from countenance.testing.served import CHROMIUM, WIDTHS, axe_violations, serving
+from support.hostile import bad_pictures
+from support.served import CHROMIUM, WIDTHS, axe_violations, serving
 
 pytestmark = pytest.mark.program
 PASSWORD = "a horse, a battery and a staple"

@@ -7,7 +7,7 @@ import pyotp
 import pytest
 
 from countenance.app.home import open_home
-from countenance.testing.served import WIDTHS, axe_violations, serving
+from support.served import WIDTHS, axe_violations, serving
 
 pytestmark = pytest.mark.program
 PASSWORD = "a horse, a battery and a staple"

@@ -6,7 +6,7 @@ import pytest
 
 from countenance.app.demo.pictures import write_album
 from countenance.app.home import open_home
-from countenance.testing.served import WIDTHS, axe_violations, serving
+from support.served import WIDTHS, axe_violations, serving
 
 pytestmark = pytest.mark.program
 DATA = resources.files("countenance.app.demo") / "data"

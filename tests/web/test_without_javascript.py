@@ -4,7 +4,7 @@ import pytest
 
 from countenance.app.demo.pictures import write_album
 from countenance.app.home import open_home
-from countenance.testing.served import serving
+from support.served import serving
 
 pytestmark = pytest.mark.program
 SILENT = pytest.mark.parametrize("page", [{"java_script_enabled": False}], indirect=True, ids=["no script"])

@@ -3,10 +3,10 @@ import hashlib
 import pytest
 
 from countenance.errors import NotFound, StorageFailed, WeightsDamaged, WrongUse
-from countenance.testing.networks import entry_text
 from countenance.types import ARCFACE
 from countenance.weights import own
 from countenance.weights.own import OwnModels, parse_entry, read_onnx
+from support.networks import entry_text
 
 DATA = b"as if it were a network"
 POINTS = [[30.0, 40.0], [66.0, 40.0], [48.0, 60.0], [34.0, 76.0], [62.0, 76.0]]

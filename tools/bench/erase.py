@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import countenance
 from bench.homes import SEED, grown, linked_copy
+from bench.made_up import MadeUpLooker, rows
 from countenance.app.home import Home
 from countenance.app.upkeep.restore import restore
 from countenance.associated_data import crop_aad, template_aad
@@ -37,7 +38,6 @@ from countenance.keys import master as masters
 from countenance.keys.sealing import unseal, unwrap
 from countenance.pipeline.live_index import snapshot
 from countenance.pipeline.vectors import pack_vector
-from countenance.testing.made_up import MadeUpLooker, rows
 
 ERASURES = CONTROLS = 100
 PIECE = 16  # bytes: no chance of meeting them by accident

@@ -1,4 +1,4 @@
-"""Homes of 10,000, 100,000 and 1,000,000 faces, written through the pipeline's own path: `countenance.testing.made_up`.
+"""Homes of 10,000, 100,000 and 1,000,000 faces, written through the pipeline's own path: `bench.made_up`.
 
 One home grows from size to size, unsynced, since nothing of that is timed. At each size new processes measure, synced:
 opening and memory (`look`), then the cost a face of a refresh, an ingest and an erasure (`change`). Costs that are to
@@ -23,13 +23,13 @@ from typing import Any
 
 import countenance
 from bench.machine import ROOT
+from bench.made_up import SOURCES, MadeUpEmbedder, MadeUpLooker, grow
 from bench.pictures import album
 from countenance.app.home import Home
 from countenance.permits import Act
 from countenance.pipeline.garbage_collect import collect_garbage
 from countenance.pipeline.search.search import Searcher, SearchQuery
 from countenance.testing import forged
-from countenance.testing.made_up import SOURCES, MadeUpEmbedder, MadeUpLooker, grow
 from countenance.types import Purpose
 
 SEED = 1
@@ -145,7 +145,7 @@ def _child(what: str, home: Path, **more: object) -> dict[str, Any]:
     ran = subprocess.run(
         [sys.executable, "-m", "bench.homes", what, str(home), json.dumps(more, default=str)],
         capture_output=True, text=True, check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "tools"), os.environ.get("PYTHONPATH", "")])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([*map(str, (ROOT / "tools", ROOT / "tests"))])},
     )  # fmt: skip
     if ran.returncode:
         raise RuntimeError(ran.stderr)

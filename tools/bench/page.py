@@ -229,7 +229,7 @@ def _homes(part: dict[str, Any]) -> str:
         _prose(
             "One face a picture, three sources in nine policy classes, written through the pipeline's own path: gates,",
             "log, keys, seals, crops, records, change list, segments. Only pictures, crops and templates are made up",
-            "(`src/countenance/testing/made_up.py`). Where two figures stand, they are CPU and wall time; the second",
+            "(`tools/bench/made_up.py`). Where two figures stand, they are CPU and wall time; the second",
             "waits for fsync, and for others on the machine.",
         ),
         _run(part["run"]),

@@ -32,8 +32,8 @@ from countenance.app.home import Home
 from countenance.client import Client, Refused
 from countenance.keys import master as masters
 from countenance.permits import Act
-from countenance.testing.served import serving
 from countenance.types import Purpose
+from support.served import serving
 
 PURPOSE = "archive-description"
 CASE = "bench"

@@ -13,7 +13,7 @@ import pytest
 
 from countenance.app.home import open_home
 from countenance.testing import toy
-from countenance.testing.disk_home import toy_eyes
+from support.disk_home import toy_eyes
 
 HERE = Path(__file__).parent
 AWS = Path(sys.executable).parent

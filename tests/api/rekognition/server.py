@@ -7,7 +7,7 @@ import uvicorn
 
 from countenance.app.home import open_home
 from countenance.service.app import Serving, application
-from countenance.testing.disk_home import toy_eyes
+from support.disk_home import toy_eyes
 
 with toy_eyes(), socket.socket() as listening:
     listening.bind(("127.0.0.1", 0))

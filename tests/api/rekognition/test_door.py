@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from countenance.testing import toy
-from countenance.testing.disk_home import held_by
+from support.disk_home import held_by
 
 ALICE = toy.picture("alice@10,20,60,80")
 BOTH = toy.picture("alice~@10,20,60,80", "bob@100,20,150,80")

@@ -3,7 +3,7 @@
 By the ids of the erased and never over the whole home, so that an erasure is answered at once in a home of any size:
 every sealed template is opened with the ring, every crop asked for, every segment read that could hold a row. No row is
 forgotten before that found nothing, so whatever the records have forgotten was looked for, also where a crash came
-between. The tests read every byte instead (`testing/bytescan.py`); the receipt says which of the two was done.
+between. The tests read every byte instead (`tests/support/bytescan.py`); the receipt says which of the two was done.
 """
 
 from __future__ import annotations

@@ -33,9 +33,7 @@ def serving(home: Path, keyfile: Path, *options: str) -> Iterator[Served]:
     """`countenance serve` over that home, on a free port of this machine."""
     env = {**os.environ, "COUNTENANCE_HOME": str(home), "COUNTENANCE_KEYFILE": str(keyfile)}
     command = [sys.executable, "-m", "countenance.cli.entry", "--json", "serve", "--port", "0", *options]
-    with subprocess.Popen(  # noqa: S603 - our own program, with our own words
-        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             lines = []
             assert process.stdout is not None

@@ -12,7 +12,7 @@ Two ways to break a scenario, which must agree. `kill_at` kills a child at one p
 each point in turn, all its threads (SIGSTOP), and lets the caller copy what is on the disk at that moment: what a kill
 there would have left, at a fiftieth of the time, so that every point is seen and some are killed at.
 
-`python -m countenance.testing.crash` is the child; it reports on a pipe as it goes, so that the parent knows how far it
+`python -m support.crash` is the child; it reports on a pipe as it goes, so that the parent knows how far it
 came. No fork: each child is a new interpreter that shares nothing with the test.
 """
 
@@ -122,7 +122,7 @@ def _child(
     reading, writing = os.pipe()
     with open(reading, "rb") as reports:  # noqa: PTH123  a descriptor, not a path
         try:
-            child = subprocess.Popen(  # noqa: S603  our own interpreter and module
+            child = subprocess.Popen(
                 [sys.executable, "-m", __name__, scenario, json.dumps(args), str(die_at), str(writing)],
                 pass_fds=(writing,), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             )  # fmt: skip
