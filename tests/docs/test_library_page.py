@@ -5,7 +5,7 @@ import re
 import countenance
 from countenance.app.home import Home, open_home
 from countenance.testing import toy
-from countenance.testing.disk_home import toy_eyes
+from support.disk_home import toy_eyes
 
 
 def test_the_blocks_of_the_page_run_in_their_order(doc, tmp_path, monkeypatch):

@@ -11,9 +11,9 @@ from countenance.permits import Act
 from countenance.pipeline.garbage_collect import collect_garbage
 from countenance.pipeline.pictures.enrol import Enroller
 from countenance.records.erasure.erasures import Target
-from countenance.testing import orders
 from countenance.testing.toy import picture
 from countenance.types import Rejected, RejectReason
+from support import orders
 
 ALICE, BOB = "alice@10,20,60,80", "bob@100,20,150,80"
 

@@ -12,9 +12,9 @@ from countenance.app.orders import OrderService
 from countenance.errors import LogUnwritable, NotFound, PolicyDenied, StorageFailed, WrongUse
 from countenance.pipeline.clients import ClientWorkflow
 from countenance.pipeline.orders.plan import plan_of, under_way
-from countenance.testing import orders
 from countenance.testing.toy import picture
 from countenance.types import Purpose
+from support import orders
 
 ALICE, BOB, CAROL, DAVE = (f"{name}@10,20,60,80" for name in ("alice", "bob", "carol", "dave"))
 ASKED = {"purpose": Purpose.ARCHIVE_DESCRIPTION, "case": "2026-1", "threshold": 0.9}

@@ -7,9 +7,9 @@ import pytest
 from countenance.errors import BadPicture, LogUnwritable, NoFace, NotFound, PolicyDenied, SeveralFaces, WrongUse
 from countenance.pipeline.clients import ClientWorkflow
 from countenance.pipeline.search.search import SearchQuery
-from countenance.testing import orders
 from countenance.testing.toy import picture
 from countenance.types import Purpose
+from support import orders
 
 ALICE, BOB = "alice@10,20,60,80", "bob@100,20,150,80"
 

@@ -20,7 +20,7 @@ from countenance.records.erasure.erasures import Target
 from countenance.records.store import open_records
 from countenance.records.upkeep.reindexes import SecondTemplate
 from countenance.remedies import Remedy
-from countenance.testing.records import RecordStoreContract
+from support.records import RecordStoreContract
 
 
 class TestSqlite(RecordStoreContract):

@@ -22,8 +22,8 @@ from countenance.records.pictures.batch import (
 )
 from countenance.records.sources.sources import NewGrant, Source
 from countenance.records.store import RecordStore
-from countenance.testing import orders
 from countenance.types import Basis, ClassId, ClientClass, FaceRefusal, Purpose, Quality, RejectReason
+from support import orders
 
 NOW = datetime(2026, 11, 22, 12, 30, 15, 123456, tzinfo=UTC)
 
