@@ -42,10 +42,6 @@ class Client(Shape):
     ended_by: str | None = Field(description="The order that ended it. Null: the operator ended it.")
 
 
-class Clients(Page[Client]):
-    """Clients, by name."""
-
-
 class NewClient(Shape):
     """A new client. It may search while its contract is active."""
 
@@ -69,10 +65,6 @@ class Key(Shape):
     expires_at: str | None
     used_at: str | None
     revoked_at: str | None
-
-
-class Keys(Page[Key]):
-    """Access keys, oldest first."""
 
 
 class MadeKey(Key):
@@ -107,11 +99,7 @@ class User(Shape):
     made_at: Moment
 
 
-class Users(Page[User]):
-    """Accounts, by name."""
-
-
-@operation(router, "GET", "/clients", answer=Clients)
+@operation(router, "GET", "/clients", answer=Page[Client])
 async def list_clients(ask: Managing, limit: Limit = 100, after: After = None) -> Response:
     """List the clients by name, including those whose contract has ended."""
     found = [described_client(client) for client in await ask.call(ask.home.clients.all)]
@@ -136,9 +124,9 @@ async def end_client(ask: Managing, name: ClientName) -> Response:
     return answer(described_client(await ask.call(ask.home.clients.end, name)))
 
 
-@operation(router, "GET", "/keys", answer=Keys)
+@operation(router, "GET", "/keys", answer=Page[Key])
 async def list_keys(ask: Managing, limit: Limit = 100, after: After = None) -> Response:
-    """List the access keys, each with its rights and state, without secrets."""
+    """List the access keys, oldest first, each with its rights and state, without secrets."""
     now = ask.home.now()
     found = [described_key(key, now) for key in await ask.call(ask.home.access_keys.all)]
     return answer(page(found, lambda each: (each["made_at"], each["id"]), limit, after))
@@ -171,7 +159,7 @@ async def revoke_key(ask: Managing, key_id: KeyId) -> Response:
     return answer(described_key(revoked, ask.home.now()))
 
 
-@operation(router, "GET", "/users", answer=Users)
+@operation(router, "GET", "/users", answer=Page[User])
 async def list_users(ask: Managing, limit: Limit = 100, after: After = None) -> Response:
     """List the accounts that can sign in to an organisation's pages, by name."""
     found = [_user(account) for account in await ask.call(ask.home.sign_in.accounts)]

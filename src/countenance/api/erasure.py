@@ -92,10 +92,6 @@ class ReceiptLine(Shape):
     at: str
 
 
-class Receipts(Page[ReceiptLine]):
-    """Receipts, oldest first."""
-
-
 class SignedReceipt(Shape):
     """A receipt exactly as signed. docs/erasure.md says how to check it."""
 
@@ -194,7 +190,7 @@ async def run_retention(ask: Erasing) -> Response:
     return answer((await ask.call(ask.home.retention.retain, run=True)).as_dict())
 
 
-@operation(router, "GET", "/receipts", answer=Receipts)
+@operation(router, "GET", "/receipts", answer=Page[ReceiptLine])
 async def list_receipts(ask: Overseeing, limit: Limit = 100, after: After = None) -> Response:
     """List the receipts, oldest first."""
     rows = [

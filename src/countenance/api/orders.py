@@ -62,10 +62,6 @@ class Order(Shape):
     papers: list[Paper]
 
 
-class Orders(Page[Order]):
-    """Orders, oldest first."""
-
-
 class NewOrder(Shape):
     """An order with its document. It has no effect until it is applied."""
 
@@ -148,9 +144,9 @@ class SignedDecision(Shape):
     document: File
 
 
-@operation(router, "GET", "/orders", answer=Orders)
+@operation(router, "GET", "/orders", answer=Page[Order])
 async def list_orders(ask: Obeying, limit: Limit = 100, after: After = None) -> Response:
-    """List the orders, each with its demands and its state."""
+    """List the orders, oldest first, each with its demands and its state."""
     desk = await ask.call(lambda: ask.home.orders)
     found = await ask.call(lambda: [desk.describe(order) for order in desk.all()])
     return answer(page(found, lambda each: (each["drafted_at"], each["id"]), limit, after))

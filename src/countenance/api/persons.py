@@ -31,10 +31,6 @@ class Person(Shape):
     faces: int
 
 
-class Persons(Page[Person]):
-    """Persons, by id."""
-
-
 class ShownFace(Shape):
     """A face and the address of its picture."""
 
@@ -123,9 +119,9 @@ class Undone(Shape):
 Top = Annotated[int, Query(ge=1, le=1000)]
 
 
-@operation(router, "GET", "/persons", answer=Persons)
+@operation(router, "GET", "/persons", answer=Page[Person])
 async def list_persons(ask: Naming, limit: Limit = 100, after: After = None) -> Response:
-    """List the persons of this home."""
+    """List the persons of this home, by ID."""
     found = [person.as_dict() for person in await ask.call(ask.home.people.all)]
     return answer(page(found, lambda each: (each["person_id"],), limit, after))
 

@@ -71,10 +71,6 @@ class RequestLine(Shape):
     decided_at: str | None
 
 
-class Requests(Page[RequestLine]):
-    """Requests, the first due first."""
-
-
 class FoundFace(Shape):
     """A face that was found for a request, in one source."""
 
@@ -159,7 +155,7 @@ class Reasons(Shape):
     reasons: Annotated[str, Field(min_length=1, max_length=10_000)]
 
 
-@operation(router, "GET", "/requests", answer=Requests)
+@operation(router, "GET", "/requests", answer=Page[RequestLine])
 async def list_requests(
     ask: Answering, limit: Limit = 100, after: After = None,
     every: Annotated[bool, Query(description="Include decided and withdrawn requests.")] = False,

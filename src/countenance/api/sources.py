@@ -49,10 +49,6 @@ class Source(Shape):
     terms: dict[str, str]
 
 
-class Sources(Page[Source]):
-    """Sources, by name."""
-
-
 class Counts(Shape):
     """The counts of a source: what was added, refused and rejected, by reason."""
 
@@ -144,7 +140,7 @@ class Enrolled(Shape):
     lacking: list[str] = Field(description="The names of subjects without a reference in a model that is in use.")
 
 
-@operation(router, "GET", "/sources", answer=Sources)
+@operation(router, "GET", "/sources", answer=Page[Source])
 async def list_sources(ask: Collecting, limit: Limit = 100, after: After = None) -> Response:
     """List the sources by name, each with its grant and its state."""
     mine = [s for s in await ask.call(ask.home.sources) if ask.who.binding.source in {None, s.name}]

@@ -60,10 +60,6 @@ class Picture(Shape):
     faces: list[PictureFace]
 
 
-class Pictures(Page[Picture]):
-    """Pictures of a source."""
-
-
 class NewUpload(Shape):
     """A picture for a source of uploads. Its name is never used as a path."""
 
@@ -105,7 +101,7 @@ async def picture_image(
     return Response(data, media_type="image/jpeg")
 
 
-@operation(router, "GET", "/sources/{name}/pictures", answer=Pictures)
+@operation(router, "GET", "/sources/{name}/pictures", answer=Page[Picture])
 async def list_pictures(
     ask: Searching, name: Name, limit: Annotated[int, Query(ge=1, le=200)] = 50, after: UUID | None = None
 ) -> Response:

@@ -48,11 +48,7 @@ class Backup(Shape):
     master_key: str = Field(description="The ID of the master key that opens it. The backup does not contain that key.")
 
 
-class Backups(Page[Backup]):
-    """Backups, the oldest first."""
-
-
-@operation(router, "GET", "/backups", answer=Backups)
+@operation(router, "GET", "/backups", answer=Page[Backup])
 async def list_backups(ask: Managing, limit: Limit = 100, after: After = None) -> Response:
     """List the backups of this home, oldest first. It is refused (400) if no folder for backups is set."""
     return answer(page(await ask.call(ask.home.backups.all), lambda each: (each["name"],), limit, after))

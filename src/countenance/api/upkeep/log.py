@@ -31,10 +31,6 @@ class Entry(Shape):
     record: dict[str, Any]
 
 
-class Entries(Page[Entry]):
-    """Entries, oldest first."""
-
-
 class LogProof(Shape):
     """The proof that an entry is in the log (docs/audit-log.md)."""
 
@@ -72,7 +68,7 @@ class LogChecked(Shape):
     cosigned: dict[str, Cosigned]
 
 
-@operation(router, "GET", "/log/entries", answer=Entries)
+@operation(router, "GET", "/log/entries", answer=Page[Entry])
 async def list_entries(
     ask: Overseeing, limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     after: Annotated[str | None, Query(max_length=20, pattern="^[0-9]+$")] = None,

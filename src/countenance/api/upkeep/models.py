@@ -39,10 +39,6 @@ class ModelLine(Shape):
     in_use: str = Field(description="How the home uses it now. Empty: it is not used.")
 
 
-class ModelsPage(Page[ModelLine]):
-    """Models, by name."""
-
-
 class ModelShown(ModelLine):
     """All that is known of a model."""
 
@@ -57,7 +53,7 @@ class ModelShown(ModelLine):
     training_data: str | None = None
 
 
-@operation(router, "GET", "/models", answer=ModelsPage)
+@operation(router, "GET", "/models", answer=Page[ModelLine])
 async def list_models(ask: Looking, limit: Limit = 100, after: After = None) -> Response:
     """List the models by name: the shipped ones and your own."""
     return answer(page(await ask.call(ask.home.models.all), lambda each: (each["name"],), limit, after))

@@ -42,10 +42,6 @@ class Witness(Shape):
     cosigned: Cosigned | None = Field(description="The newest checkpoint that it cosigned. Null: none yet.")
 
 
-class Witnesses(Page[Witness]):
-    """Witnesses, by name."""
-
-
 class NewWitness(Shape):
     """The witness to trust."""
 
@@ -75,7 +71,7 @@ class CosignedNow(Shape):
     cosigned: dict[str, Cosigned]
 
 
-@operation(router, "GET", "/log/witnesses", answer=Witnesses)
+@operation(router, "GET", "/log/witnesses", answer=Page[Witness])
 async def list_witnesses(ask: Overseeing, limit: Limit = 100, after: After = None) -> Response:
     """List the trusted witnesses by name, and what each has cosigned."""
     return answer(page(await ask.call(_witnesses, ask), lambda each: (each["name"],), limit, after))
