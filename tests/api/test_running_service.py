@@ -81,7 +81,7 @@ def test_the_typed_client_ingests_follows_searches_and_erases(running, client):
 def test_the_client_needs_nothing_but_the_standard_library():
     code = "import sys; import countenance.client; print(sorted(n for n in sys.modules if n.startswith('countenance')))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "['countenance', 'countenance.client']"
+    assert found.stdout.strip() == "['countenance', 'countenance.client', 'countenance.version']"
 
 
 # --- hostile input ---------------------------------------------------------------------------------------------------
