@@ -1,7 +1,7 @@
 """The seams. Each has a contract suite in `countenance.testing` that every implementation passes.
 
 The record store's seam is the database: `countenance.records` is one body of SQLAlchemy Core that runs on SQLite and
-is to run on PostgreSQL, so it has a contract suite (`testing/records.py`) and no protocol class of forty methods.
+is to run on PostgreSQL, so it has a contract suite (`tests/support/records.py`) and no protocol class of forty methods.
 """
 
 from __future__ import annotations
