@@ -5,8 +5,9 @@
     for lead in home.search(Path("probe.jpg").read_bytes())["leads"]:
         print(lead["score"], lead["band"], lead["uri"])
 
-Answers are the JSON of /v1, typed; an error is a `Refused` with its kind. A write is sent under an idempotency key, and
-again where the connection failed, so that it is done once.
+Answers are the JSON of /v1. Those of searches, sources, jobs and erasures have types here; /v1/openapi.json describes
+all. An error is a `Refused` with its kind. A write is sent under an idempotency key, and again where the connection
+failed, so that it is done once.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ import json
 import uuid
 from collections.abc import Iterable, Iterator
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from typing import Any, Final, Literal, NotRequired, Self, TypedDict, cast
+from typing import Any, Final, Literal, NotRequired, Self, TypeAlias, TypedDict, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 TRIES: Final = 3
+Document: TypeAlias = dict[str, Any]  # a JSON object, as /v1/openapi.json describes it
 
 
 class Odds(TypedDict):
@@ -44,21 +46,23 @@ class Lead(TypedDict):
     source: str
     jurisdictions: list[str]
     basis: str
-    duplicates: list[dict[str, Any]]
+    duplicates: list[Document]
 
 
 class Leads(TypedDict):
     """The answer to a search."""
 
-    probe: dict[str, Any]
+    probe: Document
     searched: int
     exact: bool
+    recall: NotRequired[Document]
     threshold: float
     extrapolated: bool
     model: str
     calibration: str
     log_entry: str
     leads: list[Lead]
+    people: NotRequired[list[Document]]
     notice: str
 
 
@@ -68,7 +72,7 @@ class Detected(TypedDict):
     width: int
     height: int
     format: str
-    faces: list[dict[str, Any]]
+    faces: list[Document]
 
 
 class Comparison(TypedDict):
@@ -87,11 +91,15 @@ class Source(TypedDict):
     id: str
     location: str
     jurisdictions: list[str]
+    within: list[str]
     basis: str
     purposes: list[str]
     state: Literal["in_force", "suspended", "withdrawn", "expired"]
     expires_at: str | None
     days_left: int | None
+    erase_within_days: int
+    evidence_sha256: str | None
+    terms: dict[str, str]
 
 
 class Job(TypedDict):
@@ -101,122 +109,34 @@ class Job(TypedDict):
     kind: str
     source: str | None
     state: Literal["queued", "running", "done", "failed", "stopped"]
-    progress: dict[str, Any]
-    error: dict[str, Any] | None
+    progress: Document
+    error: Document | None
     made_at: str
     done_at: str | None
-
-
-class Model(TypedDict):
-    """A model, and what the home uses it for."""
-
-    name: str
-    task: Literal["detect", "embed"]
-    licence: str
-    sha256: str
-    dimension: int | None
-    own: bool
-    calibration: str | None
-    in_use: str
-
-
-class Backup(TypedDict):
-    """A backup of the home, in the folder that the service was given for them."""
-
-    name: str
-    bytes: int
-    backup: str
-    made_at: str
-    log_alone: bool
-    log_entries: int
-    master_key: str
-
-
-class Finding(TypedDict):
-    """One thing that the doctor looked at."""
-
-    what: str
-    state: Literal["ok", "warning", "problem"]
-    said: str
-    do: str
-
-
-class Key(TypedDict):
-    """An access key, without its secret."""
-
-    id: str
-    name: str
-    state: str
-    rights: list[str]
-    source: str | None
-    purpose: str | None
-    client: str | None
-    case: str | None
-    made_at: str
-    expires_at: str | None
-    used_at: str | None
-    revoked_at: str | None
-
-
-class User(TypedDict):
-    """An account of an organisation's home."""
-
-    id: str
-    name: str
-    made_at: str
-
-
-class Witness(TypedDict):
-    """A witness of the log whose cosignatures count."""
-
-    name: str
-    hash: str
-    key: str
-    cosigned: dict[str, Any] | None
 
 
 class Erasure(TypedDict):
     """What an erasure removed, or would."""
 
     erasure: str | None
+    scope: str
+    about: str | None
     pictures: int
     faces: int
+    placements: int
     persons: int
+    probes: int
     dry_run: bool
     pending: list[str]
+    log_entry: str | None
     receipt: str | None
     already: bool
-
-
-class GuestLink(TypedDict):
-    """A link for guests of a source, and how many came in by it. `token` only as it was made: told this once."""
-
-    link: str
-    source: str
-    organiser: str
-    made_at: str
-    expires_at: str
-    closed_at: str | None
-    open: bool
-    guests: int
-    withdrawn: int
-    token: NotRequired[str]
-
-
-class Recipient(TypedDict):
-    """A client who was shown what was erased."""
-
-    client: str
-    searches: int
-    last_at: str
-    told_at: str | None
-    answered: bool
 
 
 class Refused(Exception):
     """The service answered with a problem: its `kind` (docs/errors.md), HTTP status, hint and whatever else it says."""
 
-    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+    def __init__(self, status: int, problem: Document) -> None:
         super().__init__(problem.get("detail") or problem.get("title") or f"status {status}")
         self.status = status
         self.kind = str(problem.get("type", "")).rpartition(":")[2]
@@ -284,15 +204,15 @@ class Client:
             "Source", self._send("POST", "/sources", sent | ({"evidence": _text(evidence)} if evidence else {}))
         )
 
-    def enrol_references(self, source: str, people: Iterable[dict[str, Any]] = ()) -> dict[str, Any]:
+    def enrol_references(self, source: str, people: Iterable[Document] = ()) -> Document:
         """Reference pictures of its subjects once more, for another model; each with name, evidence and reference."""
         sent = {"subjects": [_subject(each) for each in people]}
-        return cast("dict[str, Any]", self._send("POST", _path("sources", source, "references"), sent))
+        return self._send("POST", _path("sources", source, "references"), sent)
 
-    def upload(self, source: str, place: str, picture: bytes) -> dict[str, Any]:
+    def upload(self, source: str, place: str, picture: bytes) -> Document:
         """A picture, for a source that takes them; what became of it."""
         sent = {"place": place, "picture": _text(picture)}
-        return cast("dict[str, Any]", self._send("POST", _path("sources", source, "pictures"), sent))
+        return self._send("POST", _path("sources", source, "pictures"), sent)
 
     def ingest(self, source: str) -> Job:
         """Begins to take what stands in a source; `follow` it."""
@@ -311,18 +231,18 @@ class Client:
         self.close()
 
     # --- guests of an event --------------------------------------------------------------------------------------
-    def guest_links(self, source: str) -> Iterator[GuestLink]:
+    def guest_links(self, source: str) -> Iterator[Document]:
         """The links of a source, oldest first. Never a token."""
-        return cast("Iterator[GuestLink]", self.listed(_path("sources", source, "guest-links")))
+        return self.listed(_path("sources", source, "guest-links"))
 
-    def make_guest_link(self, source: str, *, organiser: str, expires: str | None = None) -> GuestLink:
+    def make_guest_link(self, source: str, *, organiser: str, expires: str | None = None) -> Document:
         """A link, with its token. organiser: who is responsible and how to reach them; expires: its last day."""
         sent = {"organiser": organiser, "expires": expires}
-        return cast("GuestLink", self._send("POST", _path("sources", source, "guest-links"), sent))
+        return self._send("POST", _path("sources", source, "guest-links"), sent)
 
-    def close_guest_link(self, source: str, link: str) -> GuestLink:
+    def close_guest_link(self, source: str, link: str) -> Document:
         """Nobody comes in by it any more."""
-        return cast("GuestLink", self._send("POST", _path("sources", source, "guest-links", link, "close")))
+        return self._send("POST", _path("sources", source, "guest-links", link, "close"))
 
     def search_for_guests(self, source: str) -> Job:
         """Begins to look at a source's pictures for guests who wait; `follow` it."""
@@ -334,114 +254,115 @@ class Client:
         sent = {"dry_run": dry_run, "authority": authority, **what}
         return cast("Erasure", self._send("POST", "/erasures", sent))
 
-    def receipts(self) -> Iterator[dict[str, Any]]:
+    def receipts(self) -> Iterator[Document]:
         """Every receipt in a line, oldest first."""
         return self.listed("/receipts")
 
-    def receipt(self, receipt_id: str) -> dict[str, Any]:
+    def receipt(self, receipt_id: str) -> Document:
         """A receipt as it was signed."""
-        return cast("dict[str, Any]", self._send("GET", _path("receipts", receipt_id)))
+        return self._send("GET", _path("receipts", receipt_id))
 
-    def recipients(self, receipt_id: str) -> list[Recipient]:
+    def recipients(self, receipt_id: str) -> list[Document]:
         """Clients who were shown what an erasure took, and whether they were told."""
-        return cast("list[Recipient]", self._send("GET", _path("receipts", receipt_id, "recipients"))["recipients"])
+        return cast("list[Document]", self._send("GET", _path("receipts", receipt_id, "recipients"))["recipients"])
 
-    def tell_recipient(self, receipt_id: str, client: str) -> dict[str, Any]:
+    def tell_recipient(self, receipt_id: str, client: str) -> Document:
         """What to send to a client who was shown it. That it was told is recorded."""
-        return cast("dict[str, Any]", self._send("POST", _path("receipts", receipt_id, "tell"), {"client": client}))
+        return self._send("POST", _path("receipts", receipt_id, "tell"), {"client": client})
 
-    def keep_answer(self, receipt_id: str, client: str, answer: bytes) -> Recipient:
+    def keep_answer(self, receipt_id: str, client: str, answer: bytes) -> Document:
         """The client's own receipt, JSON or plain text, is kept as it came."""
         sent = {"client": client, "answer": _text(answer)}
-        return cast("Recipient", self._send("POST", _path("receipts", receipt_id, "answer"), sent))
+        return self._send("POST", _path("receipts", receipt_id, "answer"), sent)
 
     # --- what it runs on -----------------------------------------------------------------------------------------
-    def models(self) -> Iterator[Model]:
+    def models(self) -> Iterator[Document]:
         """Every model that the home can use, by name."""
-        return cast("Iterator[Model]", self.listed("/models"))
+        return self.listed("/models")
 
-    def model(self, name: str) -> Model:
+    def model(self, name: str) -> Document:
         """One model, with how it is fed and where it is from."""
-        return cast("Model", self._send("GET", _path("models", name)))
+        return self._send("GET", _path("models", name))
 
     def reindex(self, model: str | None = None) -> Job:
         """Begins to make templates of that model beside the others, or goes on where it was stopped; `follow` it."""
         return cast("Job", self._send("POST", "/jobs", {"kind": "reindex", "model": model}))
 
-    def backups(self) -> Iterator[Backup]:
+    def backups(self) -> Iterator[Document]:
         """The home's backups, the oldest first."""
-        return cast("Iterator[Backup]", self.listed("/backups"))
+        return self.listed("/backups")
 
     def back_up(self, *, verify: bool = False, log_alone: bool = False) -> Job:
         """Begins to write the home, or its log alone, to one sealed file on the service's side; `follow` it."""
         return cast("Job", self._send("POST", "/backups", {"verify": verify, "log_alone": log_alone}))
 
-    def doctor(self) -> list[Finding]:
+    def doctor(self) -> list[Document]:
         """Looks the home over, and finishes what was interrupted."""
-        return cast("list[Finding]", self._send("POST", "/doctor")["findings"])
+        return cast("list[Document]", self._send("POST", "/doctor")["findings"])
 
     # --- who comes in --------------------------------------------------------------------------------------------
-    def access_keys(self) -> Iterator[Key]:
+    def access_keys(self) -> Iterator[Document]:
         """Every access key, oldest first."""
-        return cast("Iterator[Key]", self.listed("/keys"))
+        return self.listed("/keys")
 
-    def access_key(self, key_id: str) -> Key:
+    def access_key(self, key_id: str) -> Document:
         """One access key, also if it counts no more."""
-        return cast("Key", self._send("GET", _path("keys", key_id)))
+        return self._send("GET", _path("keys", key_id))
 
-    def users(self) -> Iterator[User]:
+    def users(self) -> Iterator[Document]:
         """Who can sign in to an organisation's pages, by name."""
-        return cast("Iterator[User]", self.listed("/users"))
+        return self.listed("/users")
 
-    def remove_user(self, user_id: str) -> User:
+    def remove_user(self, user_id: str) -> Document:
         """The account can't sign in any more, and its sessions are over."""
-        return cast("User", self._send("DELETE", _path("users", user_id)))
+        return self._send("DELETE", _path("users", user_id))
 
     # --- witnesses of the log ------------------------------------------------------------------------------------
-    def witnesses(self) -> Iterator[Witness]:
+    def witnesses(self) -> Iterator[Document]:
         """Those whose cosignatures count, by name."""
-        return cast("Iterator[Witness]", self.listed("/log/witnesses"))
+        return self.listed("/log/witnesses")
 
-    def trust_witness(self, key: str) -> Witness:
+    def trust_witness(self, key: str) -> Document:
         """Its cosignatures count from now on. key: its verifier key, as it printed it."""
-        return cast("Witness", self._send("POST", "/log/witnesses", {"key": key}))
+        return self._send("POST", "/log/witnesses", {"key": key})
 
-    def distrust_witness(self, hash: str) -> Witness:  # noqa: A002 - as the witness has it
+    def distrust_witness(self, hash: str) -> Document:  # noqa: A002 - as the witness has it
         """Its cosignatures count no more; `hash`: that of its key."""
-        return cast("Witness", self._send("DELETE", _path("log", "witnesses", hash)))
+        return self._send("DELETE", _path("log", "witnesses", hash))
 
     def request_cosignature(self, old: int | None = None) -> str:
         """What to give to a witness. old: how many entries it has cosigned, if it says so."""
         query = "" if old is None else f"?{urlencode({'old': old})}"
         return cast("str", self._send("GET", f"/log/cosign-request{query}")["request"])
 
-    def accept_cosignature(self, request: str, cosignature: str) -> dict[str, Any]:
+    def accept_cosignature(self, request: str, cosignature: str) -> Document:
         """What a witness gave for a request is kept; by name, what each has cosigned."""
         sent = {"request": request, "cosignature": cosignature}
-        return cast("dict[str, Any]", self._send("POST", "/log/cosignatures", sent)["cosigned"])
+        return cast("Document", self._send("POST", "/log/cosignatures", sent)["cosigned"])
 
     # --- anything else -------------------------------------------------------------------------------------------
-    def listed(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
+    def listed(self, path: str, **query: Any) -> Iterator[Document]:
         """Every item of a list, page by page."""
         while True:
-            found = cast("dict[str, Any]", self._send("GET", f"{path}?{urlencode(query)}"))
+            found = self._send("GET", f"{path}?{urlencode(query)}")
             yield from found["items"]
             if found.get("next") is None:
                 return
             query["after"] = found["next"]
 
-    def call(self, method: str, path: str, document: dict[str, Any] | None = None) -> Any:
+    def call(self, method: str, path: str, document: Document | None = None) -> Any:
         """Any operation of /v1, by its path there. Raises: Refused; OSError: the service can't be reached."""
         return self._send(method, path, document)
 
     # --- inside --------------------------------------------------------------------------------------------------
-    def _send(self, method: str, path: str, document: dict[str, Any] | None = None) -> Any:
-        return json.loads(self._raw(method, path, document))
+    def _send(self, method: str, path: str, document: Document | None = None) -> Document:
+        found: Document = json.loads(self._raw(method, path, document))
+        return found
 
-    def _raw(self, method: str, path: str, document: dict[str, Any] | None = None) -> bytes:
+    def _raw(self, method: str, path: str, document: Document | None = None) -> bytes:
         return self._answer(method, path, document).read()
 
-    def _answer(self, method: str, path: str, document: dict[str, Any] | None) -> HTTPResponse:
+    def _answer(self, method: str, path: str, document: Document | None) -> HTTPResponse:
         headers = {"Authorization": f"Bearer {self._key}", "Accept": "application/json"}
         if method != "GET":
             headers["Idempotency-Key"] = str(uuid.uuid4())  # the same for each try
@@ -480,7 +401,7 @@ def _path(*parts: str) -> str:
     return "".join(f"/{quote(part, safe='')}" for part in parts)
 
 
-def _subject(said: dict[str, Any]) -> dict[str, Any]:
+def _subject(said: Document) -> Document:
     return said | {name: _text(said[name]) for name in ("evidence", "reference")}
 
 

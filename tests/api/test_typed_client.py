@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from countenance import client
 from countenance.app.upkeep.reindex import ReindexService
 from countenance.auditlog.witness import cosign, load_key, make_key
 from countenance.client import Refused
@@ -11,6 +12,12 @@ from countenance.testing import toy
 from countenance.testing.toy import SPACE, TURNED
 
 ALICE = toy.picture("alice@10,20,60,80")
+
+
+@pytest.mark.parametrize("name", ["Odds", "Lead", "Leads", "Detected", "Comparison", "Source", "Job", "Erasure"])
+def test_a_type_has_the_members_that_the_description_gives_it(name, described):
+    shape = described.document["components"]["schemas"]["JobShown" if name == "Job" else name]
+    assert set(getattr(client, name).__annotations__) == set(shape["properties"])
 
 
 @pytest.mark.parametrize("made", ["organisation"], indirect=True)
