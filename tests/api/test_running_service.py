@@ -85,7 +85,7 @@ def test_the_client_needs_nothing_but_the_standard_library():
 
 
 # --- hostile input ---------------------------------------------------------------------------------------------------
-def raw(running, head, body=b"", *, wait_s=20.0):
+def raw(running, head, body=b"", *, wait_s=300.0):
     """The first line and headers of the answer to bytes as they are."""
     enable_socket()
     parts = urlsplit(running[0].url)
@@ -140,7 +140,6 @@ def test_names_that_climb_are_names(client):
 
 # --- whatever may be sent --------------------------------------------------------------------------------------------
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_whatever_the_description_allows_and_more_is_answered_as_it_says(running, tmp_path):
     """Schemathesis: statuses, shapes, types and headers as described, no error of ours, no answer without a key.
 
@@ -169,6 +168,6 @@ def test_a_service_that_has_stopped_is_told_from_one_that_refuses(running):
         enable_socket()
         assert client.call("GET", "/status")["kind"] == "household"
         served.process.send_signal(signal.SIGTERM)
-        served.process.wait(30)
+        served.process.wait()
         with pytest.raises(OSError):
             client.call("GET", "/status")

@@ -1,21 +1,21 @@
 """Counting is dear in a large home: what was counted is told for a while, never from before a change of policy."""
 
-import time
 from types import SimpleNamespace
 
 import pytest
 
+from countenance.app import counts
 from countenance.app.counts import QUICK_S, Counts
 
 
 class Gallery:
     """Counts how often it was asked."""
 
-    def __init__(self, seconds):
-        self.seconds, self.asked = seconds, 0
+    def __init__(self, seconds, clock):
+        self.seconds, self.clock, self.asked = seconds, clock, 0
 
     def counts(self):
-        time.sleep(self.seconds)
+        self.clock.now += self.seconds
         self.asked += 1
         return {"pictures": self.asked}
 
@@ -24,10 +24,18 @@ class Gallery:
 
 
 @pytest.fixture
-def counting():
+def clock(monkeypatch):
+    """Counting takes as long as this clock says."""
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(counts, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    return clock
+
+
+@pytest.fixture
+def counting(clock):
     def make(seconds):
         policy = SimpleNamespace(version=1)
-        gallery = Gallery(seconds)
+        gallery = Gallery(seconds, clock)
         records = SimpleNamespace(gallery=gallery, sources=SimpleNamespace(policy_version=lambda: policy.version))
         return Counts(SimpleNamespace(records=records)), gallery, policy
 
@@ -35,25 +43,27 @@ def counting():
 
 
 def test_what_is_quick_is_counted_each_time(counting):
-    counts, gallery, _ = counting(0)
-    assert [counts.all()["pictures"] for _ in range(3)] == [1, 2, 3] == list(range(1, gallery.asked + 1))
+    told, gallery, _ = counting(0)
+    assert [told.all()["pictures"] for _ in range(3)] == [1, 2, 3] == list(range(1, gallery.asked + 1))
 
 
-def test_what_is_slow_is_told_for_twenty_times_as_long(counting):
-    counts, gallery, _ = counting(1.2 * QUICK_S)
-    assert [counts.all()["pictures"] for _ in range(3)] == [1, 1, 1]
-    time.sleep(25 * 1.2 * QUICK_S)
-    assert counts.all()["pictures"] == 2 == gallery.asked
+def test_what_is_slow_is_told_for_twenty_times_as_long(counting, clock):
+    told, gallery, _ = counting(1.2 * QUICK_S)
+    assert [told.all()["pictures"] for _ in range(3)] == [1, 1, 1]
+    clock.now += 18 * 1.2 * QUICK_S
+    assert told.all()["pictures"] == 1
+    clock.now += 1.2 * QUICK_S  # 20 times since it began to count
+    assert told.all()["pictures"] == 2 == gallery.asked
 
 
 def test_a_change_of_policy_is_counted_anew(counting):
-    counts, _, policy = counting(1.2 * QUICK_S)
-    assert counts.all()["pictures"] == 1
+    told, _, policy = counting(1.2 * QUICK_S)
+    assert told.all()["pictures"] == 1
     policy.version += 1
-    assert counts.all()["pictures"] == 2
+    assert told.all()["pictures"] == 2
 
 
 def test_each_source_has_its_own(counting):
-    counts, _, _ = counting(1.2 * QUICK_S)
-    assert counts.source(7) == counts.source(7) == {"places": 7, "pictures": 1}
-    assert counts.source(8) == {"places": 8, "pictures": 2}
+    told, _, _ = counting(1.2 * QUICK_S)
+    assert told.source(7) == told.source(7) == {"places": 7, "pictures": 1}
+    assert told.source(8) == {"places": 8, "pictures": 2}

@@ -74,7 +74,7 @@ def test_a_search_paused_in_another_process_is_bound_by_an_order_applied_meanwhi
         assert other.stdout.readline() == "paused\n"
         assert home.orders.simulate(order.uid).searches_under_way == (1 if paused == "visible" else 0)
         home.orders.apply(order.uid)
-        said, _ = other.communicate("go on\n", timeout=60)
+        said, _ = other.communicate("go on\n")
     assert rule in json.loads(said)
     with opened(home.path) as later, pytest.raises(PolicyDenied):
         later.search(picture(PROBE), **asked)

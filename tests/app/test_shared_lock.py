@@ -1,13 +1,22 @@
 """Held by many, or by one alone."""
 
-import multiprocessing
+import subprocess
+import sys
 import threading
-from pathlib import Path
 
 import pytest
 
 from countenance.app.shared_lock import SharedLock
 from countenance.errors import HomeBusy
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from countenance.app.shared_lock import SharedLock
+with SharedLock(Path(sys.argv[1]), timeout_s=300).alone():
+    print("held", flush=True)
+    time.sleep(1e6)
+"""
 
 
 @pytest.fixture
@@ -51,7 +60,7 @@ def test_who_is_alone_is_alone(lock):
 
 
 def test_a_thread_may_share_it_again_even_where_somebody_waits_to_be_alone(tmp_path):
-    lock = SharedLock(tmp_path / "naming.lock", timeout_s=30)
+    lock = SharedLock(tmp_path / "naming.lock", timeout_s=300)
     ended = []
     with lock.shared():
         waiting = threading.Thread(target=lambda: ended.append(take(lock.alone)))
@@ -65,7 +74,7 @@ def test_a_thread_may_share_it_again_even_where_somebody_waits_to_be_alone(tmp_p
 
 
 def test_newcomers_wait_behind_who_wants_to_be_alone(tmp_path):
-    patient, quick = (SharedLock(tmp_path / "naming.lock", timeout_s=seconds) for seconds in (30, 0.05))
+    patient, quick = (SharedLock(tmp_path / "naming.lock", timeout_s=seconds) for seconds in (300, 0.05))
     with quick.shared():
         waiting = threading.Thread(target=lambda: take(patient.alone))
         waiting.start()
@@ -77,21 +86,14 @@ def test_newcomers_wait_behind_who_wants_to_be_alone(tmp_path):
 
 
 def test_a_killed_process_lets_go(tmp_path):
-    held = multiprocessing.get_context("spawn").Event()
-    process = multiprocessing.get_context("spawn").Process(target=_hold, args=(tmp_path, held))
-    process.start()
-    assert held.wait(30)
-    lock = SharedLock(tmp_path / "naming.lock", timeout_s=0.05)
-    assert in_a_thread(lambda: take(lock.shared)) == "busy"
-    process.kill()
-    process.join()
-    assert in_a_thread(lambda: take(lock.alone)) == "done"
-
-
-def _hold(folder: Path, held):
-    with SharedLock(folder / "naming.lock", timeout_s=1).alone():
-        held.set()
-        threading.Event().wait()
+    path = tmp_path / "naming.lock"
+    with subprocess.Popen([sys.executable, "-c", HOLD, path], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"held\n"
+        lock = SharedLock(path, timeout_s=0.05)
+        assert in_a_thread(lambda: take(lock.shared)) == "busy"
+        process.kill()
+        process.wait()
+        assert in_a_thread(lambda: take(lock.alone)) == "done"
 
 
 def _shut(folder):

@@ -1,6 +1,5 @@
 """Pictures that are handed in: sealed, taken, looked at, and gone with whoever they show."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
@@ -285,13 +284,10 @@ def test_a_job_tells_how_it_goes_to_any_process_and_ends(home):
     assert home.jobs.newest(source="event")[0] == told[-1]
 
 
-def test_a_job_waits_for_another_ingest_can_be_stopped_and_asks_for_no_second_one(home):
+def test_a_job_waits_for_another_ingest_can_be_stopped_and_asks_for_no_second_one(home, until):
     with home.parts.ingest_lock():
         job = home.jobs.start("event")
-        deadline = time.monotonic() + 20
-        while home.jobs.get(job.id).state == "queued":
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(lambda: home.jobs.get(job.id).state != "queued")
         home.jobs.stop(job.id)
         assert list(home.jobs.follow(job.id, every_s=0.02))[-1].state == "stopped"
 

@@ -35,13 +35,13 @@ def held(home, pictures, monkeypatch):
 
     def waits(*args, **more):
         there.set()
-        assert go_on.wait(30)
+        assert go_on.wait(300)
         return read(*args, **more)
 
     monkeypatch.setattr(FolderCollector, "read", waits)
     with ThreadPoolExecutor(1) as pool:
         ingest = pool.submit(home.ingest, "album")
-        assert there.wait(30)
+        assert there.wait(300)
         yield go_on, ingest
         go_on.set()
 

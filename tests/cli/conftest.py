@@ -3,9 +3,12 @@
 import json
 import os
 import shutil
+import signal
+import sqlite3
 import subprocess
 import sys
-from contextlib import chdir, redirect_stderr, redirect_stdout
+import time
+from contextlib import chdir, closing, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
@@ -74,7 +77,7 @@ class Desk:
             return self._call(*arguments, **environment)
         done = subprocess.run(
             [*before, *PROGRAM, *map(os.fsencode, map(str, arguments))], cwd=self.root, stdin=stdin,
-            env=self.environment(**environment), capture_output=True, timeout=120,
+            env=self.environment(**environment), capture_output=True,
         )  # fmt: skip
         out, err = (part.decode("utf-8", "surrogateescape") for part in (done.stdout, done.stderr))
         return Said(done.returncode, out, err)
@@ -97,6 +100,21 @@ class Desk:
             stdout=stdout, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
 
+    def catch(self, process: subprocess.Popen, condition) -> None:
+        """A program that was started stands still (SIGSTOP) in the midst of its work, once `condition` is met there.
+
+        It runs for a moment at a time and stands while it is looked at, so that it cannot come to its end unseen. It
+        is caught between two transactions only: others would wait for one that stands still.
+        """
+        while True:
+            os.killpg(process.pid, signal.SIGSTOP)
+            os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+            assert process.poll() is None, "it ended before it could be caught"
+            if all(map(_nobody_writes, self.home.glob("*.db"))) and condition():
+                return
+            os.killpg(process.pid, signal.SIGCONT)
+            time.sleep(0.05)
+
     def fails(self, code: int, kind: str, *arguments, **options) -> dict:
         """The error of a run with --json: one document on standard output, nothing on standard error."""
         said = self.run("--json", *arguments, **options).ended(code)
@@ -110,6 +128,17 @@ class Desk:
     def does(self, *arguments, **options) -> dict:
         """The answer of a run with --json that went well."""
         return self.run("--json", *arguments, **options).ended(0).doc
+
+
+def _nobody_writes(database: Path) -> bool:
+    with closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as held:
+            if held.sqlite_errorcode not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL}:
+                raise
+            return False
+    return True
 
 
 @pytest.fixture(scope="session")

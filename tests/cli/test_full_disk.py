@@ -45,7 +45,7 @@ def on_a_small_disk(desk, own_mounts):
         mount = 'mount -t tmpfs -o size=4m none "$0"; exec "$@"'
         done = subprocess.run(
             [*own_mounts, mount, disk, sys.executable, "-c", STEPS, disk, str(home), json.dumps(steps, default=str)],
-            env=desk.environment(COUNTENANCE_HOME=disk / "home"), capture_output=True, text=True, timeout=240,
+            env=desk.environment(COUNTENANCE_HOME=disk / "home"), capture_output=True, text=True,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         said = json.loads(done.stdout)

@@ -32,7 +32,7 @@ def at_terminal(desk, *arguments, answers=(), **environment):
         os.chdir(desk.root)
         os.execve(PROGRAM[0], [*PROGRAM, *map(str, arguments)], environment)
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    shown, seen, waiting, ends = b"", 0, list(answers), time.monotonic() + 60
+    shown, seen, waiting, ends = b"", 0, list(answers), time.monotonic() + 300
     while time.monotonic() < ends:
         if select.select([terminal], [], [], 0.1)[0]:
             try:

@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import threading
-import time
 from queue import Empty, Queue
 from unittest.mock import patch
 
@@ -17,7 +16,7 @@ from countenance.app.home import open_home
 pytestmark = pytest.mark.program
 
 HOUSEHOLD = ("--basis", "household", "--jurisdiction", "CA-ON")
-DEADLINE_S = 60.0
+DEADLINE_S = 300.0
 MANY = 60
 
 
@@ -95,7 +94,7 @@ def test_for_people_a_round_is_a_line(desk, folder, album, watching):
     assert "no files" in answers.next()
     assert notices.next() == "watching the folders; press Ctrl-C to stop\n"
     shutil.copy(album.root / "portraits" / "Grace Hopper, 1984.jpg", folder / "a.jpg")
-    assert answers.next() == "album: 1 taken; 1 face, 1 indexed\n"
+    assert answers.next() == "album: 1 added; 1 face, 1 indexed\n"
     desk.quick.run("source", "suspend", "album").ended(0)
     assert answers.next() == "album: skipped, its grant is suspended\n"
     assert notices.next().startswith("none of the sources can be collected now")
@@ -123,19 +122,11 @@ def test_an_open_home_sees_new_faces_while_another_process_ingests(desk, folder,
         assert home.search(probe).leads == ()  # every model is loaded
         process = desk.start("ingest", "--workers", "1")
         try:
-            end = time.monotonic() + DEADLINE_S
-            while not (recorded := home.parts.stores.records.gallery.counts()["indexed"]):
-                assert time.monotonic() < end
-                assert process.poll() is None, process.communicate()
-                time.sleep(0.02)
-            seen_at = time.monotonic()
-            leads = home.search(probe).leads
-            took_s = time.monotonic() - seen_at
-            assert leads, "the very first search after a commit sees it"
-            assert process.poll() is None, "the other process had ended by then"
-            assert recorded < MANY
-            assert took_s < 10  # a second on a machine of its own
+            desk.catch(process, lambda: home.parts.stores.records.gallery.counts()["indexed"])
+            assert home.search(probe).leads, "the very first search after a commit sees it, and waits for no ingest"
+            assert home.parts.stores.records.gallery.counts()["indexed"] < MANY
         finally:
-            out, err = process.communicate(timeout=DEADLINE_S)
+            os.killpg(process.pid, signal.SIGCONT)
+            out, err = process.communicate()
         assert process.returncode == 0, err
-        assert f"{MANY} taken" in out
+        assert f"{MANY} added" in out

@@ -44,7 +44,8 @@ def test_large_pictures_both_ways_do_not_wait_for_each_other():
      ("bug", RejectReason.DECODER_DIED), ("odd", RejectReason.DECODER_DIED), ("hungry", RejectReason.TOO_MANY_PIXELS)],
 )  # fmt: skip
 def test_one_bad_picture_does_not_stop_the_run(word, reason):
-    with Sandbox(MISBEHAVE, workers=2, bounds=SandboxLimits(time_s=0.7, start_s=20)) as sandbox:
+    bounds = SandboxLimits(time_s=3.0 if word == "hang" else 60.0)
+    with Sandbox(MISBEHAVE, workers=2, bounds=bounds) as sandbox:
         answers = dict(sandbox.run_many((n, word.encode() if n == 3 else b"good", {}) for n in range(9)))
     assert isinstance(answers[3], Rejected)
     assert answers[3].reason is reason
@@ -64,7 +65,7 @@ def test_a_rejection_says_how_the_child_ended(word, says):
      ("sandbox_targets:dies_at_once", "exit code 7"), ("sandbox_targets:never_ready", "more than")],
 )  # fmt: skip
 def test_a_decoder_that_cannot_start_is_an_error_and_not_a_thousand_rejections(target, why):
-    with Sandbox(target, bounds=SandboxLimits(start_s=1.0)) as sandbox:
+    with Sandbox(target, bounds=SandboxLimits(start_s=1.0 if target.endswith("never_ready") else 60.0)) as sandbox:
         with pytest.raises(SandboxFailed, match=why):
             sandbox.run(b"good", {})
         with pytest.raises(SandboxFailed, match=why):
@@ -132,7 +133,7 @@ def test_a_child_that_stops_reading_holds_nobody_up():
 
 
 def test_a_child_that_is_stopped_while_it_is_sent_a_large_picture_times_out():
-    with Sandbox(MISBEHAVE, bounds=SandboxLimits(time_s=0.5)) as sandbox:
+    with Sandbox(MISBEHAVE, bounds=SandboxLimits(time_s=3.0)) as sandbox:
         header, _ = sandbox.run(b"pid", {})
         os.kill(header["pid"], signal.SIGSTOP)
         assert sandbox.run(bytes(10**7), {}).reason is RejectReason.TIMED_OUT
@@ -163,15 +164,14 @@ def test_a_slow_source_gets_its_answers_as_they_come():
     events = []
 
     def source():
-        for n in range(6):
-            time.sleep(0.3)  # slow as a network is
+        while events.count("taken") < 1_000 and "answered" not in events:
+            time.sleep(0.1)  # slow as a network is
             events.append("taken")
-            yield n, b"x", {}
+            yield len(events), b"x", {}
 
     with Sandbox(ECHO, workers=2) as sandbox:
         events.extend("answered" for _ in sandbox.run_many(source()))
-    assert "answered" in events[:5]
-    assert events.count("answered") == 6
+    assert events.count("answered") == events.count("taken") < 1_000
 
 
 def test_one_picture_starts_one_child_and_none_starts_none():
@@ -228,7 +228,7 @@ def test_a_child_outlives_the_thread_that_first_asked():
         assert pids[0] == pids[1]
 
 
-def test_children_end_with_a_parent_that_is_killed_even_at_work():
+def test_children_end_with_a_parent_that_is_killed_even_at_work(until):
     program = (
         "from countenance.decode.sandbox import Sandbox\nimport threading\n"
         "s = Sandbox('sandbox_targets:misbehaving')\nprint(s.run(b'pid', {})[0]['pid'], flush=True)\n"
@@ -241,8 +241,4 @@ def test_children_end_with_a_parent_that_is_killed_even_at_work():
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     parent.stdout.close()
-    for _ in range(200):
-        if not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().split(")")[1][:3]:
-            return
-        time.sleep(0.05)  # until the kernel has delivered the signal
-    pytest.fail("the child outlived its parent")
+    until(lambda: not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().split(")")[1][:3])

@@ -305,11 +305,11 @@ def test_whoever_waits_for_the_lock_finds_it_in_the_programs_log(tmp_path, monke
     def hold():
         with one.write():
             holds.set()
-            ends.wait(10)
+            ends.wait(300)
 
     holder = threading.Thread(target=hold)
     holder.start()
-    assert holds.wait(10)
+    assert holds.wait(300)
     threading.Timer(0.3, ends.set).start()
     with two.write():
         pass

@@ -31,7 +31,7 @@ class Doors:
         """url: of a process that serves it; without one, the application in this process."""
         app = application(home, Serving(str(home.path), ("localhost",), secure=False))
         transport = httpx.ASGITransport(app, raise_app_exceptions=False) if url is None else None
-        self._client = httpx.AsyncClient(transport=transport, base_url=url or "http://localhost", timeout=60)
+        self._client = httpx.AsyncClient(transport=transport, base_url=url or "http://localhost", timeout=300)
         self._portal, self.home = portal, home
         self._key = home.access_keys.make(
             "program", rights=["search", "collect"], purpose="archive-description", case="C-1", source="handed"

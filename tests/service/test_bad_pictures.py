@@ -4,7 +4,6 @@ docs/service.md says the same as a table; its rows are these doors.
 """
 
 import hashlib
-import time
 
 import pytest
 
@@ -77,13 +76,11 @@ def test_nothing_of_them_stays_in_the_home_nor_in_a_backup_of_its_bytes(fresh):
     assert Thief(home.parts.keyfile, home.path).find(needles) == {}
 
 
-def test_handed_in_by_the_page_each_is_refused_with_its_reason_and_no_byte_stays(fresh):
-    home, deadline = fresh.home, time.monotonic() + 120
+def test_handed_in_by_the_page_each_is_refused_with_its_reason_and_no_byte_stays(fresh, until):
+    home = fresh.home
     for bad in BAD:
         assert fresh.upload_page(bad.data)[0] == 303
-        while home.uploads.waiting("handed") or any(job.open for job in home.jobs.newest(50)):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(lambda: not home.uploads.waiting("handed") and not any(job.open for job in home.jobs.newest(50)))
         found = home.grants.counted(home.source("handed"))["counts"]
         assert bad.reason is None or bad.reason in found["rejected"]
     assert found["pictures"] == 1  # the last one, that shows nobody

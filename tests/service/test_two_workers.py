@@ -46,7 +46,7 @@ def only_one(served, *, but=None):
 
     Who sleeps for long is ended by the supervisor, and another takes its place, which may still be starting.
     """
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while len(workers := worker_ids(served.process)) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -63,7 +63,7 @@ def only_one(served, *, but=None):
 
 def ask(served, method, path, **sent):
     """Over a connection of its own, and once: a link signs in once."""
-    with httpx.Client(base_url=served.url, timeout=60) as client:
+    with httpx.Client(base_url=served.url, timeout=300) as client:
         return client.request(method, path, **sent)
 
 

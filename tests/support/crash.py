@@ -37,7 +37,7 @@ from typing import Any, Final, Self
 
 NEVER: Final = -1
 EACH: Final = -2  # wait at each for a word from the parent
-TIMEOUT_S: Final = 120.0
+TIMEOUT_S: Final = 1_000.0  # a child stopped at each point waits for all that the test looks at meanwhile
 _OUTSIDE: Final = ("INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "VACUUM")  # by itself, a commit
 _PRAGMAS: Final = ("wal_checkpoint", "user_version=")  # change the file; journal_mode does in an empty one
 

@@ -15,7 +15,7 @@ from typing import Any
 
 CHROMIUM = Path("/usr/bin/chromium")  # Debian's
 WIDTHS = (390, 1280)
-START_S = 60
+END_S = 300  # a service ends in a second; a busy machine may take longer
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def serving(home: Path, keyfile: Path, *options: str) -> Iterator[Served]:
             yield Served(said["address"], said["link"], process, env)
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(START_S)
+            process.wait(END_S)
 
 
 def worker_ids(process: subprocess.Popen[str]) -> set[int]:

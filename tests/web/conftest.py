@@ -5,6 +5,21 @@ import pytest
 from support.served import CHROMIUM
 
 
+class PatientBrowser:
+    """Playwright's browser; whatever is awaited on its pages may take long: a busy machine is no fault."""
+
+    def __init__(self, found):
+        self._found = found
+
+    def __getattr__(self, name):
+        return getattr(self._found, name)
+
+    def new_context(self, **options):
+        context = self._found.new_context(**options)
+        context.set_default_timeout(120_000)
+        return context
+
+
 @pytest.fixture(scope="session")
 def browser():
     """Debian's Chromium, by Playwright; without it a test is skipped by name."""
@@ -14,7 +29,7 @@ def browser():
 
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield found
+        yield PatientBrowser(found)
         found.close()
 
 

@@ -77,7 +77,7 @@ def test_a_guest_finds_takes_and_withdraws(party, link, browser):
         page.get_by_text("Save this address").wait_for()
         mine = page.url
         assert mine != link
-        page.get_by_role("link", name="Download all").wait_for(timeout=60_000)  # the page tells by itself
+        page.get_by_role("link", name="Download all").wait_for()  # the page tells by itself
         pictures = page.locator(".guest-grid li")
         assert pictures.count() >= 3
         page.wait_for_load_state("networkidle")
@@ -107,7 +107,7 @@ def test_without_javascript_and_of_somebody_in_no_picture(party, link, browser):
         page = context.new_page()
         consent(page, link, party[2].stranger)
         page.get_by_text("Save this address").wait_for()
-        for _ in range(60):
+        for _ in range(600):
             if page.get_by_role("heading", name="No picture of you was found").is_visible():
                 break
             page.wait_for_timeout(500)

@@ -168,6 +168,7 @@ def test_a_picture_is_taken_with_the_camera(place, browser, tmp_path):
     (tmp_path / "film.mjpeg").write_bytes(still.getvalue() * 3)
     with filming(browser, tmp_path / "film.mjpeg") as with_camera:
         context = with_camera.new_context(storage_state=place[2])
+        context.set_default_timeout(120_000)
         page = context.new_page()
         page.goto(place[0].url + "/")
         page.get_by_role("button", name="Take a picture").press("Enter")

@@ -93,6 +93,6 @@ def test_a_bind_that_others_reach_without_tls_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("COUNTENANCE_KEYFILE", str(tmp_path / "key"))
     open_home(tmp_path / "home", kind="organisation").close()
     command = [sys.executable, "-m", "countenance.cli.entry", "--home", str(tmp_path / "home"), "serve"]
-    done = subprocess.run([*command, "--host", "0.0.0.0"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*command, "--host", "0.0.0.0"], capture_output=True, text=True)
     assert done.returncode == 2
     assert "without TLS" in done.stderr

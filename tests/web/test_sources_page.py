@@ -56,7 +56,7 @@ def test_files_that_were_not_taken_are_told_by_reason_and_page_by_page(served, p
     add(page, served, "mixed", tmp_path)
     page.get_by_role("button", name="Scan for new pictures").click()
     shown = page.locator(".rejected li")
-    for _ in range(100):
+    for _ in range(1_000):
         page.goto(served.url + "/sources/mixed?from=0")
         if shown.count() == 100:
             break
@@ -84,7 +84,7 @@ def test_pictures_are_handed_in_and_two_of_one_name_are_two(served, page, tmp_pa
         page.get_by_label("Upload pictures").set_input_files(tmp_path / str(number) / "IMG_1.jpg")
         page.get_by_role("button", name="Upload", exact=True).click()
         page.get_by_text("1 picture was uploaded.").wait_for()
-    for _ in range(100):
+    for _ in range(1_000):
         page.goto(served.url + "/sources/party")
         if page.locator(".thumbs li").count() == 2:
             break

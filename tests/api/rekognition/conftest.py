@@ -136,7 +136,7 @@ def places(tmp_path_factory, boto):
         for home, process in running:
             home.close()
             process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=30)
+            process.communicate()
 
 
 @pytest.fixture

@@ -53,6 +53,6 @@ def test_the_example_runs(page, aws, place, tmp_path):
     env = {**os.environ, "AWS_ACCESS_KEY_ID": client.key, "AWS_SECRET_ACCESS_KEY": client.secret}
     done = subprocess.run(
         [aws / "python", "-c", example.replace("http://127.0.0.1:8470", place.url)], cwd=tmp_path, env=env,
-        capture_output=True, text=True, timeout=60,
+        capture_output=True, text=True,
     )  # fmt: skip
     assert re.fullmatch(r"may-1984 (8|9)\d\n|may-1984 100\n", done.stdout), done.stderr
