@@ -13,6 +13,7 @@ from functools import cache, lru_cache
 from typing import Any, Final
 
 from countenance.errors import WrongUse
+from countenance.remedies import Remedy
 
 UNKNOWN: Final = "unknown"
 SUGGESTIONS: Final = 4  # more is a list to read, not a hint
@@ -32,11 +33,10 @@ def parse(text: str) -> str:
         return data.same.get(code, code)
     near = _suggestions(text)
     raise WrongUse(
-        f"{text!r} is not a jurisdiction",
-        f"did you mean {' or '.join(f'{each} ({name(each)})' for each in near)}?"
-        if near
-        else 'use a code of ISO 3166-1 ("CA") or 3166-2 ("CA-ON"), "EU", "EEA", or "unknown"',
-    )
+        f"{text!r} is not a jurisdiction", Remedy.USE_ONE_OF, field="jurisdiction",
+        values=[f"{each} ({name(each)})" for each in near]
+        or ("a code of ISO 3166-1 such as CA", "a code of ISO 3166-2 such as CA-ON", "EU", "EEA", UNKNOWN),
+    )  # fmt: skip
 
 
 def parse_set(text: str) -> frozenset[str]:
@@ -46,7 +46,7 @@ def parse_set(text: str) -> frozenset[str]:
     """
     codes = frozenset(parse(part) for part in re.split("[,;]", text) if part.strip())
     if not codes:
-        raise WrongUse("no jurisdiction is named", 'if nobody knows it, write "unknown"')
+        raise WrongUse("no jurisdiction is named", Remedy.ADD_FIELD, field="jurisdiction", values=("CA-ON", UNKNOWN))
     return codes
 
 

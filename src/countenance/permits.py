@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Final, NoReturn, final
 
 from countenance.errors import PermitRefused
+from countenance.remedies import Remedy
 
 PERMIT_TERM_S: Final = 60.0  # docs/design.md: a permit lives a minute
 
@@ -95,9 +96,9 @@ def require(permit: object, *acts: Act) -> Permit:
         PermitRefused: not a Permit, not minted by policy, for another act, or older than its term.
     """
     if not isinstance(permit, Permit) or _minted.get(id(permit)) is not permit:
-        raise PermitRefused("no permit, no call: this permit was not minted by policy", "call policy.decide first")
+        raise PermitRefused("no permit, no call: this permit was not minted by policy", Remedy.MAKE_PERMIT)
     if permit.act not in acts:
         raise PermitRefused(f"a permit to {permit.act} does not allow to {' or '.join(acts)}")
     if time.monotonic() >= permit.expires_s:
-        raise PermitRefused(f"the permit to {permit.act} has expired", "decide again; a permit lives 60 s")
+        raise PermitRefused(f"the permit to {permit.act} has expired", Remedy.MAKE_PERMIT)
     return permit

@@ -8,6 +8,7 @@ words both. What reads the same everywhere is worded once, in `COMMON`.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum, auto
@@ -51,8 +52,10 @@ class Remedy(StrEnum):
     USE_ANOTHER_PICTURE = auto()
     USE_PICTURE_OF_ONE = auto()
     USE_CLEARER_PICTURE = auto()
+    TAKE_PHOTOGRAPH = auto()
     CHOOSE_FACE = auto()  # field
     NUMBER_FACES = auto()
+    NAME_JURISDICTION = auto()
     FIND_ID = auto()
     SEARCH_AGAIN = auto()
     # the machine
@@ -62,13 +65,15 @@ class Remedy(StrEnum):
     MAKE_WRITABLE = auto()
     MOUNT_DISK = auto()
     SET_CLOCK = auto()
-    SET_VARIABLE = auto()  # values: the environment variable, and an example
+    SET_VARIABLE = auto()  # values: the environment variable
     UNSET_VARIABLE = auto()  # values: the environment variable
     INSTALL = auto()  # values: what to install
     UPGRADE = auto()
     RESTORE_FROM_BACKUP = auto()
     MAKE_BACKUP_AGAIN = auto()
     RUN_DOCTOR = auto()
+    RUN_DOCTOR_ALONE = auto()
+    DELETE_INDEX = auto()
     TRY_AGAIN = auto()
     TRY_AGAIN_LATER = auto()
     WAIT_FOR_OTHER = auto()
@@ -78,6 +83,7 @@ class Remedy(StrEnum):
     RESTORE_KEY_FILE = auto()
     PROTECT_KEY_FILE = auto()
     NAME_NEW_KEY_FILE = auto()
+    MOVE_KEY_FILE = auto()
     MAKE_NEW_HOME = auto()
     USE_ORGANISATION_HOME = auto()
     # who asks
@@ -93,14 +99,17 @@ class Remedy(StrEnum):
     RELOAD_PAGE = auto()
     # sources, clients, guests
     LIST_SOURCES = auto()
-    SHOW_SOURCE = auto()  # values: its name
+    SHOW_SOURCE = auto()
     ADD_SOURCE = auto()
     RESUME_SOURCE = auto()
     INGEST_SOURCE = auto()
+    INGEST_UPLOADS = auto()  # values: the source's name
+    SEARCH_FOR_GUESTS = auto()  # values: the source's name
     ERASE_SOURCE = auto()  # values: its name
+    ERASE_LOST_SOURCE = auto()  # values: its name
     ENROL_REFERENCES = auto()  # values: its name
     LIST_CLIENTS = auto()
-    SHOW_CLIENT = auto()  # values: its name
+    SHOW_CLIENT = auto()
     LIST_GUEST_LINKS = auto()
     ASK_FOR_LINK = auto()
     ASK_ORGANISER = auto()
@@ -110,6 +119,7 @@ class Remedy(StrEnum):
     SHOW_PERSON_HISTORY = auto()
     SUGGEST_AGAIN = auto()
     MERGE_PERSONS = auto()
+    MAKE_PERSON = auto()
     # orders, requests, receipts
     LIST_ORDERS = auto()
     SHOW_ORDER = auto()  # values: its id
@@ -127,11 +137,13 @@ class Remedy(StrEnum):
     # the log
     LIST_LOG_ENTRIES = auto()
     VERIFY_LOG = auto()
+    COMPARE_LOG = auto()
     REPORT_LOG = auto()
     ASK_FOR_IT_AGAIN = auto()
     GET_TRUSTED_KEY = auto()
     LIST_WITNESSES = auto()
     TRUST_WITNESS = auto()
+    MAKE_WITNESS_KEY = auto()
     REQUEST_COSIGNATURE = auto()
     GIVE_NEWEST_LOG = auto()
     # models
@@ -165,8 +177,9 @@ NAMES_FIELDS: Final = frozenset({
     Remedy.MAKE_ACCESS_KEY,
 })  # fmt: skip  # their values are names of parameters
 
-# Worded alike at every door, unless its own table says otherwise. {field}: the parameter; {fields}: the parameters
-# that `values` names, or else `field`; {value}, {last}, {values}: of `values`; {example}: the first, if there is any.
+# Worded alike at every door, unless its own table says otherwise. {field}: the parameter; {it}, {for_field}: the same
+# where there may be none; {fields}: the parameters that `values` names, or else `field`; {value}, {last}, {values}: of
+# `values`; {quoted}: the first as a shell takes it; {example}: the first, if there is any.
 COMMON: Final[Mapping[Remedy, str]] = {
     Remedy.ADD_FIELD: "add {field}{example}",
     Remedy.ADD_ONE_OF: "add one of these: {fields}",
@@ -174,12 +187,12 @@ COMMON: Final[Mapping[Remedy, str]] = {
     Remedy.ADD_ALL_OF: "give these together: {fields}",
     Remedy.KEEP_ONE_OF: "give only one of these: {fields}",
     Remedy.OMIT_FIELD: "remove {fields}",
-    Remedy.USE_ONE_OF: "use one of these: {values}",
-    Remedy.USE_SOME_OF: "use one or more of these: {values}",
-    Remedy.USE_FORMAT: "write it like this: {value}",
-    Remedy.USE_RANGE: "use a value from {value} to {last}",
-    Remedy.USE_AT_MOST: "use at most {value}",
-    Remedy.USE_FUTURE_DATE: "give a day in the future",
+    Remedy.USE_ONE_OF: "use one of these{for_field}: {values}",
+    Remedy.USE_SOME_OF: "use one or more of these{for_field}: {values}",
+    Remedy.USE_FORMAT: "write {it} like this: {value}",
+    Remedy.USE_RANGE: "use a value from {value} to {last}{for_field}",
+    Remedy.USE_AT_MOST: "use at most {value}{for_field}",
+    Remedy.USE_FUTURE_DATE: "give a day in the future{for_field}",
     Remedy.CHOOSE_ANOTHER_NAME: "choose another name",
     Remedy.GIVE_LONGER_ID: "give more characters of the id",
     Remedy.USE_NEW_FILE: "name a file that does not exist yet",
@@ -199,7 +212,9 @@ COMMON: Final[Mapping[Remedy, str]] = {
     Remedy.USE_ANOTHER_PICTURE: "use another picture",
     Remedy.USE_PICTURE_OF_ONE: "use a picture that shows this person alone",
     Remedy.USE_CLEARER_PICTURE: "crop closer to the face, turn the picture upright, or use a sharper one",
+    Remedy.TAKE_PHOTOGRAPH: "take a photograph of yourself from near, in good light, facing the camera",
     Remedy.NUMBER_FACES: "count the faces from 0",
+    Remedy.NAME_JURISDICTION: "name the jurisdiction, of the source or in a sidecar beside the picture",
     Remedy.FIND_ID: "search first: each lead shows the ids of its face and picture",
     Remedy.SEARCH_AGAIN: "search again",
     Remedy.FREE_SPACE: "free some space on the disk, then try again; nothing acknowledged is lost",
@@ -220,7 +235,9 @@ COMMON: Final[Mapping[Remedy, str]] = {
     Remedy.REPORT_BUG: "report it, please: this is a fault in Countenance",
     Remedy.RESTORE_KEY_FILE: "put the key file back from its copy, or name the right one in COUNTENANCE_KEYFILE",
     Remedy.PROTECT_KEY_FILE: "let only its owner read and write the key file (mode 0600)",
-    Remedy.NAME_NEW_KEY_FILE: "name a file that does not exist yet in COUNTENANCE_KEYFILE, one for each home",
+    Remedy.DELETE_INDEX: "delete its folder: it is a cache, and is made again from the records",
+    Remedy.MOVE_KEY_FILE: "move it to another folder, and name it in COUNTENANCE_KEYFILE",
+    Remedy.NAME_NEW_KEY_FILE: "name a new file in COUNTENANCE_KEYFILE, in a writable folder; each home has its own",
     Remedy.SIGN_IN: "sign in again, or send a valid access key",
     Remedy.ASK_KEY_MANAGER: "ask the person who manages the access keys of this home",
     Remedy.USE_ANOTHER_KEY: "use another access key",
@@ -231,6 +248,7 @@ COMMON: Final[Mapping[Remedy, str]] = {
     Remedy.USE_OTHER_PROOF: "use another proof, or refuse the request and say why",
     Remedy.CHECK_TRACKING_CODE: "check the code: it has 20 letters and digits, as on the receipt",
     Remedy.DRAFT_ORDER: "draft the order again",
+    Remedy.COMPARE_LOG: "compare the log with a backup, and report it to the person who supervises this home",
     Remedy.REPORT_LOG: "keep what you have, and report it to the person who supervises this home",
     Remedy.ASK_FOR_IT_AGAIN: "ask the person who gave it to you for a complete copy",
     Remedy.GET_TRUSTED_KEY: "get the public key from someone you trust",
@@ -238,6 +256,19 @@ COMMON: Final[Mapping[Remedy, str]] = {
     Remedy.EXPORT_MODEL_AGAIN: "correct and export the model, then add it again",
     Remedy.MAKE_PERMIT: "ask policy.decide for a permit, and use it within 60 s",
 }
+
+
+def remedy_of_storage(error: Exception) -> Remedy:
+    """What to do where a disk or a database refused, by the words of the operating system or of SQLite."""
+    said = str(error).lower()
+    for words, remedy in (
+        (("full", "no space", "quota"), Remedy.FREE_SPACE),
+        (("readonly", "read-only", "unable to open", "permission denied", "not permitted"), Remedy.MAKE_WRITABLE),
+        (("locked",), Remedy.WAIT_FOR_OTHER),
+    ):
+        if any(each in said for each in words):
+            return remedy
+    return Remedy.RUN_DOCTOR
 
 
 def _plain(name: str) -> str:
@@ -269,10 +300,19 @@ class Door:
         values, named = [str(value) for value in facts.get("values", ())], str(facts.get("field", ""))
         fields = values if remedy in NAMES_FIELDS and values else [named]
         return self.text(remedy).format(
-            field=self.name(named), fields=", ".join(map(self.name, fields)), values=", ".join(values),
+            field=self.name(named), it=self.name(named) if named else "it",
+            for_field=f" for {self.name(named)}" if named else "",
+            fields=", ".join(map(self.name, fields)), values=", ".join(values),
             value=values[0] if values else "", last=values[-1] if values else "",
+            quoted=shlex.quote(values[0]) if values else "",
             example=f", for example {values[0]}" if values else "",
         )  # fmt: skip
+
+    def advised(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """The document with what to `do` in words: the facts of a remedy, or a list of them; paths only where shown."""
+        do = document["do"]
+        shown = {name: value for name, value in document.items() if name != "path" or self.shows_paths}
+        return {**shown, "do": list(map(self.hint, do)) if isinstance(do, list) else self.hint(do)}
 
     def document(self, facts: Mapping[str, Any]) -> dict[str, Any]:
         """The facts as this door tells them: `hint` in words, `field` by its name here, paths only where shown."""
@@ -293,6 +333,7 @@ LIBRARY: Final = Door(
     {
         Remedy.CHOOSE_FACE: "pass {field}: 0 is the first of error.boxes",
         Remedy.RUN_DOCTOR: "examine the home with home.health.examine()",
+        Remedy.RUN_DOCTOR_ALONE: "examine the home again when no other process uses it",
         Remedy.SHOW_STATUS: "see home.health.status()",
         Remedy.MAKE_NEW_HOME: "make a new home with open_home in another folder, and ingest there",
         Remedy.USE_ORGANISATION_HOME: "use a home that open_home made with kind=organisation",
@@ -302,11 +343,14 @@ LIBRARY: Final = Door(
         Remedy.LIST_ACCOUNTS: "home.sign_in.accounts() lists the accounts",
         Remedy.ADD_ACCOUNT: "add an account with home.sign_in.add()",
         Remedy.LIST_SOURCES: "home.sources() lists the sources",
-        Remedy.SHOW_SOURCE: "home.source({value!r}) shows where it stands",
+        Remedy.SHOW_SOURCE: "home.source(name) shows where it stands",
         Remedy.ADD_SOURCE: "add a source with home.add_source()",
         Remedy.RESUME_SOURCE: "home.resume() puts its grant in force again",
         Remedy.INGEST_SOURCE: "ingest its source again with home.ingest()",
-        Remedy.ERASE_SOURCE: "check that its disk is mounted; home.erase(source={value!r}) erases its pictures",
+        Remedy.INGEST_UPLOADS: "home.ingest({value!r})",
+        Remedy.SEARCH_FOR_GUESTS: "home.search_for_guests({value!r})",
+        Remedy.ERASE_SOURCE: "home.erase(source={value!r})",
+        Remedy.ERASE_LOST_SOURCE: "check that its disk is mounted; home.erase(source={value!r}) erases its pictures",
         Remedy.ENROL_REFERENCES: "enrol its people again from the same list of subjects",
         Remedy.LIST_CLIENTS: "home.clients.all() lists the clients",
         Remedy.SHOW_CLIENT: "home.clients.all() shows since when",
@@ -316,6 +360,7 @@ LIBRARY: Final = Door(
         Remedy.SHOW_PERSON_HISTORY: "home.people.history() lists the decisions",
         Remedy.SUGGEST_AGAIN: "ask home.suggest_people() for suggestions again",
         Remedy.MERGE_PERSONS: "merge them with home.people.merge(), or remove the face from its person first",
+        Remedy.MAKE_PERSON: "make a person of faces that you choose with home.people.new()",
         Remedy.LIST_ORDERS: "home.orders.all() lists the orders",
         Remedy.SHOW_ORDER: "home.orders.get({value!r}) shows where it stands",
         Remedy.SIMULATE_ORDER: "simulate it with home.orders.simulate()",
@@ -330,6 +375,7 @@ LIBRARY: Final = Door(
         Remedy.VERIFY_LOG: "check the log with home.verify_log(), and compare it with a backup",
         Remedy.LIST_WITNESSES: "home.audit.trusted() lists the witnesses",
         Remedy.TRUST_WITNESS: "trust the witness first with home.audit.trust()",
+        Remedy.MAKE_WITNESS_KEY: "make one with countenance.auditlog.witness.make_key",
         Remedy.REQUEST_COSIGNATURE: "home.audit.request() writes one",
         Remedy.GIVE_NEWEST_LOG: "give the newest log there is: of the home itself, or a later backup of the log alone",
         Remedy.LIST_MODELS: "home.models.all() lists the models",

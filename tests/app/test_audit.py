@@ -118,7 +118,7 @@ def test_bytes_of_a_record_passed_off_as_its_salts_are_found(home, tmp_path, mov
         check_export_file(tmp_path / "w.jsonl", key)
     proof = json.loads((tmp_path / "p.json").read_text())
     (tmp_path / "w.json").write_text(json.dumps({**proof, "entry": moving(proof["entry"])}))
-    with pytest.raises(LogBroken, match="no proof of an entry"):
+    with pytest.raises(LogBroken, match="not a proof of an entry"):
         check_proof_file(tmp_path / "w.json", key)
 
 

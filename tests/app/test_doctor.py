@@ -10,7 +10,9 @@ from filelock import FileLock
 
 from countenance.app.opening import check_databases
 from countenance.app.upkeep import doctor
+from countenance.cli.remedies import DOOR
 from countenance.errors import StorageFailed
+from countenance.remedies import Remedy
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def test_a_whole_home(filled, monkeypatch):
                           "crops and evidence", "data keys", "index", "weights", "calibration"]  # fmt: skip
     assert {finding.state for finding in seen.values()} == {"ok"}
     assert seen["index"].as_dict() == {
-        "what": "index", "state": "ok", "said": "4 rows, as the records have them", "do": "",
+        "what": "index", "state": "ok", "said": "4 rows, as the records have them", "do": {},
     }  # fmt: skip
 
 
@@ -92,7 +94,7 @@ def test_what_is_due_and_overdue(filled):
     long_ago = filled.parts.stores.clock() - timedelta(days=31)
     sources.set_grant_state(filled.source("album"), withdrawn_at=long_ago)
     duty = found(filled)["duties"]
-    assert (duty.state, duty.do) == ("problem", "countenance erase --source album")
+    assert (duty.state, DOOR.hint(duty.do)) == ("problem", "countenance erase --source album")
 
 
 def test_a_log_entry_that_was_changed(filled):
@@ -131,7 +133,7 @@ def test_an_index_that_lacks_rows(filled, monkeypatch):
     monkeypatch.setattr(type(filled.parts.engine().live.refresh()), "count", lambda *_: 3)
     seen = found(filled)["index"]
     assert (seen.state, seen.said) == ("problem", "3 rows, and the records have 4")
-    assert str(filled.path / "index") in seen.do
+    assert (seen.path, seen.do["remedy"]) == (str(filled.path / "index"), Remedy.DELETE_INDEX)
 
 
 def test_little_room(filled, monkeypatch):
@@ -147,7 +149,7 @@ def test_a_damaged_calibration_of_the_homes_own(filled):
     path.write_bytes(path.read_bytes()[:-9])
     seen = found(filled)["calibration"]
     assert seen.state == "problem"
-    assert "--use-shipped" in seen.do
+    assert "--use-shipped" in DOOR.hint(seen.do)
 
 
 def test_a_calibration_with_another_detector_is_named(filled):
@@ -162,5 +164,9 @@ def test_a_calibration_with_another_detector_is_named(filled):
 def test_a_look_that_fails_is_a_problem_and_the_next_is_taken(filled, monkeypatch):
     monkeypatch.setattr(type(filled.audit), "verify", _full_disk)
     seen = found(filled)
-    assert (seen["log"].state, seen["log"].said, seen["log"].do) == ("problem", "the disk is full", "make room")
+    assert (seen["log"].state, seen["log"].said, DOOR.hint(seen["log"].do)) == (
+        "problem",
+        "the disk is full",
+        "make room",
+    )
     assert seen["weights"].state == "ok"

@@ -42,7 +42,7 @@ def test_the_size_is_exact_and_of_very_many_an_estimate(tmp_path, monkeypatch):
     assert abs(estimate - 153_000) < 30_000
 
 
-@pytest.mark.parametrize(("number", "said"), [(errno.ENOSPC, "free some space"), (errno.EROFS, "write to")])
+@pytest.mark.parametrize(("number", "said"), [(errno.ENOSPC, "free some space"), (errno.EROFS, "writable")])
 def test_a_disk_that_fills_leaves_none_of_the_call(tmp_path, monkeypatch, number, said):
     store = FileBlobStore(tmp_path / "blobs")
     store.put_many({"kept": b"1"})

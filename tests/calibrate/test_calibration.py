@@ -122,7 +122,7 @@ def test_no_threshold_lies_above_one():
 
 @pytest.mark.parametrize("fpir", [0, 1, -0.1, 2, math.nan])
 def test_an_impossible_rate_is_wrong_use(fpir):
-    with pytest.raises(WrongUse, match="between 0 and 1"):
+    with pytest.raises(WrongUse, match="above 0 and below 1"):
         SHIPPED.threshold(100, fpir)
 
 

@@ -9,6 +9,7 @@ from countenance.calibrate.calibration import load
 from countenance.calibrate.home_calibrations import HomeCalibrations
 from countenance.embed.onnx import OnnxEmbedder
 from countenance.errors import StorageFailed
+from countenance.remedies import Remedy
 
 SHIPPED = load(OnnxEmbedder().space)
 SPACE = SHIPPED.space
@@ -56,7 +57,7 @@ def test_a_changed_file_is_refused_with_the_way_out(kept, change):
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(StorageFailed) as said:
         kept.read(SPACE)
-    assert "--use-shipped" in said.value.hint
+    assert said.value.remedy is Remedy.REMOVE_CALIBRATION
     assert kept.has(SPACE)
     kept.remove(SPACE)
 
@@ -66,13 +67,13 @@ def test_the_calibration_of_another_space_is_refused(kept):
     other = dataclasses.replace(SPACE, weights_sha256="b" * 64)
     [path] = kept.folder.iterdir()
     path.rename(path.with_name(f"{'b' * 64}.calibration"))
-    with pytest.raises(StorageFailed, match="the calibration of"):
+    with pytest.raises(StorageFailed, match="of another model"):
         kept.read(other)
 
 
 def test_another_homes_file_is_refused(kept):
     kept.keep(SHIPPED)
-    with pytest.raises(StorageFailed, match="another hand"):
+    with pytest.raises(StorageFailed, match="another program"):
         HomeCalibrations(kept.folder, lambda data: hashlib.sha256(data).hexdigest()).read(SPACE)
 
 

@@ -116,5 +116,5 @@ def test_the_tail_of_all_pairs_is_that_of_their_scores():
 def test_too_few_people_are_refused_with_what_is_needed(counts):
     with pytest.raises(WrongUse, match=f"{counts[1]:,} impostor and {counts[2]} genuine pairs of {counts[0]}") as said:
         check_enough(*counts)
-    assert "450 pictures" in said.value.hint
+    assert "450 pictures" in said.value.message
     check_enough(100, 100_000, 1)

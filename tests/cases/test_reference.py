@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from countenance.cases.reference import MAX_LENGTH, check_reference
 from countenance.errors import WrongUse
+from countenance.remedies import Remedy
 
 
 @pytest.mark.parametrize("text", ["2026-0117", "  2026-0117\n", "Zl. 12/3 ex 2026", "案件 7", "x" * MAX_LENGTH])
@@ -19,7 +20,7 @@ def test_a_reference_loses_its_outer_white_space(text):
 def test_what_can_not_be_shown_on_one_line_is_none(text):
     with pytest.raises(WrongUse, match="one printable line") as caught:
         check_reference(text)
-    assert "--case" in caught.value.hint
+    assert (caught.value.remedy, caught.value.field) == (Remedy.ADD_FIELD, "case")
 
 
 @given(st.text())

@@ -189,4 +189,4 @@ def test_a_folder_that_went_away(desk, tmp_path):
     (tmp_path / "away").mkdir()
     desk.quick.run("source", "add", "away", tmp_path / "away", *HOUSEHOLD).ended(0)
     (tmp_path / "away").rmdir()
-    assert "is not a folder that is there" in desk.quick.fails(4, "not_found", "ingest", "away")["message"]
+    assert "the folder of the source does not exist" in desk.quick.fails(4, "not_found", "ingest", "away")["message"]

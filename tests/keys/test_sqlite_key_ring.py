@@ -14,6 +14,7 @@ from countenance.errors import HomeTooNew, KeyDestroyed, KeyMissing, SealBroken,
 from countenance.keys import ring as ring_module
 from countenance.keys.master import MasterKey
 from countenance.keys.ring import SqliteKeyRing
+from countenance.remedies import Remedy
 from countenance.testing.keyring import KeyRingContract
 
 MASTER = MasterKey("home", bytes(range(32)))
@@ -273,7 +274,7 @@ def test_a_locked_ring_is_told(ring, path):
     ring._connection.execute("PRAGMA busy_timeout=20")
     with pytest.raises(StorageFailed, match="locked") as told:
         ring.create()
-    assert "another process" in told.value.hint
+    assert told.value.remedy is Remedy.WAIT_FOR_OTHER
     other.close()
 
 

@@ -172,7 +172,7 @@ def test_an_organisation_names_purpose_and_case_before_any_picture_is_looked_at(
     measuring = evaluator(organisation)
     with pytest.raises(WrongUse, match="purpose"):
         measuring.evaluate(labelled)
-    with pytest.raises(PolicyDenied, match="names its reason"):
+    with pytest.raises(PolicyDenied, match="needs a case"):
         measuring.evaluate(labelled, purpose=Purpose.RESEARCH)
     assert organisation.analyser.looked == 0
     assert organisation.stores.kind is HomeKind.ORGANISATION

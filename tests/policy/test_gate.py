@@ -289,7 +289,7 @@ def test_a_homes_own_rule_as_data_alone_binds_both_gates(world):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("permit (principal, action, resource);", "can only narrow"),
+        ("permit (principal, action, resource);", "can only forbid"),
         ("forbid (principal, action", "does not parse"),
     ],
 )

@@ -73,7 +73,7 @@ def test_where_nobody_knows_the_first_term_to_end_counts(opened, law):
 
 def test_a_law_is_named_or_refused():
     assert law_for(at("2026-11-23T12:00"), law="ccpa", jurisdiction="FR").id == "ccpa"
-    with pytest.raises(WrongUse, match="no law"):
+    with pytest.raises(WrongUse, match="not a law"):
         law_for(at("2026-11-23T12:00"), law="lgpd")
     with pytest.raises(WrongUse, match="not a jurisdiction"):
         law_for(at("2026-11-23T12:00"), jurisdiction="Atlantis")

@@ -43,13 +43,13 @@ def test_every_basis_can_be_recorded(basis):
 @pytest.mark.parametrize("basis", OTHERS)
 def test_an_organisation_may_use_all_but_household(basis):
     assert check_grant(**whole(basis, home=HomeKind.ORGANISATION)).basis is basis
-    refused("household's home alone", home=HomeKind.ORGANISATION)
+    refused("household's home", home=HomeKind.ORGANISATION)
 
 
 @pytest.mark.parametrize("basis", OTHERS)
 def test_every_other_basis_needs_evidence_and_a_purpose(basis):
     refused("needs its evidence", basis, has_evidence=False)
-    refused("names its purposes", basis, purposes=[])
+    refused("needs a purpose", basis, purposes=[])
     refused("goes with the household basis", basis, purposes=["household"])
     refused("closed list", basis, purposes=["mass-identification"])
 
@@ -65,8 +65,8 @@ def test_subjects_go_with_consent_and_licence_alone(basis):
 def test_a_household_has_one_purpose():
     assert check_grant(**whole("household")).purposes == {Purpose.HOUSEHOLD}
     assert check_grant(**whole("household", purposes=["household"])).purposes == {Purpose.HOUSEHOLD}
-    refused("purpose household alone", purposes=["research"])
-    refused("purpose household alone", purposes=["household", "research"])
+    refused("purpose household only", purposes=["research"])
+    refused("purpose household only", purposes=["household", "research"])
 
 
 def test_several_purposes():
@@ -76,8 +76,8 @@ def test_several_purposes():
 
 @pytest.mark.parametrize("missing", ["law", "authority"])
 def test_a_statute_names_law_and_authority(missing):
-    refused("names the law", "statute", **{missing: None})
-    refused("names the law", "statute", **{missing: ""})
+    refused("needs the law", "statute", **{missing: None})
+    refused("needs the law", "statute", **{missing: ""})
     assert check_grant(**whole("statute")).terms == (("authority", "OPP"), ("law", "Act, s. 1"))
 
 
@@ -85,7 +85,7 @@ def test_a_statute_names_law_and_authority(missing):
 def test_the_default_lies_within_what_is_covered():
     terms = check_grant(**whole("household", jurisdiction="CA-ON,CA-QC", within="CA"))
     assert (terms.default_jurisdictions, terms.jurisdictions) == ({"CA-ON", "CA-QC"}, {"CA"})
-    refused("outside --within", jurisdiction="CA-ON,FR", within="CA")
+    refused("is outside what the grant covers", jurisdiction="CA-ON,FR", within="CA")
 
 
 def test_unknown_is_a_default_and_covers_nothing():

@@ -59,8 +59,8 @@ def test_an_absolute_path_is_itself(written, tmp_path):
         ("name,evidence,reference\n,forms/a.pdf,a.jpg\n", "line 2: name is empty"),
         ("name,evidence,reference\nA,forms/a.pdf\n", "line 2: reference is empty"),
         ("name,evidence,reference\nA,forms/a.pdf,a.jpg\nB,,a.jpg\n", "line 3: evidence is empty"),
-        ("name,evidence,reference\nA,forms,a.jpg\n", "evidence forms is not there"),
-        ("name,evidence,reference\nA,forms/a.pdf,c.jpg\n", "reference c.jpg is not there"),
+        ("name,evidence,reference\nA,forms,a.jpg\n", "evidence forms does not exist"),
+        ("name,evidence,reference\nA,forms/a.pdf,c.jpg\n", "reference c.jpg does not exist"),
         ("name,evidence,reference,face\nA,forms/a.pdf,a.jpg,-1\n", "face '-1' is not a number"),
         ("name,evidence,reference,face\nA,forms/a.pdf,a.jpg,one\n", "face 'one' is not a number"),
         (f"name,evidence,reference,face\nA,forms/a.pdf,a.jpg,{'9' * 5000}\n", "is not a number"),
@@ -72,14 +72,14 @@ def test_what_does_not_hold_is_said_with_its_line(written, text, words):
 
 
 def test_a_list_that_can_not_be_read(written, tmp_path):
-    refused(tmp_path / "nowhere.csv", "can't be read")
-    refused(tmp_path, "it is no file")
-    refused(Path("/dev/zero"), "it is no file")
+    refused(tmp_path / "nowhere.csv", "is not a file")
+    refused(tmp_path, "is not a file")
+    refused(Path("/dev/zero"), "is not a file")
     os.mkfifo(tmp_path / "waits.csv")
-    refused(tmp_path / "waits.csv", "it is no file")
-    refused(Path("a\0b"), "it is no file")
+    refused(tmp_path / "waits.csv", "is not a file")
+    refused(Path("a\0b"), "is not a file")
     refused(written("name,evidence,reference\nÅsa,forms/a.pdf,a.jpg\n", "latin-1"), "can't be read")
-    refused(written('name,evidence,reference\n"A\nB",forms/a.pdf,a.jpg\n'), "can't be shown on one line")
+    refused(written('name,evidence,reference\n"A\nB",forms/a.pdf,a.jpg\n'), "is not one printable line")
     refused(written(f"name,evidence,reference\n{'A' * 200_000},forms/a.pdf,a.jpg\n"), "after line 1: field larger")
     refused(written("x" * 200_000), "after line 0: field larger")
 
@@ -92,7 +92,7 @@ def test_of_a_file_that_is_no_list_nothing_is_told(written):
 
 def test_a_file_too_large_is_not_read(written, monkeypatch):
     monkeypatch.setattr(subjects, "MAX_LIST_BYTES", 40)
-    refused(written("name,evidence,reference\nA,forms/a.pdf,a.jpg\n"), "over 16 MB")
+    refused(written("name,evidence,reference\nA,forms/a.pdf,a.jpg\n"), "larger than 16 MB")
 
 
 def test_a_list_without_end(written, monkeypatch):

@@ -13,9 +13,11 @@ from starlette.responses import Response
 from countenance.api.context import ApiContext, may
 from countenance.api.operation import answer, operation, operations, sent
 from countenance.api.paging import After, Limit, Page, page
+from countenance.api.remedies import DOOR
 from countenance.api.shapes import File, Line, Moment, Shape
 from countenance.api.upkeep.overview import Duty
 from countenance.app.access.identity import Right
+from countenance.app.erasure.retention import RetentionReport
 from countenance.auditlog.receipt import check
 from countenance.errors import LogBroken, NotAllowed, ReceiptRefused
 from countenance.remedies import Remedy
@@ -181,13 +183,18 @@ async def take_down_source(ask: Erasing, name: Annotated[str, Path(min_length=1,
 @operation(router, "GET", "/retention", answer=Retained)
 async def show_retention(ask: Erasing) -> Response:
     """Show what must be erased: ended grants and ended retention periods."""
-    return answer((await ask.call(ask.home.retention.retain, run=False)).as_dict())
+    return answer(_worded(await ask.call(ask.home.retention.retain, run=False)))
 
 
 @operation(router, "POST", "/retention/run", answer=Retained)
 async def run_retention(ask: Erasing) -> Response:
     """Erase what is overdue, with a receipt for each. It is safe to repeat."""
-    return answer((await ask.call(ask.home.retention.retain, run=True)).as_dict())
+    return answer(_worded(await ask.call(ask.home.retention.retain, run=True)))
+
+
+def _worded(report: RetentionReport) -> dict[str, Any]:
+    document = report.as_dict()
+    return {**document, "due": list(map(DOOR.advised, document["due"]))}
 
 
 @operation(router, "GET", "/receipts", answer=Page[ReceiptLine])

@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from countenance.errors import LogBroken
+from countenance.remedies import Remedy
 
 _ED25519: Final = b"\x01"  # signature type of signed-note
 COSIGNER: Final = b"\x04"  # of a timestamped cosignature (cosign.py)
@@ -77,9 +78,9 @@ def parse_verifier_key(text: str, kind: bytes = _ED25519) -> tuple[str, bytes]:
         origin, hashed, encoded = text.strip().split("+", 2)
         raw = base64.b64decode(encoded, validate=True)
     except (ValueError, binascii.Error) as error:
-        raise LogBroken("this is no verifier key", "it looks like name+0123abcd+AQ...") from error
+        raise LogBroken("this is not a verifier key", Remedy.USE_FORMAT, values=("name+0123abcd+AQ...",)) from error
     if raw[:1] != kind or len(raw) != 33 or key_hash(origin, raw[1:], kind).hex() != hashed:
-        raise LogBroken("this is no verifier key, or a damaged one", "copy it again from whoever keeps the log")
+        raise LogBroken("this is not a verifier key, or a damaged one", Remedy.ASK_FOR_IT_AGAIN)
     return origin, raw[1:]
 
 
@@ -88,7 +89,7 @@ def open_checkpoint(note: str, origin: str, public_key: bytes) -> Checkpoint:
     body, signed = split_note(note)
     lines = body.split("\n")
     if len(lines) < 3 or lines[0] != origin:
-        raise LogBroken("the checkpoint is another log's, or none")
+        raise LogBroken("this is not a checkpoint of that log")
     try:
         size, root = int(lines[1]), base64.b64decode(lines[2], validate=True)
     except (ValueError, binascii.Error) as error:

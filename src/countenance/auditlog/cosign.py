@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from countenance.auditlog.checkpoint import COSIGNER, key_hash, parse_verifier_key, split_note, verifier_key
 from countenance.errors import LogBroken
+from countenance.remedies import Remedy
 
 MAX_PROOF: Final = 63  # hashes, as tlog-witness has it
 _STAMP: Final = 8  # bytes of the time in a cosignature
@@ -59,7 +60,7 @@ def read_request(text: str) -> CosignRequest:
 
 
 def _no_request() -> LogBroken:
-    return LogBroken("this is no request for a cosignature", "`countenance log request-cosign` writes one")
+    return LogBroken("this is not a request for a cosignature", Remedy.REQUEST_COSIGNATURE)
 
 
 class Cosigner:

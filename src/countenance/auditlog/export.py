@@ -19,9 +19,9 @@ from countenance.auditlog.cosign import cosigned_at
 from countenance.auditlog.log import leaf_of
 from countenance.errors import LogBroken
 from countenance.protocols import EntryProof
+from countenance.remedies import Remedy
 
 VERSION: Final = 1
-_AGAIN: Final = "ask whoever gave it to you for it again, whole"
 
 
 def write_proof(proof: EntryProof) -> str:
@@ -62,16 +62,16 @@ def check_proof(text: str, key: str, witnesses: Sequence[str] = ()) -> ProvenEnt
         if document["v"] != VERSION or type(position) is not int or not isinstance(said, dict):
             raise ValueError("it is not in its form")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise LogBroken(f"this is no proof of an entry: {error}", _AGAIN) from error
+        raise LogBroken(f"this is not a proof of an entry: {error}", Remedy.ASK_FOR_IT_AGAIN) from error
     checkpoint = open_checkpoint(str(note), origin, public_key)
     if not merkle.includes(leaf, position, checkpoint.size, path, checkpoint.root):
-        raise LogBroken("the entry is not in the log that the checkpoint covers", _AGAIN)
+        raise LogBroken("the entry is not in the log that the checkpoint covers", Remedy.ASK_FOR_IT_AGAIN)
     cosigned = cosigned_at(str(note), witnesses)
     for each in witnesses:
         if (name := parse_verifier_key(each, COSIGNER)[0]) not in cosigned:
             raise LogBroken(
-                f"{name} has not cosigned the checkpoint of this proof",
-                "ask for a proof made after the entry was cosigned",
+                f"{name} has not cosigned the checkpoint of this proof; a proof made after that would be cosigned",
+                Remedy.ASK_FOR_IT_AGAIN,
             )
     return ProvenEntry(said, position, checkpoint, cosigned)
 
@@ -95,23 +95,23 @@ def check_export(lines: Iterable[str], key: str, *, at_least: Checkpoint | None 
     reader = iter(lines)
     head = _line(next(reader, ""), "its first line")
     if head.get("v") != VERSION or head.get("origin") != origin:
-        raise LogBroken("this is no export of that log", "get the key of the log that was exported")
+        raise LogBroken("this is not an export of the log of that key", Remedy.GET_TRUSTED_KEY)
     nodes: dict[tuple[int, int], bytes] = {}
     size, root = 0, merkle.EMPTY_ROOT
     note: str | None = None
     for text in reader:
         line = _line(text, f"line {size + 2}")
         if note is not None:
-            raise LogBroken("the export goes on after its end", _AGAIN)
+            raise LogBroken("the export goes on after its end", Remedy.ASK_FOR_IT_AGAIN)
         if "checkpoint" in line:
             note = str(line["checkpoint"])
             continue
         try:
             leaf = leaf_of(bytes.fromhex(line["salt"]), line["record"].encode())
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise LogBroken(f"entry {size} of the export is malformed", _AGAIN) from error
+            raise LogBroken(f"entry {size} of the export is malformed", Remedy.ASK_FOR_IT_AGAIN) from error
         if line.get("position") != size:
-            raise LogBroken(f"entry {size} of the export is missing, or out of order", _AGAIN)
+            raise LogBroken(f"entry {size} of the export is missing, or out of order", Remedy.ASK_FOR_IT_AGAIN)
         for level, index, found in merkle.completed_by(size, leaf, lambda level, index: nodes[level, index]):
             nodes[level, index] = found
             for child in ((level - 1, 2 * index), (level - 1, 2 * index + 1)):
@@ -120,14 +120,18 @@ def check_export(lines: Iterable[str], key: str, *, at_least: Checkpoint | None 
         if at_least is not None and at_least.size == size:
             root = merkle.root(size, lambda level, index: nodes[level, index])
             if root != at_least.root:
-                raise LogBroken("the export is not the continuation of the checkpoint: a fork", _AGAIN)
+                raise LogBroken("the export is not the continuation of the checkpoint: a fork", Remedy.ASK_FOR_IT_AGAIN)
     if note is None or head.get("entries") != size:
-        raise LogBroken(f"the export is cut off after {size} entries", _AGAIN)
+        raise LogBroken(f"the export is cut off after {size} entries", Remedy.ASK_FOR_IT_AGAIN)
     checkpoint = open_checkpoint(note, origin, public_key)
     if (checkpoint.size, checkpoint.root) != (size, merkle.root(size, lambda level, index: nodes[level, index])):
-        raise LogBroken("the entries of the export do not lead to its checkpoint: something was changed", _AGAIN)
+        raise LogBroken(
+            "the entries of the export do not lead to its checkpoint: something was changed", Remedy.ASK_FOR_IT_AGAIN
+        )
     if at_least is not None and at_least.size > size:
-        raise LogBroken(f"the export has {size} entries, and the checkpoint covers {at_least.size}", _AGAIN)
+        raise LogBroken(
+            f"the export has {size} entries, and the checkpoint covers {at_least.size}", Remedy.ASK_FOR_IT_AGAIN
+        )
     return checkpoint
 
 
@@ -135,7 +139,7 @@ def _line(text: str, what: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise LogBroken(f"the export is malformed at {what}", _AGAIN) from error
+        raise LogBroken(f"the export is malformed at {what}", Remedy.ASK_FOR_IT_AGAIN) from error
     if not isinstance(found, dict):
-        raise LogBroken(f"the export is malformed at {what}", _AGAIN)
+        raise LogBroken(f"the export is malformed at {what}", Remedy.ASK_FOR_IT_AGAIN)
     return found

@@ -33,6 +33,7 @@ from countenance.auditlog.checkpoint import Signer, open_checkpoint
 from countenance.auditlog.kinds import DETAIL_ERASED, FIELDS, KINDS
 from countenance.errors import HomeTooNew, LogBroken, LogUnwritable, StorageFailed
 from countenance.protocols import EntryProof, LogEntry
+from countenance.remedies import Remedy, remedy_of_storage
 
 SCHEMA_VERSION: Final = 1
 BUSY_TIMEOUT_MS: Final = 10_000
@@ -84,13 +85,16 @@ class SqliteLog:
             if make:
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             elif not path.is_file():
-                raise StorageFailed(f"the audit log {path.name} is missing", "restore the home from a backup")
+                raise StorageFailed(f"the audit log {path.name} is missing", Remedy.RESTORE_FROM_BACKUP, partly=False)
             self._connection = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None,
                 check_same_thread=False,
             )  # fmt: skip
         except (OSError, sqlite3.Error) as error:
-            raise StorageFailed(f"the audit log {path.name} can't be opened: {error}", _WAY_OUT) from error
+            raise StorageFailed(
+                f"the audit log {path.name} can't be opened: {getattr(error, 'strerror', None) or error}",
+                remedy_of_storage(error), partly=False,
+            ) from error  # fmt: skip
         try:
             self._prepare(make=make)
         except BaseException:
@@ -182,7 +186,9 @@ class SqliteLog:
                     said = json.loads(record)
                     entry = LogEntry(position, said["id"], said["at"], said["kind"], said["body"])
                 except (ValueError, TypeError, KeyError) as error:
-                    raise LogBroken(f"entry {position} of the audit log is not in its form", _BROKEN) from error
+                    raise LogBroken(
+                        f"entry {position} of the audit log is not in its form", Remedy.VERIFY_LOG
+                    ) from error
                 yield entry
             start = page[-1][0] + 1
 
@@ -203,15 +209,19 @@ class SqliteLog:
             if version > SCHEMA_VERSION:
                 raise HomeTooNew(
                     f"the audit log has schema {version}; this version of Countenance knows {SCHEMA_VERSION}",
-                    "install the newer version that wrote it: pip install --upgrade countenance",
+                    Remedy.UPGRADE,
                 )
             if version == 0:
                 if not make:
-                    raise StorageFailed(f"the audit log {self._path.name} is empty", "restore the home from a backup")
+                    raise StorageFailed(
+                        f"the audit log {self._path.name} is empty", Remedy.RESTORE_FROM_BACKUP, partly=False
+                    )
                 for statement in (_ENTRIES, _NODES, f"PRAGMA user_version={SCHEMA_VERSION}"):
                     self._connection.execute(statement)
         except sqlite3.Error as error:
-            raise StorageFailed(f"the audit log {self._path.name} can't be opened: {error}", _WAY_OUT) from error
+            raise StorageFailed(
+                f"the audit log {self._path.name} can't be opened: {error}", remedy_of_storage(error), partly=False
+            ) from error
 
     def _append(self, mine: _Waiting) -> LogEntry:
         self._waiting.append(mine)
@@ -267,21 +277,21 @@ class SqliteLog:
         if (size, root, note) == (self._end.size, self._end.root, self._end.checkpoint):
             return self._end  # its subtrees are remembered: to read them again would cost more than to write the entry
         if size < self._end.size:
-            raise LogUnwritable(f"the audit log had {self._end.size} entries and now has {size}", _BROKEN)
+            raise LogUnwritable(f"the audit log had {self._end.size} entries and now has {size}", Remedy.VERIFY_LOG)
         try:  # another process wrote it, or somebody else did
             frontier = merkle.frontier(size, self._node)
             signed = open_checkpoint(str(note), self._signer.origin, self._signer.public_key)
             fits = root == merkle.root_of(frontier) and (signed.size, signed.root) == (size, root)
         except LogBroken as error:
-            raise LogUnwritable(f"the end of the audit log is broken: {error.message}", _BROKEN) from error
+            raise LogUnwritable(f"the end of the audit log is broken: {error.message}", Remedy.VERIFY_LOG) from error
         if not fits:
-            raise LogUnwritable("the end of the audit log is not what was signed", _BROKEN)
+            raise LogUnwritable("the end of the audit log is not what was signed", Remedy.VERIFY_LOG)
         return _End(int(size), bytes(root), str(note), frontier)
 
     def _node(self, level: int, index: int) -> bytes:
         found = self._read("SELECT hash FROM nodes WHERE level = ? AND number = ?", (level, index))
         if not found:
-            raise LogBroken(f"node {level}/{index} of the audit log's tree is missing", _BROKEN)
+            raise LogBroken(f"node {level}/{index} of the audit log's tree is missing", Remedy.VERIFY_LOG)
         return bytes(found[0][0])
 
     @contextmanager
@@ -299,7 +309,9 @@ class SqliteLog:
             with self._lock:
                 return self._connection.execute(query, values).fetchall()
         except sqlite3.Error as error:
-            raise StorageFailed(f"the audit log {self._path.name} can't be read: {error}", _WAY_OUT) from error
+            raise StorageFailed(
+                f"the audit log {self._path.name} can't be read: {error}", remedy_of_storage(error)
+            ) from error
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -313,21 +325,16 @@ class SqliteLog:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 if isinstance(error, sqlite3.Error | StorageFailed) and not isinstance(error, LogUnwritable):
-                    raise LogUnwritable(
-                        f"the audit log can't be written: {error}; nothing was done", _WAY_OUT
-                    ) from error
+                    why = error.message if isinstance(error, StorageFailed) else error
+                    raise LogUnwritable(f"the audit log can't be written: {why}", remedy_of_storage(error)) from error
                 raise
 
 
 def _of_another(error: BaseException) -> Exception:
     """What an entry is told that was to be written together with another; an exception each, raised in its thread."""
     if isinstance(error, LogUnwritable):
-        return LogUnwritable(error.message, error.hint)
-    return LogUnwritable(f"the audit log was not written: {type(error).__name__}; nothing was done", _WAY_OUT)
-
-
-_WAY_OUT: Final = "without its log Countenance does nothing: free some space, or make the home writable, then try again"
-_BROKEN: Final = "nothing is done on top of a broken log: run `countenance log verify`, and compare it with a backup"
+        return LogUnwritable(error.message, error.remedy)
+    return LogUnwritable(f"the audit log was not written: {type(error).__name__}", Remedy.TRY_AGAIN)
 
 
 def _canonical(entry_id: str, at: str, kind: str, record: Mapping[str, Any], detail: bytes | None) -> bytes:

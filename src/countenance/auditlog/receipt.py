@@ -29,6 +29,7 @@ from countenance.auditlog import merkle
 from countenance.auditlog.checkpoint import Signer, key_hash, open_checkpoint, parse_verifier_key
 from countenance.errors import LogBroken, ReceiptRefused
 from countenance.protocols import EntryProof
+from countenance.remedies import Remedy
 
 VERSION: Final = 1
 SIGNED: Final = b"countenance receipt v1\n"  # so that no signature of another kind can pass for one of a receipt
@@ -79,20 +80,22 @@ def write(signer: Signer, proof: EntryProof, receipt: Mapping[str, Any]) -> str:
 def read(text: str | bytes) -> dict[str, Any]:
     """The document, nothing of it checked but its form. Raises ReceiptRefused."""
     if len(text) > MAX_BYTES:
-        raise ReceiptRefused("this is no receipt: it has more than 16 MB")
+        raise ReceiptRefused("this is not a receipt: it has more than 16 MB")
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ReceiptRefused(f"this is no receipt, or one that was cut short: {error}", _AGAIN) from error
+        raise ReceiptRefused(
+            f"this is not a receipt, or one that was cut short: {error}", Remedy.ASK_FOR_IT_AGAIN
+        ) from error
     if not isinstance(document, dict) or set(document) != {"receipt", "log", "signed_by", "signature"}:
-        raise ReceiptRefused("this is no receipt: it has other parts", _AGAIN)
+        raise ReceiptRefused("this is not a receipt: it has other parts", Remedy.ASK_FOR_IT_AGAIN)
     receipt = document["receipt"]
     if not isinstance(receipt, dict) or not receipt.keys() >= _FIELDS:
-        raise ReceiptRefused("this is no receipt: it says too little", _AGAIN)
+        raise ReceiptRefused("this is not a receipt: it says too little", Remedy.ASK_FOR_IT_AGAIN)
     if receipt["v"] != VERSION:
         raise ReceiptRefused(
             f"the receipt is of version {receipt['v']!r}; this version of Countenance knows {VERSION}",
-            "install the newer version that wrote it: pip install --upgrade countenance",
+            Remedy.UPGRADE,
         )
     return document
 
@@ -107,25 +110,25 @@ def check(text: str | bytes, key: str, *, about: str | None = None) -> VerifiedR
     document = read(text)
     receipt = document["receipt"]
     if receipt["home"] != origin:
-        raise ReceiptRefused(f"the receipt is of another home: {receipt['home']}", f"the key given is of {origin}")
+        raise ReceiptRefused(f"the receipt is of another home, {receipt['home']}; the key is of {origin}")
     signature = document.pop("signature")
     if document["signed_by"] != key.strip():
-        raise ReceiptRefused("the receipt was signed with another key than the one given", _ASK)
+        raise ReceiptRefused("the receipt was signed with another key than the one given", Remedy.GET_TRUSTED_KEY)
     try:
         raw = base64.b64decode(signature, validate=True)
         body = rfc8785.dumps(document)
     except (TypeError, ValueError, binascii.Error, rfc8785.CanonicalizationError) as error:
-        raise ReceiptRefused("the receipt's signature does not fit: it was changed", _AGAIN) from error
+        raise ReceiptRefused("the receipt's signature does not fit: it was changed", Remedy.ASK_FOR_IT_AGAIN) from error
     if raw[:4] != key_hash(origin, public_key):
-        raise ReceiptRefused("the receipt was signed with another key than the one given", _ASK)
+        raise ReceiptRefused("the receipt was signed with another key than the one given", Remedy.GET_TRUSTED_KEY)
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(raw[4:], SIGNED + body)
     except InvalidSignature as error:
-        raise ReceiptRefused("the receipt's signature does not fit: it was changed", _AGAIN) from error
+        raise ReceiptRefused("the receipt's signature does not fit: it was changed", Remedy.ASK_FOR_IT_AGAIN) from error
     entry, position = _entry(document["log"], origin, public_key)
     _agree(receipt, entry)
     if about is not None and about not in {receipt["about"], receipt.get("of")}:
-        raise ReceiptRefused(f"the receipt is about {receipt['about']}, not about {about}", "ask for the right one")
+        raise ReceiptRefused(f"the receipt is about {receipt['about']}, not about {about}")
     return VerifiedReceipt(receipt, entry, position, document["log"]["checkpoint"], key.strip())
 
 
@@ -140,11 +143,15 @@ def _entry(log: Any, origin: str, public_key: bytes) -> tuple[dict[str, Any], in
         proven = merkle.includes(leaf, position, checkpoint.size, path, checkpoint.root)
         entry = {"id": said["id"], "at": said["at"], "kind": said["kind"], "body": dict(said["body"])}
     except LogBroken as error:
-        raise ReceiptRefused(f"the receipt's checkpoint does not hold: {error.message}", _AGAIN) from error
+        raise ReceiptRefused(
+            f"the receipt's checkpoint does not hold: {error.message}", Remedy.ASK_FOR_IT_AGAIN
+        ) from error
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ReceiptRefused("the receipt's proof from the log is malformed", _AGAIN) from error
+        raise ReceiptRefused("the receipt's proof from the log is malformed", Remedy.ASK_FOR_IT_AGAIN) from error
     if not proven:
-        raise ReceiptRefused("the receipt's entry is not in the log that its checkpoint covers", _AGAIN)
+        raise ReceiptRefused(
+            "the receipt's entry is not in the log that its checkpoint covers", Remedy.ASK_FOR_IT_AGAIN
+        )
     return entry, position
 
 
@@ -152,12 +159,10 @@ def _agree(receipt: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
     """The log's entry speaks of the same act. Raises ReceiptRefused."""
     kind, body = receipt["kind"], entry["body"]
     if entry["kind"] not in ENTRIES.get(kind, frozenset()) or body.get(kind) != receipt["about"]:
-        raise ReceiptRefused("the log entry in the receipt is about something else", _AGAIN)
+        raise ReceiptRefused("the log entry in the receipt is about something else", Remedy.ASK_FOR_IT_AGAIN)
     account = {**receipt, **receipt["counts"]} if isinstance(receipt.get("counts"), dict) else receipt
     different = sorted(name for name in _SAME & body.keys() & account.keys() if body[name] != account[name])
     if different:
-        raise ReceiptRefused(f"the log entry in the receipt says otherwise: {', '.join(different)}", _AGAIN)
-
-
-_AGAIN: Final = "ask whoever gave it to you for it again, whole"
-_ASK: Final = "get the key from somebody you trust: `countenance log key` prints it in the home that the receipt is of"
+        raise ReceiptRefused(
+            f"the log entry in the receipt says otherwise: {', '.join(different)}", Remedy.ASK_FOR_IT_AGAIN
+        )

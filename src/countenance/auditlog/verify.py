@@ -26,6 +26,7 @@ from countenance.auditlog.checkpoint import Checkpoint, open_checkpoint
 from countenance.auditlog.kinds import DETAIL_ERASED, KINDS
 from countenance.auditlog.log import PAGE, leaf_of
 from countenance.errors import LogBroken, StorageFailed
+from countenance.remedies import Remedy
 
 TOLD_EVERY: Final = 10_000
 
@@ -74,7 +75,7 @@ def verify_log(
             return _verified(connection, origin, public_key, kept, progress)
     except sqlite3.Error as error:
         raise StorageFailed(
-            f"the audit log {path.name} can't be read: {error}", "restore the home from a backup"
+            f"the audit log {path.name} can't be read: {error}", Remedy.RESTORE_FROM_BACKUP, partly=False
         ) from error
 
 
@@ -133,7 +134,7 @@ def _verified(
         raise LogBroken(
             f"the log has {size} entries, and the checkpoint covers {covered}: number {size} and later are gone; "
             "it was cut, or put back",
-            _HINT,
+            Remedy.COMPARE_LOG,
         )
     _check_end(connection)
     for position, entry_id in details_gone.items():
@@ -210,10 +211,7 @@ def _nodes(connection: sqlite3.Connection, start: int, end: int) -> Nodes:
 
 
 _FORK: Final = "the log was rewritten, or forked"
-_HINT: Final = (
-    "the log has been tampered with or damaged: compare it with a backup, and tell whoever oversees this home"
-)
 
 
 def _broken(position: int, what: str) -> LogBroken:
-    return LogBroken(f"the first bad entry is number {position}: it {what}", _HINT)
+    return LogBroken(f"the first bad entry is number {position}: it {what}", Remedy.COMPARE_LOG)

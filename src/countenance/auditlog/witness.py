@@ -24,6 +24,7 @@ from countenance.auditlog.cosign import Cosigner, CosignRequest, read_request
 from countenance.durable import create_file, replace_file, sync_folder
 from countenance.errors import KeyMissing, LogBroken, StorageFailed, WrongUse
 from countenance.locking import held
+from countenance.remedies import Remedy, remedy_of_storage
 
 _TEXT: Final = (
     "# The key of a witness of audit logs. Whoever has it can cosign in its name.\nname: {name}\nkey: {key}\n"
@@ -33,16 +34,23 @@ _TEXT: Final = (
 def make_key(path: Path, name: str) -> Cosigner:
     """A new witness's key, mode 0600. Raises: WrongUse: the file is there, or the name is none; StorageFailed."""
     if not name or not name.isprintable() or any(each in name for each in " +\n"):
-        raise WrongUse(f"{name!r} is no name of a witness", "one word, such as witness.example.org")
+        raise WrongUse(
+            f"{name!r} can't name a witness: a name is one word", Remedy.USE_FORMAT, field="name",
+            values=("witness.example.org",),
+        )  # fmt: skip
     secret = secrets.token_bytes(32)
     text = _TEXT.format(name=name, key=base64.b64encode(secret).decode())
     try:
         create_file(path, text.encode())
         sync_folder(path.parent)
     except FileExistsError as error:
-        raise WrongUse(f"{path} is there already, and a key is never overwritten", "name another file") from error
+        raise WrongUse(
+            "the file exists already, and a key is never overwritten", Remedy.USE_NEW_FILE, path=path
+        ) from error
     except OSError as error:
-        raise StorageFailed(f"{path} can't be written: {error.strerror}", "name another file") from error
+        raise StorageFailed(
+            f"the key file can't be written: {error.strerror}", Remedy.USE_WRITABLE_FOLDER, path=path, partly=False
+        ) from error
     return Cosigner(name, secret)
 
 
@@ -54,8 +62,9 @@ def load_key(path: Path) -> Cosigner:
         return Cosigner(fields["name"], base64.b64decode(fields["key"], validate=True))
     except (OSError, ValueError, KeyError, binascii.Error) as error:
         raise KeyMissing(
-            f"{path} is no key of a witness: {error}", "`countenance witness init FILE` makes one"
-        ) from error
+            f"this is not a key of a witness: {getattr(error, 'strerror', None) or error}", Remedy.MAKE_WITNESS_KEY,
+            path=path,
+        ) from error  # fmt: skip
 
 
 def cosign(cosigner: Cosigner, log_key: str, state: Path, request: str, at: int) -> str:
@@ -81,8 +90,9 @@ def _alone(state: Path) -> Iterator[None]:
             yield
     except OSError as error:
         raise StorageFailed(
-            f"{state} can't be held: {error.strerror}", "name a file in a folder that can be written"
-        ) from error
+            f"the state file of the witness can't be locked: {error.strerror}", Remedy.USE_WRITABLE_FOLDER,
+            path=state, partly=False,
+        ) from error  # fmt: skip
 
 
 def _look_at(state: Path, asked: CosignRequest, checkpoint: Checkpoint) -> None:
@@ -90,15 +100,18 @@ def _look_at(state: Path, asked: CosignRequest, checkpoint: Checkpoint) -> None:
     last = _read_state(state, checkpoint.origin)
     if checkpoint.size < last.size:
         raise LogBroken(
-            f"the log has {checkpoint.size} entries, and {last.size} were cosigned: it was cut or put back", _TELL
+            f"the log has {checkpoint.size} entries, and {last.size} were cosigned: it was cut or put back",
+            Remedy.REPORT_LOG,
         )
     if asked.old != last.size:
         raise LogBroken(
-            f"the request begins at {asked.old} entries, and {last.size} were cosigned",
-            f"ask again with --old {last.size}",
+            f"the request begins at {asked.old} entries, and must begin at {last.size}, which were cosigned",
+            Remedy.REQUEST_COSIGNATURE,
         )
     if last.size and not merkle.extends(last.size, checkpoint.size, asked.proof, last.root, checkpoint.root):
-        raise LogBroken("the log is not the continuation of what was cosigned: it was rewritten, or forked", _TELL)
+        raise LogBroken(
+            "the log is not the continuation of what was cosigned: it was rewritten, or forked", Remedy.REPORT_LOG
+        )
     _write_state(state, checkpoint)
 
 
@@ -110,11 +123,12 @@ def _read_state(path: Path, origin: str) -> Checkpoint:
         return Checkpoint(origin, 0, merkle.EMPTY_ROOT)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StorageFailed(
-            f"what was cosigned can't be read from {path}: {error}",
-            "put the file back from a copy: without it this witness can't tell a rewritten log",
-        ) from error
+            "what was cosigned can't be read, and without it this witness would not notice a rewritten log: "
+            f"{getattr(error, 'strerror', None) or error}",
+            Remedy.USE_ANOTHER_COPY, path=path, partly=False,
+        ) from error  # fmt: skip
     if seen.origin != origin:
-        raise LogBroken(f"{path} is about the log {seen.origin}, not {origin}", "one state file for each log")
+        raise LogBroken(f"the state file is about the log {seen.origin}, not {origin}; each log has its own", path=path)
     return seen
 
 
@@ -124,8 +138,6 @@ def _write_state(path: Path, seen: Checkpoint) -> None:
         replace_file(path, json.dumps(said).encode() + b"\n")
     except OSError as error:
         raise StorageFailed(
-            f"what is cosigned can't be kept in {path}: {error.strerror}", "nothing was cosigned"
-        ) from error
-
-
-_TELL: Final = "keep this request, and tell whoever relies on the log"
+            f"what would be cosigned can't be kept, so it was not cosigned: {error.strerror}",
+            remedy_of_storage(error), path=path, partly=False,
+        ) from error  # fmt: skip

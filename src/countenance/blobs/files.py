@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import re
@@ -22,6 +21,7 @@ from typing import Final
 from countenance.durable import create_file, sync_folders
 from countenance.errors import NotFound, StorageFailed
 from countenance.protocols import RemovalResult
+from countenance.remedies import Remedy, remedy_of_storage
 
 _NAME: Final = re.compile(r"[a-z0-9-]{1,64}")
 _UNFINISHED: Final = "new"  # one folder for all, so that a sweep need not look through a million names
@@ -66,7 +66,9 @@ class FileBlobStore:
             for path in (*written.values(), *new):
                 with contextlib.suppress(OSError):
                     os.unlink(path)  # noqa: PTH108  # strings, see above
-            raise StorageFailed(f"a crop or document can't be written: {error.strerror}", _way_out(error)) from error
+            raise StorageFailed(
+                f"a crop or document can't be written: {error.strerror}", remedy_of_storage(error)
+            ) from error
 
     def get(self, name: str) -> bytes:
         """See `BlobStore.get`."""
@@ -75,7 +77,7 @@ class FileBlobStore:
         except FileNotFoundError as error:
             raise NotFound(f"there is no blob {name}") from error
         except OSError as error:
-            raise StorageFailed(f"blob {name} can't be read: {error.strerror}", "run `countenance doctor`") from error
+            raise StorageFailed(f"blob {name} can't be read: {error.strerror}", Remedy.RUN_DOCTOR) from error
 
     def delete_many(self, names: Iterable[str]) -> RemovalResult:
         """See `BlobStore.delete_many`. A crash leaves some of them; do it again.
@@ -90,7 +92,9 @@ class FileBlobStore:
             # Of those too that were not there: a crash may have come between their removal and its sync.
             sync_folders({path.parent for path in paths if path.parent.is_dir()})
         except OSError as error:
-            raise StorageFailed(f"a crop or document can't be deleted: {error.strerror}", _way_out(error)) from error
+            raise StorageFailed(
+                f"a crop or document can't be deleted: {error.strerror}", remedy_of_storage(error)
+            ) from error
         return RemovalResult(physically=True)
 
     def names(self) -> Iterator[str]:
@@ -129,7 +133,9 @@ class FileBlobStore:
         except BlockingIOError:
             return 0
         except OSError as error:
-            raise StorageFailed(f"half-written files can't be removed: {error.strerror}", _way_out(error)) from error
+            raise StorageFailed(
+                f"half-written files can't be removed: {error.strerror}", remedy_of_storage(error)
+            ) from error
         return len(left)
 
     def _path(self, name: str) -> Path:
@@ -169,9 +175,3 @@ def _sizes(folder: Path) -> Iterator[int]:
         for item in items:
             with contextlib.suppress(FileNotFoundError):
                 yield item.stat(follow_symlinks=False).st_size
-
-
-def _way_out(error: OSError) -> str:
-    if error.errno == errno.ENOSPC:
-        return "free some space and run the same command again; nothing acknowledged is lost"
-    return "the home must be on a disk that this user may write to"

@@ -20,6 +20,7 @@ from countenance.calibrate.histogram import BINS, Histogram
 from countenance.calibrate.limits import upper_limit
 from countenance.calibrate.tail import ExponentialTail
 from countenance.errors import NotFound, SpaceMismatch, WrongUse
+from countenance.remedies import Remedy
 from countenance.types import Band, EmbeddingSpace, Odds
 
 SHOWN_FROM = 10  # impostors at or above a score; a rate from fewer is a bound
@@ -55,7 +56,7 @@ class Calibration:
                 about=dict(fields["about"]),
             )
         except (ValueError, KeyError, TypeError) as e:
-            raise WrongUse(f"not a calibration: {e!r}", "measure one with `make calibrate`") from e
+            raise WrongUse(f"this is not a calibration: {e!r}") from e
 
     def to_json(self) -> bytes:
         """The bytes that `from_json` reads; `id` is theirs and not among them."""
@@ -145,14 +146,16 @@ def load(space: EmbeddingSpace) -> Calibration:
     if not file.is_file():
         raise NotFound(
             f"no calibration is shipped for {space.model}",
-            f"measure one: countenance evaluate --model {space.model} --people DIR --use",
+            Remedy.MEASURE_MODEL,
+            values=(space.model,),
         )
     calibration = Calibration.from_json(file.read_bytes())
     if calibration.space != space:
         raise SpaceMismatch(
             f"the calibration of {space.model} was measured with weights {calibration.space.weights_sha256[:12]}, "
             f"the templates are from {space.weights_sha256[:12]}; its odds would mean nothing",
-            "measure it again: countenance evaluate --people DIR --use",
+            Remedy.MEASURE_MODEL,
+            values=(space.model,),
         )
     return calibration
 
@@ -174,7 +177,10 @@ def fmr_for(searched: int, fpir: float) -> float:
     """
     _require_count(searched)
     if not 0 < fpir < 1:
-        raise WrongUse(f"fpir must lie between 0 and 1, not {fpir}", "0.01 is one false lead in 100 searches")
+        raise WrongUse(
+            f"the false positive rate {fpir} is not above 0 and below 1; 0.01 is 1 false lead in 100 searches",
+            Remedy.ADD_FIELD, field="fpir", values=(0.01,),
+        )  # fmt: skip
     return -math.expm1(math.log1p(-fpir) / max(searched, 1))
 
 

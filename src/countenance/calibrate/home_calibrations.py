@@ -11,14 +11,12 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from countenance.calibrate.calibration import Calibration
 from countenance.durable import replace_file, sync_folder
 from countenance.errors import StorageFailed, WrongUse
+from countenance.remedies import Remedy, remedy_of_storage
 from countenance.types import EmbeddingSpace
-
-WAY_OUT: Final = "`countenance evaluate --use-shipped` removes it; then measure it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +34,20 @@ class HomeCalibrations:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise StorageFailed(f"{path} can't be read: {error.strerror}", "may this user read the home?") from error
+            raise StorageFailed(
+                f"the home's calibration can't be read: {error.strerror}",
+                Remedy.CHECK_PERMISSION,
+                path=path,
+                partly=False,
+            ) from error
         if not hmac.compare_digest(digest, self.seal(data).encode()):
-            raise StorageFailed(f"the home's calibration {path} is damaged, or was changed by another hand", WAY_OUT)
+            raise _damaged("the home's calibration is damaged, or was changed by another program", path)
         try:
             calibration = Calibration.from_json(data)
         except WrongUse as error:
-            raise StorageFailed(f"the home's calibration {path} is {error.message}", WAY_OUT) from error
+            raise _damaged(f"the home's calibration is damaged: {error.message}", path) from error
         if calibration.space != space:
-            raise StorageFailed(f"{path} is the calibration of {calibration.space.model}", WAY_OUT)
+            raise _damaged(f"the home's calibration is of another model, {calibration.space.model}", path)
         return calibration
 
     def keep(self, calibration: Calibration) -> None:
@@ -57,7 +60,9 @@ class HomeCalibrations:
             self.folder.mkdir(mode=0o700, exist_ok=True)
             replace_file(self._path(calibration.space), self.seal(data).encode() + b"\n" + data)
         except OSError as error:
-            raise StorageFailed(f"the calibration can't be kept: {error.strerror}", "the one before stays") from error
+            raise StorageFailed(
+                f"the calibration can't be kept, so the one before stays: {error.strerror}", remedy_of_storage(error)
+            ) from error
 
     def has(self, space: EmbeddingSpace) -> bool:
         """Something is kept for `space`, whole or damaged."""
@@ -77,7 +82,13 @@ class HomeCalibrations:
             self._path(space).unlink(missing_ok=True)
             sync_folder(self.folder)
         except OSError as error:
-            raise StorageFailed(f"the calibration can't be removed: {error.strerror}") from error
+            raise StorageFailed(
+                f"the calibration can't be removed: {error.strerror}", remedy_of_storage(error)
+            ) from error
 
     def _path(self, space: EmbeddingSpace) -> Path:
         return self.folder / f"{space.weights_sha256}.calibration"  # a model's name is its user's, and may be anything
+
+
+def _damaged(message: str, path: Path) -> StorageFailed:
+    return StorageFailed(message, Remedy.REMOVE_CALIBRATION, path=path, partly=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from countenance.errors import WrongUse
+from countenance.remedies import Remedy
 
 MAX_LENGTH: Final = 200
 
@@ -14,6 +15,7 @@ def check_reference(text: str) -> str:
     reference = text.strip()
     if not reference or len(reference) > MAX_LENGTH or not reference.isprintable():
         raise WrongUse(
-            "a case reference is one printable line of 1 to 200 characters", "--case 2026-0117, as your files name it"
-        )
+            "a case reference is one printable line of 1 to 200 characters", Remedy.ADD_FIELD, field="case",
+            values=("2026-0117",),
+        )  # fmt: skip
     return reference

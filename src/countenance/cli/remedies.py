@@ -25,11 +25,13 @@ DOOR: Final = Door(
         Remedy.NUMBER_FACES: "faces are counted from 0; `countenance detect` shows them",
         Remedy.FREE_SPACE: "free some space on the disk, then run the same command again; no confirmed work is lost",
         Remedy.TRY_AGAIN: "run the same command again",
+        Remedy.INSTALL: "install it: pip install '{value}'",
         Remedy.UPGRADE: "install the newer version that wrote it: pip install --upgrade countenance",
         Remedy.RESTORE_FROM_BACKUP: "restore the home from a backup (`countenance restore`), then run `countenance "
         "doctor`",
         Remedy.MAKE_BACKUP_AGAIN: "make the backup again: `countenance backup`",
         Remedy.RUN_DOCTOR: "run `countenance doctor`",
+        Remedy.RUN_DOCTOR_ALONE: "run `countenance doctor` again when no other process uses the home",
         Remedy.SHOW_STATUS: "`countenance status` shows its state",
         Remedy.PROTECT_KEY_FILE: "let only its owner read and write the key file (chmod 600). If someone else may "
         "have read it, make a new home and ingest again",
@@ -45,17 +47,21 @@ DOOR: Final = Door(
         Remedy.ADD_SOURCE: "add one: `countenance source add album ~/Pictures --basis household --jurisdiction CA-ON`",
         Remedy.RESUME_SOURCE: "`countenance source resume` puts its grant in force again",
         Remedy.INGEST_SOURCE: "ingest its source again: `countenance ingest`",
-        Remedy.ERASE_SOURCE: "check that its disk is mounted. To erase its pictures: `countenance erase --source "
-        "{value}`",
-        Remedy.ENROL_REFERENCES: "enrol its people again from the same list: `countenance source references {value} "
+        Remedy.INGEST_UPLOADS: "countenance ingest {quoted}",
+        Remedy.SEARCH_FOR_GUESTS: "countenance guest search {quoted}",
+        Remedy.ERASE_SOURCE: "countenance erase --source {quoted}",
+        Remedy.ERASE_LOST_SOURCE: "check that its disk is mounted. To erase its pictures: `countenance erase --source "
+        "{quoted}`",
+        Remedy.ENROL_REFERENCES: "enrol its people again from the same list: `countenance source references {quoted} "
         "LIST.csv`",
         Remedy.LIST_CLIENTS: "`countenance client list` lists the clients",
-        Remedy.SHOW_CLIENT: "`countenance client show {value}` shows the date",
+        Remedy.SHOW_CLIENT: "`countenance client show` shows the date",
         Remedy.LIST_GUEST_LINKS: "`countenance guest list SOURCE` lists the links",
         Remedy.LIST_PERSONS: "`countenance person list` lists the persons",
         Remedy.SHOW_PERSON: "`countenance person show` lists a person's faces",
         Remedy.SHOW_PERSON_HISTORY: "`countenance person history` lists the decisions",
         Remedy.SUGGEST_AGAIN: "ask for suggestions again: `countenance person suggest`",
+        Remedy.MAKE_PERSON: "choose the faces of a person yourself: `countenance person new`",
         Remedy.MERGE_PERSONS: "merge the two persons (`countenance person merge`), or remove the face from its person "
         "first (`countenance person remove`)",
         Remedy.LIST_ORDERS: "`countenance order list` lists the orders",
@@ -74,14 +80,15 @@ DOOR: Final = Door(
         "home is",
         Remedy.LIST_WITNESSES: "`countenance log verify` lists the trusted witnesses",
         Remedy.TRUST_WITNESS: "trust its key first: `countenance log trust-witness KEY`",
-        Remedy.REQUEST_COSIGNATURE: "`countenance log request-cosign` writes one",
+        Remedy.REQUEST_COSIGNATURE: "`countenance log request-cosign` writes one; --old says from which entry on",
+        Remedy.MAKE_WITNESS_KEY: "`countenance witness init` makes one",
         Remedy.GIVE_NEWEST_LOG: "give the newest log with --log: the home's folder, its log.db, or a later backup of "
         "the log (`countenance backup --log-alone`)",
         Remedy.LIST_MODELS: "`countenance model list` lists the models",
         Remedy.ADD_MODEL: "add that model again: `countenance model add`",
-        Remedy.REMOVE_MODEL: "remove it first (`countenance model remove {value}`), or give this one another name",
+        Remedy.REMOVE_MODEL: "remove it first (`countenance model remove {quoted}`), or give this one another name",
         Remedy.USE_ANOTHER_DETECTOR: "use another detector first: `countenance model use`",
-        Remedy.MEASURE_MODEL: "measure it: `countenance evaluate --model {value} --people DIR --use`",
+        Remedy.MEASURE_MODEL: "measure it: `countenance evaluate --model {quoted} --people DIR --use`",
         Remedy.REMOVE_CALIBRATION: "remove it (`countenance evaluate --use-shipped`), then measure again",
         Remedy.BEGIN_REINDEX: "begin a reindex: `countenance reindex --model NAME`",
         Remedy.CONTINUE_REINDEX: "let it continue first: `countenance reindex`",

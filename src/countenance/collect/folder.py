@@ -32,6 +32,7 @@ from countenance.collect.sidecar import (
 from countenance.errors import NotFound, StorageFailed, WrongUse
 from countenance.permits import Act, Permit
 from countenance.protocols import FoundFile
+from countenance.remedies import Remedy
 from countenance.types import Rejected, RejectReason
 
 FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -132,9 +133,11 @@ class FolderCollector:
         try:
             fd = os.open(self._root, FOLDER_FLAGS)
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise NotFound(f"{self._root} is not a folder that is there") from error
+            raise NotFound("the folder of the source does not exist", Remedy.MOUNT_DISK, path=self._root) from error
         except OSError as error:
-            raise StorageFailed(f"the folder {self._root} can't be read: {error.strerror}") from error
+            raise StorageFailed(
+                f"the folder of the source can't be read: {error.strerror}", Remedy.CHECK_PERMISSION, path=self._root
+            ) from error
         try:
             for part in parts:
                 below = os.open(part, FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=fd)
@@ -184,7 +187,7 @@ def _manifest_in(root: int) -> PictureManifest:
     except OSError as error:
         content = _rejected(error)
     if isinstance(content, Rejected):
-        raise WrongUse(f"{MANIFEST_NAME} can't be read: {content.detail}")
+        raise WrongUse(f"{MANIFEST_NAME} can't be read: {content.detail}", Remedy.CORRECT_FILE)
     return parse_manifest(content)
 
 

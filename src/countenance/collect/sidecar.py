@@ -22,6 +22,7 @@ from typing import Final
 
 from countenance.errors import WrongUse
 from countenance.jurisdictions import parse_set
+from countenance.remedies import Remedy
 
 SIDECAR_SUFFIX: Final = ".countenance.toml"
 MANIFEST_NAME: Final = "countenance-manifest.csv"
@@ -82,8 +83,8 @@ def parse_manifest(content: bytes) -> PictureManifest:
         header = tuple(column.strip().lower() for column in next(reader, ()))
         if sorted(header) != sorted(MANIFEST_COLUMNS):
             raise WrongUse(
-                f"{MANIFEST_NAME} must begin with a line that names its columns",
-                f"write {','.join(MANIFEST_COLUMNS)} as its first line",
+                f"{MANIFEST_NAME} does not begin with the names of its columns: {','.join(MANIFEST_COLUMNS)}",
+                Remedy.CORRECT_FILE,
             )
         path_at, codes_at = header.index("path"), header.index("jurisdiction")
         for row in reader:
@@ -102,7 +103,9 @@ def parse_manifest(content: bytes) -> PictureManifest:
                     seen[codes] = _codes_of(codes, f"its row in {MANIFEST_NAME}")
                 rows[place] = seen[codes]
     except csv.Error as error:
-        raise WrongUse(f"{MANIFEST_NAME} is no CSV after line {reader.line_num}: {error}") from error
+        raise WrongUse(
+            f"{MANIFEST_NAME} is not a CSV after line {reader.line_num}: {error}", Remedy.CORRECT_FILE
+        ) from error
     return PictureManifest(rows, tuple(homeless))
 
 
@@ -115,4 +118,4 @@ def _codes_of(codes: str, whose: str) -> Own:
     try:
         return parse_set(codes)
     except WrongUse as error:
-        return MalformedValue(f"{whose} names what is not a jurisdiction; {error.hint}")
+        return MalformedValue(f"{whose} names what is not a jurisdiction; use one of these: {', '.join(error.values)}")

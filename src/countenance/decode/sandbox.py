@@ -29,6 +29,7 @@ from typing import Any, Final, Self, TypeVar
 
 from countenance.decode.wire import Answer, message, read_by, received, write_by
 from countenance.errors import SandboxFailed
+from countenance.remedies import Remedy
 from countenance.types import Rejected, RejectReason
 
 T = TypeVar("T")
@@ -194,7 +195,7 @@ class _Child:
             ).result()
         except OSError as error:
             raise SandboxFailed(
-                f"the decoder's process can't be started: {error.strerror}", "free some memory"
+                f"the decoder's process can't be started: {error.strerror}", Remedy.FREE_MEMORY
             ) from error
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -208,8 +209,9 @@ class _Child:
         if isinstance(hello, Rejected) or "ready" not in hello[0]:
             why = hello.detail if isinstance(hello, Rejected) else str(hello[0].get("failed", ""))[:500]
             raise SandboxFailed(
-                f"the decoder's process does not start: {why}",
-                "run `countenance doctor`; it needs about 1 GB of memory and the files of this installation",
+                "the decoder's process does not start; it needs about 1 GB of memory and the files of this "
+                f"installation: {why}",
+                Remedy.RUN_DOCTOR,
             )
 
     def ask(self, data: bytes, options: Mapping[str, Any]) -> Answer | Rejected:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from countenance.embed.runtimes import DEFAULT, Network, open_network
 from countenance.errors import WeightsDamaged
 from countenance.permits import EMBEDDING_ACTS, Permit, require
+from countenance.remedies import Remedy
 from countenance.types import Vectors
 from countenance.weights.manifest import SFACE
 from countenance.weights.model import Model
@@ -61,8 +62,8 @@ class OnnxEmbedder:
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
         if not (np.isfinite(lengths).all() and lengths.all()):
             raise WeightsDamaged(
-                f"{self.space.model} gave a template that is not finite, or zero",
-                "this model can't be relied on: go back to the one before with `countenance reindex --roll-back`",
+                f"the model {self.space.model} can't be relied on: it gave a template that is not finite, or zero",
+                Remedy.ROLL_BACK_REINDEX,
             )
         vectors: Vectors = rows / lengths
         return vectors

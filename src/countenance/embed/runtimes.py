@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countenance.errors import CountenanceError, SpaceMismatch, WrongUse
+from countenance.remedies import Remedy
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 Planes: TypeAlias = NDArray[np.float32]
 Network: TypeAlias = Callable[[Planes], NDArray[np.float32]]  # (N, ...) as the network takes it -> (N, D), any length
 
+VARIABLE: Final = "COUNTENANCE_RUNTIME"
 DEFAULT: Final = "onnxruntime"
 SAME: Final = 0.9999  # the least cosine between two runtimes' templates of one crop
 BATCH: Final = 4  # crops a run; measured: 1 to 4 are alike, from 8 on the caches overflow
@@ -46,7 +48,8 @@ def open_network(onnx: bytes, runtime: str, threads: int, sample: Planes) -> Net
         said = " ".join(str(error).split())[:300]
         raise WrongUse(
             f"{runtime} can't run this model: {said}",
-            f"unset COUNTENANCE_RUNTIME, or set it to {DEFAULT}, which ran it when it was added",
+            Remedy.UNSET_VARIABLE,
+            values=(VARIABLE,),
         ) from error
     _require_same(runtime, rows, _onnxruntime(onnx, threads, CPU)(sample))
     return network
@@ -60,8 +63,9 @@ def _open_other(onnx: bytes, runtime: str, threads: int) -> Network:
     if runtime in _OTHERS:
         return _OTHERS[runtime](onnx, threads)
     raise WrongUse(
-        f"COUNTENANCE_RUNTIME names {runtime!r}, and there is no such runtime",
-        f"one of: {', '.join([DEFAULT, *_OTHERS])}, onnxruntime:PROVIDER with one of {', '.join(providers())}",
+        f"{VARIABLE} names {runtime!r}, and there is no such runtime",
+        Remedy.USE_ONE_OF,
+        values=[DEFAULT, *_OTHERS, *(f"onnxruntime:{each}" for each in providers())],
     )
 
 
@@ -71,7 +75,8 @@ def _require_same(runtime: str, ours: NDArray[np.float32], reference: NDArray[np
     if worst < SAME:
         raise SpaceMismatch(
             f"{runtime} gives other templates than ONNX Runtime on the CPU: their cosine is {worst:.6f}, below {SAME}",
-            f"unset COUNTENANCE_RUNTIME, or set it to {DEFAULT}: templates of two precisions can't be compared",
+            Remedy.UNSET_VARIABLE,
+            values=(VARIABLE,),
         )
 
 
@@ -102,14 +107,18 @@ def _onnxruntime(onnx: bytes, threads: int, provider: str) -> Network:
     """A batch a thread."""
     if provider not in providers():
         raise WrongUse(
-            f"ONNX Runtime has no {provider} on this machine; it has {', '.join(providers())}",
-            "install the onnxruntime package that brings it, or unset COUNTENANCE_RUNTIME",
+            f"ONNX Runtime has no {provider} on this machine, without the package that brings it; it has "
+            f"{', '.join(providers())}",
+            Remedy.UNSET_VARIABLE,
+            values=(VARIABLE,),
         )
     session = session_of(onnx, provider)
     if session.get_providers()[0] != provider:  # it falls back to the CPU in silence where a library is missing
         raise WrongUse(
-            f"ONNX Runtime has {provider}, but it does not start here: {session.get_providers()[0]} was used instead",
-            "are the libraries and the driver that it needs installed? Else unset COUNTENANCE_RUNTIME",
+            f"ONNX Runtime has {provider}, but it does not start here, perhaps without its libraries or driver: "
+            f"{session.get_providers()[0]} was used instead",
+            Remedy.UNSET_VARIABLE,
+            values=(VARIABLE,),
         )
     (data,) = session.get_inputs()
     pool = ThreadPoolExecutor(threads, thread_name_prefix="embed")
@@ -131,7 +140,9 @@ def _openvino(onnx: bytes, threads: int) -> Network:
     try:
         import openvino
     except ImportError as error:
-        raise _not_installed("openvino", "pip install 'countenance[openvino]'") from error
+        raise WrongUse(
+            f"{VARIABLE} names openvino, which is not installed", Remedy.INSTALL, values=("countenance[openvino]",)
+        ) from error
     core = openvino.Core()
     model = core.read_model(onnx)
     shape = model.input(0).partial_shape
@@ -179,10 +190,6 @@ def _opencv(onnx: bytes, threads: int) -> Network:
         return np.stack(rows)
 
     return run
-
-
-def _not_installed(name: str, way_out: str) -> WrongUse:
-    return WrongUse(f"COUNTENANCE_RUNTIME names {name}, which is not installed", way_out)
 
 
 _OTHERS: Final[dict[str, Callable[[bytes, int], Network]]] = {"openvino": _openvino, "opencv": _opencv}

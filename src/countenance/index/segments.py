@@ -39,6 +39,7 @@ from countenance.index.flat import FlatIndex
 from countenance.index.manifest import SEGMENT_ID, Manifest, Segment
 from countenance.locking import held
 from countenance.protocols import KeyRing, RemovalResult
+from countenance.remedies import Remedy, remedy_of_storage
 from countenance.types import ClassId, EmbeddingSpace, FaceId, KeyId
 
 log = logging.getLogger(__name__)
@@ -126,7 +127,9 @@ class SegmentStore:
                     current = self._changed(current, changes)
                 except _BrokenError as broken:
                     if started_anew:
-                        raise StorageFailed(f"{self._folder} does not keep what is written: {broken}") from broken
+                        raise StorageFailed(
+                            f"the folder of the index does not keep what is written: {broken}", path=self._folder
+                        ) from broken
                     self._begin_anew()
                     current, started_anew = self._empty(), True
                 else:
@@ -166,7 +169,7 @@ class SegmentStore:
                 )
             except _BrokenError as broken:  # a writer was faster, and what is named now is there
                 reason = str(broken)
-        raise StorageFailed(f"the index could not be checked: {reason}", "run `countenance doctor`")
+        raise StorageFailed(f"the index could not be checked: {reason}", Remedy.RUN_DOCTOR)
 
     def destroy_class(self, class_id: ClassId) -> RemovalResult:
         """No row of the class is in the snapshot. Crash and errors as `remove`."""
@@ -242,9 +245,11 @@ class SegmentStore:
                 swept = self._begin_anew() if reason else self._sweep(manifest or self._empty())
                 yield manifest or self._empty(), swept
         except Timeout as error:
-            raise HomeBusy("another process is writing the index", "wait for it to end, then try again") from error
+            raise HomeBusy("another process is writing the index", Remedy.WAIT_FOR_OTHER) from error
         except OSError as error:
-            raise StorageFailed(f"the index in {self._folder} can't be written: {error.strerror or error}") from error
+            raise StorageFailed(
+                f"the index can't be written: {error.strerror or error}", remedy_of_storage(error), path=self._folder
+            ) from error
 
     def _changed(self, manifest: Manifest, changes: Changes) -> Manifest:
         """The manifest after `changes`, with its new segments durable but not yet named on disk.

@@ -32,6 +32,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from countenance.durable import create_file, sync_folder
 from countenance.errors import KeyMissing, StorageFailed, WrongUse
+from countenance.remedies import Remedy, remedy_of_storage
 
 KEYFILE_VARIABLE: Final = "COUNTENANCE_KEYFILE"
 KEY_BYTES: Final = 32  # AES-256 and HKDF-SHA-256 want no more and no less
@@ -39,10 +40,6 @@ MAX_FILE_BYTES: Final = 4096  # ours has about 400; what is longer is something 
 VERSION: Final = "1"
 
 _HOME_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
-_RESTORE = (
-    "put the key file back from where you keep its copy, or name it in COUNTENANCE_KEYFILE; "
-    "without it nothing in this home can be opened, by anybody"
-)
 _TEXT = """\
 # Countenance: the master key of one home. Who has this file and the home can read all that the home holds.
 # Keep a copy where you keep other keys: never in the home, never in its backups. Losing it loses the home.
@@ -106,8 +103,7 @@ def create(home_id: str, path: Path) -> MasterKey:
         return _load_or_refuse(home_id, path)
     except OSError as error:
         raise StorageFailed(
-            f"the key file {path} could not be written: {error.strerror}",
-            f"make its folder writable, or name another file in {KEYFILE_VARIABLE}",
+            f"the key file could not be written: {error.strerror}", Remedy.NAME_NEW_KEY_FILE, path=path, partly=False
         ) from error
     return master
 
@@ -121,19 +117,26 @@ def load(home_id: str, path: Path) -> MasterKey:
     fields = _fields(_read(path), path)
     if fields.get("version") != VERSION:
         raise KeyMissing(
-            f"the key file {path} has version {fields.get('version', 'none')!s}, this one reads version {VERSION}",
-            "install the version of Countenance that wrote it, or name the right file in COUNTENANCE_KEYFILE",
+            f"the key file has version {fields.get('version', 'none')!s}; this version of Countenance reads {VERSION}",
+            Remedy.UPGRADE,
+            path=path,
         )
     if fields.get("home") != home_id:
         raise KeyMissing(
-            f"the key file {path} belongs to home {fields.get('home', 'none')!s}, not to this one ({home_id})", _RESTORE
+            f"the key file belongs to home {fields.get('home', 'none')!s}, not to this one ({home_id})",
+            Remedy.RESTORE_KEY_FILE,
+            path=path,
         )
     try:
         master = MasterKey(home_id, base64.b64decode(fields.get("key", ""), validate=True))
     except (binascii.Error, ValueError) as error:
-        raise KeyMissing(f"the key file {path} is damaged: its key is not {KEY_BYTES} bytes", _RESTORE) from error
+        raise KeyMissing(
+            f"the key file is damaged: its key is not {KEY_BYTES} bytes", Remedy.RESTORE_KEY_FILE, path=path
+        ) from error
     if not hmac.compare_digest(master.key_id, fields.get("key-id", "")):
-        raise KeyMissing(f"the key file {path} is damaged: its key and its key-id do not fit", _RESTORE)
+        raise KeyMissing(
+            "the key file is damaged: its key and its key-id do not fit", Remedy.RESTORE_KEY_FILE, path=path
+        )
     return master
 
 
@@ -145,7 +148,7 @@ def stage(master: MasterKey, path: Path) -> MasterKey:
     """
     new, staged = MasterKey(master.home_id, secrets.token_bytes(KEY_BYTES)), _staged(path)
     if not os.access(path, os.W_OK):
-        raise StorageFailed(f"the key file {path} may not be written", f"chmod 600 {path}, and make its disk writable")
+        raise StorageFailed("the key file may not be written", Remedy.MAKE_WRITABLE, path=path, partly=False)
     try:
         staged.unlink(missing_ok=True)
         create_file(staged, _text_of(new).encode())
@@ -154,9 +157,9 @@ def stage(master: MasterKey, path: Path) -> MasterKey:
         with suppress(OSError):
             staged.unlink(missing_ok=True)
         raise StorageFailed(
-            f"a new key can't be written beside the key file {path}: {error.strerror}",
-            "its folder must have room and be writable; the old key stands",
-        ) from error
+            f"a new key can't be written beside the key file, so the old one stays: {error.strerror}",
+            remedy_of_storage(error), path=path, partly=False,
+        ) from error  # fmt: skip
     return new
 
 
@@ -174,8 +177,9 @@ def promote(path: Path) -> None:
             os.fsync(old.fileno())
     except OSError as error:
         raise StorageFailed(
-            f"the key file {path} can't be replaced: {error.strerror}",
-            f"the new key is in {_staged(path)}: make the folder writable, then run any command",
+            f"the key file can't be replaced by the new key beside it, {_staged(path).name}: {error.strerror}",
+            remedy_of_storage(error),
+            path=path,
         ) from error
 
 
@@ -207,8 +211,9 @@ def _load_or_refuse(home_id: str, path: Path) -> MasterKey:
     found = _fields(_read(path), path).get("home")
     if found != home_id:
         raise WrongUse(
-            f"{path} holds the key of another home ({found}), and a key is never overwritten",
-            f"name a file that is not there yet in {KEYFILE_VARIABLE}, one for each home",
+            f"the key file holds the key of another home ({found}), and a key is never overwritten",
+            Remedy.NAME_NEW_KEY_FILE,
+            path=path,
         )
     return load(home_id, path)
 
@@ -217,28 +222,29 @@ def _read(path: Path) -> str:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO must not hang us
     except FileNotFoundError as error:
-        raise KeyMissing(f"the master key was not found: {path}", _RESTORE) from error
+        raise KeyMissing("the key file was not found", Remedy.RESTORE_KEY_FILE, path=path) from error
     except OSError as error:
-        raise KeyMissing(f"the key file {path} cannot be read: {error.strerror}", _RESTORE) from error
+        raise KeyMissing(f"the key file can't be read: {error.strerror}", Remedy.RESTORE_KEY_FILE, path=path) from error
     try:
         status = os.fstat(descriptor)  # of what was opened, so that no swap in between can fool the check
         if not stat.S_ISREG(status.st_mode):
-            raise KeyMissing(f"{path} is no file", _RESTORE)
+            raise KeyMissing("the key file is not a file", Remedy.RESTORE_KEY_FILE, path=path)
         if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise KeyMissing(
-                f"other users may read or write the key file {path} (mode {stat.S_IMODE(status.st_mode):04o})",
-                f"chmod 600 {path}; if somebody else may have read it, make a new home and ingest again",
+                f"other users may read or write the key file (mode {stat.S_IMODE(status.st_mode):04o})",
+                Remedy.PROTECT_KEY_FILE,
+                path=path,
             )
         data = os.read(descriptor, MAX_FILE_BYTES + 1)
     finally:
         os.close(descriptor)
     if len(data) > MAX_FILE_BYTES or not data.isascii():
-        raise KeyMissing(f"{path} is no Countenance key file", _RESTORE)
+        raise KeyMissing("this is not a key file of Countenance", Remedy.RESTORE_KEY_FILE, path=path)
     return data.decode("ascii")
 
 
 def _fields(text: str, path: Path) -> dict[str, str]:
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if not lines or any(": " not in line for line in lines):
-        raise KeyMissing(f"{path} is no Countenance key file, or a damaged one", _RESTORE)
+        raise KeyMissing("this is not a key file of Countenance, or it is damaged", Remedy.RESTORE_KEY_FILE, path=path)
     return {name: value.strip() for name, value in (line.split(": ", 1) for line in lines)}

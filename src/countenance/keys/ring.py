@@ -38,6 +38,7 @@ from countenance.errors import HomeTooNew, KeyDestroyed, KeyMissing, SealBroken,
 from countenance.keys.master import MasterKey
 from countenance.keys.sealing import seal, unseal, unwrap, wrap
 from countenance.protocols import RemovalResult
+from countenance.remedies import Remedy, remedy_of_storage
 from countenance.types import KeyId
 
 log = logging.getLogger(__name__)
@@ -240,7 +241,7 @@ class SqliteKeyRing:
             if found is None:
                 raise KeyMissing(
                     f"this home is encrypted under the master key {now}, but the key file holds {self._master_id}",
-                    "put the right key file back from where you keep its copy, or name it in COUNTENANCE_KEYFILE",
+                    Remedy.RESTORE_KEY_FILE,
                 )
             self._take(found)
             log.info("another process changed the master key: %s wraps the keys now", now)
@@ -285,10 +286,10 @@ class SqliteKeyRing:
         if version > SCHEMA_VERSION:
             raise HomeTooNew(
                 f"keys.db has version {version}; this version of Countenance knows up to {SCHEMA_VERSION}",
-                "install the newer version that wrote it: pip install --upgrade countenance",
+                Remedy.UPGRADE,
             )
         if version == 0 and not make:
-            raise StorageFailed("keys.db holds no keys at all", "restore the home from a backup")
+            raise StorageFailed("keys.db holds no keys at all", Remedy.RESTORE_FROM_BACKUP, partly=False)
         if version < SCHEMA_VERSION:
             with self._transaction() as connection:
                 for statement in _SCHEMA:
@@ -319,12 +320,9 @@ class SqliteKeyRing:
         try:
             yield
         except sqlite3.OperationalError as error:
-            raise StorageFailed(f"{self._path.name} could not be used: {error}", _way_out(str(error))) from error
+            raise StorageFailed(f"{self._path.name} could not be used: {error}", remedy_of_storage(error)) from error
         except sqlite3.DatabaseError as error:
-            raise StorageFailed(
-                f"{self._path.name} is damaged: {error}",
-                "restore the home from a backup, then run `countenance doctor`",
-            ) from error
+            raise StorageFailed(f"{self._path.name} is damaged: {error}", Remedy.RESTORE_FROM_BACKUP) from error
 
     def _sync_log(self) -> None:
         """SQLite does not sync the emptied log's new length; without it a power cut could bring the old one back."""
@@ -339,10 +337,7 @@ class SqliteKeyRing:
 
 
 def _destroyed(key: KeyId) -> KeyDestroyed:
-    return KeyDestroyed(
-        f"the key {key.hex()} was destroyed, and its data is erased for good",
-        "erased data does not come back, from a backup least of all",
-    )
+    return KeyDestroyed(f"the key {key.hex()} was destroyed, and its data is erased for good, in backups too")
 
 
 def _open(path: Path, *, make: bool) -> sqlite3.Connection:
@@ -356,16 +351,7 @@ def _open(path: Path, *, make: bool) -> sqlite3.Connection:
         )  # fmt: skip
     except (OSError, sqlite3.OperationalError) as error:
         raise StorageFailed(
-            f"{path.name} could not be opened: {error}",
-            "if it is gone, restore the home from a backup; the home must be on a disk that this user may write to",
+            f"{path.name} could not be opened: {getattr(error, 'strerror', None) or error}",
+            remedy_of_storage(error) if path.exists() else Remedy.RESTORE_FROM_BACKUP,
+            partly=False,
         ) from error
-
-
-def _way_out(reason: str) -> str:
-    if "readonly" in reason or "unable to open" in reason:
-        return "the home must be on a disk that this user may write to"
-    if "full" in reason:
-        return "free some space and run the same command again; nothing acknowledged is lost"
-    if "locked" in reason:
-        return "another process is writing; try again in a moment"
-    return "run `countenance doctor`"

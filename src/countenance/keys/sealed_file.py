@@ -21,11 +21,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from countenance.associated_data import backup_part_aad
 from countenance.errors import BackupBroken, SealBroken
 from countenance.keys.sealing import seal, unseal
+from countenance.remedies import Remedy
 
 MAGIC: Final = b"countenance-backup/1\n"
 CHUNK: Final = 2**20  # bytes of plaintext; a sealed chunk is 29 longer
 MAX_HEADER: Final = 4_096
-_HINT: Final = "it is cut off, changed or no backup: take another copy"
 
 
 class SealedWriter(io.RawIOBase):
@@ -103,7 +103,9 @@ class SealedReader(io.RawIOBase):
         try:
             data = unseal(self._key, backup_part_aad(self._about, self._number, last=not following), sealed)
         except SealBroken as error:
-            raise BackupBroken(f"the backup can't be read after part {self._number}", _HINT) from error
+            raise BackupBroken(
+                f"the backup is cut off or changed after part {self._number}", Remedy.USE_ANOTHER_COPY
+            ) from error
         self._number += 1
         self._ended = not following
         return data
@@ -112,12 +114,12 @@ class SealedReader(io.RawIOBase):
 def read_header(file: BinaryIO) -> tuple[dict[str, Any], bytes]:
     """(the header, its line), unauthenticated. Raises: BackupBroken: this is no such file."""
     if file.read(len(MAGIC)) != MAGIC:
-        raise BackupBroken("this file is no backup of Countenance, or one of another version", _HINT)
+        raise BackupBroken("this file is not a backup of Countenance, or of another version", Remedy.USE_ANOTHER_COPY)
     line = file.readline(MAX_HEADER)
     try:
         header = json.loads(line)
     except ValueError as error:
-        raise BackupBroken("the backup's first lines are damaged", _HINT) from error
+        raise BackupBroken("the backup's first lines are damaged", Remedy.USE_ANOTHER_COPY) from error
     if not isinstance(header, dict):
-        raise BackupBroken("the backup's first lines are damaged", _HINT)
+        raise BackupBroken("the backup's first lines are damaged", Remedy.USE_ANOTHER_COPY)
     return header, line

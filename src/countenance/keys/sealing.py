@@ -15,6 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from countenance.errors import SealBroken
+from countenance.remedies import Remedy
 
 SEAL_VERSION: Final = b"\x01"
 NONCE_BYTES: Final = 12
@@ -32,13 +33,13 @@ def seal(key: AESGCM, aad: str, plaintext: bytes) -> bytes:
 def unseal(key: AESGCM, aad: str, sealed: bytes) -> bytes:
     """The plaintext. Raises: SealBroken: damaged, or bound to something else."""
     if len(sealed) < _SHORTEST or sealed[:1] != SEAL_VERSION:
-        raise SealBroken(f"the encrypted {aad} is damaged", "restore the home from a backup")
+        raise SealBroken(f"the encrypted {aad} is damaged", Remedy.RESTORE_FROM_BACKUP)
     try:
         return key.decrypt(sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :], aad.encode())
     except InvalidTag as error:
         raise SealBroken(
             f"the encrypted {aad} is damaged, or was moved here from another record",
-            "run `countenance doctor`; restore the home from a backup",
+            Remedy.RESTORE_FROM_BACKUP,
         ) from error
 
 
@@ -53,4 +54,4 @@ def unwrap(wrapping_key: AESGCM, about: bytes, wrapped: bytes) -> bytes:
     try:
         return wrapping_key.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], about)
     except (InvalidTag, ValueError) as error:
-        raise SealBroken("a key in keys.db is damaged", "restore the home from a backup") from error
+        raise SealBroken("a key in keys.db is damaged", Remedy.RESTORE_FROM_BACKUP) from error

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from countenance.errors import PolicyDenied
 from countenance.permits import Act, Permit, mint
 from countenance.policy.facts import PolicyQuery, brought_facts, changes_at, client_facts, facts_of
 from countenance.policy.rules import RuleFiles
 from countenance.protocols import AuditLog
+from countenance.remedies import Remedy
 from countenance.types import ClassId, Client, Order, PolicyClass
 
 # policy version, classes, orders, clients
@@ -111,7 +112,8 @@ class Policy:
             },
         )
         if not allowed:
-            raise PolicyDenied(_why(ask, against), _way_out(against), rules=against)
+            remedy, field = _remedy(against)
+            raise PolicyDenied(_why(ask, against), remedy, field=field, rules=against)
         return mint(act=ask.act, classes=allowed, log_entry=entry.id, reasons=reasons), decision
 
 
@@ -123,39 +125,34 @@ _ACTS = {
     Act.SUBJECT_CHECK: "checking for subjects",
     Act.SUPPRESSION_CHECK: "checking for suppressed persons",
 }
-_EXPLAINED = {
+_EXPLAINED: Final = {  # rule -> (why it forbids, how to go on)
     "no-groups-across-a-gallery": (
-        "an organisation may not sort everybody in its gallery into persons",
-        "only subjects of a consent or licence grant are grouped; choose faces yourself: `countenance person new`",
+        "an organisation may sort only subjects of a consent or licence grant into persons, not its whole gallery",
+        Remedy.MAKE_PERSON,
     ),
-    "grant-suspended": ("its grant is suspended", "`countenance source resume NAME` puts it in force again"),
-    "grant-withdrawn": ("its grant is withdrawn", "add the source anew under a grant that is in force"),
-    "grant-expired": ("its grant has expired", "add the source anew under a grant that is in force"),
+    "grant-suspended": ("its grant is suspended", Remedy.RESUME_SOURCE),
+    "grant-withdrawn": ("its grant is withdrawn", Remedy.ADD_SOURCE),
+    "grant-expired": ("its grant has expired", Remedy.ADD_SOURCE),
     "jurisdiction-unknown": (
-        "its jurisdiction is unknown, and unknown means not indexed",
-        "name the law's place: `--jurisdiction CA-ON` on the source, or a sidecar beside the picture",
+        "its jurisdiction is unknown, and unknown means not indexed", Remedy.NAME_JURISDICTION,
     ),
-    "jurisdiction-outside-grant": ("it lies outside the grant's jurisdictions", "see `countenance source show`"),
-    "household-limit": ("a household home holds at most 500,000 pictures", "an organisation's home has no such limit"),
+    "jurisdiction-outside-grant": ("it lies outside the grant's jurisdictions", Remedy.SHOW_SOURCE),
+    "household-limit": (
+        "a household's home holds at most 500,000 pictures, an organisation's as many as fit",
+        Remedy.USE_ORGANISATION_HOME,
+    ),
     "household-purpose-with-household-basis": (
-        "the purpose household is for sources under the household basis alone",
-        "name the purpose that the grant lists: `countenance source show`",
+        "the purpose household is for sources under the household basis only", Remedy.SHOW_SOURCE,
     ),
-    "organisation-search-needs-a-case": (
-        "an organisation's search names its reason",
-        "name it: --case REFERENCE",
-    ),
+    "organisation-search-needs-a-case": ("an organisation's search needs a case", Remedy.ADD_FIELD),
     **{
-        f"order-stop-{act}": (f"an order in force stops {act}", "`countenance order list` names the orders")
+        f"order-stop-{act}": (f"an order in force stops {act}", Remedy.LIST_ORDERS)
         for act in ("collecting", "embedding", "offering")
     },
-    "client-unknown": ("there is no such client", "`countenance client list` names them"),
-    "client-contract-ended": ("the client's contract has ended", "`countenance client show NAME` says since when"),
-    "client-order-stop-offering": (
-        "an order in force stops offering to this client",
-        "`countenance order list` names the orders",
-    ),
-}
+    "client-unknown": ("there is no such client", Remedy.LIST_CLIENTS),
+    "client-contract-ended": ("the client's contract has ended", Remedy.SHOW_CLIENT),
+    "client-order-stop-offering": ("an order in force stops offering to this client", Remedy.LIST_ORDERS),
+}  # fmt: skip
 
 
 def _why(ask: PolicyQuery, rules: tuple[str, ...]) -> str:
@@ -164,8 +161,7 @@ def _why(ask: PolicyQuery, rules: tuple[str, ...]) -> str:
     return f"{_ACTS[ask.act]} is not permitted: {because}"
 
 
-def _way_out(rules: tuple[str, ...]) -> str:
-    return next(
-        (_EXPLAINED[rule][1] for rule in rules if rule in _EXPLAINED),
-        "`countenance source list` shows what may be searched, and for what",
-    )
+def _remedy(rules: tuple[str, ...]) -> tuple[Remedy, str]:
+    """How to go on, and the parameter that it is about."""
+    remedy = next((_EXPLAINED[rule][1] for rule in rules if rule in _EXPLAINED), Remedy.LIST_SOURCES)
+    return remedy, "case" if remedy is Remedy.ADD_FIELD else ""

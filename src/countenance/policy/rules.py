@@ -15,6 +15,7 @@ from typing import Any
 
 from countenance.errors import WrongUse
 from countenance.policy.facts import Facts, PolicyQuery
+from countenance.remedies import Remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +106,11 @@ def _only_forbids(path: Path) -> str:
         parsed = json.loads(cedarpy.policies_to_json_str(text))
     except ValueError as error:
         raise WrongUse(
-            f"{path.name} does not parse: {error}", "mend or remove the file; nothing is decided until then"
+            f"{path.name} does not parse, so nothing can be decided: {error}", Remedy.CORRECT_FILE, path=path
         ) from error
     policies = [*parsed.get("staticPolicies", {}).values(), *parsed.get("templates", {}).values()]
     if any(policy["effect"] != "forbid" for policy in policies):
-        raise WrongUse(f"{path.name} has a permit; a home's own rules can only narrow", "write it as a forbid")
+        raise WrongUse(
+            f"{path.name} has a permit, and a home's own rules can only forbid", Remedy.CORRECT_FILE, path=path
+        )
     return text

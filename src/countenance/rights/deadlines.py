@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from countenance import jurisdictions
 from countenance.errors import WrongUse
+from countenance.remedies import Remedy
 
 OWN: Final = "own"
 FARTHEST_WEST: Final = timezone(timedelta(hours=-12))
@@ -104,7 +105,9 @@ def law_for(opened: datetime, *, law: str | None = None, jurisdiction: str | Non
     known = laws()
     if law is not None:
         if law not in known:
-            raise WrongUse(f"{law!r} is no law with deadlines here", f"one of: {', '.join(known)}")
+            raise WrongUse(
+                f"{law!r} is not a law whose deadlines are known", Remedy.USE_ONE_OF, field="law", values=tuple(known)
+            )
         return known[law]
     place = jurisdictions.UNKNOWN if jurisdiction is None else jurisdictions.parse(jurisdiction)
     if place == jurisdictions.UNKNOWN:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from countenance import jurisdictions
 from countenance.errors import GrantInvalid
+from countenance.remedies import Remedy
 from countenance.rights.retention import check_retention
 from countenance.types import SUBJECT_BASES, Basis, HomeKind, Purpose
 
@@ -20,7 +21,6 @@ HOUSEHOLD_LIMIT: Final = 500_000  # pictures in a household home's household sou
 ERASE_WITHIN_DAYS: Final = 30  # after withdrawal or expiry, unless the grant says less
 
 _PUBLIC: Final = frozenset({"public", "publicly-available", "publicly_available", "open-web", "osint", "scraped"})
-_BASES: Final = "household, consent, licence, statute, historical"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,40 +59,50 @@ def check_grant(
     chosen = check_basis(basis)
     if chosen is Basis.HOUSEHOLD and home is not HomeKind.HOUSEHOLD:
         raise GrantInvalid(
-            "the household basis is for a household's home alone; this one is an organisation's",
-            "use consent, licence, statute or historical, with evidence",
+            "the household basis is for a household's home, and this is an organisation's",
+            Remedy.USE_ONE_OF,
+            field="basis",
+            values=[each for each in Basis if each is not Basis.HOUSEHOLD],
         )
     default = jurisdictions.parse_set(jurisdiction)
     covered = jurisdictions.parse_set(within) if within else default
     outside = sorted(j for j in default if j != "unknown" and not jurisdictions.within(j, covered))
     if outside:
         raise GrantInvalid(
-            f"--jurisdiction {', '.join(outside)} lies outside --within {', '.join(sorted(covered))}",
-            "the pictures' own jurisdictions must lie within what the grant covers",
+            f"the pictures' own jurisdiction {', '.join(outside)} is outside what the grant covers: "
+            f"{', '.join(sorted(covered))}",
+            Remedy.USE_ONE_OF,
+            field="jurisdiction",
+            values=sorted(covered),
         )
     if chosen is not Basis.HOUSEHOLD and not has_evidence:
         raise GrantInvalid(
-            f"a grant on the basis of {chosen} needs its evidence",
-            "--evidence FILE: the signed form, contract, decision or archive record",
+            f"a grant on the basis of {chosen} needs its evidence: the signed form, contract, decision or record",
+            Remedy.ADD_FIELD,
+            field="evidence",
         )
     if chosen in SUBJECT_BASES and not has_subjects and Purpose.EVENT_DELIVERY not in purposes:
         raise GrantInvalid(
-            f"a grant on the basis of {chosen} lists its subjects: only their faces become templates",
-            "--subjects FILE: a CSV with the columns name, evidence, reference (see docs/grants.md); or "
-            "--purpose event-delivery, for guests who consent one by one",
+            f"a grant on the basis of {chosen} lists its subjects, because only their faces become templates; only "
+            f"the purpose {Purpose.EVENT_DELIVERY}, for guests who consent one by one, goes without",
+            Remedy.ADD_FIELD,
+            field="subjects",
         )
     if has_subjects and chosen not in SUBJECT_BASES:
-        raise GrantInvalid(f"a grant on the basis of {chosen} has no subjects", "leave --subjects out")
+        raise GrantInvalid(f"a grant on the basis of {chosen} has no subjects", Remedy.OMIT_FIELD, field="subjects")
     terms = tuple(sorted((key, value) for key, value in (("law", law), ("authority", authority)) if value))
     if chosen is Basis.STATUTE and len(terms) < 2:
         raise GrantInvalid(
-            "a statute grant names the law with its article, and the authority that it empowers",
-            '--law "Police Act 2011, s. 12" --authority "Ontario Provincial Police"',
+            "a grant by statute needs the law with its article, and the authority that it empowers",
+            Remedy.ADD_ALL_OF,
+            values=("law", "authority"),
         )
     if not 0 <= erase_within_days <= ERASE_WITHIN_DAYS:
         raise GrantInvalid(
             f"erasing within {erase_within_days} days is not within the {ERASE_WITHIN_DAYS} days allowed",
-            f"--erase-within 0 to {ERASE_WITHIN_DAYS}",
+            Remedy.USE_RANGE,
+            field="erase_within_days",
+            values=(0, ERASE_WITHIN_DAYS),
         )
     return GrantTerms(
         basis=chosen,
@@ -110,33 +120,44 @@ def check_basis(text: str) -> Basis:
     """A lawful basis. Raises GrantInvalid: there is none of that name, and *publicly available* is none."""
     if text.strip().lower().replace(" ", "-") in _PUBLIC:
         raise GrantInvalid(
-            "'publicly available' is no basis: being online is not consent. Canada's commissioners (PIPEDA Findings "
-            "2021-001), the Dutch AP (2024) and EDPB Guidelines 05/2022 held so, and the EU AI Act, art. 5(1)(e), bans "
-            "untargeted scraping of facial images",
-            f"a source needs one of: {_BASES}",
+            "'publicly available' is not accepted: being online is not consent. Canada's commissioners (PIPEDA "
+            "Findings 2021-001), the Dutch AP (2024) and EDPB Guidelines 05/2022 held so, and the EU AI Act, "
+            "art. 5(1)(e), bans untargeted scraping of facial images",
+            Remedy.USE_ONE_OF,
+            field="basis",
+            values=tuple(Basis),
         )
     try:
         return Basis(text)
     except ValueError as error:
-        raise GrantInvalid(f"{text!r} is not a lawful basis", f"one of: {_BASES}") from error
+        raise GrantInvalid(
+            f"{text!r} is not a lawful basis", Remedy.USE_ONE_OF, field="basis", values=tuple(Basis)
+        ) from error
 
 
 def _purposes(basis: Basis, asked: Sequence[str]) -> frozenset[Purpose]:
-    known = ", ".join(p for p in Purpose if p is not Purpose.HOUSEHOLD)
+    known = [p for p in Purpose if p is not Purpose.HOUSEHOLD]
     try:
         chosen = frozenset(Purpose(text) for text in asked)
     except ValueError as error:
-        raise GrantInvalid(f"{error}: purposes are a closed list", f"one or more of: {known}") from error
+        raise GrantInvalid(
+            f"{error}: purposes are a closed list", Remedy.USE_SOME_OF, field="purposes", values=known
+        ) from error
     if basis is Basis.HOUSEHOLD:
         if chosen - {Purpose.HOUSEHOLD}:
             raise GrantInvalid(
-                "the household basis allows the purpose household alone", "leave --purpose out, or use another basis"
+                "the household basis allows the purpose household only", Remedy.OMIT_FIELD, field="purposes"
             )
         return frozenset({Purpose.HOUSEHOLD})
     if Purpose.HOUSEHOLD in chosen:
-        raise GrantInvalid(f"the purpose household goes with the household basis, not with {basis}", f"one of: {known}")
+        raise GrantInvalid(
+            f"the purpose household goes with the household basis, not with {basis}", Remedy.USE_SOME_OF,
+            field="purposes", values=known,
+        )  # fmt: skip
     if not chosen:
-        raise GrantInvalid(f"a grant on the basis of {basis} names its purposes", f"--purpose, one or more of: {known}")
+        raise GrantInvalid(
+            f"a grant on the basis of {basis} needs a purpose", Remedy.USE_SOME_OF, field="purposes", values=known
+        )
     return chosen
 
 
@@ -146,8 +167,10 @@ def _expiry(text: str | None, now: datetime) -> datetime | None:
     try:
         day = date.fromisoformat(text)
     except ValueError as error:
-        raise GrantInvalid(f"--expires {text!r} is not a date", "write it as 2027-12-31") from error
+        raise GrantInvalid(
+            f"{text!r} is not a date", Remedy.USE_FORMAT, field="expires", values=("2027-12-31",)
+        ) from error
     moment = datetime.combine(day, time.max, tzinfo=UTC)  # the whole of that day still counts
     if moment <= now:
-        raise GrantInvalid(f"the grant would have expired already, on {text}", "give a day to come, or leave it out")
+        raise GrantInvalid(f"the grant would have expired already, on {text}", Remedy.USE_FUTURE_DATE, field="expires")
     return moment

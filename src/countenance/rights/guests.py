@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from countenance.errors import BadPicture, GrantInvalid, WrongUse
+from countenance.remedies import Remedy
 from countenance.types import SUBJECT_BASES, Grant, GrantState, Purpose
 
 VERSION: Final = "1"  # of CONSENT; changes with every word of it
@@ -49,17 +50,18 @@ def consent_text(*, event: str, organiser: str, grant: Grant) -> tuple[str, ...]
 def check_agreed(version: str) -> None:
     """Raises: WrongUse: that is not what is asked now."""
     if version != VERSION:
-        raise WrongUse("what you are asked to agree to has changed since the page was opened", "read it again")
+        raise WrongUse("what you are asked to agree to has changed since the page was opened; read it again")
 
 
 def check_photograph(data: bytes) -> None:
     """Raises: BadPicture: nothing, or more than the limit."""
     if not data:
-        raise BadPicture("no photograph was given", "take one of yourself, or choose one", reason="not_a_picture")
+        raise BadPicture("no photograph was given", Remedy.TAKE_PHOTOGRAPH, reason="not_a_picture")
     if len(data) > MAX_PHOTOGRAPH:
         raise BadPicture(
-            f"the photograph has more than {MAX_PHOTOGRAPH // 2**20} MB", "take a smaller one", reason="too_large"
-        )
+            f"the photograph is larger than {MAX_PHOTOGRAPH // 2**20} MB", Remedy.USE_SMALLER_FILE,
+            values=(f"{MAX_PHOTOGRAPH // 2**20} MB",), reason="too_large",
+        )  # fmt: skip
 
 
 def check_link(
@@ -68,21 +70,24 @@ def check_link(
     """(who is responsible, until when) of a link that may be made. Raises: GrantInvalid, WrongUse."""
     if grant.basis not in SUBJECT_BASES or Purpose.EVENT_DELIVERY not in grant.purposes:
         raise GrantInvalid(
-            f"the grant of {source!r} does not allow pictures to be given to guests",
-            "that takes the basis consent or licence, and the purpose event-delivery",
+            f"the grant of {source!r} does not allow pictures to be given to guests: that needs the basis consent or "
+            f"licence, and the purpose {Purpose.EVENT_DELIVERY}",
         )
     if grant.state(now) is not GrantState.IN_FORCE:
-        raise WrongUse(f"the grant of {source!r} is not in force", "`countenance source show` says why")
+        raise WrongUse(f"the grant of {source!r} is not in force", Remedy.SHOW_SOURCE, values=(source,))
     said = organiser.strip()
     if not said or len(said) > MAX_ORGANISER or not said.isprintable():
         raise WrongUse(
             "the organiser must be one printable line of 1 to 200 characters",
-            '--organiser "Ada Byron, ada@example.org"',
+            Remedy.ADD_FIELD,
+            field="organiser",
+            values=("Ada Byron, ada@example.org",),
         )
     until = now + DEFAULT_TERM if expires_at is None else expires_at
     if not now < until <= now + MAX_TERM:
         raise WrongUse(
-            "a link for guests ends on a day to come, within a year",
-            "--expires 2027-01-31, or leave it out for 30 days",
+            "a link for guests ends on a day in the future, within a year; by default after 30 days",
+            Remedy.USE_FUTURE_DATE,
+            field="expires",
         )
     return said, until

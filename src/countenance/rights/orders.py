@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from countenance import jurisdictions
 from countenance.errors import WrongUse
+from countenance.remedies import Remedy
 from countenance.types import ClientClass, OrderTerms
 
 
@@ -44,25 +45,30 @@ def check_order(
     }
     if ("jurisdiction", jurisdictions.UNKNOWN) in targets:
         raise WrongUse(
-            "an order needs a jurisdiction; unknown is not accepted",
-            "every order for a place covers what is of an unknown one too, as long as it is in force",
+            "an order needs a jurisdiction, and unknown is not one; each order covers pictures of an unknown one too",
+            field="jurisdictions",
         )
     if not (stop_collecting or stop_offering or delete or end_contracts):
         raise WrongUse(
             "the order demands nothing",
-            "one or more of --stop-collecting, --stop-offering, --delete, --end-contracts",
+            Remedy.ADD_SOME_OF,
+            values=("stop_collecting", "stop_offering", "delete", "end_contracts"),
         )
     if not targets:
         raise WrongUse(
-            "the order names nothing that it is for",
-            "one or more of --jurisdiction CODE, --source NAME, --client NAME, --client-class CLASS",
+            "the order does not say what it is about",
+            Remedy.ADD_SOME_OF,
+            values=("jurisdictions", "sources", "clients", "client_classes"),
         )
     scopes = {scope for scope, _ in targets}
-    _aims_somewhere("--stop-collecting", stop_collecting, scopes & {"jurisdiction", "source"}, "pictures")
-    _aims_somewhere("--delete", delete, scopes & {"jurisdiction", "source"}, "pictures")
-    _aims_somewhere("--end-contracts", end_contracts, scopes & {"jurisdiction", "client", "client_class"}, "clients")
+    _aims_somewhere("stop_collecting", stop_collecting, scopes & {"jurisdiction", "source"}, "pictures")
+    _aims_somewhere("delete", delete, scopes & {"jurisdiction", "source"}, "pictures")
+    _aims_somewhere("end_contracts", end_contracts, scopes & {"jurisdiction", "client", "client_class"}, "clients")
     if delete_unknown and not (delete and "jurisdiction" in scopes):
-        raise WrongUse("--delete-unknown says more of --delete for a --jurisdiction", "leave it out, or add both")
+        raise WrongUse(
+            "deleting what is of an unknown place goes with deleting what is of a jurisdiction", Remedy.ADD_ALL_OF,
+            values=("delete_unknown", "delete", "jurisdictions"),
+        )  # fmt: skip
     return OrderTerms(
         stops=frozenset({"collect"} if stop_collecting else ()) | frozenset({"offer"} if stop_offering else ()),
         targets=tuple(sorted(targets)),
@@ -75,10 +81,14 @@ def check_order(
     )
 
 
-def _aims_somewhere(option: str, asked: bool, aimed: set[str], what: str) -> None:
+def _aims_somewhere(field: str, asked: bool, aimed: set[str], what: str) -> None:
     if asked and not aimed:
-        where = "--jurisdiction or --source" if what == "pictures" else "--jurisdiction, --client or --client-class"
-        raise WrongUse(f"{option} is about {what}, and the order names none", f"name them: {where}")
+        raise WrongUse(
+            f"the order demands something about {what}, and does not say which",
+            Remedy.ADD_SOME_OF,
+            field=field,
+            values=("jurisdictions", *(("sources",) if what == "pictures" else ("clients", "client_classes"))),
+        )
 
 
 def _client_class(text: str) -> ClientClass:
@@ -86,7 +96,7 @@ def _client_class(text: str) -> ClientClass:
         return ClientClass(text)
     except ValueError as error:
         raise WrongUse(
-            f"{text!r} is no class of client; they are a closed list", "one of: " + ", ".join(ClientClass)
+            f"{text!r} is not a class of client", Remedy.USE_ONE_OF, field="client_classes", values=tuple(ClientClass)
         ) from error
 
 
@@ -94,16 +104,19 @@ def _line(text: str) -> str:
     if not text.strip() or len(text) > 200 or not text.isprintable():
         raise WrongUse(
             "the authority is one printable line of 1 to 200 characters",
-            "--authority 'Office of the Privacy Commissioner of Canada', for instance",
+            Remedy.ADD_FIELD,
+            field="authority",
+            values=("Office of the Privacy Commissioner of Canada",),
         )
     return text.strip()
 
 
 def _dated(text: str, now: datetime) -> str:
-    day = _day("--dated", text)
+    day = _day("dated", text)
     if day > now.astimezone(UTC).date() + timedelta(days=1):  # where the sun rises first it is tomorrow already
         raise WrongUse(
-            f"--dated {text} is a day to come", "the day on the document; an order binds from when it is applied"
+            f"{text} is a day in the future, and the order has the date of its document; it binds once it is applied",
+            field="dated",
         )
     return day.isoformat()
 
@@ -111,14 +124,14 @@ def _dated(text: str, now: datetime) -> str:
 def _until(text: str | None, now: datetime) -> datetime | None:
     if text is None:
         return None
-    moment = datetime.combine(_day("--until", text), time.max, tzinfo=UTC)  # the whole of that day still counts
+    moment = datetime.combine(_day("until", text), time.max, tzinfo=UTC)  # the whole of that day still counts
     if moment <= now:
-        raise WrongUse(f"the order would have expired already, on {text}", "give a day to come, or leave --until out")
+        raise WrongUse(f"the order would have expired already, on {text}", Remedy.USE_FUTURE_DATE, field="until")
     return moment
 
 
-def _day(option: str, text: str) -> date:
+def _day(field: str, text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise WrongUse(f"{option} {text!r} is not a date", "write it as 2021-02-02") from error
+        raise WrongUse(f"{text!r} is not a date", Remedy.USE_FORMAT, field=field, values=("2021-02-02",)) from error

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from countenance.errors import WrongUse
+from countenance.remedies import Remedy
 
 
 class RequestKind(StrEnum):
@@ -112,25 +113,32 @@ def check_asked(
     try:
         chosen = RequestKind(kind)
     except ValueError as error:
-        raise WrongUse(f"{kind!r} is no kind of request", f"one of: {', '.join(RequestKind)}") from error
+        raise WrongUse(
+            f"{kind!r} is not a kind of request", Remedy.USE_ONE_OF, field="kind", values=tuple(RequestKind)
+        ) from error
     if tier is not None and (chosen is not RequestKind.OPT_OUT or tier not in TIERS):
-        raise WrongUse(f"--tier {tier} does not fit", "an opt-out has tier 0, 1 or 2; other requests have none")
+        raise WrongUse(f"tier {tier} does not fit: an opt-out has tier 0, 1 or 2, others have none", field="tier")
     if chosen is RequestKind.OPT_OUT and tier is None:
         tier = DEFAULT_TIER
     if tier == 2 and not has_photo:
         raise WrongUse(
-            "to keep the person out of new pictures too (tier 2) a photograph of them is needed",
-            "--photo FILE, or --tier 1, which keeps nothing of a face",
+            "to keep the person out of new pictures too (tier 2), a photograph of them is needed; tier 1 keeps nothing "
+            "of a face",
+            Remedy.ADD_FIELD,
+            field="photo",
         )
-    for what, line in (("--name", name), ("--contact", contact), ("--address", address)):
+    for field, line in (("name", name), ("contact", contact), ("address", address)):
         if line and (len(line) > MAX_LINE * 10 or not line.isprintable()):
-            raise WrongUse(f"{what} is one printable line", f"of at most {MAX_LINE * 10:,} characters")
+            raise WrongUse(f"the {field} is one printable line of at most {MAX_LINE * 10:,} characters", field=field)
     if len(text) > MAX_TEXT:
-        raise WrongUse(f"the text has {len(text):,} characters", f"at most {MAX_TEXT:,}")
+        raise WrongUse(
+            f"the text has {len(text):,} characters", Remedy.USE_AT_MOST, field="text", values=(f"{MAX_TEXT:,}",)
+        )
     if not (has_photo or address or face or name):
         raise WrongUse(
-            "a request says whom it is about",
-            "--photo FILE, --address of a picture, --face ID or --name: one of them, or more",
+            "the request does not say whom it is about",
+            Remedy.ADD_SOME_OF,
+            values=("photo", "address", "face", "name"),
         )
     return RequestedThings(
         chosen, tier, name.strip(), contact.strip(), text.strip(), address.strip(), face, face_number
@@ -140,7 +148,9 @@ def check_asked(
 def check_proof(*, code: str | None, has_photo: bool, document: str | None) -> tuple[Proof, ...]:
     """The proofs offered. Raises WrongUse: none, or a government ID alone."""
     if document is not None and document not in set(Document):
-        raise WrongUse(f"{document!r} is no kind of document", f"one of: {', '.join(Document)}")
+        raise WrongUse(
+            f"{document!r} is not a kind of document", Remedy.USE_ONE_OF, field="document", values=tuple(Document)
+        )
     offered = [
         proof
         for proof, there in ((Proof.ADDRESS, code is not None), (Proof.LIVE_PHOTO, has_photo))
@@ -149,14 +159,17 @@ def check_proof(*, code: str | None, has_photo: bool, document: str | None) -> t
     if document == Document.GOVERNMENT_ID and not offered:
         raise WrongUse(
             "a government ID alone proves nothing here: a copy can be bought, and it asks for more than is needed",
-            "with it a one-time code (--code) or a second photograph (--photo); or another document",
+            Remedy.ADD_ONE_OF,
+            values=("code", "photo"),
         )
     if document is not None:
         offered.append(Proof.DOCUMENT)
     if not offered:
         raise WrongUse(
-            "a request is verified by a proof of who asks",
-            "--send-code and then --code, --photo FILE, or --document KIND that somebody has looked at",
+            "a request is verified by a proof of who asks: a code that was sent to them, a second photograph, or a "
+            "document that somebody has looked at",
+            Remedy.ADD_ONE_OF,
+            values=("code", "photo", "document"),
         )
     return tuple(offered)
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from countenance.errors import GrantInvalid
+from countenance.remedies import Remedy
 
 STARTS: Final = ("added", "interaction", "purpose")  # added to the home; last interaction; purpose met
 BIPA: Final = "bipa"
@@ -20,18 +21,29 @@ def check_retention(*, days: int | None, start: str | None, rule: str | None) ->
     """The term as it is kept; None: none is set. Raises GrantInvalid."""
     if rule is not None:
         if rule != BIPA:
-            raise GrantInvalid(f"{rule!r} is no rule of retention", f"the one there is: {BIPA}")
+            raise GrantInvalid(
+                f"{rule!r} is not a rule of retention", Remedy.USE_ONE_OF, field="retain_rule", values=(BIPA,)
+            )
         if days is not None or start is not None:
-            raise GrantInvalid("a rule of retention has its own term", "leave --retain-days and --retain-from out")
+            raise GrantInvalid(
+                "a rule of retention has its own term", Remedy.OMIT_FIELD, values=("retain_days", "retain_from")
+            )
         return {"rule": BIPA}
     if days is None:
         if start is not None:
-            raise GrantInvalid("--retain-from says from when, not how long", "--retain-days N")
+            raise GrantInvalid(
+                "the beginning of the term is given, but not its length", Remedy.ADD_FIELD, field="retain_days",
+                values=(365,),
+            )  # fmt: skip
         return None
     if not 0 <= days <= MAX_DAYS:
-        raise GrantInvalid(f"--retain-days {days} is no term", f"0 to {MAX_DAYS:,} days")
+        raise GrantInvalid(
+            f"{days} days cannot be a term of retention", Remedy.USE_RANGE, field="retain_days", values=(0, MAX_DAYS)
+        )
     if (start or STARTS[0]) not in STARTS:
-        raise GrantInvalid(f"--retain-from {start!r} is no beginning of a term", f"one of: {', '.join(STARTS)}")
+        raise GrantInvalid(
+            f"{start!r} is not a beginning of a term", Remedy.USE_ONE_OF, field="retain_from", values=STARTS
+        )
     return {"days": days, "from": start or STARTS[0]}
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from countenance.errors import GrantInvalid
+from countenance.remedies import Remedy
 
 COLUMNS: Final = ("name", "evidence", "reference")
 MAX_SUBJECTS: Final = 10_000
@@ -39,7 +40,9 @@ def read_subjects(path: Path) -> tuple[SubjectLine, ...]:
         return _listed(path, reader)
     except csv.Error as error:
         raise GrantInvalid(
-            f"{path.name}, after line {reader.line_num}: {error}", "a CSV in UTF-8, one line a subject"
+            f"{path.name}, after line {reader.line_num}: {error}; the list is a CSV in UTF-8, one line a subject",
+            Remedy.CORRECT_FILE,
+            field="subjects",
         ) from error
 
 
@@ -50,7 +53,10 @@ def listed(people: Iterable[tuple[str, bytes, bytes, int | None]]) -> tuple[Subj
         for number, (name, evidence, reference, face) in enumerate(people, 1)
     )
     if not found or len(found) > MAX_SUBJECTS:
-        raise GrantInvalid(f"subjects lists {len(found):,}", f"1 to {MAX_SUBJECTS:,} subjects; split the source")
+        raise GrantInvalid(
+            f"the list has {len(found):,} subjects, and 1 to {MAX_SUBJECTS:,} are possible", Remedy.SPLIT_FILE,
+            field="subjects",
+        )  # fmt: skip
     return found
 
 
@@ -58,15 +64,20 @@ def _text(path: Path) -> str:
     """The list, which somebody names by a path: a device or FIFO is not waited for, nor a large file read."""
     try:
         if not path.is_file():
-            raise GrantInvalid(f"the list of subjects {path} can't be read: it is no file", "name a CSV in UTF-8")
+            raise GrantInvalid(
+                "the list of subjects is not a file", Remedy.USE_EXISTING_FILE, field="subjects", path=path
+            )
         with path.open("rb") as file:
             data = file.read(MAX_LIST_BYTES + 1)
         if len(data) > MAX_LIST_BYTES:
-            raise GrantInvalid(f"the list of subjects {path} can't be read: over 16 MB", "split the source")
+            raise GrantInvalid(
+                "the list of subjects is larger than 16 MB", Remedy.SPLIT_FILE, field="subjects", path=path
+            )
         return data.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise GrantInvalid(f"the list of subjects {path} can't be read: {why}", "a CSV in UTF-8") from error
+        remedy = Remedy.CHECK_PERMISSION if isinstance(error, OSError) else Remedy.SAVE_AS_UTF8
+        raise GrantInvalid(f"the list of subjects can't be read: {why}", remedy, field="subjects", path=path) from error
 
 
 def _listed(path: Path, reader: csv.DictReader[str]) -> tuple[SubjectLine, ...]:
@@ -78,42 +89,56 @@ def _listed(path: Path, reader: csv.DictReader[str]) -> tuple[SubjectLine, ...]:
         # Of a file that is no list of subjects nothing is told: it may be anything that the service can read.
         ours = any(name in COLUMNS for name in columns)
         raise GrantInvalid(
-            f"{path.name} has the columns {', '.join(columns)}" if ours else f"{path.name} has none of the columns",
-            "its first line must be: name,evidence,reference (and face, where a reference holds several)",
+            (f"{path.name} has the columns {', '.join(columns)}" if ours else f"{path.name} has none of the columns")
+            + "; its first line must be name,evidence,reference (and face, where a reference shows several)",
+            Remedy.CORRECT_FILE,
+            field="subjects",
         )
     found: list[SubjectLine] = []
     for row in reader:
         found.append(_subject(path, reader.line_num, row))
         if len(found) > MAX_SUBJECTS:
-            raise GrantInvalid(f"{path.name} lists more than {MAX_SUBJECTS:,} subjects", "split the source")
+            raise GrantInvalid(
+                f"{path.name} lists more than {MAX_SUBJECTS:,} subjects", Remedy.SPLIT_FILE, field="subjects"
+            )
     if not found:
-        raise GrantInvalid(f"{path.name} lists no one", "one line a subject")
+        raise GrantInvalid(
+            f"{path.name} lists no one; it has one line for each subject", Remedy.CORRECT_FILE, field="subjects"
+        )
     return tuple(found)
 
 
 def _subject(path: Path, line: int, row: dict[str, str | None]) -> SubjectLine:
     if None in row:
         raise GrantInvalid(
-            f"{path.name}, line {line} has more cells than the first", 'a comma in a cell needs "quotes"'
+            f'{path.name}, line {line} has more cells than the first; a cell with a comma needs "quotes"',
+            Remedy.CORRECT_FILE,
+            field="subjects",
         )
     values = {key: (value or "").strip() for key, value in row.items()}
     for name in COLUMNS:
         if not values.get(name):
-            raise GrantInvalid(f"{path.name}, line {line}: {name} is empty", "every subject has all three")
+            raise GrantInvalid(f"{path.name}, line {line}: {name} is empty", Remedy.CORRECT_FILE, field="subjects")
     _name(path.name, line, values["name"])
     files = {name: (path.parent / values[name]).absolute() for name in ("evidence", "reference")}
     for name, file in files.items():
         if not file.is_file():
             raise GrantInvalid(
-                f"{path.name}, line {line}: {name} {values[name]} is not there", "paths are relative to the CSV"
+                f"{path.name}, line {line}: {name} {values[name]} does not exist; paths are relative to the list",
+                Remedy.CORRECT_FILE,
+                field="subjects",
             )
     face = values.get("face", "")
     if face and not (face.isdecimal() and len(face) < MAX_DIGITS):
-        raise GrantInvalid(f"{path.name}, line {line}: face {face!r} is not a number", "as `countenance detect` counts")
+        raise GrantInvalid(
+            f"{path.name}, line {line}: face {face!r} is not a number", Remedy.NUMBER_FACES, field="subjects"
+        )
     return SubjectLine(line, values["name"], files["evidence"], files["reference"], int(face) if face else None)
 
 
 def _name(where: str, line: int, name: str) -> str:
     if not name or not name.isprintable():
-        raise GrantInvalid(f"{where}, line {line}: the name can't be shown on one line", "leave control characters out")
+        raise GrantInvalid(
+            f"{where}, line {line}: the name is not one printable line", Remedy.CORRECT_FILE, field="subjects"
+        )
     return name

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from countenance.api.context import ApiContext, may
 from countenance.api.operation import answer, operation, operations
+from countenance.api.remedies import DOOR
 from countenance.api.shapes import Shape
 from countenance.app.access.identity import Right
 from countenance.types import DuplicateLink, GrantState, HomeKind
@@ -63,7 +64,7 @@ class Waiting(Shape):
     source: str
     uploads: int
     guests: int
-    do: list[str] = Field(description="The commands to run.")
+    do: list[str] = Field(description="What ends the wait.")
 
 
 class Status(Shape):
@@ -147,6 +148,7 @@ class Duplicates(Shape):
 async def status(ask: Annotated[ApiContext, may(Right.OVERSEE)]) -> Response:
     """Show what the home holds, which models it uses, and what is due."""
     found = await ask.call(ask.home.health.status)
+    found |= {name: list(map(DOOR.advised, found[name])) for name in ("due", "waiting")}
     return answer({name: value for name, value in found.items() if name not in _OF_THE_MACHINE})
 
 
@@ -160,7 +162,8 @@ async def doctor(ask: Annotated[ApiContext, may(Right.MANAGE)]) -> Response:
     It reads the whole log and the names of all files, which takes minutes in a large home. To compact records.db, use
     the command line (`doctor --compact`).
     """
-    return answer(await ask.call(ask.home.health.report))
+    found = await ask.call(ask.home.health.report)
+    return answer({**found, "findings": list(map(DOOR.advised, found["findings"]))})
 
 
 @operation(router, "GET", "/duplicates", answer=Duplicates)

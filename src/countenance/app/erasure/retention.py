@@ -17,6 +17,7 @@ from countenance.app.wiring import Parts
 from countenance.errors import HomeBusy
 from countenance.pipeline.erasure.erase import ErasureReport
 from countenance.records.sources.sources import Source
+from countenance.remedies import Remedy
 from countenance.rights.retention import retention_ends
 from countenance.types import GrantState
 
@@ -43,7 +44,7 @@ class RetentionDuty:
             "deadline": self.deadline.isoformat(timespec="seconds"),
             "days_left": math.ceil((self.deadline - self.now) / timedelta(days=1)),
             "overdue": self.overdue,
-            "do": f"countenance erase --source {self.source}",
+            "do": {"remedy": str(Remedy.ERASE_SOURCE), "values": [self.source]},  # a door words it
         }
 
 

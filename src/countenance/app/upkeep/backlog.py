@@ -5,12 +5,12 @@ Both end by themselves where `countenance serve` runs undisturbed; what stays he
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from typing import Any
 
 from countenance.app.sources.collectors import UPLOAD
 from countenance.pipeline.stores import Stores
+from countenance.remedies import Remedy
 from countenance.types import GrantState
 
 
@@ -23,20 +23,21 @@ class Backlog:
     guests: int  # came in by a link, and not every picture was looked at for them
 
     def as_dict(self) -> dict[str, Any]:
-        """For --json and the page."""
-        return {"source": self.source, "uploads": self.uploads, "guests": self.guests, "do": self.do}
+        """For a door (`remedies.Door.advised`)."""
+        do = [do for _, do in self.parts]
+        return {"source": self.source, "uploads": self.uploads, "guests": self.guests, "do": do}
 
     @property
-    def do(self) -> list[str]:
-        """The commands that end the waiting."""
-        name = shlex.quote(self.source)
-        taken = [f"countenance ingest {name}"] if self.uploads else []
-        return [*taken, *([f"countenance guest search {name}"] if self.guests else [])]
-
-    def __str__(self) -> str:
-        said = [_many(self.uploads, "upload to be taken in", "uploads to be taken in")] if self.uploads else []
-        said += [_many(self.guests, "guest for their pictures", "guests for their pictures")] if self.guests else []
-        return ", ".join(said)
+    def parts(self) -> list[tuple[str, dict[str, Any]]]:
+        """(what waits, what ends that: the facts of a remedy)."""
+        uploads = _many(self.uploads, "upload to be taken in", "uploads to be taken in")
+        guests = _many(self.guests, "guest for their pictures", "guests for their pictures")
+        return [
+            (said, {"remedy": str(remedy), "values": [self.source]})
+            for count, said, remedy in (
+                (self.uploads, uploads, Remedy.INGEST_UPLOADS), (self.guests, guests, Remedy.SEARCH_FOR_GUESTS),
+            ) if count
+        ]  # fmt: skip
 
 
 def waiting(stores: Stores) -> list[Backlog]:

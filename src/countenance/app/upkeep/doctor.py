@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from countenance.app.erasure.retention import duty_of
@@ -19,6 +19,7 @@ from countenance.app.upkeep.status import StatusService
 from countenance.app.wiring import Parts
 from countenance.errors import CountenanceError, HomeBusy
 from countenance.pipeline.garbage_collect import collect_garbage
+from countenance.remedies import Remedy
 
 LOW_DISK_BYTES = 2**30
 
@@ -30,11 +31,23 @@ class HealthFinding:
     what: str
     state: str
     said: str
-    do: str = ""
+    do: Mapping[str, Any] = field(default_factory=dict)  # the facts of a remedy, which the door words
+    path: str = ""  # the file or folder that it is about, which only some doors show
 
     def as_dict(self) -> dict[str, Any]:
-        """For --json."""
-        return {"what": self.what, "state": self.state, "said": self.said, "do": self.do}
+        """What was found, for a door (`remedies.Door.advised`)."""
+        found = {"what": self.what, "state": self.state, "said": self.said, "do": dict(self.do)}
+        return {**found, "path": self.path} if self.path else found
+
+
+def _by(remedy: Remedy, *values: object) -> dict[str, Any]:
+    return {"remedy": str(remedy), "values": list(map(str, values))}
+
+
+def _problem(what: str, error: CountenanceError) -> HealthFinding:
+    facts = error.as_dict()
+    do = {name: fact for name, fact in facts.items() if name in {"remedy", "field", "values", "hint"}}
+    return HealthFinding(what, "problem", error.message, do, error.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +86,7 @@ class HealthService:
         try:
             self.parts.stores  # noqa: B018  # opens the home
         except CountenanceError as error:
-            yield HealthFinding("home", "problem", error.message, error.hint)
+            yield _problem("home", error)
             return
         looks = {
             "master key": self._key_file, "erasures": self._erasures, "duties": self._duties, "waiting": self._waiting,
@@ -84,13 +97,11 @@ class HealthService:
             try:
                 yield from look()
             except CountenanceError as error:
-                yield HealthFinding(what, "problem", error.message, error.hint)
+                yield _problem(what, error)
 
     def report(self) -> dict[str, Any]:
-        """All of it, for programs and pages: without where anything lies on the machine."""
-        findings = [
-            {name: without_paths(self.parts, text) for name, text in each.as_dict().items()} for each in self.examine()
-        ]
+        """All of it, for programs and pages."""
+        findings = [{**each.as_dict(), "said": without_paths(self.parts, each.said)} for each in self.examine()]
         return {"findings": findings, "problems": sum(each["state"] == "problem" for each in findings)}
 
     def _key_file(self) -> Iterator[HealthFinding]:
@@ -101,16 +112,18 @@ class HealthService:
             or self.parts.path.parent == keyfile.parent
         ):
             yield HealthFinding(
-                "master key", "warning", f"{keyfile} lies in the same folder as the home: one theft takes both",
-                "move it and set COUNTENANCE_KEYFILE",
+                "master key", "warning", "the key file is in the same folder as the home: one theft takes both",
+                _by(Remedy.MOVE_KEY_FILE), str(keyfile),
             )  # fmt: skip
         else:
-            yield HealthFinding("master key", "ok", f"{keyfile} is the home's, and only its owner can read it")
+            said = "the key file is the home's, and only its owner can read it"
+            yield HealthFinding("master key", "ok", said, path=str(keyfile))
 
     def _databases(self) -> Iterator[HealthFinding]:
         for name, report in check_databases(self.parts.path).items():
             ok = report == "ok"
-            yield HealthFinding(name, "ok" if ok else "problem", report, "" if ok else "restore the home from a backup")
+            do = {} if ok else _by(Remedy.RESTORE_FROM_BACKUP)
+            yield HealthFinding(name, "ok" if ok else "problem", report, do)
 
     def _erasures(self) -> Iterator[HealthFinding]:
         finished = self.finish()
@@ -124,7 +137,7 @@ class HealthService:
         said += f"; orders finished now: {finished.orders}" if finished.orders else ""
         said += f"; requests finished now: {finished.requests}" if finished.requests else ""
         said += "".join(f"; pending: {each}" for each in pending)
-        do = "run doctor again when no other process uses the home" if pending else ""
+        do = _by(Remedy.RUN_DOCTOR_ALONE) if pending else {}
         yield HealthFinding("erasures", "warning" if pending else "ok", said, do)
 
     def _duties(self) -> Iterator[HealthFinding]:
@@ -140,7 +153,8 @@ class HealthService:
 
     def _waiting(self) -> Iterator[HealthFinding]:
         for each in waiting(self.parts.stores):
-            yield HealthFinding("waiting", "warning", f"{each.source}: {each}", "; ".join(each.do))
+            for said, do in each.parts:
+                yield HealthFinding("waiting", "warning", f"{each.source}: {said}", do)
 
     def _log(self) -> Iterator[HealthFinding]:
         found = self.audit.verify()
@@ -158,11 +172,9 @@ class HealthService:
             spare = there - before if what != "data keys" else set()  # the index's segments have keys of their own
             if missing:
                 yield HealthFinding(what, "problem", f"{len(missing)} of {len(before)} are missing",
-                              "restore the home from a backup")  # fmt: skip
+                                    _by(Remedy.RESTORE_FROM_BACKUP))  # fmt: skip
             elif spare:
-                yield HealthFinding(
-                    what, "warning", f"{len(spare)} that no record names", "run doctor again when no ingest runs"
-                )
+                yield HealthFinding(what, "warning", f"{len(spare)} that no record names", _by(Remedy.RUN_DOCTOR_ALONE))
             else:
                 yield HealthFinding(what, "ok", "every one that the records name is there")
 
@@ -173,8 +185,8 @@ class HealthService:
         if rows == wanted:
             yield HealthFinding("index", "ok", f"{rows} rows, as the records have them")
         else:
-            do = f"delete the folder {self.parts.path / 'index'}: a cache, made anew from the records"
-            yield HealthFinding("index", "problem", f"{rows} rows, and the records have {wanted}", do)
+            yield HealthFinding("index", "problem", f"{rows} rows, and the records have {wanted}",
+                                _by(Remedy.DELETE_INDEX), str(self.parts.path / "index"))  # fmt: skip
 
     def _weights(self) -> Iterator[HealthFinding]:
         space = self.parts.engine().embedder.space
@@ -184,7 +196,7 @@ class HealthService:
         free = free_bytes(self.parts.path)
         low = free < LOW_DISK_BYTES
         yield HealthFinding(
-            "disk", "warning" if low else "ok", f"{free / 2**30:.1f} GB free", "make room" if low else ""
+            "disk", "warning" if low else "ok", f"{free / 2**30:.1f} GB free", _by(Remedy.FREE_SPACE) if low else {}
         )
 
     def _calibration(self) -> Iterator[HealthFinding]:
@@ -195,9 +207,8 @@ class HealthService:
         measured_with = calibration.about.get("detector")
         if not isinstance(measured_with, dict) or measured_with.get("weights_sha256") != detector.sha256:
             said += f", with another detector than {detector.name}, which finds the faces now: its odds may be off"
-            yield HealthFinding(
-                "calibration", "warning", said, "measure it again: countenance evaluate --people DIR --use"
-            )
+            model = self.parts.engine().embedder.space.model
+            yield HealthFinding("calibration", "warning", said, _by(Remedy.MEASURE_MODEL, model))
         else:
             yield HealthFinding("calibration", "ok", said)
 

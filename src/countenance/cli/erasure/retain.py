@@ -19,6 +19,8 @@ def command(session: Session, run: bool, yes: bool) -> None:
 
     To run it every day, use a timer: `countenance retain --run --yes`.
     """
+    from countenance.cli.remedies import DOOR
+
     with session.open() as home:
         found = home.retention.retain(run=False)
         overdue = [duty for duty in found.duties if duty.overdue]
@@ -41,7 +43,8 @@ def command(session: Session, run: bool, yes: bool) -> None:
             elif (overdue or found.probes) and not run:
                 click.echo("To erase what is due: countenance retain --run")
 
-        session.answer(found.as_dict(), tell)
+        document = found.as_dict()
+        session.answer({**document, "due": list(map(DOOR.advised, document["due"]))}, tell)
 
 
 def _probes(count: int) -> list[str]:

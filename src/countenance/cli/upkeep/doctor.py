@@ -18,6 +18,8 @@ def command(session: Session, compact: bool) -> int:
     It checks the key, databases, erasures, deadlines, log, index, weights and disk. --compact needs memory for one copy
     of records.db, and disk space for two. Other commands can't write until it is done.
     """
+    from countenance.cli.remedies import DOOR
+
     with session.open() as home:
         compacted = home.retention.compact() if compact else None
         if compacted is not None and not session.json:
@@ -28,10 +30,11 @@ def command(session: Session, compact: bool) -> int:
             findings.append(finding)
             if not session.json:
                 state = click.style(f"{finding.state:8}", fg=COLOURS[finding.state])
-                click.echo(f"{state} {finding.what}: {finding.said}")
+                where = f" ({finding.path})" if finding.path else ""
+                click.echo(f"{state} {finding.what}: {finding.said}{where}")
                 if finding.do:
-                    click.echo(f"         {finding.do}")
+                    click.echo(f"         {DOOR.hint(finding.do)}")
         problems = sum(finding.state == "problem" for finding in findings)
-        session.answer({"findings": [f.as_dict() for f in findings], "problems": problems,
+        session.answer({"findings": [DOOR.advised(f.as_dict()) for f in findings], "problems": problems,
                         "compacted": compacted and compacted.as_dict()}, lambda: None)  # fmt: skip
     return 1 if problems else 0

@@ -13,8 +13,11 @@ from countenance.cli.base import Command, Session, pass_session, several
 @pass_session
 def command(session: Session) -> None:
     """Show what the home holds, the state of each grant, and what is due."""
+    from countenance.cli.remedies import DOOR
+
     with session.open() as home:
         found = home.health.status()
+        found |= {name: list(map(DOOR.advised, found[name])) for name in ("due", "waiting")}
         session.answer(found, lambda: tell(found))
 
 

@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from countenance.app.access.identity import Right
 from countenance.web.context import PageContext, page
+from countenance.web.remedies import door
 
 
 @page(Right.MANAGE)
@@ -25,7 +26,10 @@ async def examine(ask: PageContext) -> Response:
 
 def _page(ask: PageContext, found: dict[str, Any] | None = None) -> Response:
     order = ("problem", "warning", "ok")
-    findings = sorted(found["findings"], key=lambda each: order.index(each["state"])) if found else None
+    findings = None
+    if found:
+        advised = map(door(ask.language, signed_in=True).advised, found["findings"])
+        findings = sorted(advised, key=lambda each: order.index(each["state"]))
     return ask.page("doctor.html.jinja", findings=findings)
 
 
