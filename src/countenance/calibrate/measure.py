@@ -50,9 +50,9 @@ def check_enough(people: int, impostors: int, genuine: int) -> None:
     """Raises: WrongUse: these are too few to calibrate with; it says how many are needed."""
     if people < MIN_PEOPLE or impostors < MIN_IMPOSTORS or not genuine:
         raise WrongUse(
-            f"{impostors:,} impostor and {genuine:,} genuine pairs of {people:,} people are too few to calibrate with; "
-            f"at least {MIN_PEOPLE} people, {MIN_IMPOSTORS:,} impostor pairs (450 pictures of as many people have so "
-            "many) and one person with two pictures are needed"
+            f"{impostors:,} impostor and {genuine:,} genuine pairs of {people:,} people are too few to calibrate with; a "
+            f"calibration needs at least {MIN_PEOPLE} people, one person with two pictures, and {MIN_IMPOSTORS:,} impostor "
+            "pairs, as 450 pictures of 450 people have"
         )
 
 

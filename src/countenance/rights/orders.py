@@ -66,7 +66,7 @@ def check_order(
     _aims_somewhere("end_contracts", end_contracts, scopes & {"jurisdiction", "client", "client_class"}, "clients")
     if delete_unknown and not (delete and "jurisdiction" in scopes):
         raise WrongUse(
-            "deleting what is of an unknown place goes with deleting what is of a jurisdiction", Remedy.ADD_ALL_OF,
+            "an order deletes data of unknown jurisdictions only together with data of a known one", Remedy.ADD_ALL_OF,
             values=("delete_unknown", "delete", "jurisdictions"),
         )  # fmt: skip
     return OrderTerms(

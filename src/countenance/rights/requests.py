@@ -166,8 +166,8 @@ def check_proof(*, code: str | None, has_photo: bool, document: str | None) -> t
         offered.append(Proof.DOCUMENT)
     if not offered:
         raise WrongUse(
-            "a request is verified by a proof of who asks: a code that was sent to them, a second photograph, or a "
-            "document that somebody has looked at",
+            "a request needs a proof of who asks: a code that was sent to them, a second photograph, or a document "
+            "that a person has checked",
             Remedy.ADD_ONE_OF,
             values=("code", "photo", "document"),
         )
