@@ -68,6 +68,7 @@ class Remedy(StrEnum):
     SET_VARIABLE = auto()  # values: the environment variable
     UNSET_VARIABLE = auto()  # values: the environment variable
     INSTALL = auto()  # values: what to install
+    INSTALL_WEIGHTS = auto()  # values: the version
     UPGRADE = auto()
     RESTORE_FROM_BACKUP = auto()
     MAKE_BACKUP_AGAIN = auto()
@@ -84,7 +85,6 @@ class Remedy(StrEnum):
     PROTECT_KEY_FILE = auto()
     NAME_NEW_KEY_FILE = auto()
     MOVE_KEY_FILE = auto()
-    MAKE_NEW_HOME = auto()
     USE_ORGANISATION_HOME = auto()
     # who asks
     SIGN_IN = auto()
@@ -150,6 +150,8 @@ class Remedy(StrEnum):
     LIST_MODELS = auto()
     ADD_MODEL = auto()
     REMOVE_MODEL = auto()  # values: its name
+    REPLACE_MODEL = auto()  # values: its name
+    GET_MODEL_AGAIN = auto()
     USE_ANOTHER_DETECTOR = auto()
     CORRECT_MODEL_ENTRY = auto()
     EXPORT_MODEL_AGAIN = auto()
@@ -226,6 +228,7 @@ COMMON: Final[Mapping[Remedy, str]] = {
     Remedy.SET_VARIABLE: "set the environment variable {value}",
     Remedy.UNSET_VARIABLE: "unset the environment variable {value}",
     Remedy.INSTALL: "install {value}",
+    Remedy.INSTALL_WEIGHTS: "install the Python package countenance-weights {value}; README.md says where to get it",
     Remedy.UPGRADE: "install the newer version of Countenance that wrote it",
     Remedy.RESTORE_FROM_BACKUP: "restore the home from a backup",
     Remedy.MAKE_BACKUP_AGAIN: "make the backup again",
@@ -253,7 +256,8 @@ COMMON: Final[Mapping[Remedy, str]] = {
     Remedy.ASK_FOR_IT_AGAIN: "ask the person who gave it to you for a complete copy",
     Remedy.GET_TRUSTED_KEY: "get the public key from someone you trust",
     Remedy.CORRECT_MODEL_ENTRY: "correct the model's entry; docs/models.md has an example",
-    Remedy.EXPORT_MODEL_AGAIN: "correct and export the model, then add it again",
+    Remedy.GET_MODEL_AGAIN: "get the file again from where its sha256 was published, or correct the model's entry",
+    Remedy.EXPORT_MODEL_AGAIN: "export the model with standard operators into one file, then add it again",
     Remedy.MAKE_PERMIT: "ask policy.decide for a permit, and use it within 60 s",
 }
 
@@ -335,7 +339,6 @@ LIBRARY: Final = Door(
         Remedy.RUN_DOCTOR: "examine the home with home.health.examine()",
         Remedy.RUN_DOCTOR_ALONE: "examine the home again when no other process uses it",
         Remedy.SHOW_STATUS: "see home.health.status()",
-        Remedy.MAKE_NEW_HOME: "make a new home with open_home in another folder, and ingest there",
         Remedy.USE_ORGANISATION_HOME: "use a home that open_home made with kind=organisation",
         Remedy.GET_SIGN_IN_LINK: "make another link with home.sign_in.link()",
         Remedy.LIST_ACCESS_KEYS: "home.access_keys.all() lists the access keys",
@@ -381,6 +384,7 @@ LIBRARY: Final = Door(
         Remedy.LIST_MODELS: "home.models.all() lists the models",
         Remedy.ADD_MODEL: "add that model again",
         Remedy.REMOVE_MODEL: "remove the model {value} first, or give this one another name",
+        Remedy.REPLACE_MODEL: "remove the model {value}, then add it again",
         Remedy.USE_ANOTHER_DETECTOR: "let the home use another detector first",
         Remedy.MEASURE_MODEL: "measure it on labelled pictures of your own with home.evaluate()",
         Remedy.REMOVE_CALIBRATION: "remove it with home.use_shipped_calibration(), then measure again",

@@ -123,7 +123,10 @@ def test_what_can_not_be_measured_is_refused_and_the_report_of_before_stays(chan
     with pytest.raises(WrongUse, match="exactly one way"):
         changing.reindexing.report()
     (tmp_path / "pairs.csv").write_text("a,b,same\nnone.jpg,neither.jpg,1\n")
-    with pytest.raises(WrongUse, match=r"2 of the pictures that pairs.csv names are not there: neither.jpg, none.jpg"):
+    with pytest.raises(
+        WrongUse,
+        match=r"2 of the pictures that pairs.csv names are not there, seen from its folder: neither.jpg, none.jpg",
+    ):
         changing.reindexing.report(pairs=tmp_path / "pairs.csv")
     with pytest.raises(WrongUse, match="not a purpose"):
         changing.reindexing.report(people=labelled, purpose="fun")
@@ -253,7 +256,7 @@ def test_a_source_that_came_after_the_switch_gets_its_old_references_before_goin
     [
         ("Carol C.,form.txt,alice-reference.jpg", "'Carol C.' is not one of the subjects"),
         ("Alice A.,form.txt,alice-reference.jpg\nAlice A.,form.txt,bob-reference.jpg", "line 3: 'Alice A.'"),
-        ("Alice A.,form.txt,none.jpg", "none.jpg is not there"),
+        ("Alice A.,form.txt,none.jpg", "none.jpg does not exist"),
         ("Alice A.,form.txt,form.txt", "can't be used"),
     ],
 )

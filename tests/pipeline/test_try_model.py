@@ -48,7 +48,7 @@ def test_sound_models_pass_in_either_layout():
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (lambda: b"junk", "no ONNX network"),
+        (lambda: b"junk", "not an ONNX network"),
         (lambda: b"", "no network"),
         (lambda: tiny(dimension=17), r"shape \(5, 17\)"),
         (lambda: tiny(batch=1), "exactly 1 crops at a time"),
@@ -85,7 +85,7 @@ def test_graphs_within_graphs_without_end_are_no_network():
     part = b""
     for _ in range(2000):
         part = _field(1, _field(5, _field(6, part)))  # a node's attribute holds a graph
-    with pytest.raises(WrongUse, match="no ONNX network"):
+    with pytest.raises(WrongUse, match="not an ONNX network"):
         inspect(_field(7, part))
 
 
@@ -151,4 +151,4 @@ def test_a_yunet_of_other_weights_is_a_detector_and_an_embedder_is_none():
     assert "face detector" in refusal(yunet)
     with pytest.raises(WrongUse, match="not those of a YuNet") as refused:
         try_model(detector_entry(tiny()), tiny())
-    assert "cls, obj, bbox and kps" in refused.value.message
+    assert "cls, obj, bbox, kps" in refused.value.message

@@ -49,16 +49,16 @@ def test_a_model_without_a_licence_is_refused_with_the_reason():
     for licence in (None, "", "  "):
         with pytest.raises(WrongUse, match="licence") as refused:
             entry(licence=licence)
-        assert "no model of unknown licence" in refused.value.hint
+        assert "no model of unknown licence" in refused.value.message
 
 
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"name": "../up"}, "no name"),
+        ({"name": "../up"}, "at most 63 of"),
         ({"name": "sface-2021dec"}, "comes? with|ships with"),
         ({"task": "guess"}, "task"),
-        ({"sha256": "abc"}, "no sha256"),
+        ({"sha256": "abc"}, "64 hex digits"),
         ({"colour_order": "GRAY"}, "colour_order"),
         ({"layout": "CHWN"}, "layout"),
         ({"mean": [1, 2]}, "mean"),
@@ -70,13 +70,13 @@ def test_a_model_without_a_licence_is_refused_with_the_reason():
         ({"dimension": True}, "dimension"),
         ({"input_size": [112]}, "input_size"),
         ({"input_size": [10**6, 10**6]}, "input_size"),
-        ({"input_size": [96, 96]}, "112 x 112"),
+        ({"input_size": [96, 96]}, r"\[112, 112\]"),
         ({"template": "round"}, "template"),
         ({"template": POINTS[:4]}, "template"),
         ({"template": [[0, 0]] * 5}, "upright"),
         ({"template": [[300, 0], *POINTS[1:]]}, "upright"),
         ({"epochs": 3}, "epochs"),
-        ({"origin": 3}, "texts"),
+        ({"origin": 3}, "a text"),
         ({"heads": "yunet"}, "heads"),
     ],
 )
@@ -87,7 +87,7 @@ def test_what_makes_no_sense_is_named(changed, words):
 
 
 def test_what_is_no_toml_is_said():
-    with pytest.raises(WrongUse, match="no TOML"):
+    with pytest.raises(WrongUse, match="not TOML"):
         parse_entry("name = ")
 
 
@@ -97,7 +97,7 @@ def test_a_detector_of_unknown_heads_is_refused():
 
 
 def test_the_file_must_be_the_one_of_the_entry(tmp_path, monkeypatch):
-    with pytest.raises(NotFound, match="no file"):
+    with pytest.raises(NotFound, match="was not found"):
         read_onnx(entry(), tmp_path)
     (tmp_path / "net.onnx").write_bytes(DATA)
     assert read_onnx(entry(), tmp_path) == DATA
@@ -131,7 +131,7 @@ def test_a_model_that_was_added_is_there_as_it_was_said_to_be(models):
 def test_a_file_that_was_changed_afterwards_is_not_run(models):
     made = models.add(entry(), DATA)
     made.path().write_bytes(DATA + b"!")
-    with pytest.raises(WeightsDamaged, match="damaged or another file") as refused:
+    with pytest.raises(WeightsDamaged, match="damaged, or another file") as refused:
         made.read()
     assert "model remove net" in refused.value.hint
 

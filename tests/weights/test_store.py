@@ -36,7 +36,7 @@ def test_a_damaged_file_is_refused_and_the_way_out_is_named(package, damage):
     path = package / f"{YUNET}.onnx"
     path.write_bytes(damage(path.read_bytes()))
     for read in (store.load, store.model_path):
-        with pytest.raises(WeightsDamaged, match=r"is damaged or another file") as refused:
+        with pytest.raises(WeightsDamaged, match=r"are damaged, or another file") as refused:
             read(YUNET)
         assert "install the Python package countenance-weights 1.0.0 again" in refused.value.hint
 
@@ -49,7 +49,7 @@ def test_a_package_of_other_weights_is_refused(package, monkeypatch):
 
 def test_a_package_without_the_file_is_refused_with_what_to_install(package):
     (package / f"{YUNET}.onnx").unlink()
-    with pytest.raises(WeightsDamaged, match="cannot be read") as refused:
+    with pytest.raises(WeightsDamaged, match="can't be read") as refused:
         store.load(YUNET)
     assert "countenance-weights" in refused.value.hint
 

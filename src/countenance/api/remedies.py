@@ -67,9 +67,9 @@ DOOR: Final = Door(
         Remedy.LIST_JOBS: "GET /v1/jobs lists the jobs",
         **dict.fromkeys(
             (
-                Remedy.MAKE_NEW_HOME, Remedy.USE_ORGANISATION_HOME, Remedy.GET_SIGN_IN_LINK, Remedy.ADD_ACCOUNT,
+                Remedy.USE_ORGANISATION_HOME, Remedy.GET_SIGN_IN_LINK, Remedy.ADD_ACCOUNT,
                 Remedy.GIVE_NEWEST_LOG, Remedy.MAKE_WITNESS_KEY, Remedy.ADD_MODEL, Remedy.REMOVE_MODEL,
-                Remedy.USE_ANOTHER_DETECTOR,
+                Remedy.REPLACE_MODEL, Remedy.USE_ANOTHER_DETECTOR,
                 Remedy.MEASURE_MODEL, Remedy.REMOVE_CALIBRATION, Remedy.SWITCH_REINDEX, Remedy.END_REINDEX,
                 Remedy.ROLL_BACK_REINDEX, Remedy.COMPARE_MODELS, Remedy.ACCEPT_LOSS,
             ),

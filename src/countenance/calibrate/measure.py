@@ -50,8 +50,8 @@ def check_enough(people: int, impostors: int, genuine: int) -> None:
     """Raises: WrongUse: these are too few to calibrate with; it says how many are needed."""
     if people < MIN_PEOPLE or impostors < MIN_IMPOSTORS or not genuine:
         raise WrongUse(
-            f"{impostors:,} impostor and {genuine:,} genuine pairs of {people:,} people are too few to calibrate with; a "
-            f"calibration needs at least {MIN_PEOPLE} people, one person with two pictures, and {MIN_IMPOSTORS:,} impostor "
+            f"{impostors:,} impostor and {genuine:,} genuine pairs of {people:,} people are too few to calibrate with; "
+            f"it needs at least {MIN_PEOPLE} people, one person with two pictures, and {MIN_IMPOSTORS:,} impostor "
             "pairs, as 450 pictures of 450 people have"
         )
 

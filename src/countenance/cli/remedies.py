@@ -35,7 +35,6 @@ DOOR: Final = Door(
         Remedy.SHOW_STATUS: "`countenance status` shows its state",
         Remedy.PROTECT_KEY_FILE: "let only its owner read and write the key file (chmod 600). If someone else may "
         "have read it, make a new home and ingest again",
-        Remedy.MAKE_NEW_HOME: "make a new home in another folder: `countenance init --home DIR`",
         Remedy.USE_ORGANISATION_HOME: "use an organisation's home: `countenance init --kind organisation`",
         Remedy.GET_SIGN_IN_LINK: "`countenance serve --link` prints a new link",
         Remedy.LIST_ACCESS_KEYS: "`countenance key list` lists the access keys",
@@ -87,6 +86,7 @@ DOOR: Final = Door(
         Remedy.LIST_MODELS: "`countenance model list` lists the models",
         Remedy.ADD_MODEL: "add that model again: `countenance model add`",
         Remedy.REMOVE_MODEL: "remove it first (`countenance model remove {quoted}`), or give this one another name",
+        Remedy.REPLACE_MODEL: "remove it (`countenance model remove {quoted}`), then add it again",
         Remedy.USE_ANOTHER_DETECTOR: "use another detector first: `countenance model use`",
         Remedy.MEASURE_MODEL: "measure it: `countenance evaluate --model {quoted} --people DIR --use`",
         Remedy.REMOVE_CALIBRATION: "remove it (`countenance evaluate --use-shipped`), then measure again",

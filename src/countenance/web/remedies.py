@@ -61,10 +61,10 @@ _SIGNED_IN: Final[Mapping[Remedy, str]] = {
     Remedy.LIST_JOBS: later("the page of the source shows what is running"),
     **dict.fromkeys(
         (
-            Remedy.MAKE_NEW_HOME, Remedy.USE_ORGANISATION_HOME, Remedy.LIST_ACCOUNTS, Remedy.ADD_ACCOUNT,
+            Remedy.USE_ORGANISATION_HOME, Remedy.LIST_ACCOUNTS, Remedy.ADD_ACCOUNT,
             Remedy.ENROL_REFERENCES, Remedy.TRUST_WITNESS, Remedy.REQUEST_COSIGNATURE, Remedy.GIVE_NEWEST_LOG,
-            Remedy.MAKE_WITNESS_KEY,
-            Remedy.ADD_MODEL, Remedy.REMOVE_MODEL, Remedy.USE_ANOTHER_DETECTOR, Remedy.MEASURE_MODEL,
+            Remedy.MAKE_WITNESS_KEY, Remedy.ADD_MODEL, Remedy.REMOVE_MODEL, Remedy.REPLACE_MODEL,
+            Remedy.USE_ANOTHER_DETECTOR, Remedy.MEASURE_MODEL,
             Remedy.REMOVE_CALIBRATION, Remedy.BEGIN_REINDEX, Remedy.CONTINUE_REINDEX, Remedy.SWITCH_REINDEX,
             Remedy.END_REINDEX, Remedy.ROLL_BACK_REINDEX, Remedy.COMPARE_MODELS, Remedy.ACCEPT_LOSS,
         ),

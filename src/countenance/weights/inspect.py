@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from countenance.errors import WrongUse
+from countenance.remedies import Remedy
 
 # "" and ai.onnx are one and the same; com.microsoft and its siblings are built into ONNX Runtime.
 DOMAINS: Final = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"})
@@ -28,23 +29,25 @@ def inspect(onnx_bytes: bytes) -> None:
     try:
         found = _NetworkContents(_message(memoryview(onnx_bytes)))
     except (ValueError, IndexError) as error:
-        raise WrongUse("the file is no ONNX network", "a file as `torch.onnx.export` writes it") from error
+        raise WrongUse("the file is not an ONNX network", Remedy.EXPORT_MODEL_AGAIN) from error
     if not found.graph_nodes:
-        raise WrongUse("the file holds no network", "a file as `torch.onnx.export` writes it")
+        raise WrongUse("the file holds no network", Remedy.EXPORT_MODEL_AGAIN)
     if found.outside:
         raise WrongUse(
-            f"the weights of {len(found.outside)} tensors are in other files ({min(found.outside)} is the first)",
-            "one file holds everything here: onnx.save(onnx.load(FILE), NEW, save_as_external_data=False)",
+            f"the weights of {len(found.outside)} tensors are in other files ({min(found.outside)} is the first), and "
+            "one file must hold everything",
+            Remedy.EXPORT_MODEL_AGAIN,
         )
     if found.nodes > MAX_NODES:
-        raise WrongUse(f"the network has {found.nodes:,} nodes", f"at most {MAX_NODES:,}")
+        raise WrongUse(f"the network has {found.nodes:,} nodes, more than {MAX_NODES:,}", Remedy.EXPORT_MODEL_AGAIN)
     foreign = sorted(
         f"{domain}.{operator}" for domain, operator in found.operators if domain not in DOMAINS | found.own
     )
     if foreign:
         raise WrongUse(
-            f"the network needs operators that are not ONNX's: {', '.join(foreign[:5])}",
-            "export it with standard operators; Countenance loads no library for a model",
+            f"the network needs operators that are not ONNX's: {', '.join(foreign[:5])}; Countenance loads no library "
+            "for a model",
+            Remedy.EXPORT_MODEL_AGAIN,
         )
 
 

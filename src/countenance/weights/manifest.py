@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from countenance.errors import NotFound
+from countenance.remedies import Remedy
 
 YUNET = "yunet-2023mar"
 SFACE = "sface-2021dec"
@@ -54,4 +55,4 @@ def entry(name: str) -> ModelEntry:
     try:
         return entries()[name]
     except KeyError:
-        raise NotFound(f"no model is called {name!r}", f"known: {', '.join(sorted(entries()))}") from None
+        raise NotFound(f"no model is called {name!r}", Remedy.USE_ONE_OF, values=tuple(sorted(entries()))) from None

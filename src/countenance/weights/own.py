@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any, Final, TypeAlias
 
 from countenance.durable import replace_file, sync_folder
 from countenance.errors import NotFound, StorageFailed, WrongUse
+from countenance.remedies import Remedy, remedy_of_storage
 from countenance.types import ARCFACE, CropSpec, Landmarks
 from countenance.weights.manifest import entries
 from countenance.weights.model import DETECT, EMBED, NAME, Model
@@ -60,46 +62,46 @@ def parse_entry(text: str) -> OwnEntry:
     try:
         fields = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise WrongUse(f"the entry is no TOML: {error}", _EXAMPLE) from error
+        raise WrongUse(f"the model's entry is not TOML: {error}", Remedy.CORRECT_MODEL_ENTRY) from error
     task = fields.get("task")
-    if task not in {EMBED, DETECT}:
-        raise WrongUse(f"the entry's task is {task!r}", f'task = "{EMBED}" or task = "{DETECT}"')
+    _require(task in {EMBED, DETECT}, "task", task, f'"{EMBED}" or "{DETECT}"')
     wanted = _COMMON | (_EMBED if task == EMBED else _DETECT)
     for key, kind in wanted.items():
-        if key not in fields or fields[key] == "":
-            raise WrongUse(f"the entry says no {key}", _WHY.get(key, _EXAMPLE))
-        if not isinstance(fields[key], kind) or isinstance(fields[key], bool):
-            raise WrongUse(f"the entry's {key} is {fields[key]!r}", _EXAMPLE)
+        value = fields.get(key, "")
+        there = value != "" and isinstance(value, kind) and not isinstance(value, bool)
+        _require(there, key, value, _MUST_BE.get(key, "a text"))
     unknown = fields.keys() - wanted - _OPTIONAL.keys()
     if unknown:
-        raise WrongUse(f"the entry says {', '.join(sorted(unknown))}, which means nothing for task {task}", _EXAMPLE)
-    if not all(isinstance(fields.get(key, ""), str) for key in _OPTIONAL):
-        raise WrongUse(f"{', '.join(_OPTIONAL)} are texts", _EXAMPLE)
+        raise WrongUse(
+            f"the model's entry has {', '.join(sorted(unknown))}, which the task {task} does not use",
+            Remedy.CORRECT_MODEL_ENTRY,
+        )
+    for key in _OPTIONAL:
+        _require(isinstance(fields.get(key, ""), str), key, fields.get(key), "a text")
     return _checked(fields, embed=task == EMBED)
 
 
 def _checked(fields: Mapping[str, Any], *, embed: bool) -> OwnEntry:
     name = fields["name"]
-    _require(NAME.fullmatch(name), f"{name!r} is no name of a model", "a-z, 0-9, dot, dash and underscore, at most 63")
-    _require(name not in entries(), f"{name} is the name of a model that Countenance ships with", "choose another")
+    _require(NAME.fullmatch(name), "name", name, "at most 63 of a to z, 0 to 9, dot, dash and underscore")
+    if name in entries():
+        raise WrongUse(f"{name} is the name of a model that Countenance ships with", Remedy.CHOOSE_ANOTHER_NAME)
     sha256 = fields["sha256"].lower()
-    _require(len(sha256) == 64 and set(sha256) <= set("0123456789abcdef"), "the entry's sha256 is no sha256",
-             "64 hex digits: `sha256sum FILE`")  # fmt: skip
+    _require(re.fullmatch("[0-9a-f]{64}", sha256), "sha256", fields["sha256"], _MUST_BE["sha256"])
     licence = fields["licence"].strip()
-    _require(len(licence) > 1 and licence.isprintable(), "the entry's licence is empty", _WHY["licence"])
+    _require(len(licence) > 1 and licence.isprintable(), "licence", licence, _MUST_BE["licence"])
     layout = fields.get("layout", "NCHW")
-    _require(layout in {"NCHW", "NHWC"}, f"the entry's layout is {layout!r}", '"NCHW" or "NHWC"')
-    if not embed:
-        _require(fields["heads"] in HEADS, f"a detector's heads can't be {fields['heads']!r}",
-                 f"understood are: {', '.join(HEADS)}")  # fmt: skip
-        _require(layout == "NCHW", "YuNet's layout is NCHW", "leave it out")
+    if embed:
+        _require(layout in {"NCHW", "NHWC"}, "layout", layout, '"NCHW" or "NHWC"')
+    else:
+        _require(fields["heads"] in HEADS, "heads", fields["heads"], _MUST_BE["heads"])
+        _require(layout == "NCHW", "layout", layout, '"NCHW" for YuNet')
     order = fields.get("colour_order", "BGR")
-    _require(order in {"RGB", "BGR"}, f"the entry's colour_order is {order!r}", '"RGB" or "BGR"')
+    _require(order in {"RGB", "BGR"}, "colour_order", order, _MUST_BE["colour_order"])
     std = _three(fields.get("std", [1, 1, 1]), "std")
-    _require(all(each > 0 for each in std), "a std of the entry is not above 0", "pixels are divided by it")
+    _require(all(each > 0 for each in std), "std", fields.get("std"), "above 0: pixels are divided by it")
     dimension = fields.get("dimension", 0)
-    _require(not embed or MIN_DIMENSION <= dimension <= MAX_DIMENSION, f"the entry's dimension is {dimension}",
-             f"from {MIN_DIMENSION} to {MAX_DIMENSION:,}")  # fmt: skip
+    _require(not embed or MIN_DIMENSION <= dimension <= MAX_DIMENSION, "dimension", dimension, _MUST_BE["dimension"])
     return OwnEntry(
         name=name, task=fields["task"], file=fields["file"], sha256=sha256, licence=licence,
         colour_order=order, mean=_three(fields.get("mean", [0, 0, 0]), "mean"), std=std, layout=layout,
@@ -112,30 +114,28 @@ def _crop(fields: Mapping[str, Any]) -> CropSpec:
     size, template = fields["input_size"], fields["template"]
     _require(
         len(size) == 2 and all(type(side) is int and SIDES[0] <= side <= SIDES[1] for side in size),
-        f"the entry's input_size is {size}", f"[width, height] in pixels, each from {SIDES[0]} to {SIDES[1]}",
+        "input_size", size, _MUST_BE["input_size"],
     )  # fmt: skip
     width, height = size
     if template == "arcface":
-        _require((width, height) == (112, 112), "the template arcface is of 112 x 112",
-                 "another size needs its five points: template = [[x, y], ...]")  # fmt: skip
+        _require((width, height) == (112, 112), "input_size", size, '[112, 112] for the template "arcface"')
         return ARCFACE
     _require(
         isinstance(template, list) and len(template) == 5
         and all(isinstance(p, list) and len(p) == 2 and all(_number(v) for v in p) for p in template),
-        f"the entry's template is {template!r}", '"arcface", or five [x, y] in pixels of the crop: ' + _POINTS,
+        "template", template, _MUST_BE["template"],
     )  # fmt: skip
     points: Landmarks = tuple((float(x), float(y)) for x, y in template)  # type: ignore[assignment]  # five, see above
     _require(
         all(0 <= x <= width and 0 <= y <= height for x, y in points)
         and points[0][0] < points[1][0] and points[0][1] < points[3][1],
-        "the entry's template does not show an upright face inside the crop", "in this order: " + _POINTS,
+        "template", template, f"an upright face inside the crop: {_POINTS}",
     )  # fmt: skip
     return CropSpec(width, height, points)
 
 
-def _three(values: list[Any], what: str) -> tuple[float, float, float]:
-    _require(len(values) == 3 and all(_number(v) and abs(v) < 1e6 for v in values), f"the entry's {what} is {values}",
-             "three numbers, one for each channel, in the order of colour_order, of pixels from 0 to 255")  # fmt: skip
+def _three(values: list[Any], key: str) -> tuple[float, float, float]:
+    _require(len(values) == 3 and all(_number(v) and abs(v) < 1e6 for v in values), key, values, _MUST_BE[key])
     a, b, c = map(float, values)
     return a, b, c
 
@@ -144,18 +144,23 @@ def _number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # noqa: PLR0124  not NaN
 
 
-def _require(holds: object, message: str, hint: str) -> None:
+def _require(holds: object, key: str, value: object, must_be: str) -> None:
     if not holds:
-        raise WrongUse(message, hint)
+        raise WrongUse(f"the model's entry has {key} = {value!r}, and it must be {must_be}", Remedy.CORRECT_MODEL_ENTRY)
 
 
-_POINTS: Final = "viewer's left eye, right eye, nose, left mouth corner, right mouth corner"
-_EXAMPLE: Final = "docs/models.md has an entry to start from"
-_WHY: Final = {
-    "licence": "whose are the weights, and what may be done with them? Countenance runs no model of unknown licence",
-    "sha256": "`sha256sum FILE` prints it; it names the embedding space",
-    "template": '"arcface" for 112 x 112, or five [x, y] in pixels of the crop',
-    "heads": f"the outputs of a detector that are understood: {', '.join(HEADS)}",
+_POINTS: Final = "left eye, right eye, nose, left and right corner of the mouth, as the viewer sees them"
+_CHANNELS: Final = "three numbers, one for each channel in the order of colour_order, for pixels from 0 to 255"
+_MUST_BE: Final = {
+    "sha256": "the file's sha256, 64 hex digits",
+    "licence": "the licence of the weights: Countenance runs no model of unknown licence",
+    "heads": f"one of these: {', '.join(HEADS)}",
+    "colour_order": '"RGB" or "BGR"',
+    "mean": _CHANNELS,
+    "std": _CHANNELS,
+    "input_size": f"[width, height] in pixels, each from {SIDES[0]} to {SIDES[1]}",
+    "dimension": f"a whole number from {MIN_DIMENSION} to {MAX_DIMENSION:,}",
+    "template": f'"arcface" for 112 x 112, or five [x, y] in pixels of the crop: {_POINTS}',
 }
 
 
@@ -183,9 +188,11 @@ class OwnModels:
                 raise FileNotFoundError
             return parse_entry(self._file(name, "toml").read_text(encoding="utf-8"))
         except FileNotFoundError as error:
-            raise NotFound(f"no model is called {name!r}", "`countenance model list` names them") from error
+            raise NotFound(f"no model is called {name!r}", Remedy.LIST_MODELS) from error
         except (OSError, WrongUse, UnicodeDecodeError) as error:
-            raise StorageFailed(f"the entry of the model {name} is damaged: {error}", "add the model anew") from error
+            raise StorageFailed(
+                f"the entry of the model {name} is damaged: {error}", Remedy.REPLACE_MODEL, values=(name,)
+            ) from error
 
     def calibration(self, name: str) -> bytes | None:
         """The calibration that came with it."""
@@ -205,15 +212,14 @@ class OwnModels:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             replace_file(self._folder / CHOICE, (name or "").encode())
         except OSError as error:
-            raise StorageFailed(f"the choice of a detector can't be kept: {error.strerror}") from error
+            raise StorageFailed(
+                f"the choice of a detector can't be kept: {error.strerror}", remedy_of_storage(error)
+            ) from error
 
     def add(self, entry: OwnEntry, onnx: bytes, calibration: bytes | None = None) -> Model:
         """The model is there, durably, or nothing is. Raises: WrongUse: the name is taken; StorageFailed."""
         if self._file(entry.name, "toml").exists():
-            raise WrongUse(
-                f"a model called {entry.name} is there already",
-                f"`countenance model remove {entry.name}`, or give it another name",
-            )
+            raise WrongUse(f"a model called {entry.name} is there already", Remedy.REMOVE_MODEL, values=(entry.name,))
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._sweep()
@@ -224,20 +230,22 @@ class OwnModels:
         except OSError as error:
             self._sweep()
             raise StorageFailed(
-                f"the model can't be kept in {self._folder}: {error.strerror}", "free some space, and add it again"
+                f"the model can't be kept: {error.strerror}", remedy_of_storage(error), path=self._folder
             ) from error
         return self.get(entry.name)
 
     def remove(self, name: str) -> None:
         """There is no such model any more: its entry goes first. Raises: NotFound; StorageFailed."""
         if not NAME.fullmatch(name) or not self._file(name, "toml").exists():
-            raise NotFound(f"no model of this home is called {name!r}", "`countenance model list` names them")
+            raise NotFound(f"no model of this home is called {name!r}", Remedy.LIST_MODELS)
         try:
             self._file(name, "toml").unlink()
             sync_folder(self._folder)
             self._sweep()
         except OSError as error:
-            raise StorageFailed(f"the model {name} can't be removed: {error.strerror}") from error
+            raise StorageFailed(
+                f"the model {name} can't be removed: {error.strerror}", remedy_of_storage(error)
+            ) from error
 
     def _sweep(self) -> None:
         """Files that no entry names are gone, half-written ones among them."""
@@ -251,11 +259,10 @@ class OwnModels:
 
 
 def _as_model(entry: OwnEntry, file: Path) -> Model:
-    way_out = f"remove the model and add it again: countenance model remove {entry.name}"
     return Model(
         name=entry.name, task=entry.task, sha256=entry.sha256, licence=entry.licence, colour_order=entry.colour_order,
         mean=entry.mean, std=entry.std, layout=entry.layout, dimension=entry.dimension, crop=entry.crop,
-        path=lambda: file, read=lambda: read_verified(file, entry.sha256, way_out), own=True,
+        path=lambda: file, read=lambda: read_verified(file, entry.sha256, own=entry.name), own=True,
     )  # fmt: skip
 
 
@@ -264,17 +271,25 @@ def read_onnx(entry: OwnEntry, beside: Path) -> bytes:
     path = beside / Path(entry.file).expanduser()
     try:
         if not path.is_file():
-            raise NotFound(f"there is no file {path}", "the entry's `file` is relative to the entry")
+            raise NotFound(
+                f"the entry's file {entry.file} was not found beside it", Remedy.CORRECT_MODEL_ENTRY, path=path
+            )
         if path.stat().st_size > MAX_BYTES:
-            raise WrongUse(f"{path} has more than {MAX_BYTES // 2**20} MB", "take a smaller one")
+            most = f"{MAX_BYTES // 2**20} MB"
+            raise WrongUse(
+                f"the model's file is larger than {most}", Remedy.USE_SMALLER_FILE, values=(most,), path=path
+            )
         data = path.read_bytes()
     except OSError as error:
-        raise StorageFailed(f"{path} can't be read: {error.strerror}", "may this user read it?") from error
+        raise StorageFailed(
+            f"the model's file can't be read: {error.strerror}", Remedy.CHECK_PERMISSION, path=path
+        ) from error
     found = hashlib.sha256(data).hexdigest()
     if found != entry.sha256:
         raise WrongUse(
-            f"{path} is not the file of the entry: its sha256 is {found}, not {entry.sha256}",
-            "get the file again from where the sha256 was published; correct the entry only if you know why it differs",
+            f"the file is not the one of the model's entry: its sha256 is {found}, not {entry.sha256}",
+            Remedy.GET_MODEL_AGAIN,
+            path=path,
         )
     return data
 

@@ -9,15 +9,12 @@ import hashlib
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
 
 from countenance.errors import WeightsDamaged
+from countenance.remedies import Remedy
 from countenance.types import ARCFACE
 from countenance.weights.manifest import PACKAGE, VERSION, ModelEntry, entry
 from countenance.weights.model import EMBED, Model
-
-INSTALL: Final = "install the Python package countenance-weights; README.md says where to get it"
-AGAIN: Final = f"install the Python package countenance-weights {VERSION} again"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +32,7 @@ def load(name: str) -> Weights:
     Raises: NotFound: no such model; WeightsDamaged: the package is not installed, or holds another file.
     """
     model = entry(name)
-    return Weights(model, model.sha256, read_verified(_located(model), model.sha256, AGAIN))
+    return Weights(model, model.sha256, read_verified(_located(model), model.sha256))
 
 
 def shipped(name: str) -> Model:
@@ -54,16 +51,23 @@ def model_path(name: str) -> Path:
     return _located(entry(name))
 
 
-def read_verified(path: Path, sha256: str, way_out: str = "") -> bytes:
-    """Reads the file. Raises: WeightsDamaged: it can't be read, or is another file."""
+def read_verified(path: Path, sha256: str, *, own: str = "") -> bytes:
+    """Reads the file. own: the model's name, if a user brought it.
+
+    Raises: WeightsDamaged: it can't be read, or is another file.
+    """
+    remedy, values = (Remedy.REPLACE_MODEL, (own,)) if own else (Remedy.INSTALL_WEIGHTS, (VERSION,))
     try:
         data = path.read_bytes()
     except OSError as e:
-        raise WeightsDamaged(f"the weights {path} cannot be read: {e.strerror}", way_out) from e
+        raise WeightsDamaged(f"the weights can't be read: {e.strerror}", remedy, values=values, path=path) from e
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
         raise WeightsDamaged(
-            f"{path} is damaged or another file: its sha256 begins {found[:12]}, not {sha256[:12]}", way_out
+            f"the weights are damaged, or another file: the sha256 begins {found[:12]}, not {sha256[:12]}",
+            remedy,
+            values=values,
+            path=path,
         )
     return data
 
@@ -72,5 +76,7 @@ def _located(model: ModelEntry) -> Path:
     """Where the model's file should be. Raises: WeightsDamaged: the package is not installed."""
     package = find_spec(PACKAGE)
     if package is None or not package.submodule_search_locations:
-        raise WeightsDamaged(f"the weights of {model.name} are not installed", INSTALL)
+        raise WeightsDamaged(
+            f"the weights of {model.name} are not installed", Remedy.INSTALL_WEIGHTS, values=(VERSION,)
+        )
     return Path(package.submodule_search_locations[0], f"{model.name}.onnx")

@@ -444,7 +444,7 @@ class Ingest:
             if self._tally.files == 0:
                 raise StorageFailed(
                     f"the folder of {self._source.name!r} is empty: to prune would erase all {len(vanished)} pictures",
-                    Remedy.ERASE_SOURCE,
+                    Remedy.ERASE_LOST_SOURCE,
                     values=(self._source.name,),
                 )
             erased = self._eraser.erase_unsupported(self._stores.records.pictures.drop_placements(vanished), "vanished")
