@@ -117,6 +117,18 @@ def test_each_error_names_a_remedy_and_no_command():
     assert [each.place for each in SITES if worded_for_one_door(each)] == []
 
 
+def test_no_message_holds_an_os_error_whose_text_names_a_path():
+    shown = [
+        f"{path.relative_to(SRC)}:{node.lineno}"
+        for path in SRC.rglob("*.py") if path.relative_to(SRC).parts[0] not in {"cli", "testing"}
+        for handler in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(handler, ast.ExceptHandler) and handler.name and "OSError" in ast.unparse(handler.type)
+        for node in ast.walk(handler)
+        if isinstance(node, ast.FormattedValue) and ast.unparse(node.value) == handler.name
+    ]  # fmt: skip
+    assert shown == []  # errors.reason_of(error) says why, without a path
+
+
 @pytest.mark.parametrize("name", NO_SHELL)
 def test_no_error_names_a_flag_or_command_where_there_is_no_shell(name):
     door = NO_SHELL[name]

@@ -29,7 +29,7 @@ class CountenanceError(Exception):
     def __init__(
         self,
         message: str,
-        remedy: Remedy | str | None = None,
+        remedy: Remedy | None = None,
         *,
         field: str = "",
         values: Sequence[object] = (),
@@ -39,17 +39,16 @@ class CountenanceError(Exception):
         """Makes the error.
 
         Args: message: the thing and the reason, without a flag, a command or a path of this machine; remedy: how to go
-        on (as text only where a page words its own); field: the parameter that it is about, as the library names it;
+        on; field: the parameter that it is about, as the library names it;
         values: what is accepted, or what the remedy acts on; path: the file or folder that it is about, which only the
         library and the command line show; partly: whether something may have been done, by default as the class says.
         """
         super().__init__(message)
         self.message = message
-        self.remedy = remedy if isinstance(remedy, Remedy) else None
+        self.remedy = remedy
         self.field = field
         self.values = tuple(map(str, values))
         self.path = "" if path is None else os.fspath(path)
-        self.worded = "" if remedy is None or self.remedy else str(remedy)
         if partly is not None:
             self.partly = partly
 
@@ -68,9 +67,15 @@ class CountenanceError(Exception):
         facts = {
             "kind": self.kind, "message": self.message, "remedy": self.remedy and str(self.remedy),
             "field": self.field, "values": list(self.values), "path": self.path, "partly": self.partly,
-            "hint": self.worded,
         }  # fmt: skip
         return {name: value for name, value in facts.items() if value or name == "message"}
+
+
+def reason_of(error: Exception) -> str:
+    """Why it failed, without a path of this machine and without a way out: for the message of another error."""
+    if isinstance(error, CountenanceError):
+        return error.message
+    return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 # --- 1: it should have worked, and did not ---------------------------------------------------------------------------
@@ -185,7 +190,7 @@ class BadPicture(WrongUse):
     kind = "bad_picture"
 
     def __init__(
-        self, message: str, remedy: Remedy | str | None = None, *, reason: str = "", **more: Any
+        self, message: str, remedy: Remedy | None = None, *, reason: str = "", **more: Any
     ) -> None:  # fmt: skip
         super().__init__(message, remedy, **more)
         self.reason = reason
@@ -201,7 +206,7 @@ class SeveralFaces(WrongUse):
     kind = "several_faces"
 
     def __init__(
-        self, message: str, remedy: Remedy | str | None = None, *, boxes: tuple[_Box, ...] = (), **more: Any
+        self, message: str, remedy: Remedy | None = None, *, boxes: tuple[_Box, ...] = (), **more: Any
     ) -> None:  # fmt: skip
         super().__init__(message, remedy, **more)
         self.boxes = boxes
@@ -219,7 +224,7 @@ class PolicyDenied(CountenanceError):
     exit_code = 3
 
     def __init__(
-        self, message: str, remedy: Remedy | str | None = None, *, rules: tuple[str, ...] = (), **more: Any
+        self, message: str, remedy: Remedy | None = None, *, rules: tuple[str, ...] = (), **more: Any
     ) -> None:  # fmt: skip
         super().__init__(message, remedy, **more)
         self.rules = rules
@@ -253,7 +258,7 @@ class TooMany(PolicyDenied):
     kind = "too_many"
 
     def __init__(
-        self, message: str, remedy: Remedy | str | None = None, *, after_s: float = 1.0, **more: Any
+        self, message: str, remedy: Remedy | None = None, *, after_s: float = 1.0, **more: Any
     ) -> None:  # fmt: skip
         super().__init__(message, remedy, **more)
         self.after_s = after_s

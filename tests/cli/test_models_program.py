@@ -41,7 +41,7 @@ def test_a_detector_of_ones_own_is_put_to_work(mine):
     probe = mine.root / "probe.jpg"
     probe.write_bytes(b"no picture")
     assert mine.does("model", "use", "my-eyes")["in_use"] == "finds faces"
-    assert mine.fails(2, "wrong_use", "model", "remove", "my-eyes")["message"].startswith("my-eyes is at work")
+    assert mine.fails(2, "wrong_use", "model", "remove", "my-eyes")["message"].startswith("my-eyes is in use")
     mine.does("model", "use", YUNET)
     mine.does("model", "remove", "my-eyes")
 

@@ -112,7 +112,7 @@ class SqliteLog:
         What other threads append meanwhile is written with it: who gets the lock first writes for all who wait.
         """
         if kind == DETAIL_ERASED:
-            raise ValueError("details are erased by `erase_details`, which writes this entry itself")
+            raise ValueError("erase_details writes this entry itself, when it erases details")
         return self._append(_Waiting(kind, record, detail))
 
     def erase_details(self, positions: Collection[int], record: Mapping[str, Any]) -> LogEntry:

@@ -26,6 +26,8 @@ DOOR: Final = Door(
         Remedy.FREE_SPACE: "free some space on the disk, then run the same command again; no confirmed work is lost",
         Remedy.TRY_AGAIN: "run the same command again",
         Remedy.INSTALL: "install it: pip install '{value}'",
+        Remedy.INSTALL_WEIGHTS: "install the Python package countenance-weights {value} with pip install "
+        "--force-reinstall; README.md says where to get it",
         Remedy.UPGRADE: "install the newer version that wrote it: pip install --upgrade countenance",
         Remedy.RESTORE_FROM_BACKUP: "restore the home from a backup (`countenance restore`), then run `countenance "
         "doctor`",

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from countenance.associated_data import segment_aad
 from countenance.durable import sync_file, sync_folder, write_unsynced
-from countenance.errors import HomeBusy, KeyDestroyed, SealBroken, SpaceMismatch, StorageFailed
+from countenance.errors import HomeBusy, KeyDestroyed, SealBroken, SpaceMismatch, StorageFailed, reason_of
 from countenance.index import manifest as manifests
 from countenance.index.flat import FlatIndex
 from countenance.index.manifest import SEGMENT_ID, Manifest, Segment
@@ -219,7 +219,7 @@ class SegmentStore:
                 sealed = [(each.key, segment_aad(each.id), self._file(each.id).read_bytes()) for each in portion]
                 opened = self._keys.open_many(sealed)
             except (OSError, SealBroken, KeyDestroyed) as error:
-                raise _BrokenError(f"a segment of the index can't be opened: {error}") from error
+                raise _BrokenError(f"a segment of the index can't be opened: {reason_of(error)}") from error
             for segment, plain in zip(portion, opened, strict=True):
                 yield segment, *self._rows(segment, plain)
 

@@ -40,7 +40,7 @@ def export_faces(looked: FaceAnalysis, folder: Path, *, picture_name: str) -> Pa
 def render_faces_page(looked: FaceAnalysis, picture_name: str) -> str:
     """The page as text: whole in one file, no script, no request. Raises ValueError: `looked` has no preview."""
     if looked.preview is None:
-        raise ValueError("the page shows the picture: look at it with `preview_px`")
+        raise ValueError("the page shows the picture: render it with preview_px")
     css, css_hash = style("page.css", "faces.css")
     template = environment().get_template("faces.html.jinja")
     page: str = template.render(looked=looked, picture_name=picture_name, css=css, css_hash=css_hash)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from countenance.errors import StorageFailed, WrongUse
+from countenance.errors import StorageFailed, WrongUse, reason_of
 from countenance.remedies import Remedy
 from countenance.types import HomeKind
 
@@ -184,7 +184,7 @@ def _config(address: Address, app: object, *, factory: bool = False, workers: in
             config.load()  # the certificate is read here, not in the middle of a start
     except (OSError, ssl.SSLError) as error:
         raise WrongUse(
-            f"the certificate or its key can't be used; both are PEM files that belong together: {error}"
+            f"the certificate or its key can't be used; both are PEM files that belong together: {reason_of(error)}"
         ) from error
     return config
 
@@ -220,7 +220,9 @@ def _names_in(certificate: Path | None) -> tuple[str, ...]:
         found = x509.load_pem_x509_certificate(certificate.read_bytes())
         names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (OSError, ValueError) as error:
-        raise WrongUse(f"the certificate is not a PEM file that can be read: {error}", path=certificate) from error
+        raise WrongUse(
+            f"the certificate is not a PEM file that can be read: {reason_of(error)}", path=certificate
+        ) from error
     except x509.ExtensionNotFound:
         return ()
     return (

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from countenance.durable import replace_file, sync_folder
-from countenance.errors import NotFound, StorageFailed, WrongUse
+from countenance.errors import NotFound, StorageFailed, WrongUse, reason_of
 from countenance.remedies import Remedy, remedy_of_storage
 from countenance.types import ARCFACE, CropSpec, Landmarks
 from countenance.weights.manifest import entries
@@ -191,7 +191,7 @@ class OwnModels:
             raise NotFound(f"no model is called {name!r}", Remedy.LIST_MODELS) from error
         except (OSError, WrongUse, UnicodeDecodeError) as error:
             raise StorageFailed(
-                f"the entry of the model {name} is damaged: {error}", Remedy.REPLACE_MODEL, values=(name,)
+                f"the entry of the model {name} is damaged: {reason_of(error)}", Remedy.REPLACE_MODEL, values=(name,)
             ) from error
 
     def calibration(self, name: str) -> bytes | None:

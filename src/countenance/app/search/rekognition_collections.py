@@ -389,7 +389,7 @@ class IndexedFaces(WrongUse):
     kind = "wrong_use"
 
     def __init__(self) -> None:
-        super().__init__("there is one of that name already", "choose another name")
+        super().__init__("there is one of that name already", Remedy.CHOOSE_ANOTHER_NAME)
 
 
 _ALL: Final = 10_000  # faces of one user

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
 from countenance.app.opening import KEYS, LOG, RECORDS
-from countenance.errors import BackupBroken, StorageFailed
+from countenance.errors import BackupBroken, StorageFailed, reason_of
 from countenance.keys.sealed_file import CHUNK, SealedReader, SealedWriter
 from countenance.remedies import Remedy
 
@@ -78,7 +78,7 @@ def database_copy(path: Path, folder: Path) -> Iterator[BinaryIO]:
                     source.backup(copy)
             yield file
     except (sqlite3.Error, OSError) as error:
-        raise StorageFailed(f"{path.name} can't be copied: {error}", Remedy.FREE_SPACE) from error
+        raise StorageFailed(f"{path.name} can't be copied: {reason_of(error)}", Remedy.FREE_SPACE) from error
 
 
 def _files(home: Path) -> Iterator[Path]:

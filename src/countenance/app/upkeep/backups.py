@@ -19,13 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from countenance.app.paths import path_of
-from countenance.app.redact import without_paths
 from countenance.app.settings import backups_folder
 from countenance.app.upkeep.archive import pack
 from countenance.app.upkeep.restore import restore, unpacked_log
 from countenance.app.wiring import Parts
 from countenance.durable import sync_folder
-from countenance.errors import BackupBroken, CountenanceError, HomeBusy, StorageFailed, WrongUse
+from countenance.errors import BackupBroken, HomeBusy, StorageFailed, WrongUse
 from countenance.keys import master as masters
 from countenance.keys.sealed_file import SealedWriter, read_header
 from countenance.remedies import Remedy
@@ -197,20 +196,13 @@ class BackupService:
     ) -> dict[str, Any]:
         """A backup is in the folder; as `all` has it, with its SHA-256, whether it was verified, and its log entry.
 
-        Raises: as `folder` and `write` do, without where anything lies.
+        Raises: as `folder` and `write` do.
         """
         into = self.folder()
         now = self.parts.stores.clock()
         what = "log" if log_alone else "home"
         name = f"countenance-{now:%Y%m%dT%H%M%SZ}-{what}-{secrets.token_hex(3)}{SUFFIX}"
-        try:
-            made = self.write(into / name, verify=verify, log_alone=log_alone, progress=progress).as_dict()
-        except CountenanceError as error:
-            error.message, error.worded = (
-                without_paths(self.parts, error.message),
-                without_paths(self.parts, error.worded),
-            )
-            raise
+        made = self.write(into / name, verify=verify, log_alone=log_alone, progress=progress).as_dict()
         return {"name": name, **{what: made[what] for what in made if what != "file"}}
 
     def all(self) -> list[dict[str, Any]]:

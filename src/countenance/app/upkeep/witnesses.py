@@ -16,7 +16,7 @@ from typing import Any, Final
 from countenance.auditlog.checkpoint import COSIGNER, Checkpoint, open_checkpoint, parse_verifier_key
 from countenance.auditlog.cosign import cosigned_at
 from countenance.durable import replace_file
-from countenance.errors import StorageFailed
+from countenance.errors import StorageFailed, reason_of
 from countenance.remedies import Remedy
 
 FOLDER: Final = "witness"
@@ -92,7 +92,9 @@ class Witnesses:
         except FileNotFoundError:
             return ""
         except (OSError, UnicodeDecodeError) as error:
-            raise StorageFailed(f"{FOLDER}/{name} can't be read: {error}", Remedy.CHECK_PERMISSION) from error
+            raise StorageFailed(
+                f"{FOLDER}/{name} can't be read: {reason_of(error)}", Remedy.CHECK_PERMISSION
+            ) from error
 
     def _write(self, name: str, text: str) -> None:
         try:

@@ -63,7 +63,7 @@ def try_model(entry: OwnEntry, onnx: bytes, *, bounds: SandboxLimits = BOUNDS) -
         )
     header, _ = answer
     if "refused" in header:
-        remedy = Remedy.of(header.get("remedy")) or f"{header.get('hint', '')!s:.500}"
+        remedy = Remedy.of(header.get("remedy"))
         values = [f"{value!s:.500}" for value in header.get("values", ())]
         raise WrongUse(f"the model {entry.name} is refused: {header['refused']!s:.500}", remedy, values=values)
     return ModelTrial(float(header["seconds"]))
@@ -79,12 +79,7 @@ def trying() -> Callable[[bytes, Mapping[str, Any]], Answer | Rejected]:
         try:
             return {"seconds": _seconds(data, options)}, []
         except WrongUse as refused:
-            return {
-                "refused": refused.message,
-                "remedy": refused.remedy,
-                "values": refused.values,
-                "hint": refused.worded,
-            }, []
+            return {"refused": refused.message, "remedy": refused.remedy, "values": refused.values}, []
 
     return try_in_child
 
