@@ -46,7 +46,7 @@ def test_an_entry_is_proven_to_who_has_the_public_key_alone(home, tmp_path):
         with pytest.raises(LogBroken):
             check_proof_file(tmp_path / "w.json", key)
     (tmp_path / "w.json").write_bytes(b"\xff\xfe")
-    with pytest.raises(LogBroken, match="no text"):
+    with pytest.raises(LogBroken, match="not text"):
         check_proof_file(tmp_path / "w.json", key)
     with pytest.raises(NotFound):
         home.audit.prove("0" * 32)
@@ -97,7 +97,7 @@ def test_an_export_is_whole_or_refused(home, tmp_path):
         (tmp_path / "w.jsonl").write_text("".join(wrong))
         with pytest.raises(LogBroken):
             check_export_file(tmp_path / "w.jsonl", key)
-    with pytest.raises(WrongUse, match="there already"):
+    with pytest.raises(WrongUse, match="exists already"):
         home.audit.export(tmp_path / "log.jsonl")
 
 

@@ -157,7 +157,7 @@ def test_a_backup_is_whole_while_others_write(home, album, tmp_path):
 # --- the log ---------------------------------------------------------------------------------------------------------
 def test_without_a_later_log_every_source_stands_still(home, tmp_path):
     home.backups.write(tmp_path / "b")
-    with pytest.raises(WrongUse, match="older than"):
+    with pytest.raises(WrongUse, match="says what was erased"):
         restore(tmp_path / "b", tmp_path / "again")
     done = restore(tmp_path / "b", tmp_path / "again", without_log=True)
     assert done.suspended == ("album",)
@@ -218,12 +218,12 @@ def test_nothing_is_overwritten(home, tmp_path):
     (tmp_path / "taken").write_text("mine")
     with pytest.raises(WrongUse, match="overwrites nothing"):
         home.backups.write(tmp_path / "taken")
-    with pytest.raises(WrongUse, match="inside the home"):
+    with pytest.raises(WrongUse, match="would be in the home"):
         home.backups.write(home.path / "b")
-    with pytest.raises(WrongUse, match="no folder"):
+    with pytest.raises(WrongUse, match="folder for the backup does not exist"):
         home.backups.write(tmp_path / "nowhere" / "b")
     home.backups.write(tmp_path / "b")
-    with pytest.raises(WrongUse, match="there already"):
+    with pytest.raises(WrongUse, match="exists already"):
         restore(tmp_path / "b", home.path, log=home.path)
     assert (tmp_path / "taken").read_text() == "mine"
 

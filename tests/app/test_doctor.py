@@ -84,7 +84,7 @@ def test_an_erasure_that_was_interrupted_is_finished(filled, monkeypatch):
 
 
 def _full_disk(*_):
-    raise StorageFailed("the disk is full", "make room")
+    raise StorageFailed("the disk is full", Remedy.FREE_SPACE)
 
 
 def test_what_is_due_and_overdue(filled):
@@ -167,6 +167,6 @@ def test_a_look_that_fails_is_a_problem_and_the_next_is_taken(filled, monkeypatc
     assert (seen["log"].state, seen["log"].said, DOOR.hint(seen["log"].do)) == (
         "problem",
         "the disk is full",
-        "make room",
+        DOOR.text(Remedy.FREE_SPACE),
     )
     assert seen["weights"].state == "ok"

@@ -81,15 +81,15 @@ def test_a_newer_home(tmp_path):
     (tmp_path / "home.toml").write_text("format = 2\n")
     with pytest.raises(HomeTooNew, match="format 2") as caught:
         manifest.read(tmp_path)
-    assert "upgrade" in caught.value.hint
+    assert "newer version" in caught.value.hint
 
 
 def test_what_is_no_folder(tmp_path):
     (tmp_path / "file").write_text("x")
     for home in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(WrongUse, match="no folder"):
+        with pytest.raises(WrongUse, match="is a file"):
             manifest.read(home)
-        with pytest.raises(WrongUse, match="no folder"):
+        with pytest.raises(WrongUse, match="is a file"):
             manifest.draft(home, HomeKind.HOUSEHOLD)
 
 

@@ -8,6 +8,7 @@ import pytest
 from countenance.app.erasure.receipts import check_file, page
 from countenance.cli.erasure.receipt import key_of_home
 from countenance.errors import NotFound, ReceiptRefused, WrongUse
+from countenance.remedies import Remedy
 from countenance.testing import toy
 
 BOB = toy.picture("bob@1,1,50,50")
@@ -207,7 +208,7 @@ def test_a_decision_that_a_crash_ended_has_the_receipt_all_the_same(home, tmp_pa
     from countenance.pipeline.requests import requests
 
     def full(*_, **__):
-        raise LogUnwritable("no room", "make room")
+        raise LogUnwritable("no room", Remedy.FREE_SPACE)
 
     with monkeypatch.context() as patched:
         patched.setattr(requests, "sign_receipt", full)  # after the erasure and after the keys are destroyed

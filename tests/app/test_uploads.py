@@ -14,6 +14,7 @@ from countenance.collect.uploaded import UploadCollector
 from countenance.errors import NotFound, StorageFailed, WrongUse
 from countenance.pipeline.address import address_of
 from countenance.protocols import FoundFile
+from countenance.remedies import Remedy
 from countenance.testing.collector import CollectorContract
 
 DATA = resources.files("countenance.app.demo") / "data"
@@ -234,7 +235,7 @@ def test_a_face_is_blurred_from_the_moment_that_hides_it(home, tmp_path, monkeyp
 
 
 def _fails(*_):
-    raise StorageFailed("the disk is full", "make room")
+    raise StorageFailed("the disk is full", Remedy.FREE_SPACE)
 
 
 def test_a_source_stopped_while_a_picture_is_drawn_or_a_crop_opened_wins(home, meanwhile, monkeypatch):

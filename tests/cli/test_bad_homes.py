@@ -129,7 +129,7 @@ def test_a_newer_format(mine):
     before = contents(mine.home)
     error = mine.fails(1, "home_too_new", "status")
     assert "999" in error["message"]
-    assert "upgrade" in error["hint"]
+    assert "--upgrade" in error["hint"]
     assert contents(mine.home) == before
 
 
@@ -142,7 +142,7 @@ def test_a_newer_schema(mine):
     for command in ("status", "ingest"):
         error = mine.fails(1, "home_too_new", command)
         assert "9999" in error["message"]
-        assert "upgrade" in error["hint"]
+        assert "--upgrade" in error["hint"]
     assert contents(mine.home) == before
 
 

@@ -80,7 +80,7 @@ def test_withdrawn_for_good_and_due_within_its_days(mine, album):
     quick.run("status").ended(0, "due within 30 days", "erase --source album")
     quick.run("doctor").ended(0, "warning")
     for act in ("resume", "suspend"):
-        assert "ended for good" in quick.fails(2, "wrong_use", "source", act, "album")["message"]
+        assert "has ended" in quick.fails(2, "wrong_use", "source", act, "album")["message"]
     as_if_later(mine, "album", withdrawn_at=datetime.now(UTC) - timedelta(days=29, hours=1))
     quick.run("source", "withdraw", "album").ended(0)  # a second time puts nothing off
     assert quick.does("status")["due"][0]["days_left"] == 1

@@ -191,7 +191,7 @@ def test_a_home_without_a_source(desk, album):
     desk = desk.quick
     for command in (("search", album.probe), ("ingest",)):
         error = desk.fails(4, "not_found", *command)
-        assert "no source yet" in error["message"]
+        assert "has no source" in error["message"]
         assert "source add" in error["hint"]
     desk.run("source", "list").ended(0, "source add")
     desk.run("status").ended(0, "source add", "0 pictures")

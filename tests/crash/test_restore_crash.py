@@ -60,7 +60,7 @@ def test_a_restore_killed_at_every_point(both, breaker, monkeypatch):
             assert thief.find(face_needles("bob")) == thief.find(face_needles("carol")) == {}
             assert thief.find(face_needles("alice"))
             again.verify_log()
-        with toy_eyes(), pytest.raises(CountenanceError, match="there already"):
+        with toy_eyes(), pytest.raises(CountenanceError, match="exists already"):
             restore(copy / "backup", copy / "again", log=copy / "home")
 
     breaker.everywhere(both, "restore", at_least=75, then=check)

@@ -12,6 +12,7 @@ from countenance.app.orders import OrderService
 from countenance.errors import LogUnwritable, NotFound, PolicyDenied, StorageFailed, WrongUse
 from countenance.pipeline.clients import ClientWorkflow
 from countenance.pipeline.orders.plan import plan_of, under_way
+from countenance.remedies import Remedy
 from countenance.testing.toy import picture
 from countenance.types import Purpose
 from support import orders
@@ -308,7 +309,7 @@ def test_a_deletion_that_was_cut_short_goes_on_unless_the_order_is_stayed(world)
 
 
 def _full(*_):
-    raise StorageFailed("the disk is full", "free some space")
+    raise StorageFailed("the disk is full", Remedy.FREE_SPACE)
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
@@ -316,17 +317,17 @@ def _full(*_):
     ("terms", "said"),
     [
         ({"jurisdictions": ["CA"]}, "demands nothing"),
-        ({"delete": True}, "names nothing"),
-        ({"delete": True, "jurisdictions": ["unknown"]}, "unknown is not accepted"),
+        ({"delete": True}, "does not say what it is about"),
+        ({"delete": True, "jurisdictions": ["unknown"]}, "unknown is not one"),
         ({"delete": True, "jurisdictions": ["Atlantis"]}, "not a jurisdiction"),
         ({"delete": True, "clients": ["Acme"]}, "about pictures"),
         ({"stop_collecting": True, "client_classes": ["newsroom"]}, "about pictures"),
         ({"end_contracts": True, "sources": ["paris"]}, "about clients"),
-        ({"stop_offering": True, "client_classes": ["spies"]}, "closed list"),
-        ({"stop_offering": True, "delete_unknown": True, "jurisdictions": ["CA"]}, "delete-unknown"),
+        ({"stop_offering": True, "client_classes": ["spies"]}, "not a class of client"),
+        ({"stop_offering": True, "delete_unknown": True, "jurisdictions": ["CA"]}, "only together with"),
         ({**CANADA, "authority": " "}, "authority"),
         ({**CANADA, "dated": "02/02/2021"}, "not a date"),
-        ({**CANADA, "dated": "2999-01-01"}, "day to come"),
+        ({**CANADA, "dated": "2999-01-01"}, "day in the future"),
         ({**CANADA, "until": "2021-12-31"}, "expired already"),
     ],
 )

@@ -111,10 +111,10 @@ def test_a_port_that_is_taken_and_a_certificate_that_does_not_fit_are_told(home,
             (("--port", taken), "address already in use"),
             (
                 ("--tls-certificate", str(tmp_path / "junk.pem"), "--tls-key", str(tmp_path / "junk.pem")),
-                "can't be read",
+                "can be read",
             ),
             (("--tls-certificate", str(tmp_path / "none.pem")), "needs its key"),
-            (("--host", "example.org"), "no address to listen on"),
+            (("--host", "example.org"), "is not an address of this machine"),
         ):
             command = [sys.executable, "-m", "countenance.cli.entry", "--json", "serve", *options]
             done = subprocess.run(command, capture_output=True, text=True, env=served.env)
@@ -122,9 +122,9 @@ def test_a_port_that_is_taken_and_a_certificate_that_does_not_fit_are_told(home,
 
 
 @pytest.mark.parametrize(("kind", "address", "told"), [
-    (HomeKind.HOUSEHOLD, Address("0.0.0.0", proxy="127.0.0.1", names=("a",)), "on this machine alone"),
+    (HomeKind.HOUSEHOLD, Address("0.0.0.0", proxy="127.0.0.1", names=("a",)), "only on this machine"),
     (HomeKind.ORGANISATION, Address("0.0.0.0"), "without TLS"),
-    (HomeKind.ORGANISATION, Address("0.0.0.0", proxy="127.0.0.1"), "under which name"),
+    (HomeKind.ORGANISATION, Address("0.0.0.0", proxy="127.0.0.1"), "the name under which others reach it"),
 ])  # fmt: skip
 def test_who_is_open_to_others_has_tls_and_a_name_and_is_no_household(kind, address, told):
     with pytest.raises(WrongUse, match=told):
