@@ -161,9 +161,10 @@ class OrderWorkflow:
             try:
                 self.finish()
             except (StorageFailed, HomeBusy) as error:
+                remedy = Remedy.FREE_SPACE if error.remedy is Remedy.FREE_SPACE else Remedy.APPLY_ORDER  # both: again
                 raise type(error)(
                     f"the order is in force, and not all that it demands is done: {error.message}",
-                    Remedy.APPLY_ORDER, values=(order.uid,), partly=True,
+                    remedy, values=(order.uid,), partly=True,
                 ) from error  # fmt: skip
         return self.applied(self.stores.records.orders.get(order.uid), simulated=simulated)
 
