@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .NOTPARALLEL:
-.PHONY: demo test test-all bench lint format docs lock calibrate dist lowest clean
+.PHONY: demo test test-all soak bench lint format docs lock calibrate dist lowest clean
 
 # A lock names every file by hash, indirect ones included, so nothing is left to resolve: newer releases cannot change what is
 # installed, and nothing is built from source. `pip check` then says whether the pinned releases fit each other. Not compiled: Python
@@ -46,6 +46,13 @@ test: $(VENV)/made-dev lint
 # ... and killing at every point.
 test-all: $(VENV)/made-dev $(VENV)/locked-engines lint
 	@TEST_ALL=1 $(PYTEST)
+
+# By hand, for hours: every point, and ten times as many made-up cases, again and again with new seeds until something fails.
+# make soak [TIMES=3]
+TIMES ?= 3
+soak: $(VENV)/made-dev $(VENV)/locked-engines
+	@for n in $$(seq $(TIMES)); do echo "Soak: $$n of $(TIMES)"; \
+	  TEST_ALL=1 TEST_FUZZ=10 TEST_SEED="$$(date -u +%Y-%m-%dT%H:%M:%S)" $(PYTEST) --timeout=7200 || exit 1; done
 
 PYTEST = $(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 

@@ -31,9 +31,6 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 PATIENCE_S = 300  # for what takes a second: a busy machine is no fault
-settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("suite")
-
 SEED = os.environ.setdefault("TEST_SEED", f"{datetime.now(UTC):%Y-%m-%dT%H}")  # the workers of a run inherit it
 
 
@@ -43,13 +40,19 @@ class Sample:
 
     everything: bool
     seed: str
+    fuzz: int  # times as many made-up cases as usual (`make soak`)
 
     def random(self, of: str) -> random.Random:
         """Picks some of these; the same ones again with the same seed."""
         return random.Random(f"{self.seed} {of}")
 
 
-SAMPLE = Sample(everything=os.environ.get("TEST_ALL") == "1", seed=SEED)
+SAMPLE = Sample(os.environ.get("TEST_ALL") == "1", SEED, int(os.environ.get("TEST_FUZZ", "1")))
+
+settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=100 * SAMPLE.fuzz
+)
+settings.load_profile("suite")
 
 
 # Every home syncs its files a hundred times, and a disk takes milliseconds for each. In memory it takes none.

@@ -140,7 +140,7 @@ def test_names_that_climb_are_names(client):
 
 # --- whatever may be sent --------------------------------------------------------------------------------------------
 @pytest.mark.slow
-def test_whatever_the_description_allows_and_more_is_answered_as_it_says(running, tmp_path):
+def test_whatever_the_description_allows_and_more_is_answered_as_it_says(running, tmp_path, sample):
     """Schemathesis: statuses, shapes, types and headers as described, no error of ours, no answer without a key.
 
     Left out: that what fits the description is accepted (a text that fits may still be no picture), and revoking keys,
@@ -149,10 +149,12 @@ def test_whatever_the_description_allows_and_more_is_answered_as_it_says(running
     served, token, _ = running
     program = shutil.which("schemathesis", path=str(Path(sys.executable).parent))
     assert program is not None
+    chosen = sample.random("requests").randrange(10**9) if sample.fuzz > 1 else 1
     ran = subprocess.run(
         [program, "run", f"{served.url}/v1/openapi.json", "--url", f"{served.url}/v1", "--workers", "2",
-         "--header", f"Authorization: Bearer {token}", "--phases", "examples,coverage,fuzzing", "--max-examples", "1",
-         "--exclude-checks", "positive_data_acceptance", "--exclude-path", "/keys/{key_id}/revoke", "--seed", "1",
+         "--header", f"Authorization: Bearer {token}", "--phases", "examples,coverage,fuzzing",
+         "--max-examples", str(sample.fuzz), "--seed", str(chosen),
+         "--exclude-checks", "positive_data_acceptance", "--exclude-path", "/keys/{key_id}/revoke",
          "--no-shrink", "--continue-on-failure", "--no-color"],
         cwd=tmp_path, capture_output=True, text=True,
     )  # fmt: skip

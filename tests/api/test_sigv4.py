@@ -76,7 +76,7 @@ PAIRS = st.lists(st.tuples(WORDS.filter(bool), WORDS), max_size=4)
 VALUES = st.text(string.ascii_letters + string.digits + "  ,;=-", max_size=20)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     method=st.sampled_from(["POST", "GET"]),
     parts=st.lists(WORDS.filter(lambda word: word.strip(".")), max_size=3),

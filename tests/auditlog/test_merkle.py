@@ -57,7 +57,7 @@ entries = st.lists(st.binary(max_size=8), min_size=1, max_size=70)
 
 
 @given(entries)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_roots_and_inclusion_proofs_equal_an_independent_implementation(items):
     ours, theirs = Tree(items), InmemoryTree(algorithm="sha256")
     for item in items:
@@ -72,7 +72,7 @@ def test_roots_and_inclusion_proofs_equal_an_independent_implementation(items):
 
 
 @given(entries)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_frontier_that_grows_is_the_frontier_of_the_tree(items):
     tree, frontier = Tree(items), ()
     for size, item in enumerate(items):
@@ -83,7 +83,7 @@ def test_a_frontier_that_grows_is_the_frontier_of_the_tree(items):
 
 
 @given(entries, st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_consistency_proofs_hold_and_equal_an_independent_verdict(items, data):
     ours, theirs = Tree(items), InmemoryTree(algorithm="sha256")
     for item in items:
@@ -125,7 +125,7 @@ def test_no_bit_of_a_proof_can_be_changed(index, unnoticed_bits):
 
 
 @given(entries, st.binary(min_size=1, max_size=4), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_fork_is_no_extension(items, other, data):
     at = data.draw(st.integers(0, len(items) - 1))
     if items[at] == other:

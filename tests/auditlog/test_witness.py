@@ -40,7 +40,7 @@ def sign(state, request, at=7):
     return cosign(WITNESS, SIGNER.verifier_key(), state, request, at)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.data())
 def test_a_log_that_grows_is_cosigned_each_time(tmp_path_factory, steps, data):
     state, size = tmp_path_factory.mktemp("witness") / "state", 0

@@ -54,7 +54,7 @@ def test_rows_of_a_person_must_stand_together():
         EveryPair(unit(np.ones((3, 2))), np.array([0, 1, 0]), 2)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(0, 4), min_size=2, max_size=6), st.integers(1, 3), st.integers(0, 99))
 def test_counting_a_list_of_all_pairs_gives_what_the_closed_form_gives(counts, labels, seed):
     pairs = some(counts, seed)

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, seed, settings
+from hypothesis import seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
@@ -162,7 +162,6 @@ def test_any_sequence_of_changes_and_killed_ingests_ends_with_what_stands_in_the
     run_state_machine_as_test(
         seed(sample.seed)(Ingests),
         settings=settings(
-            max_examples=12 if sample.everything else 3, stateful_step_count=8, deadline=None, database=None,
-            suppress_health_check=[HealthCheck.too_slow],
+            max_examples=12 * sample.fuzz if sample.everything else 3, stateful_step_count=8, database=None
         ),
     )  # fmt: skip

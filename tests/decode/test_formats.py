@@ -298,7 +298,7 @@ def seed(kind):
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(changes=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=12))
 def test_no_bytes_make_it_raise_or_warn(kind, changes):
     data = bytearray(seed(kind))

@@ -38,7 +38,7 @@ faces = st.lists(st.integers(0, 60), max_size=25)
 steps = st.lists(st.tuples(st.sampled_from(["add", "remove", "remove_all"]), st.integers(1, 3), faces), max_size=25)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps)
 def test_any_order_of_changes_holds_what_a_dictionary_would(small_blocks, todo):
     index, model, vectors = FlatIndex(SPACE), {}, unit_rows(2_000)

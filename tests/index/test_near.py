@@ -26,7 +26,7 @@ def listed(rows, radius):
     return [(int(i), int(j)) for left, right, _ in near_pairs(rows, radius) for i, j in zip(left, right, strict=True)]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32), st.integers(2, 60), st.integers(1, COMPLETE_BITS))
 def test_every_pair_within_the_bound_is_found_and_no_other(seed, count, radius):
     rows = family(seed, count, radius)
@@ -87,7 +87,7 @@ def test_opposites_are_not_near():
     assert listed(rows, 48) == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(1, 30).flatmap(lambda n: st.tuples(
     st.just(n), st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)), max_size=40)
 )))  # fmt: skip

@@ -615,4 +615,4 @@ class Snapshot(RuleBasedStateMachine):
 
 
 TestSnapshot = Snapshot.TestCase
-TestSnapshot.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
+TestSnapshot.settings = settings(max_examples=60, stateful_step_count=20)

@@ -44,7 +44,7 @@ def places(data):
     return found
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.binary(max_size=40), max_size=5), st.integers(1, 50))
 def test_what_went_in_comes_out(parts, step):
     reader = SealedReader(io.BytesIO(sealed(*parts)), lambda _: KEY)

@@ -59,7 +59,7 @@ def answer(home, name, **question):
     return ID.sub("id", repr(found).replace(str(home.folder.parent), ""))
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     others=st.lists(st.sampled_from(PEOPLE), max_size=12),
     times=st.integers(1, 3),

@@ -307,4 +307,4 @@ class Undoing(RuleBasedStateMachine):
 
 
 TestUndoing = Undoing.TestCase
-TestUndoing.settings = settings(max_examples=12, stateful_step_count=12, deadline=None)
+TestUndoing.settings = settings(max_examples=12, stateful_step_count=12)
