@@ -200,7 +200,7 @@ def test_a_request_s_receipt_is_told_as_a_page(home):
     told = decided(home, "restriction")
     text = page(home.receipts.get(told["request"]).document)
     assert "How a request was answered" in text
-    assert "It ends when the request is withdrawn." in text
+    assert "This ends when the request is withdrawn." in text
 
 
 def test_a_decision_that_a_crash_ended_has_the_receipt_all_the_same(home, tmp_path, monkeypatch):
