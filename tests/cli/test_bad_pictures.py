@@ -129,7 +129,7 @@ def test_as_a_probe_it_is_wrong_use_with_the_same_reason(taken, tmp_path, name):
 def test_a_probe_that_is_no_file(taken, tmp_path):
     os.mkfifo(tmp_path / "pipe.jpg")
     (tmp_path / "round.jpg").symlink_to("round.jpg")
-    for name, said in (("pipe.jpg", "is no file"), ("round.jpg", "leads nowhere"), ("none.jpg", "is not there")):
+    for name, said in (("pipe.jpg", "is not a file"), ("round.jpg", "leads nowhere"), ("none.jpg", "is not there")):
         error = taken.quick.fails(2, "bad_picture", "search", tmp_path / name)
         assert said in error["message"]
         assert error["reason"] == "unreadable"

@@ -105,7 +105,7 @@ def test_listed_pairs(toy, odd):
     assert {each.why: each.count for each in found.excluded} == {
         "not a usable picture: not a picture": 1,
         "a pair of a picture with itself": 1,
-        "a pair with a file that is no usable picture": 1,
+        "a pair with a file that is not a usable picture": 1,
         "a line that repeats a pair": 1,
     }
     assert (found.listed, found.people, found.people_without_face) == (True, None, None)

@@ -56,7 +56,7 @@ def _what_it_is(path: Path) -> str:
     if path.is_dir():
         return "is a folder"
     if path.exists():
-        return "is no file"
+        return "is not a file"
     return "is a link that leads nowhere" if path.is_symlink() else "is not there"
 
 

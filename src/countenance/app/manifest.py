@@ -37,7 +37,7 @@ def read(home: Path) -> HomeManifest | None:
     try:
         fields = tomllib.loads((home / FILE).read_text(encoding="utf-8"))
         if type(fields["format"]) is not int:
-            raise ValueError("its format is no number")
+            raise ValueError("its format is not a number")
         if fields["format"] > FORMAT:
             raise HomeTooNew(
                 f"the home has format {fields['format']}; this version of Countenance knows {FORMAT}",

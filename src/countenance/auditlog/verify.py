@@ -107,7 +107,7 @@ def _verified(
     details_gone: dict[int, str] = {}  # position -> id: no entry has said yet that they were erased
     for row, kept_nodes in _rows(connection):
         if row.position != size:
-            raise _broken(size, "is missing" if row.position > size else "is no position")
+            raise _broken(size, "is missing" if row.position > size else "is not a position")
         said = _checked_record(row)
         for level, index, found in merkle.completed_by(size, row.leaf, node):
             if kept_nodes.get((level, index)) != found:

@@ -75,12 +75,12 @@ class FolderCollector:
     def read(self, found: FoundFile, permit: Permit, *, max_bytes: int) -> bytes | Rejected:
         """The bytes at that place, which did not change while they were read. Never follows a link, never blocks.
 
-        Raises: PermitRefused: no live permit to COLLECT; ValueError: `found` is no place inside a source; NotFound or
+        Raises: PermitRefused: no live permit to COLLECT; ValueError: `found` is not in a source; NotFound or
         StorageFailed: the root is gone or unreadable, or this process is out of files or memory.
         """
         permits.require(permit, Act.COLLECT)
         if not is_place(found.place):
-            raise ValueError(f"{found.place!r} is no place inside a source")
+            raise ValueError(f"{found.place!r} is not in a source")
         *above, name = found.place.split("/")
         try:
             with self._opened(above) as folder:

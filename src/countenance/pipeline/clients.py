@@ -46,7 +46,7 @@ class ClientWorkflow:
             kind = ClientClass(client_class)
         except ValueError as error:
             raise WrongUse(
-                f"{client_class!r} is no class of client",
+                f"{client_class!r} is not a class of client",
                 Remedy.USE_ONE_OF,
                 field="client_class",
                 values=list(ClientClass),

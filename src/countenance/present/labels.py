@@ -110,7 +110,7 @@ def strangers(odds: Odds, _: Say = str) -> str:
 def aim(fpir: float) -> str:
     """Such as "1 false lead in 100 searches" for a rate of 0.01. Raises: ValueError: not above 0, or above 1."""
     if not 0 < fpir <= 1:
-        raise ValueError(f"{fpir} is no rate of searches")
+        raise ValueError(f"{fpir} is not a rate of searches")
     searches = _down(1 / fpir)
     return f"1 false lead in {searches} {'search' if searches == '1' else 'searches'}"
 

@@ -173,7 +173,7 @@ def _params(body: bytes) -> Params:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, Mapping):
-        raise Refused("SerializationException", "The body is no JSON object")
+        raise Refused("SerializationException", "The body is not a JSON object")
     return Params(found)
 
 

@@ -156,7 +156,7 @@ def _time(request: SignedRequest, said: _Said, now: datetime) -> datetime:
     try:
         at = datetime.strptime(given[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
-        raise _incomplete("'X-Amz-Date' is no time.") from None
+        raise _incomplete("'X-Amz-Date' is not a time.") from None
     if not given[0].startswith(said.day):
         raise _mismatch("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP.")
     if abs(now - at) > SKEW:

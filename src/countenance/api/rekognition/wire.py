@@ -162,7 +162,7 @@ class Params:
         try:
             data = base64.b64decode(given, validate=True)
         except (binascii.Error, ValueError):
-            raise invalid(f"{name}.Bytes is no base64") from None
+            raise invalid(f"{name}.Bytes is not base64") from None
         if len(data) > MAX_IMAGE_BYTES:
             raise Refused("ImageTooLargeException", "Image size is too large; the limit is 5 MB")
         return data

@@ -199,7 +199,7 @@ def _checked_rights(rights: Iterable[str]) -> tuple[str, ...]:
     given = sorted(set(rights))
     unknown = [right for right in given if right not in set(Right)]
     if unknown or not given:
-        what = f"{unknown[0]!r} is no right" if unknown else "a key without a right is of no use"
+        what = f"{unknown[0]!r} is not a right" if unknown else "a key needs at least one right"
         raise WrongUse(f"{what}", Remedy.USE_SOME_OF, field="rights", values=tuple(Right))
     return tuple(given)
 

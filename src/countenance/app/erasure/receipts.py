@@ -97,7 +97,7 @@ def check_file(file: str | os.PathLike[str], key: str, *, about: str | None = No
     path = path_of(file)
     try:
         if path.stat().st_size > receipts.MAX_BYTES:
-            raise ReceiptRefused("this is no receipt: it has more than 16 MB")
+            raise ReceiptRefused("this is not a receipt: it has more than 16 MB")
         text = path.read_bytes()
     except OSError as error:
         raise NotFound(f"the receipt can't be read: {error.strerror}", Remedy.USE_EXISTING_FILE, path=path) from error

@@ -278,7 +278,7 @@ class _Used:
             if a == b or (got.sha256[a] and got.sha256[a] == got.sha256[b]):
                 excluded["a pair of a picture with itself"].append(name)
             elif a in out or b in out:
-                excluded["a pair with a file that is no usable picture"].append(name)
+                excluded["a pair with a file that is not a usable picture"].append(name)
             elif a in missed or b in missed:
                 if labelled.people[a] == labelled.people[b]:
                     lost_genuine[labelled.people[a]] += 1

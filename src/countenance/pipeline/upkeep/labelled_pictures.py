@@ -125,7 +125,7 @@ def read_pairs(path: Path) -> Labelled:
         triples = _lfw_pairs(path, text)
     else:
         raise WrongUse(
-            f"{path.name} is no list of pairs: its first line is {first_line[:60]!r}, but should be a,b,same "
+            f"{path.name} is not a list of pairs: its first line is {first_line[:60]!r}, but should be a,b,same "
             "or that of LFW's pairs file",
             Remedy.USE_FORMAT,
             values=("a,b,same",),
@@ -241,7 +241,7 @@ def read_groups(path: Path, labelled: Labelled) -> tuple[Labels, ...]:
     header = rows[0] if rows else []
     if len(header) < 2 or header[0] not in {"person", "picture"} or len(set(header)) < len(header) or "" in header:
         raise WrongUse(
-            f"{path.name} is no list of groups: its first line is {','.join(header)[:60]!r} and names no column "
+            f"{path.name} is not a list of groups: its first line is {','.join(header)[:60]!r} and names no column "
             "person or picture",
             Remedy.USE_FORMAT,
             values=("person,age,camera",),
@@ -311,7 +311,7 @@ def _text(path: Path) -> str:
     except OSError as error:
         raise WrongUse(f"the list can't be read: {error.strerror}", Remedy.CHECK_PERMISSION, path=path) from error
     except UnicodeDecodeError as error:
-        raise WrongUse("the list is no text in UTF-8", Remedy.SAVE_AS_UTF8, path=path) from error
+        raise WrongUse("the list is not text in UTF-8", Remedy.SAVE_AS_UTF8, path=path) from error
 
 
 def _is_file(path: Path) -> bool:
