@@ -8,6 +8,7 @@ from countenance.app.upkeep.backups import BackupService
 from countenance.app.upkeep.restore import restore
 from countenance.client import Refused
 from countenance.errors import StorageFailed
+from countenance.remedies import COMMON, Remedy
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_without_a_folder_it_is_said_how_to_name_one(made, typed, tmp_path, monk
         for asked in (home.back_up, lambda: list(home.backups())):
             with pytest.raises(Refused) as told:
                 asked()
-            assert (told.value.status, "COUNTENANCE_BACKUPS" in told.value.hint) == (400, True)
+            assert (told.value.status, "COUNTENANCE_BACKUPS" in str(told.value.problem)) == (400, True)
             assert str(tmp_path) not in str(told.value.problem)
     assert made.jobs.newest() == []
 
@@ -77,12 +78,13 @@ def test_it_is_for_who_manages_the_whole_home_and_names_no_path(made, typed, fol
 
 def test_what_goes_wrong_is_told_without_where_it_lies(made, typed, folder, monkeypatch):
     def full(service, file, **_):
-        raise StorageFailed(f"the backup {file} can't be written: no space left", f"look at {made.path}/index")
+        raise StorageFailed("the backup can't be written: no space left", Remedy.FREE_SPACE, path=file)
 
     monkeypatch.setattr(BackupService, "write", full)
     home = typed("manage")
     *_, last = home.follow(home.back_up()["id"])
     assert last["state"] == "failed"
     assert last["error"]["kind"] == "storage_failed"
-    assert "the folder for backups/countenance-" in last["error"]["message"]
-    assert last["error"]["hint"] == "look at the home/index"
+    assert last["error"]["message"] == "the backup can't be written: no space left"
+    assert last["error"]["hint"] == COMMON[Remedy.FREE_SPACE]
+    assert str(made.path.parent) not in str(last)

@@ -153,8 +153,8 @@ def test_the_scan_finds_a_crop_that_was_not_deleted_though_its_row_is_gone(fille
 @pytest.mark.parametrize("left_in", ["log", "free page"])
 def test_the_scan_finds_a_key_that_was_deleted_but_not_destroyed(filled, monkeypatch, left_in):
     """The row is gone for every query; its bytes lie in the write-ahead log, or in the page it stood on."""
-    monkeypatch.setattr(SqliteKeyRing, "tidy", lambda ring: RemovalResult(physically=True))
-    with opened(filled) as home:
+    with monkeypatch.context() as untidy, opened(filled) as home:
+        untidy.setattr(SqliteKeyRing, "tidy", lambda ring: RemovalResult(physically=True))
         back_up(home)
         if left_in == "free page":
             home.parts.keys._connection.execute("PRAGMA secure_delete=OFF")
@@ -164,7 +164,6 @@ def test_the_scan_finds_a_key_that_was_deleted_but_not_destroyed(filled, monkeyp
                 rows = connection.execute("SELECT count(*) FROM data_key").fetchone()[0]
             assert len(thief(home).keys) > rows
         else:
-            monkeypatch.undo()
             home.parts.keys._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         found = thief(home).find(face_needles(ERASED))
     assert f"{ERASED}: template, float16" in found

@@ -33,7 +33,7 @@ def test_a_client_is_added_once_and_ended_for_good(contracts, organisation):
         (" ", {}, "printable"),
         ("a\nb", {}, "printable"),
         ("x" * 201, {}, "printable"),
-        ("New", {"client_class": "clearview"}, "no class of client"),
+        ("New", {"client_class": "clearview"}, "not a class of client"),
         ("New", {"jurisdiction": "Atlantis"}, "not a jurisdiction"),
     ],
 )

@@ -91,7 +91,7 @@ def test_only_a_grant_for_event_delivery_has_links(organisation, album, tmp_path
 
 def test_a_link_says_who_is_responsible_and_ends_within_a_year(event):
     source = event.records.sources.get("party")
-    with pytest.raises(WrongUse, match="responsible"):
+    with pytest.raises(WrongUse, match="the organiser"):
         event.guests.open_link(source, organiser=" ")
     for days in (-1, 400):
         with pytest.raises(WrongUse, match="within a year"):

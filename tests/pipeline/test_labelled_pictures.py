@@ -126,7 +126,7 @@ def test_a_list_that_is_none_is_refused(tmp_path, text, said):
 
 def test_a_list_in_another_encoding_or_nowhere_is_refused(tmp_path):
     (tmp_path / "latin.csv").write_bytes(b"a,b,same\nd\xfcrer.jpg,b.jpg,1\n")
-    with pytest.raises(WrongUse, match="no text in UTF-8"):
+    with pytest.raises(WrongUse, match="not text in UTF-8"):
         read_pairs(tmp_path / "latin.csv")
     with pytest.raises(NotFound, match="no file"):
         read_pairs(tmp_path / "gone.csv")

@@ -493,7 +493,7 @@ def test_a_person_kept_out_by_a_model_that_is_gone_stops_embedding(filled, desk,
     (album / "new.jpg").write_bytes(picture("dora@10,20,60,80", "#new"))
     gone = SuppressionList(filled.stores, _no_model, lambda _: filled.calibration)
     assert gone.crops == ()
-    with pytest.raises(SpaceMismatch, match="missing"):
+    with pytest.raises(SpaceMismatch, match="which is not here"):
         filled.ingest(kept_out=gone)
     filled.ingest()
     assert shown(filled, "dora") == {"new.jpg"}
@@ -623,7 +623,7 @@ def test_what_keeps_out_by_another_version_of_a_model_is_not_compared(filled, de
     permit = forged.live(Act.SUPPRESSION_CHECK, [1])
     assert kept.persons([face], permit) == [True]
     for embedder in (Other(), Larger()):
-        with pytest.raises(SpaceMismatch, match="missing"):
+        with pytest.raises(SpaceMismatch, match="which is not here"):
             SuppressionList(filled.stores, lambda _, it=embedder: it, lambda _: filled.calibration).persons(
                 [face], permit
             )

@@ -175,7 +175,7 @@ def archive(organisation, album, tmp_path):
 def test_an_organisation_names_purpose_and_case(archive):
     with pytest.raises(WrongUse, match="purpose"):
         archive.search(ALICE, case="2026-1")
-    with pytest.raises(PolicyDenied, match="reason"):
+    with pytest.raises(PolicyDenied, match="needs a case"):
         archive.search(ALICE, purpose=Purpose.ARCHIVE_DESCRIPTION)
     with pytest.raises(PolicyDenied):
         archive.search(ALICE, purpose=Purpose.RESEARCH, case="2026-1")

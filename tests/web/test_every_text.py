@@ -13,7 +13,7 @@ from countenance.app.demo.pictures import write_album
 from countenance.app.home import open_home
 from countenance.service.app import Serving, application
 from countenance.web import context as web_ask
-from countenance.web import render
+from countenance.web import remedies, render
 from countenance.web.app import PAGES
 
 # What is data and not text: names of this home's own things, of laws, files, commands and formats; ids and times.
@@ -88,9 +88,10 @@ def filled(tmp_path_factory):
     probe = album.probe.read_bytes()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COUNTENANCE_KEYFILE", str(root / "home.key"))
-        for module in (render, web_ask):
+        for module in (render, web_ask, remedies):
             patch.setattr(module, "translations", lambda _: Unspoken())
         render.environment.cache_clear()
+        remedies.door.cache_clear()
         with open_home(root / "home") as home:
             home.add_source("album", album.root, basis="household", jurisdiction="CA-ON")
             home.ingest("album")
@@ -115,6 +116,7 @@ def filled(tmp_path_factory):
                 "order": drafted.uid,
             }  # fmt: skip
         render.environment.cache_clear()
+        remedies.door.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -161,9 +163,10 @@ def office(tmp_path_factory):
     root = tmp_path_factory.mktemp("every text of an office")
     with pytest.MonkeyPatch.context() as patch, start_blocking_portal() as portal:
         patch.setenv("COUNTENANCE_KEYFILE", str(root / "home.key"))
-        for module in (render, web_ask):
+        for module in (render, web_ask, remedies):
             patch.setattr(module, "translations", lambda _: Unspoken())
         render.environment.cache_clear()
+        remedies.door.cache_clear()
         with open_home(root / "home", kind="organisation") as home:
             home.add_source(
                 "gala", None, basis="consent", jurisdiction="FR", purposes=["event-delivery"], evidence=b"x"
@@ -183,6 +186,7 @@ def office(tmp_path_factory):
 
             yield get, f"/guest/{link}"
         render.environment.cache_clear()
+        remedies.door.cache_clear()
 
 
 @pytest.mark.parametrize("path", [path for path in PLAIN if path != "/source/progress"])

@@ -69,13 +69,13 @@ def test_a_key_without_a_right_or_with_a_day_that_is_over_is_told_and_the_form_k
     page.get_by_role("checkbox", name="Collect").check()
     page.get_by_label("Last day").fill("2020-01-01")
     page.get_by_role("button", name="Make a key").click()
-    page.get_by_role("alert").get_by_text("expired already").wait_for()
+    page.get_by_role("alert").get_by_text("would have expired").wait_for()
     assert page.get_by_label("The program that uses it").input_value() == "late"
     assert page.get_by_role("checkbox", name="Collect").is_checked()
     for name in ("Search", "Collect"):
         page.get_by_role("checkbox", name=name).uncheck()
     page.get_by_role("button", name="Make a key").click()
-    page.get_by_role("alert").get_by_text("without a right").wait_for()
+    page.get_by_role("alert").get_by_text("at least one right").wait_for()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -239,7 +239,7 @@ def test_two_pictures_are_compared(place, page):
     page.get_by_role("heading", name="Which faces?").wait_for()
     page.get_by_role("group", name="Second picture").get_by_role("radio").nth(3).check()
     page.get_by_role("button", name="Compare these").click()
-    page.get_by_role("heading", name="Score").wait_for()
+    page.get_by_role("heading", name="Score", exact=False, level=1).wait_for()
     assert page.get_by_text("It does not prove who is pictured").is_visible()
     assert page.locator(".faces-pair image").count() == 2
 

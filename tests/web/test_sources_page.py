@@ -123,7 +123,7 @@ def test_from_an_empty_home_to_a_lead_by_a_directory_that_is_dropped(browser, tm
 
 def test_what_does_not_fit_is_told_and_the_form_keeps_what_was_typed(served, page, tmp_path):
     add(page, served, "nowhere", tmp_path / "missing")
-    page.get_by_role("alert").get_by_text("there is no folder", exact=False).wait_for()
+    page.get_by_role("alert").get_by_text("does not exist", exact=False).wait_for()
     assert page.get_by_label("Name").input_value() == "nowhere"
 
 

@@ -182,7 +182,7 @@ class BackupService:
                 values=("COUNTENANCE_BACKUPS to a folder on another disk",),
             )
         if not found.is_dir():
-            raise WrongUse("the folder for backups does not exist", Remedy.MOUNT_DISK)
+            raise WrongUse("the folder for backups (COUNTENANCE_BACKUPS) does not exist", Remedy.MOUNT_DISK)
         if found == self.parts.path or self.parts.path in found.parents:
             raise WrongUse(
                 "the folder for backups is in the home: one loss would take both",
