@@ -8,7 +8,7 @@ pictures are (H, W, 3) uint8 RGB. Scores are cosines in [-1, 1].
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
@@ -346,9 +346,9 @@ class PictureRef:
     taken_at: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Duplicate:
-    """A face stacked under a lead: its picture shows the same photograph."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownFace:
+    """A face of the gallery that a search shows, and where its picture is."""
 
     face_id: str
     picture: PictureRef
@@ -358,27 +358,53 @@ class Duplicate:
     source: str
     jurisdictions: tuple[str, ...]
     basis: Basis
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what the JSON of every door says of it; the box with one decimal."""
+        return {
+            "face_id": self.face_id,
+            "picture_id": self.picture.id,
+            "uri": self.picture.uri,
+            "box": [round(v, 1) for v in self.box],
+            "score": self.score,
+            "band": self.band,
+            "source": self.source,
+            "jurisdictions": list(self.jurisdictions),
+            "basis": self.basis,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duplicate(ShownFace):
+    """A face stacked under a lead: its picture shows the same photograph."""
+
     link: DuplicateLink
     distance: int  # bits of 256 in which the perceptual hashes differ
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {**ShownFace.as_dict(self), "link": self.link, "distance": self.distance}
 
-@dataclass(frozen=True, slots=True)
-class Lead:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lead(ShownFace):
     """A candidate with its source, score and odds. Never a match, never an identification."""
 
     rank: int
-    face_id: str
-    picture: PictureRef
-    box: Box
-    score: float  # cosine, three decimals
-    band: Band
     fmr: Odds
     expected_false: Odds
-    source: str
-    jurisdictions: tuple[str, ...]
-    basis: Basis
     quality: float | None = None
     duplicates: tuple[Duplicate, ...] = ()  # the same photograph again, best first; each may be shown too
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON, with its duplicates."""
+        return {
+            "rank": self.rank,
+            **ShownFace.as_dict(self),
+            "fmr": asdict(self.fmr),
+            "expected_false": asdict(self.expected_false),
+            "duplicates": [copy.as_dict() for copy in self.duplicates],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,20 +420,6 @@ class PersonLead:
     band: Band
     fmr: Odds
     expected_false: Odds
-
-    def as_dict(self) -> dict[str, Any]:
-        """For --json."""
-        return {
-            "rank": self.rank,
-            "person_id": self.person_id,
-            "name": self.name,
-            "faces": self.faces,
-            "face_id": self.face_id,
-            "score": self.score,
-            "band": str(self.band),
-            "fmr": {"value": self.fmr.value, "bound": self.fmr.bound},
-            "expected_false": {"value": self.expected_false.value, "bound": self.expected_false.bound},
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -460,39 +472,7 @@ class SearchResult:
             "model": self.model,
             "calibration": self.calibration,
             "log_entry": self.log_entry,
-            "leads": [
-                {
-                    "rank": lead.rank,
-                    "face_id": lead.face_id,
-                    "picture_id": lead.picture.id,
-                    "uri": lead.picture.uri,
-                    "box": [round(v, 1) for v in lead.box],
-                    "score": lead.score,
-                    "band": str(lead.band),
-                    "fmr": {"value": lead.fmr.value, "bound": lead.fmr.bound},
-                    "expected_false": {"value": lead.expected_false.value, "bound": lead.expected_false.bound},
-                    "source": lead.source,
-                    "jurisdictions": list(lead.jurisdictions),
-                    "basis": str(lead.basis),
-                    "duplicates": [
-                        {
-                            "face_id": copy.face_id,
-                            "picture_id": copy.picture.id,
-                            "uri": copy.picture.uri,
-                            "box": [round(v, 1) for v in copy.box],
-                            "score": copy.score,
-                            "band": str(copy.band),
-                            "source": copy.source,
-                            "jurisdictions": list(copy.jurisdictions),
-                            "basis": str(copy.basis),
-                            "link": str(copy.link),
-                            "distance": copy.distance,
-                        }
-                        for copy in lead.duplicates
-                    ],
-                }
-                for lead in self.leads
-            ],
-            **({"people": [person.as_dict() for person in self.people]} if self.people else {}),
+            "leads": [lead.as_dict() for lead in self.leads],
+            **({"people": [asdict(person) for person in self.people]} if self.people else {}),
             "notice": self.notice,
         }

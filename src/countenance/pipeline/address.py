@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from countenance.records.search.gallery import VisibleFace
 
 UPLOAD: Final = b"upload://"  # then the source's uid: the location of a source whose pictures are handed in
 
@@ -25,3 +28,8 @@ def address_of(location: bytes, place: bytes) -> str:
         return f"{location.decode('ascii')}/{quote(place, safe='/')}"
     path = os.path.join(location, place)  # noqa: PTH118  # bytes: a file name need not be UTF-8
     return "file://" + quote(path, safe="/")
+
+
+def uri_of(face: VisibleFace) -> str:
+    """Return the address of the place where a face's picture is."""
+    return address_of(face.location, face.place)

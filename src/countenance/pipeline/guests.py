@@ -40,7 +40,7 @@ from countenance.pipeline.pictures.enrol import quality_refusal
 from countenance.pipeline.pictures.ingest import Ingest
 from countenance.pipeline.pictures.ingest_report import SecondPassProgress
 from countenance.pipeline.receipts import rfc3339
-from countenance.pipeline.search.search import analyse_or_raise
+from countenance.pipeline.search.probe import analyse_or_raise
 from countenance.pipeline.sources.grant import embed_references, references_kept_out, seal_subject
 from countenance.pipeline.sources.subjects import open_subjects
 from countenance.pipeline.stores import Stores

@@ -83,6 +83,11 @@ class Database:
         with self.read() as connection:
             return tuple(map(make, connection.execute(query)))
 
+    def column(self, query: sa.Executable) -> tuple[Any, ...]:
+        """Return the first value of each row of `query`, in its order."""
+        with self.read() as connection:
+            return tuple(connection.scalars(query))
+
     def count(self, query: sa.Executable) -> int:
         """Return the number in the first row of `query`; 0: there is no row, or the number is null."""
         with self.read() as connection:

@@ -7,7 +7,7 @@ from typing import Any
 from countenance.app.access.identity import Binding
 from countenance.errors import NotFound
 from countenance.permits import Act
-from countenance.pipeline.search.search import uri_of
+from countenance.pipeline.address import uri_of
 from countenance.pipeline.stores import Stores
 from countenance.policy.facts import UNKNOWN
 from countenance.remedies import Remedy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from countenance.app.access.identity import Binding
@@ -13,7 +13,8 @@ from countenance.app.wiring import Parts
 from countenance.errors import NotFound
 from countenance.pipeline.analyse import FaceAnalysis
 from countenance.pipeline.pictures.duplicates import Duplicates, find_duplicates
-from countenance.pipeline.search.search import SearchQuery, analyse_or_raise
+from countenance.pipeline.search.probe import analyse_or_raise
+from countenance.pipeline.search.search import SearchQuery
 from countenance.remedies import Remedy
 from countenance.types import Odds, SearchResult
 
@@ -29,12 +30,7 @@ class Comparison:
 
     def as_dict(self) -> dict[str, Any]:
         """For --json."""
-        return {
-            "score": self.score,
-            "fmr": {"value": self.fmr.value, "bound": self.fmr.bound},
-            "log_entry": self.log_entry,
-            "notice": self.notice,
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

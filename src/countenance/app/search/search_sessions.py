@@ -28,7 +28,7 @@ from countenance.errors import NoFace, NotFound, SeveralFaces, WrongUse
 from countenance.permits import Act
 from countenance.pipeline.analyse import FaceAnalysis
 from countenance.pipeline.ids import checked_uuid
-from countenance.pipeline.search.search import analyse_or_raise
+from countenance.pipeline.search.probe import analyse_or_raise
 from countenance.remedies import Remedy
 from countenance.types import ARCFACE, Box, HomeKind, Lead, Odds, Purpose, SearchResult
 

@@ -30,7 +30,7 @@ def command(session: Session, picture: str, export: str | None) -> None:
     from countenance.app.inputs import read_picture
     from countenance.app.upkeep.models import detector_of
     from countenance.pipeline.analyse import FaceAnalyser
-    from countenance.pipeline.search.search import analyse_or_raise
+    from countenance.pipeline.search.probe import analyse_or_raise
     from countenance.present.faces_page import PREVIEW_PX, export_faces
 
     with FaceAnalyser(workers=1, detector=detector_of(session.home)) as analyser:

@@ -218,14 +218,6 @@ class Eraser:
         target = Target(scope, about, authority, faces=faces, suppressions=suppressions, guests=guests)
         return self._erase(target, dry_run=dry_run)
 
-    def erase_pictures(
-        self, pictures: Sequence[int], *, scope: str, about: str, authority: str,
-        suppressions: Sequence[Suppression] = (), dry_run: bool = False,
-    ) -> ErasureReport:  # fmt: skip
-        """These pictures, by their ids in the records, are erased with their faces; as `faces`."""
-        target = Target(scope, about, authority, pictures=pictures, suppressions=suppressions)
-        return self._erase(target, dry_run=dry_run)
-
     def keep_faces_out(self, faces: Sequence[FaceId]) -> list[Suppression]:
         """What makes a later ingest leave these faces alone in the very same file."""
         return [

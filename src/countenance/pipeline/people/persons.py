@@ -10,9 +10,9 @@ from typing import Any
 from countenance.associated_data import person_name_aad
 from countenance.errors import WrongUse
 from countenance.permits import Act
+from countenance.pipeline.address import uri_of
 from countenance.pipeline.ids import checked_uuid
 from countenance.pipeline.search.person_leads import names_of
-from countenance.pipeline.search.search import uri_of
 from countenance.pipeline.stores import Stores
 from countenance.records.people.persons import PersonDecision, PersonRow
 from countenance.remedies import Remedy

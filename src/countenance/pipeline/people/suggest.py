@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from countenance.calibrate.calibration import Calibration
 from countenance.permits import Act
+from countenance.pipeline.address import uri_of
 from countenance.pipeline.search.person_leads import opened_templates
-from countenance.pipeline.search.search import uri_of
 from countenance.pipeline.stores import Stores
 from countenance.records.people.persons import SealedTemplate
 from countenance.records.search.gallery import VisibleFace

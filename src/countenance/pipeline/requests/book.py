@@ -18,7 +18,7 @@ from countenance.associated_data import details_aad, photograph_aad, suppressed_
 from countenance.errors import KeyDestroyed, NotFound, WrongUse
 from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis
 from countenance.pipeline.redo_detail import seal_act
-from countenance.pipeline.search.search import analyse_or_raise, choose_face
+from countenance.pipeline.search.probe import analyse_or_raise, choose_face
 from countenance.pipeline.stores import Stores
 from countenance.pipeline.upkeep.redo_requests import request_act
 from countenance.records.erasure.suppressions import Suppression

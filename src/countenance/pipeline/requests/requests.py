@@ -29,7 +29,7 @@ from countenance.pipeline.requests.faces import RequestFaces
 from countenance.pipeline.requests.keep_out import RequestSuppressions
 from countenance.pipeline.requests.proofs import RequestProofs
 from countenance.pipeline.requests.receipts import account_of
-from countenance.pipeline.search.search import analyse_or_raise, choose_face
+from countenance.pipeline.search.probe import analyse_or_raise, choose_face
 from countenance.pipeline.stores import Stores
 from countenance.protocols import Embedder, LogEntry
 from countenance.records.requests.faces import RequestFace

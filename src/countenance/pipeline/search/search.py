@@ -15,14 +15,15 @@ import numpy as np
 from countenance.associated_data import probe_aad
 from countenance.calibrate.calibration import Calibration, round_up_searched
 from countenance.cases.reference import check_reference
-from countenance.errors import BadPicture, NoFace, NotFound, SeveralFaces, WrongUse
+from countenance.errors import NotFound, WrongUse
 from countenance.permits import Act, Permit
-from countenance.pipeline.address import address_of
+from countenance.pipeline.address import uri_of
 from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis
 from countenance.pipeline.ids import checked_uuid
 from countenance.pipeline.live_index import LiveIndex, ensure_space_id
 from countenance.pipeline.search.group_duplicates import DuplicateGroup, group_duplicates
 from countenance.pipeline.search.person_leads import FUSED_LIFT, fused, opened_templates, person_leads
+from countenance.pipeline.search.probe import analyse_or_raise, choose_face, largest_face
 from countenance.pipeline.stores import Stores, probe_digest
 from countenance.policy.facts import BROUGHT, UNKNOWN, PolicyQuery
 from countenance.policy.gate import PolicyDecision
@@ -35,7 +36,6 @@ from countenance.types import (
     ClassId,
     Client,
     Duplicate,
-    DuplicateLink,
     FaceId,
     HomeKind,
     Lead,
@@ -44,8 +44,6 @@ from countenance.types import (
     PictureRef,
     ProbeFace,
     Purpose,
-    Rejected,
-    RejectReason,
     SearchResult,
     Vectors,
 )
@@ -54,13 +52,6 @@ log = logging.getLogger(__name__)
 
 TOP_LIMIT: Final = 1000  # leads of one search; more is an export, not a search
 DEFAULT_FPIR: Final = 0.01  # 1 false lead in 100 searches for strangers
-_REMEDIES: Final = {  # of a picture that can't be used; for the others see `analyse_or_raise`
-    RejectReason.TOO_MANY_PIXELS: Remedy.SCALE_DOWN,
-    RejectReason.TOO_LARGE: Remedy.SCALE_DOWN,
-    RejectReason.TIMED_OUT: Remedy.SCALE_DOWN,
-    RejectReason.TOO_MANY_FRAMES: Remedy.USE_ANOTHER_PICTURE,
-    RejectReason.TOO_SMALL: Remedy.USE_ANOTHER_PICTURE,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +128,7 @@ class Searcher:
         seen = time.perf_counter()
         sha256 = hashlib.sha256(probe).digest()
         client = self._client(question)
-        ask = self.stores.ask(
-            Act.SEARCH, purpose=question.purpose, has_case=question.case is not None, client=_asker(client)
-        )
+        ask = self._ask(question, client)
         record = {
             "probe": probe_digest(self.stores, sha256).hex(),
             "case": self.stores.pseudonym("case", question.case.encode()) if question.case else None,
@@ -179,9 +168,7 @@ class Searcher:
         # A face that is not there is told after the decision, as one not to be shown is.
         known = [face for each in (uid, *also) if (face := self.stores.records.gallery.face(each)) is not None]
         client = self._client(question)
-        ask = self.stores.ask(
-            Act.SEARCH, purpose=question.purpose, has_case=question.case is not None, client=_asker(client)
-        )
+        ask = self._ask(question, client)
         record = {
             "face": known[0].uid if known else None,
             "case": self.stores.pseudonym("case", question.case.encode()) if question.case else None,
@@ -320,13 +307,17 @@ class Searcher:
 
     def default_threshold(self, question: SearchQuery) -> float:
         """The lowest cosine that this search shows by default, in the gallery as it is now. Raises: as `search`."""
-        ask = self.stores.ask(
-            Act.SEARCH, purpose=question.purpose, has_case=question.case is not None,
-            client=_asker(self._client(question)),
-        )  # fmt: skip
+        ask = self._ask(question, self._client(question))
         classes, allowed = self._classes(question), self.stores.policy.consider(ask).allowed.keys()
         counted = self.live.refresh().count(frozenset(allowed if classes is None else classes & allowed))
         return self.calibration.threshold(round_up_searched(counted), DEFAULT_FPIR)[0]
+
+    def _ask(self, question: SearchQuery, client: Client | str | None, *, brought: bool = False) -> PolicyQuery:
+        """What the policy is asked. What was typed for a client that there is not stays out of the log."""
+        named = client.uid if isinstance(client, Client) else None if client is None else UNKNOWN
+        return self.stores.ask(
+            Act.SEARCH, purpose=question.purpose, has_case=question.case is not None, brought=brought, client=named
+        )
 
     def _classes(self, question: SearchQuery) -> frozenset[ClassId] | None:
         """The classes that are asked for; None: all. Raises NotFound: no such source."""
@@ -336,10 +327,7 @@ class Searcher:
         return sources.classes_of(sources.get(question.source).grant)
 
     def _compared(self, a: bytes, b: bytes, question: SearchQuery) -> Permit:
-        ask = self.stores.ask(
-            Act.SEARCH, purpose=question.purpose, has_case=question.case is not None, brought=True,
-            client=_asker(self._client(question)),
-        )  # fmt: skip
+        ask = self._ask(question, self._client(question), brought=True)
         record = {
             "compare": [self.stores.pseudonym("probe", hashlib.sha256(data).digest()) for data in (a, b)],
             "client": ask.client,
@@ -448,111 +436,30 @@ class Searcher:
         def told(odds: Odds) -> Odds:
             return Odds(odds.value, bound=True) if lift else odds
 
+        def shown(face: VisibleFace, score: float) -> dict[str, Any]:
+            return {
+                "face_id": face.uid,
+                "picture": PictureRef(face.picture_uid, uri_of(face), face.width, face.height, face.taken_at),
+                "box": face.box,
+                "score": score,
+                "band": self.calibration.band(score - lift, searched),
+                "source": face.source,
+                "jurisdictions": face.jurisdictions,
+                "basis": face.basis,
+            }
+
         return tuple(
             Lead(
+                **shown(face, score),
                 rank=rank,
-                face_id=face.uid,
-                picture=_picture_ref(face),
-                box=face.box,
-                score=score,
-                band=self.calibration.band(score - lift, searched),
                 fmr=told(self.calibration.fmr(score - lift)),
                 expected_false=told(self.calibration.expected_false(score - lift, searched)),
-                source=face.source,
-                jurisdictions=face.jurisdictions,
-                basis=face.basis,
                 quality=face.quality,
-                duplicates=tuple(self._as_duplicate(*other, searched, lift) for other in group.others),
+                duplicates=tuple(
+                    Duplicate(**shown(other, its_score), link=link, distance=distance)
+                    for other, its_score, link, distance in group.others
+                ),
             )
             for rank, group in enumerate(groups, start=1)
             for face, score in (group.best,)
         )
-
-    def _as_duplicate(
-        self,
-        face: VisibleFace,
-        score: float,
-        link: DuplicateLink,
-        distance: int,
-        searched: int,
-        lift: float,
-    ) -> Duplicate:
-        return Duplicate(
-            face_id=face.uid,
-            picture=_picture_ref(face),
-            box=face.box,
-            score=score,
-            band=self.calibration.band(score - lift, searched),
-            source=face.source,
-            jurisdictions=face.jurisdictions,
-            basis=face.basis,
-            link=link,
-            distance=distance,
-        )
-
-
-def _asker(client: Client | str | None) -> str | None:
-    """How an ask names the client: by its uuid. What was typed for one that there is not stays out of the log."""
-    if client is None:
-        return None
-    return client.uid if isinstance(client, Client) else UNKNOWN
-
-
-def _picture_ref(face: VisibleFace) -> PictureRef:
-    return PictureRef(face.picture_uid, uri_of(face), face.width, face.height, face.taken_at)
-
-
-def analyse_or_raise(analyser: FaceAnalyser, data: bytes, *, preview_px: int = 0) -> FaceAnalysis:
-    """What is in a picture that somebody named by hand. Raises BadPicture."""
-    looked = analyser.analyse(data, preview_px=preview_px)
-    if isinstance(looked, Rejected):
-        raise BadPicture(
-            f"the picture can't be used: {looked.reason.replace('_', ' ')}{looked.detail and f' ({looked.detail})'}",
-            _REMEDIES.get(looked.reason, Remedy.SAVE_AS_JPEG),
-            reason=str(looked.reason),
-        )
-    return looked
-
-
-def choose_face(
-    looked: FaceAnalysis, face: int | None, *, what: str = "the picture", field: str = "face"
-) -> AlignedFace:
-    """The face that is meant. `what` names its picture for people, `field` the parameter that takes its number.
-
-    Raises: NoFace, SeveralFaces, WrongUse.
-    """
-    if not looked.faces:
-        raise NoFace(
-            f"no face was found in {what}",
-            Remedy.USE_CLEARER_PICTURE,
-        )
-    if face is None:
-        if len(looked.faces) > 1:
-            raise SeveralFaces(
-                f"{what} holds {len(looked.faces)} faces",
-                Remedy.CHOOSE_FACE,
-                field=field,
-                boxes=tuple(aligned.face.box for aligned in looked.faces),
-            )
-        return looked.faces[0]
-    if not 0 <= face < len(looked.faces):
-        raise WrongUse(
-            f"there is no face {face}: {what} holds {len(looked.faces)}",
-            Remedy.NUMBER_FACES,
-            field=field,
-        )
-    return looked.faces[face]
-
-
-def largest_face(looked: FaceAnalysis, *, what: str = "the picture") -> AlignedFace:
-    """The face with the largest box. Raises NoFace."""
-    if not looked.faces:
-        return choose_face(looked, None, what=what)
-    return max(
-        looked.faces, key=lambda face: (face.face.box[2] - face.face.box[0]) * (face.face.box[3] - face.face.box[1])
-    )
-
-
-def uri_of(face: VisibleFace) -> str:
-    """The address of the place where a face's picture stands."""
-    return address_of(face.location, face.place)

@@ -110,11 +110,8 @@ class ErasureTable:
 
     def unfinished(self) -> tuple[Erasure, ...]:
         """Return the erasures that have begun and are not done, oldest first."""
-        with self._db.read() as connection:
-            rows = connection.execute(
-                t.erasures.select().where(t.erasures.c.done_at.is_(None)).order_by(t.erasures.c.id)
-            )
-            return tuple(_erasure(row) for row in rows)
+        query = t.erasures.select().where(t.erasures.c.done_at.is_(None))
+        return self._db.every(query.order_by(t.erasures.c.id), _erasure)
 
     def hide(self, target: Target, *, uid: uuid.UUID, at: datetime) -> Erasure:
         """Hide what the erasure takes from every search that starts after this commit; return the erasure to finish."""
@@ -211,8 +208,7 @@ class ErasureTable:
 
     def person_keys(self, erasure: Erasure) -> list[bytes]:
         """Return the keys of the erasure's persons who are still in the records."""
-        with self._db.read() as connection:
-            return list(connection.scalars(sa.select(t.persons.c.key_id).where(t.persons.c.erasure_id == erasure.id)))
+        return list(self._db.column(sa.select(t.persons.c.key_id).where(t.persons.c.erasure_id == erasure.id)))
 
     def forget_persons(self, erasure: Erasure) -> None:
         """Delete the erasure's persons from the records, with every act that names one."""
@@ -284,8 +280,7 @@ class ErasureTable:
     def awaiting_compaction(self) -> list[int]:
         """Return the ids of erasures that are done and after which the database was not compacted yet."""
         waiting = (t.erasures.c.done_at.is_not(None), t.erasures.c.compacted_at.is_(None))
-        with self._db.read() as connection:
-            return list(connection.scalars(sa.select(t.erasures.c.id).where(*waiting)))
+        return list(self._db.column(sa.select(t.erasures.c.id).where(*waiting)))
 
     def mark_compacted(self, ids: Sequence[int], at: datetime) -> None:
         """Record that the database was compacted after these erasures."""

@@ -86,11 +86,8 @@ class GuestTable:
 
     def links(self, source_id: int) -> tuple[GuestLink, ...]:
         """Return the links of a source, newest first."""
-        with self._db.read() as connection:
-            rows = connection.execute(
-                _LINKS.where(t.guest_links.c.source_id == source_id).order_by(t.guest_links.c.id.desc())
-            )
-            return tuple(_link(row) for row in rows)
+        query = _LINKS.where(t.guest_links.c.source_id == source_id)
+        return self._db.every(query.order_by(t.guest_links.c.id.desc()), _link)
 
     def link(self, digest: bytes) -> GuestLink | None:
         """Return the link whose token has this digest."""
@@ -169,8 +166,7 @@ class GuestTable:
             .where(t.faces.c.erasure_id.is_(None))
             .order_by(t.faces.c.picture_id, t.faces.c.id)
         )
-        with self._db.read() as connection:
-            return list(dict.fromkeys(connection.scalars(query)))
+        return list(dict.fromkeys(self._db.column(query)))
 
     # --- looking for them ----------------------------------------------------------------------------------------
     def waiting(self, source_id: int) -> tuple[Guest, ...]:

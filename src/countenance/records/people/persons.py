@@ -21,7 +21,7 @@ from countenance.errors import NotFound, WrongUse
 from countenance.records import schema as t
 from countenance.records.changes import ROWS_A_READ
 from countenance.records.database import Database
-from countenance.records.queries import insert_one, rows_where, values_where
+from countenance.records.queries import insert_one, read_where, rows_where, values_where
 from countenance.remedies import Remedy
 from countenance.types import ClassId, FaceId
 
@@ -101,8 +101,7 @@ class PersonTable:
 
     def by_id(self, ids: Iterable[int]) -> dict[int, PersonRow]:
         """Return those of these persons that exist, by id."""
-        with self._db.read() as connection:
-            return {row.id: _person(row) for row in rows_where(connection, _PERSONS, t.persons.c.id, list(ids))}
+        return {row.id: _person(row) for row in read_where(self._db, _PERSONS, t.persons.c.id, list(ids))}
 
     def faces_of(self, uid: str) -> tuple[KnownFace, ...]:
         """Return the faces of a person that are not being erased. Raises NotFound."""
@@ -120,10 +119,7 @@ class PersonTable:
     def person_of(self, faces: Sequence[FaceId]) -> dict[FaceId, int]:
         """Return face -> person, for those of these faces that belong to one."""
         query = sa.select(t.person_faces.c.face_id, t.person_faces.c.person_id)
-        with self._db.read() as connection:
-            return {
-                row.face_id: row.person_id for row in rows_where(connection, query, t.person_faces.c.face_id, faces)
-            }
+        return {row.face_id: row.person_id for row in read_where(self._db, query, t.person_faces.c.face_id, faces)}
 
     def members(self, persons: Iterable[int]) -> dict[int, list[FaceId]]:
         """Return person -> faces that are not being erased."""
@@ -134,18 +130,14 @@ class PersonTable:
             .order_by(t.person_faces.c.face_id)
         )
         found: dict[int, list[FaceId]] = {}
-        with self._db.read() as connection:
-            for row in rows_where(connection, query, t.person_faces.c.person_id, list(persons)):
-                found.setdefault(row.person_id, []).append(row.face_id)
+        for row in read_where(self._db, query, t.person_faces.c.person_id, list(persons)):
+            found.setdefault(row.person_id, []).append(row.face_id)
         return found
 
     def templates(self, faces: Sequence[FaceId], space_id: int) -> list[SealedTemplate]:
         """Return the sealed templates of those of these faces that have one in that space."""
-        with self._db.read() as connection:
-            return [
-                _sealed(row, space_id)
-                for row in rows_where(connection, _TEMPLATES.where(_in_space(space_id)), t.faces.c.id, faces)
-            ]
+        query = _TEMPLATES.where(_in_space(space_id))
+        return [_sealed(row, space_id) for row in read_where(self._db, query, t.faces.c.id, faces)]
 
     def enrolled(self, classes: Iterable[ClassId], space_id: int) -> Iterator[tuple[SealedTemplate, ...]]:
         """Yield every face that is enrolled in one of these classes once, with its subject, a page at a time."""
@@ -174,9 +166,8 @@ class PersonTable:
 
     def refusals(self) -> set[tuple[int, FaceId]]:
         """Return every (person, face) that a user has said do not belong together."""
-        with self._db.read() as connection:
-            rows = connection.execute(sa.select(t.person_refusals.c.person_id, t.person_refusals.c.face_id))
-            return {(row.person_id, row.face_id) for row in rows}
+        query = sa.select(t.person_refusals.c.person_id, t.person_refusals.c.face_id)
+        return set(self._db.every(query, tuple))
 
     def history(self, limit: int) -> tuple[PersonDecision, ...]:
         """Return the newest acts, newest first."""

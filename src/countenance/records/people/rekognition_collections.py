@@ -97,8 +97,7 @@ class CollectionTable:
     def of_source(self, source_id: int) -> tuple[str, ...]:
         """Return the names of the sources under a copy of this source's grant."""
         query = sa.select(t.sources.c.name).join(t.collections, t.collections.c.source_id == t.sources.c.id)
-        with self._db.read() as connection:
-            return tuple(connection.scalars(query.where(t.collections.c.bound_id == source_id)))
+        return self._db.column(query.where(t.collections.c.bound_id == source_id))
 
     # --- faces ---------------------------------------------------------------------------------------------------
     def faces(
@@ -135,8 +134,7 @@ class CollectionTable:
             )
         )  # fmt: skip
         users = sa.select(sa.func.count()).where(t.collection_users.c.source_id == source_id)
-        with self._db.read() as connection:
-            return int(connection.scalar(faces) or 0), int(connection.scalar(users) or 0)
+        return self._db.count(faces), self._db.count(users)
 
     def unenrol(self, source_id: int, faces: Sequence[FaceId]) -> Unreachable:
         """Take these faces out of every class of the collection's source; return what nothing supports any more."""

@@ -92,15 +92,7 @@ class PictureReads:
             .where(t.placements.c.picture_id == picture_id)
             .order_by(t.placements.c.id)
         )  # fmt: skip
-        with self._db.read() as connection:
-            rows = connection.execute(query).all()
-        return [
-            PlaceRow(
-                row.name, row.id, row.location, row.place, row.class_id, Basis(row.basis), tuple(row.purposes),
-                tuple(row.jurisdictions), None if row.expires_at is None else row.expires_at.isoformat(),
-            )
-            for row in rows
-        ]  # fmt: skip
+        return list(self._db.every(query, _place))
 
     def faces(self, picture_id: int) -> list[FaceView]:
         """Return the picture's faces that are not being erased, in the order in which they were found."""
@@ -125,8 +117,7 @@ class PictureReads:
         query = sa.select(faces.x1, faces.y1, faces.x2, faces.y2).where(
             faces.picture_id == picture_id, faces.erasure_id.is_not(None)
         )
-        with self._db.read() as connection:
-            return tuple((row.x1, row.y1, row.x2, row.y2) for row in connection.execute(query.order_by(faces.id)))
+        return self._db.every(query.order_by(faces.id), tuple)
 
 
 def _faces(rows: Sequence[Any]) -> list[FaceView]:
@@ -141,6 +132,13 @@ def _faces(rows: Sequence[Any]) -> list[FaceView]:
         if row.class_id is not None:
             found[row.id].states[row.class_id] = None if row.refusal is None else FaceRefusal(row.refusal)
     return list(found.values())
+
+
+def _place(row: Any) -> PlaceRow:
+    return PlaceRow(
+        row.name, row.id, row.location, row.place, row.class_id, Basis(row.basis), tuple(row.purposes),
+        tuple(row.jurisdictions), None if row.expires_at is None else row.expires_at.isoformat(),
+    )  # fmt: skip
 
 
 def _picture(row: Any) -> PictureView:

@@ -140,8 +140,7 @@ class PictureTable:
             .select_from(t.policy_classes.join(t.grants))
             .where(t.grants.c.source_id == source_id, waits)
         )
-        with self._db.read() as connection:
-            return frozenset(connection.scalars(query))
+        return frozenset(self._db.column(query))
 
     def waiting_places(self, source_id: int, classes: Iterable[ClassId], places: Sequence[bytes]) -> set[bytes]:
         """Return those of `places` whose picture has a face that policy refused in one of `classes`."""
@@ -208,11 +207,7 @@ class PictureTable:
     def count_untied(self, source_id: int, up_to: int) -> tuple[int, int]:
         """Return (pictures of a source with a face tied to no subject up to the id `up_to`, all of them)."""
         query = sa.select(sa.func.count()).select_from(t.pictures).where(*_untied(source_id))
-        with self._db.read() as connection:
-            return (
-                int(connection.scalar(query.where(t.pictures.c.id <= up_to)) or 0),
-                int(connection.scalar(query) or 0),
-            )
+        return self._db.count(query.where(t.pictures.c.id <= up_to)), self._db.count(query)
 
     def count_household(self, *, at_least: int = 0) -> int:
         """Count the pictures of sources under the household basis (limited to 500,000 in a home).

@@ -143,32 +143,20 @@ class RequestTable:
         query = t.requests.select().order_by(t.requests.c.id)
         return self._db.every(query.where(t.requests.c.state.in_(wanted)) if wanted else query, _request)
 
-    def count_overdue(self, now: datetime) -> int:
-        """Count the requests that are not decided and whose deadline has passed."""
-        late = sa.and_(t.requests.c.state.in_((OPEN, VERIFIED, DECIDING)), t.requests.c.due_at < now)
-        return self._db.count(sa.select(sa.func.count()).select_from(t.requests).where(late))
-
     def files(self, request: SubjectRequest) -> Mapping[str, str]:
         """Return kind -> blob."""
-        with self._db.read() as connection:
-            rows = connection.execute(
-                t.request_files.select()
-                .where(t.request_files.c.request_id == request.id)
-                .order_by(t.request_files.c.id)
-            )
-            return {row.kind: row.blob for row in rows}
+        files = t.request_files.c
+        query = sa.select(files.kind, files.blob).where(files.request_id == request.id).order_by(files.id)
+        return dict(self._db.every(query, tuple))
 
     def faces(self, request: SubjectRequest) -> tuple[FaceId, ...]:
         """Return the faces that the request is about and that are not being erased."""
-        with self._db.read() as connection:
-            return tuple(
-                connection.scalars(
-                    sa.select(t.request_faces.c.face_id)
-                    .join(t.faces)
-                    .where(t.request_faces.c.request_id == request.id, t.faces.c.erasure_id.is_(None))
-                    .order_by(t.request_faces.c.face_id)
-                )
-            )
+        return self._db.column(
+            sa.select(t.request_faces.c.face_id)
+            .join(t.faces)
+            .where(t.request_faces.c.request_id == request.id, t.faces.c.erasure_id.is_(None))
+            .order_by(t.request_faces.c.face_id)
+        )
 
     def found(self, request: SubjectRequest) -> tuple[RequestFace, ...]:
         """Return the same faces, each with every path of its picture."""
@@ -190,8 +178,7 @@ class RequestTable:
                 .where(t.sources.c.location == location, t.placements.c.place == place)
                 .where(t.pictures.c.erasure_id.is_(None))
             )
-        with self._db.read() as connection:
-            return tuple(connection.scalars(query.distinct().order_by(t.faces.c.id)))
+        return self._db.column(query.distinct().order_by(t.faces.c.id))
 
     def named(self, uids: Sequence[str]) -> dict[str, FaceId]:
         """Return the faces of these uids that are not being erased."""
@@ -238,13 +225,10 @@ class RequestTable:
 
     def boxes_beside(self, picture_id: int, faces: Sequence[FaceId]) -> tuple[Box, ...]:
         """Return the boxes of a picture's other faces, in pixels."""
-        with self._db.read() as connection:
-            rows = connection.execute(
-                sa.select(t.faces.c.x1, t.faces.c.y1, t.faces.c.x2, t.faces.c.y2).where(
-                    t.faces.c.picture_id == picture_id, t.faces.c.id.not_in(list(faces))
-                )
-            )
-            return tuple((row.x1, row.y1, row.x2, row.y2) for row in rows)
+        query = sa.select(t.faces.c.x1, t.faces.c.y1, t.faces.c.x2, t.faces.c.y2).where(
+            t.faces.c.picture_id == picture_id, t.faces.c.id.not_in(list(faces))
+        )
+        return self._db.every(query, tuple)
 
     def shown(self, faces: Sequence[FaceId]) -> tuple[ShowingSearch, ...]:
         """Return every kept search that showed one of these faces, oldest first."""

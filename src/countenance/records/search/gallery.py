@@ -36,7 +36,6 @@ class VisibleFace:
     taken_at: str | None
     place: bytes
     source: str
-    source_kind: str
     location: bytes
     basis: Basis
     jurisdictions: tuple[str, ...]
@@ -83,31 +82,24 @@ class Gallery:
 
     def face(self, uid: str) -> FacePlace | None:
         """Return the face of that uid, unless it is being erased."""
-        with self._db.read() as connection:
-            row = connection.execute(
-                sa.select(
-                    t.faces.c.id, t.faces.c.picture_id, t.faces.c.key_id, t.face_templates.c.key_id.label("second")
-                )
-                .select_from(t.faces.outerjoin(t.face_templates))
-                .where(t.faces.c.uid == uid, t.faces.c.erasure_id.is_(None))
-            ).one_or_none()
-        return None if row is None else FacePlace(row.id, uid, row.picture_id, row.key_id, row.second)
+        query = (
+            sa.select(t.faces.c.id, t.faces.c.picture_id, t.faces.c.key_id, t.face_templates.c.key_id.label("second"))
+            .select_from(t.faces.outerjoin(t.face_templates))
+            .where(t.faces.c.uid == uid, t.faces.c.erasure_id.is_(None))
+        )
+        return self._db.one(query, lambda row: FacePlace(row.id, uid, row.picture_id, row.key_id, row.second))
 
     def is_restricted(self, face: FaceId) -> bool:
         """Return whether the face is kept and shown to no one, as the person pictured asked."""
         query = sa.select(sa.func.count()).where(
             t.enrolments.c.face_id == face, t.enrolments.c.refusal == str(FaceRefusal.RESTRICTED)
         )
-        with self._db.read() as connection:
-            return bool(connection.scalar(query))
+        return bool(self._db.count(query))
 
     def picture_id(self, uid: str) -> int | None:
         """Return the id of the picture of that uid, unless it is being erased."""
-        with self._db.read() as connection:
-            found = connection.scalar(
-                sa.select(t.pictures.c.id).where(t.pictures.c.uid == uid, t.pictures.c.erasure_id.is_(None))
-            )
-        return None if found is None else int(found)
+        query = sa.select(t.pictures.c.id).where(t.pictures.c.uid == uid, t.pictures.c.erasure_id.is_(None))
+        return self._db.one(query, lambda row: int(row.id))
 
     def blob_names(self) -> Iterator[str]:
         """Yield the name of every blob that a row needs: crops, evidence, probes, documents, proofs."""
@@ -155,23 +147,19 @@ class Gallery:
 
     def counts(self) -> dict[str, int]:
         """Return how many pictures, faces, indexed faces and rejections there are, without what is being erased."""
-        with self._db.read() as connection:
-
-            def count(query: sa.Select[Any]) -> int:
-                return int(connection.scalar(query) or 0)
-
-            return {
-                "pictures": count(
-                    sa.select(sa.func.count()).select_from(t.pictures).where(t.pictures.c.erasure_id.is_(None))
-                ),
-                "faces": count(sa.select(sa.func.count()).select_from(t.faces).where(t.faces.c.erasure_id.is_(None))),
-                "indexed": count(
-                    sa.select(sa.func.count(sa.distinct(t.enrolments.c.face_id)))
-                    .select_from(t.enrolments.join(t.faces))
-                    .where(t.enrolments.c.refusal.is_(None), t.faces.c.erasure_id.is_(None))
-                ),
-                "rejected": count(sa.select(sa.func.count()).select_from(t.rejections)),
-            }
+        count = self._db.count
+        return {
+            "pictures": count(
+                sa.select(sa.func.count()).select_from(t.pictures).where(t.pictures.c.erasure_id.is_(None))
+            ),
+            "faces": count(sa.select(sa.func.count()).select_from(t.faces).where(t.faces.c.erasure_id.is_(None))),
+            "indexed": count(
+                sa.select(sa.func.count(sa.distinct(t.enrolments.c.face_id)))
+                .select_from(t.enrolments.join(t.faces))
+                .where(t.enrolments.c.refusal.is_(None), t.faces.c.erasure_id.is_(None))
+            ),
+            "rejected": count(sa.select(sa.func.count()).select_from(t.rejections)),
+        }
 
     def source_counts(self, source_id: int) -> dict[str, object]:
         """Return of one source: pictures, paths, indexed faces, faces refused and paths rejected by reason."""
@@ -256,7 +244,7 @@ def _visible_face(row: Any) -> VisibleFace:
         face=row.face_id, class_id=row.class_id, uid=row.face_uid,
         box=(row.x1, row.y1, row.x2, row.y2), quality=quality, picture_uid=row.picture_uid,
         width=row.width, height=row.height, taken_at=row.taken_at, place=row.place, source=row.name,
-        source_kind=row.kind, location=row.location, basis=Basis(row.basis),
+        location=row.location, basis=Basis(row.basis),
         jurisdictions=tuple(row.jurisdictions), key_id=row.key_id, pdq=row.pdq,
         crop_hash=row.crop_hash, sha256=row.sha256,
     )  # fmt: skip

@@ -42,13 +42,11 @@ class ProbeTable:
     def of_case(self, reference: str) -> list[int]:
         """Return every probe kept with the case of that reference."""
         mine = sa.select(t.cases.c.id).where(t.cases.c.reference == reference).scalar_subquery()
-        with self._db.read() as connection:
-            return list(connection.scalars(sa.select(t.searches.c.id).where(_KEPT, t.searches.c.case_id == mine)))
+        return list(self._db.column(sa.select(t.searches.c.id).where(_KEPT, t.searches.c.case_id == mine)))
 
     def kept_before(self, moment: datetime) -> list[int]:
         """Return the probes kept before a moment."""
-        with self._db.read() as connection:
-            return list(connection.scalars(sa.select(t.searches.c.id).where(_KEPT, t.searches.c.at < moment)))
+        return list(self._db.column(sa.select(t.searches.c.id).where(_KEPT, t.searches.c.at < moment)))
 
     def count(self) -> int:
         """Return how many probes are kept."""
@@ -71,8 +69,7 @@ class ProbeTable:
             .where(t.searches.c.erasure_id == erasure_id)
             .order_by(t.searches.c.id)
         )
-        with self._db.read() as connection:
-            return [KeptProbe(row.id, row.probe_blob, row.key) for row in connection.execute(query)]
+        return list(self._db.every(query, lambda row: KeptProbe(row.id, row.probe_blob, row.key)))
 
     def forget(self, probes: Sequence[KeptProbe]) -> None:
         """Delete what names these pictures; the records of their searches stay."""

@@ -116,8 +116,7 @@ class SourceTable:
 
     def any(self) -> bool:
         """Return whether there is a source."""
-        with self._db.read() as connection:
-            return connection.scalar(_ONE_SOURCE) is not None
+        return bool(self._db.column(_ONE_SOURCE))
 
     def get(self, name: str) -> Source:
         """Return the source of that name. Raises NotFound."""
@@ -150,9 +149,8 @@ class SourceTable:
 
     def classes_of(self, grant: Grant) -> frozenset[ClassId]:
         """Return every policy class of a grant."""
-        with self._db.read() as connection:
-            query = sa.select(t.policy_classes.c.id).where(t.policy_classes.c.grant_id == grant.id)
-            return frozenset(connection.scalars(query))
+        query = sa.select(t.policy_classes.c.id).where(t.policy_classes.c.grant_id == grant.id)
+        return frozenset(self._db.column(query))
 
     # --- writes --------------------------------------------------------------------------------------------------
     def ensure_tenant(self, name: str) -> int:
