@@ -46,6 +46,8 @@ def of_output() -> Iterator[tuple[str, str]]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and node.args and _name(node.func) in {"echo", "secho", "note", "prompt"}:
                 yield from ((path.name, text) for text in _literal(node.args[0]))
+            if isinstance(node, ast.keyword) and node.arg == "none":  # of `Session.answer_list`
+                yield from ((path.name, text) for text in _literal(node.value))
 
 
 def of_pages() -> Iterator[tuple[str, str]]:

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from countenance.app.home import Home
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -39,6 +41,20 @@ class Session:
             print_json(document, line=self.lines)
         else:
             text()
+
+    def answer_list(
+        self, name: str, items: Sequence[T], document: Callable[[T], Mapping[str, Any]], line: Callable[[T], str], *,
+        none: str = "",
+    ) -> None:  # fmt: skip
+        """One JSON document with the items under `name`, or a line for each item; `none` if there are no items."""
+
+        def text() -> None:
+            for item in items:
+                click.echo(line(item))
+            if none and not items:
+                click.echo(none)
+
+        self.answer({name: [document(item) for item in items]}, text)
 
 
 def print_json(document: Mapping[str, Any], *, line: bool = False) -> None:

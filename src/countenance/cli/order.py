@@ -76,7 +76,7 @@ def draft(session: Session, /, at_once: bool, yes: bool, **terms: Any) -> None:
         about = home.orders.describe(order)
 
         def text() -> None:
-            _tell_order(about)
+            click.echo(_lines(about))
             click.echo(f"Next: countenance order simulate {order.uid[:8]}")
 
         session.answer(about, text)
@@ -92,7 +92,7 @@ def simulate(session: Session, order: str) -> None:
         plan = home.orders.simulate(order)
 
         def text() -> None:
-            _tell_order(about)
+            click.echo(_lines(about))
             _tell_plan(plan)
             click.echo("Nothing was changed.")
 
@@ -120,7 +120,7 @@ def _apply(session: Session, home: Any, order: str, simulated: str | None, yes: 
     found = home.orders.get(order)
     about = home.orders.describe(found)
     if asks(session, yes) and about["state"] == "draft":
-        _tell_order(about, err=True)
+        click.echo(_lines(about), err=True)
         _tell_plan(home.orders.simulate(order), err=True)
         if not click.confirm("Apply it?", err=True):
             note(f"Nothing was changed. The order is still a draft: countenance order apply {found.uid[:8]}")
@@ -170,7 +170,7 @@ def _decide(session: Session, what: str, order: str, document: str) -> None:
         about = home.orders.describe(after)
 
         def text() -> None:
-            _tell_order(about)
+            click.echo(_lines(about))
             if len(after.papers) == len(before.papers):
                 click.echo("The order was already in this state. The document was not stored.")
 
@@ -183,14 +183,7 @@ def list_(session: Session) -> None:
     """List the orders, each with its demands and its state."""
     with session.open() as home:
         found = [home.orders.describe(order) for order in home.orders.all()]
-
-        def text() -> None:
-            for about in found:
-                _tell_order(about)
-            if not found:
-                click.echo("No order yet.")
-
-        session.answer({"orders": found}, text)
+        session.answer_list("orders", found, dict, _lines, none="No order yet.")
 
 
 @command.command(short_help="Show an order and what it changed.")
@@ -207,7 +200,7 @@ def show(session: Session, order: str, papers: str | None) -> None:
                 note(f"written: {path}")
 
         def text() -> None:
-            _tell_order(about)
+            click.echo(_lines(about))
             for name in ("id", "drafted_at", "in_force_since", "ends_at", "stayed_at", "lifted_at", "done_at"):
                 if about[name] is not None:
                     click.echo(f"  {name.replace('_', ' ')}: {about[name]}")
@@ -241,13 +234,15 @@ def demands(about: dict[str, Any]) -> str:
     return f"{', '.join(what)}: {', '.join(SCOPES[each['scope']] + each['value'] for each in about['targets'])}"
 
 
-def _tell_order(about: dict[str, Any], *, err: bool = False) -> None:
+def _lines(about: dict[str, Any]) -> str:
     from countenance.present.labels import visible
 
     said, colour = STATES[about["state"]]
     state = click.style(said, fg=colour) + (", not finished yet" if about["unfinished"] else "")
-    click.echo(f"{click.style(about['id'][:8], bold=True)}  {visible(demands(about))}", err=err)
-    click.echo(f"  {visible(about['authority'])}, dated {about['dated']}: {state}", err=err)
+    return (
+        f"{click.style(about['id'][:8], bold=True)}  {visible(demands(about))}\n"
+        f"  {visible(about['authority'])}, dated {about['dated']}: {state}"
+    )
 
 
 def _tell_plan(plan: Plan, *, err: bool = False) -> None:
@@ -288,7 +283,7 @@ def _tell_plan(plan: Plan, *, err: bool = False) -> None:
 
 
 def _tell_applied(about: dict[str, Any], done: Applied) -> None:
-    _tell_order(about)
+    click.echo(_lines(about))
     _tell_plan(done.plan)
     if done.contracts_ended:
         click.echo(f"  {several(done.contracts_ended, 'contract')} ended")

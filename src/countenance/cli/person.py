@@ -36,15 +36,8 @@ def command() -> None:
 def list_persons(session: Session) -> None:
     """List the persons. The person with the most faces comes first."""
     with session.open() as home:
-        found = home.people.all()
-
-        def tell() -> None:
-            for person in found:
-                click.echo(_line(person))
-            if not found:
-                click.echo("No person yet. `countenance person suggest` shows groups of like faces.")
-
-        session.answer({"persons": [person.as_dict() for person in found]}, tell)
+        none = "No person yet. `countenance person suggest` shows groups of like faces."
+        session.answer_list("persons", home.people.all(), lambda person: person.as_dict(), _line, none=none)
 
 
 @command.command("show", short_help="Show a person's faces and their pictures.")

@@ -201,15 +201,11 @@ def extend(session: Session, /, request: str, reasons: str) -> None:
 def list_(session: Session, /, every: bool) -> None:
     """List open requests. The earliest deadline comes first."""
     with session.open() as home:
-        found = home.requests.listed(every=every)
-
-        def text() -> None:
-            for line in found:
-                click.echo(f"{line['request']}  {_kind(line):12}  {_when(line)}")
-            if not found:
-                click.echo("No open request." if not every else "No request yet.")
-
-        session.answer({"requests": found}, text)
+        session.answer_list(
+            "requests", home.requests.listed(every=every), dict,
+            lambda line: f"{line['request']}  {_kind(line):12}  {_when(line)}",
+            none="No request yet." if every else "No open request.",
+        )  # fmt: skip
 
 
 @command.command(short_help="Show a request and, once verified, the faces found.")

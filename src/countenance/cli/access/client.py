@@ -44,15 +44,7 @@ def add(session: Session, name: str, client_class: str, jurisdiction: str) -> No
 def list_(session: Session) -> None:
     """List the clients, each with its class, jurisdiction and contract."""
     with session.open() as home:
-        clients = home.clients.all()
-
-        def text() -> None:
-            for client in clients:
-                click.echo(_line(client))
-            if not clients:
-                click.echo("No client yet.")
-
-        session.answer({"clients": [describe(client) for client in clients]}, text)
+        session.answer_list("clients", home.clients.all(), describe, _line, none="No client yet.")
 
 
 @command.command()

@@ -51,15 +51,8 @@ def add(session: Session, /, name: str, **bound: Any) -> None:
 def list_(session: Session) -> None:
     """List the access keys, each with its rights and its state."""
     with session.open() as home:
-        keys = home.access_keys.all()
-
-        def text() -> None:
-            for key in keys:
-                click.echo(_line(key))
-            if not keys:
-                click.echo("No access key yet. To make one: countenance key add NAME")
-
-        session.answer({"keys": [describe(key) for key in keys]}, text)
+        none = "No access key yet. To make one: countenance key add NAME"
+        session.answer_list("keys", home.access_keys.all(), describe, _line, none=none)
 
 
 @command.command()

@@ -56,16 +56,11 @@ def remove(session: Session, name: str) -> None:
 def list_(session: Session) -> None:
     """List the accounts."""
     with session.open() as home:
-        accounts = home.sign_in.accounts()
-
-        def text() -> None:
-            for account in accounts:
-                click.echo(f"{account.name}  since {account.made_at:%Y-%m-%d}")
-            if not accounts:
-                click.echo("No account yet.")
-
-        found = [{"id": one.uid, "name": one.name, "made_at": one.made_at.isoformat()} for one in accounts]
-        session.answer({"accounts": found}, text)
+        session.answer_list(
+            "accounts", home.sign_in.accounts(),
+            lambda one: {"id": one.uid, "name": one.name, "made_at": one.made_at.isoformat()},
+            lambda one: f"{one.name}  since {one.made_at:%Y-%m-%d}", none="No account yet.",
+        )  # fmt: skip
 
 
 def _asked(from_stdin: bool) -> str:

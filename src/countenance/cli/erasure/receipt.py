@@ -29,15 +29,12 @@ def list_receipts(session: Session) -> None:
             {"receipt": r.uid, "kind": r.kind, "about": r.about, "at": r.at.isoformat(timespec="seconds")}
             for r in home.receipts.all()
         ]
+        session.answer_list("receipts", rows, dict, _line, none="No receipt yet.")
 
-        def tell() -> None:
-            for row in rows:
-                click.echo(f"{row['receipt']}  {row['at'][:19]}  {row['kind']}")
-                click.echo(click.style(f"  of {row['about']}", dim=True))
-            if not rows:
-                click.echo("No receipt yet.")
 
-        session.answer({"receipts": rows}, tell)
+def _line(row: dict[str, str]) -> str:
+    about = click.style(f"  of {row['about']}", dim=True)
+    return f"{row['receipt']}  {row['at'][:19]}  {row['kind']}\n{about}"
 
 
 @command.command("show", short_help="Print a receipt exactly as signed.")

@@ -156,18 +156,12 @@ def _places(text: str) -> str:
 def list_(session: Session) -> None:
     """List the sources, each with its grant and its state."""
     with session.open() as home:
-        sources = home.sources()
-
-        def text() -> None:
-            for source in sources:
-                click.echo(
-                    f"{click.style(source.name, bold=True)}  {describe(source)['location']}\n  {_grant_line(source)}"
-                )
-            if not sources:
-                click.echo("No source yet. Add one: countenance source add album ~/Pictures --basis household "
-                           "--jurisdiction CA-ON")  # fmt: skip
-
-        session.answer({"sources": [describe(source) for source in sources]}, text)
+        session.answer_list(
+            "sources", home.sources(), describe,
+            lambda one: f"{click.style(one.name, bold=True)}  {describe(one)['location']}\n  {_grant_line(one)}",
+            none="No source yet. Add one: countenance source add album ~/Pictures --basis household "
+                 "--jurisdiction CA-ON",
+        )  # fmt: skip
 
 
 @command.command(short_help="Show one source: its grant, its counts, its rejections.")

@@ -43,13 +43,7 @@ def add(session: Session, entry: str) -> None:
 def list_(session: Session) -> None:
     """List the models, what each does, and which are in use."""
     with session.open() as home:
-        models = home.models.all()
-
-        def text() -> None:
-            for about in models:
-                click.echo(_line(about))
-
-        session.answer({"models": models}, text)
+        session.answer_list("models", home.models.all(), dict, _line)
 
 
 @command.command()
