@@ -105,7 +105,7 @@ class FaceRefusal(StrEnum):
     RESTRICTED = "restricted"  # it has a template and is hidden, on a pictured person's request; said as not_permitted
 
     @property
-    def told(self) -> FaceRefusal:
+    def public(self) -> FaceRefusal:
         """The reason as whoever enrols may know it: one word for every policy reason."""
         return FaceRefusal.NOT_PERMITTED if self in _POLICY_REFUSALS else self
 

@@ -12,9 +12,9 @@ from countenance.errors import NotFound
 def test_it_gives_back_what_was_put_to_that_session_alone(tmp_path):
     tray = SessionStore(tmp_path / "tray")
     name = tray.put("mine", {"a": 1}, [b"one", b""])
-    assert tray.take("mine", name) == ({"a": 1}, [b"one", b""])
+    assert tray.get("mine", name) == ({"a": 1}, [b"one", b""])
     with pytest.raises(NotFound):
-        tray.take("theirs", name)
+        tray.get("theirs", name)
     tray.close()
 
 
@@ -36,7 +36,7 @@ def test_what_is_over_is_not_given_and_is_swept_by_the_next_tray(tmp_path):
     over = time.time() - LASTS_S - 1
     os.utime(file, (over, over))
     with pytest.raises(NotFound):
-        tray.take("mine", name)
+        tray.get("mine", name)
     SessionStore(tmp_path / "tray")
     assert not file.exists()
     tray.close()
@@ -47,8 +47,8 @@ def test_a_session_holds_no_more_than_so_much(tmp_path):
     other = tray.put("theirs", 0)
     for number in range(MOST + 3):
         last = tray.put("mine", number)
-    assert tray.take("mine", last) == (MOST + 2, [])
-    assert tray.take("theirs", other) == (0, [])
+    assert tray.get("mine", last) == (MOST + 2, [])
+    assert tray.get("theirs", other) == (0, [])
     assert len(list((tmp_path / "tray").iterdir())) == MOST + 1
     tray.close()
 
@@ -56,4 +56,4 @@ def test_a_session_holds_no_more_than_so_much(tmp_path):
 @pytest.mark.parametrize("name", ["", "../key", "0" * 32, "0" * 31 + "/"])
 def test_a_name_that_is_none_finds_nothing(tmp_path, name):
     with pytest.raises(NotFound):
-        SessionStore(tmp_path / "tray").take("mine", name)
+        SessionStore(tmp_path / "tray").get("mine", name)

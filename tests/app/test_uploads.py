@@ -272,7 +272,7 @@ def test_a_crop_whose_key_goes_before_it_is_opened_is_told_as_none(home, monkeyp
 
 
 def test_the_veil_covers_every_reason_that_a_person_can_have():
-    assert {str(reason.told) for reason in pictures._VEILED} == {"not_permitted"}
+    assert {str(reason.public) for reason in pictures._VEILED} == {"not_permitted"}
 
 
 # --- jobs ------------------------------------------------------------------------------------------------------------

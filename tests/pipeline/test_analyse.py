@@ -10,7 +10,7 @@ from PIL import Image
 from countenance.decode.limits import DecodeLimits
 from countenance.detect.yunet_detector import YuNetDetector
 from countenance.pipeline import analyse as look_module
-from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis, _told, _understood, analyse_picture
+from countenance.pipeline.analyse import FaceAnalyser, FaceAnalysis, _answer, _understood, analyse_picture
 from countenance.testing.detector import demo_picture, overlap, scaled
 from countenance.types import DetectedFace, Rejected, RejectReason
 from countenance.weights.store import load
@@ -175,7 +175,7 @@ def test_a_rejected_picture_is_not_looked_for_faces_in():
 
 # --- what a child that lies can say ----------------------------------------------------------------------------------
 def truth():
-    return _told(analyse_picture(saved(demo_picture("grace-hopper.jpg"), "JPEG"), preview_px=100))
+    return _answer(analyse_picture(saved(demo_picture("grace-hopper.jpg"), "JPEG"), preview_px=100))
 
 
 def test_what_is_told_is_understood():

@@ -36,13 +36,13 @@ class Counts:
 
     def all(self) -> Mapping[str, int]:
         """As `Gallery.counts`."""
-        return self.told("all", self.stores.records.gallery.counts)
+        return self.cached("all", self.stores.records.gallery.counts)
 
     def source(self, source_id: int) -> Mapping[str, Any]:
         """As `Gallery.source_counts`."""
-        return self.told(("source", source_id), lambda: self.stores.records.gallery.source_counts(source_id))
+        return self.cached(("source", source_id), lambda: self.stores.records.gallery.source_counts(source_id))
 
-    def told(self, what: Hashable, count: Callable[[], T]) -> T:
+    def cached(self, what: Hashable, count: Callable[[], T]) -> T:
         """What `count` finds, or found a moment ago; not to be changed by whoever asked."""
         if (known := self._standing(what)) is not None:
             return cast("T", known.found)

@@ -49,8 +49,8 @@ def _ingest(work: Work, source: str | None, options: Mapping[str, Any], tell: Te
     assert source is not None  # checked
     done = work.ingests.ingest(source, prune=options.get("prune", False), progress=lambda _, now: tell(_counts(now)))
     [report] = done.reports
-    told = report.as_dict()
-    return {"done": report.files, "total": report.files, **{name: told[name] for name in told if name != "source"}}
+    counts = report.as_dict()
+    return {"done": report.files, "total": report.files, **{name: counts[name] for name in counts if name != "source"}}
 
 
 def _counts(progress: Progress) -> dict[str, Any]:
@@ -71,12 +71,12 @@ def _can_reindex(work: Work, source: str | None, options: Mapping[str, Any]) -> 
 
 
 def _reindex(work: Work, _source: str | None, options: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
-    told = work.reindexing.begin_or_go_on(
+    state = work.reindexing.begin_or_go_on(
         options.get("model"), progress=lambda done, total: tell({"done": done, "total": total})
     )
-    counts: dict[str, Any] = {name: told[name] for name in _COUNTS if name in told}
-    made = told.get("made", 0)
-    return {**counts, "done": made, "total": made + told.get("lacking", 0)}
+    counts: dict[str, Any] = {name: state[name] for name in _COUNTS if name in state}
+    made = state.get("made", 0)
+    return {**counts, "done": made, "total": made + state.get("lacking", 0)}
 
 
 def _can_back_up(work: Work, source: str | None, _options: Mapping[str, Any]) -> None:

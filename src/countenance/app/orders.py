@@ -138,7 +138,7 @@ class OrderService:
         stores, terms = self.parts.stores, order.terms
         names = {client.uid: client.name for client in stores.records.clients.all()}
 
-        def told(moment: Any) -> str | None:
+        def iso(moment: Any) -> str | None:
             return None if moment is None else moment.isoformat(timespec="seconds")
 
         return {
@@ -155,14 +155,14 @@ class OrderService:
                 {"scope": scope, "value": names.get(value, value) if scope == "client" else value}
                 for scope, value in terms.targets
             ],
-            "drafted_at": told(order.drafted_at),
-            "in_force_since": told(order.starts_at),
-            "ends_at": told(terms.ends_at),
-            "stayed_at": told(order.stayed_at),
-            "lifted_at": told(order.lifted_at),
-            "done_at": told(order.done_at),
+            "drafted_at": iso(order.drafted_at),
+            "in_force_since": iso(order.starts_at),
+            "ends_at": iso(terms.ends_at),
+            "stayed_at": iso(order.stayed_at),
+            "lifted_at": iso(order.lifted_at),
+            "done_at": iso(order.done_at),
             "outcome": dict(order.outcome) if order.outcome else None,
-            "papers": [{"kind": p.kind, "at": told(p.at), "sha256": p.sha256} for p in order.papers],
+            "papers": [{"kind": p.kind, "at": iso(p.at), "sha256": p.sha256} for p in order.papers],
         }
 
 

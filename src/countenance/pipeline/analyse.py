@@ -115,9 +115,9 @@ class FaceAnalyser:
 
     @cached_property
     def _sandbox(self) -> Sandbox:
-        told = {"detector": os.fspath(self._detector.path()), "sha256": self._detector.sha256,
+        settings = {"detector": os.fspath(self._detector.path()), "sha256": self._detector.sha256,
                 "crops": [[spec.width, spec.height, spec.points] for spec in self._crops]}  # fmt: skip
-        return Sandbox(TARGET, workers=self._workers, bounds=self._bounds, environment={SETTINGS: json.dumps(told)})
+        return Sandbox(TARGET, workers=self._workers, bounds=self._bounds, environment={SETTINGS: json.dumps(settings)})
 
     def __enter__(self) -> Self:
         return self
@@ -147,9 +147,9 @@ class FaceAnalyser:
 def load_analysis() -> Callable[[bytes, Mapping[str, Any]], Answer | Rejected]:
     """`analyse_picture` as the sandbox speaks it, with everything loaded: the child opens no file afterwards."""
     import_readers()
-    told = json.loads(os.environ[SETTINGS])
-    detector = _detector(told["detector"], told["sha256"])
-    crops = tuple(CropSpec(w, h, tuple(map(tuple, points))) for w, h, points in told["crops"])  # type: ignore[arg-type]  # as the parent wrote them
+    settings = json.loads(os.environ[SETTINGS])
+    detector = _detector(settings["detector"], settings["sha256"])
+    crops = tuple(CropSpec(w, h, tuple(map(tuple, points))) for w, h, points in settings["crops"])  # type: ignore[arg-type]  # as the parent wrote them
 
     def analyse_in_child(data: bytes, options: Mapping[str, Any]) -> Answer | Rejected:
         veil = options.get("veil")
@@ -157,7 +157,7 @@ def load_analysis() -> Callable[[bytes, Mapping[str, Any]], Answer | Rejected]:
             data, preview_px=int(options.get("preview_px", 0)), detector=detector, crops=crops,
             veil=None if veil is None else FaceBlur(*(tuple(map(tuple, boxes)) for boxes in veil)),
         )  # fmt: skip
-        return looked if isinstance(looked, Rejected) else _told(looked, crops)
+        return looked if isinstance(looked, Rejected) else _answer(looked, crops)
 
     return analyse_in_child
 
@@ -210,7 +210,7 @@ def _aligned(picture: Picture, face: DetectedFace, crops: Sequence[CropSpec]) ->
 
 
 # --- over the pipe ---------------------------------------------------------------------------------------------------
-def _told(looked: FaceAnalysis, crops: Sequence[CropSpec] = ()) -> Answer:
+def _answer(looked: FaceAnalysis, crops: Sequence[CropSpec] = ()) -> Answer:
     header = {
         "width": looked.width,
         "height": looked.height,
@@ -257,12 +257,12 @@ def _understood(answer: Answer | Rejected, crops: Sequence[CropSpec] = ()) -> Fa
         return Rejected(RejectReason.DECODER_DIED, f"it answered with nonsense: {type(error).__name__}")
 
 
-def _face(told: Mapping[str, Any], parts: Sequence[bytes], crops: Sequence[CropSpec]) -> AlignedFace:
+def _face(header: Mapping[str, Any], parts: Sequence[bytes], crops: Sequence[CropSpec]) -> AlignedFace:
     crop, *others, thumb = parts
-    x1, y1, x2, y2 = _numbers(told["box"], 4)
-    landmarks: Landmarks = tuple(_numbers(point, 2) for point in told["landmarks"])  # type: ignore[assignment]  # checked next
-    (score,) = _numbers([told["score"]], 1)
-    width_px, *measures = _numbers(told["quality"], len(Quality.__slots__))
+    x1, y1, x2, y2 = _numbers(header["box"], 4)
+    landmarks: Landmarks = tuple(_numbers(point, 2) for point in header["landmarks"])  # type: ignore[assignment]  # checked next
+    (score,) = _numbers([header["score"]], 1)
+    width_px, *measures = _numbers(header["quality"], len(Quality.__slots__))
     if len(landmarks) != 5 or x1 > x2 or y1 > y2:
         raise ValueError("that is no face")
     if not all(0 <= value <= 1 for value in (score, *measures)):
@@ -280,8 +280,8 @@ def _pixels(crop: bytes, spec: CropSpec) -> Rgb:
     return np.frombuffer(crop, np.uint8).reshape(spec.height, spec.width, 3)  # ValueError: of another size
 
 
-def _hash(told: Any) -> bytes:
-    found = bytes.fromhex(told)  # TypeError, ValueError: no text, no hexadecimal
+def _hash(text: Any) -> bytes:
+    found = bytes.fromhex(text)  # TypeError, ValueError: no text, no hexadecimal
     if len(found) not in {0, HASH_BYTES}:
         raise ValueError("that is no hash")
     return found

@@ -269,12 +269,12 @@ class GuestWorkflow:
                 last = part[-1].id
                 yield part
 
-        def told(so_far: SecondPassProgress) -> None:
+        def on_progress(so_far: SecondPassProgress) -> None:
             records.guests.mark_checked(waiting, last)
             if progress is not None:
                 progress(so_far, of - done)
 
-        found = run.look_again(parts(), told)
+        found = run.look_again(parts(), on_progress)
         records.guests.mark_checked(waiting, last, self.stores.clock())
         self.stores.log.append(
             "guest.searched",

@@ -28,8 +28,8 @@ def sign_receipt(stores: Stores, *, kind: str, about: str, account: Mapping[str,
     """
     at = stores.clock()
     uid = str(uuid.uuid4())
-    told = {"id": uid, "kind": kind, "about": about, "at": rfc3339(at), **account}
-    document = receipts.write(stores.signer, stores.log.prove_entry(entry.position), told)
+    content = {"id": uid, "kind": kind, "about": about, "at": rfc3339(at), **account}
+    document = receipts.write(stores.signer, stores.log.prove_entry(entry.position), content)
     stores.log.append(
         "receipt.signed",
         {"receipt": uid, "about": about, "sha256": hashlib.sha256(document.encode()).hexdigest()},

@@ -53,7 +53,7 @@ class IngestView:
         """As whoever enrols may see them: an erased face counts as not permitted, like any policy reason."""
         counts: dict[FaceRefusal, int] = {}
         for reason, count in self.refused:
-            counts[reason.told] = counts.get(reason.told, 0) + count
+            counts[reason.public] = counts.get(reason.public, 0) + count
         return tuple(counts.items())
 
 

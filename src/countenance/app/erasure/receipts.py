@@ -111,16 +111,16 @@ def page(document: str) -> str:
     from countenance.present.page import environment, style
 
     css, css_hash = style("page.css", "receipt.css")
-    told = json.loads(document)
-    receipt: Mapping[str, Any] = told["receipt"]
+    signed = json.loads(document)
+    receipt: Mapping[str, Any] = signed["receipt"]
     rendered: str = (
         environment()
         .get_template("receipt.html.jinja")
         .render(
             receipt=receipt,
-            log=told["log"],
-            entry=json.loads(told["log"]["record"]),
-            signed_by=told["signed_by"],
+            log=signed["log"],
+            entry=json.loads(signed["log"]["record"]),
+            signed_by=signed["signed_by"],
             document=escape(document),  # line by line as it was signed, so that a copy of it verifies
             at=datetime.fromisoformat(receipt["at"]).strftime("%d %B %Y, %H:%M UTC").lstrip("0"),
             css=css,

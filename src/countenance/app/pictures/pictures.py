@@ -147,12 +147,12 @@ class PictureService:
             start = known
         rows = records.picture_reads.of_source(found.id, start, limit + 1)
         sight = self.in_sight()
-        told = []
+        shown = []
         for row in rows[:limit]:
             places = [place for place in records.picture_reads.places(row.id) if place.class_id in sight]
             if places:
-                told.append(_details(row, places, records.picture_reads.faces(row.id)))
-        return told, rows[limit - 1].uid if len(rows) > limit else None
+                shown.append(_details(row, places, records.picture_reads.faces(row.id)))
+        return shown, rows[limit - 1].uid if len(rows) > limit else None
 
     def in_sight(self) -> frozenset[ClassId]:
         """The classes that some search of the operator's may see now: grants in force, offering not stopped."""
@@ -194,5 +194,5 @@ def _face(face: FaceView, seen: set[ClassId]) -> PictureFace:
     states = [state for class_id, state in face.states.items() if class_id in seen]
     if None in states:
         return PictureFace(face.uid, face.box, face.quality, "indexed", face.person)
-    told = next((str(state.told) for state in states if state is not None), str(FaceRefusal.NOT_PERMITTED))
-    return PictureFace(None, face.box, None, told, None)
+    reason = next((str(state.public) for state in states if state is not None), str(FaceRefusal.NOT_PERMITTED))
+    return PictureFace(None, face.box, None, reason, None)

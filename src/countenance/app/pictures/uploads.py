@@ -72,14 +72,14 @@ class UploadService:
             upload = inbox.put(place, data)
             collector = collector_of(parts.stores, inbox.source, only=upload)
             self.ingests.ingest_run(inbox.source, parts.engine().analyser, collector).take()
-            told = self._told(inbox.source, upload, place)
+            outcome = self._outcome(inbox.source, upload, place)
             inbox.drop_refused()
-            if not keep and told.rejected is None:
+            if not keep and outcome.rejected is None:
                 kept = parts.stores.records.uploads.get(inbox.source.id, upload.place)
                 inbox.drop_bytes(kept or upload)
-        return told
+        return outcome
 
-    def _told(self, source: Source, upload: Upload, place: str) -> UploadedPicture:
+    def _outcome(self, source: Source, upload: Upload, place: str) -> UploadedPicture:
         records = self.parts.stores.records
         known = records.pictures.known_places(source.id, [upload.place]).get(upload.place)
         if known is None or known.reason is not None:

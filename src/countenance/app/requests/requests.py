@@ -169,7 +169,7 @@ class RequestService:
         return self._described(desk, withdrawn)
 
     # --- by whoever asks, who has the tracking code alone --------------------------------------------------------
-    def told(self, tracking: str) -> dict[str, Any]:
+    def public_view(self, tracking: str) -> dict[str, Any]:
         """What the person who asks may know of their request; nothing of any gallery. Raises NotFound."""
         desk = self.desk
         request, stores = self._tracked(desk, tracking), self.parts.stores
@@ -205,14 +205,14 @@ class RequestService:
                 "document, or make a new request with a photograph"
             )
         desk.verify(request.uid, code=code, photo=self._read(photo))
-        return self.told(tracking)
+        return self.public_view(tracking)
 
     def end(self, tracking: str) -> dict[str, Any]:
         """The person withdraws. Raises NotFound; WrongUse: it is withdrawn already."""
         desk = self.desk
         withdrawn = desk.withdraw(self._tracked(desk, tracking).uid)
         self._answers.forget(withdrawn.uid)
-        return self.told(tracking)
+        return self.public_view(tracking)
 
     def answer(self, tracking: str) -> bytes:
         """The sealed answer to an access request, as long as it waits. Raises NotFound."""

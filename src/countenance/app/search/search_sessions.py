@@ -273,7 +273,7 @@ class SearchSessionService:
         return self._held(session, about["file"], "file")[1][0]
 
     def _held(self, session: str, name: str, kind: str) -> tuple[Any, list[bytes]]:
-        about, parts = self._tray.take(session, name)
+        about, parts = self._tray.get(session, name)
         if about["kind"] != kind:
             raise NotFound(f"there is no such {kind}", Remedy.SEARCH_AGAIN)
         return about, parts

@@ -39,7 +39,7 @@ class SessionStore:
         self.sweep()
 
     def put(self, session: str, about: Any, parts: Sequence[bytes] = ()) -> str:
-        """The name under which `take` gives it back, for LASTS_S. A crash leaves a sealed file that is swept.
+        """The name under which `get` gives it back, for LASTS_S. A crash leaves a sealed file that is swept.
 
         Args: about: what JSON can say; parts: bytes. Raises StorageFailed.
         """
@@ -64,7 +64,7 @@ class SessionStore:
         self._sweep_later()
         return name
 
-    def take(self, session: str, name: str) -> tuple[Any, list[bytes]]:
+    def get(self, session: str, name: str) -> tuple[Any, list[bytes]]:
         """(about, parts) as they were put; they stay. Raises NotFound: another session's, over, or never there."""
         owner, key = _keys(session)
         path = self._folder / f"{owner}-{name}"

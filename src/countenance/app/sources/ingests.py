@@ -104,8 +104,8 @@ class IngestService:
         parts = self.parts
         self.requests.finish()
         with FaceAnalyser(workers=worker_count(workers), **parts.engine().looking()) as analyser:
-            told = None if progress is None else lambda p: progress(source.name, p)
-            report = self.ingest_run(source, analyser, progress=told).run(prune=prune)
+            on_progress = None if progress is None else lambda p: progress(source.name, p)
+            report = self.ingest_run(source, analyser, progress=on_progress).run(prune=prune)
         if source.kind == UPLOAD:
             Inbox(parts.stores, source).drop_refused()
         return report
@@ -126,8 +126,8 @@ class IngestService:
             self.requests.finish()
             with FaceAnalyser(workers=worker_count(workers), **parts.engine().looking()) as analyser:
                 run = self.ingest_run(source, analyser)
-                told = None if progress is None else lambda so_far, of: progress(so_far.pictures, of)
-                return guest_workflow(parts).match_waiting_guests(source, run, told)
+                on_progress = None if progress is None else lambda so_far, of: progress(so_far.pictures, of)
+                return guest_workflow(parts).match_waiting_guests(source, run, on_progress)
 
     def ingest_run(
         self, source: Source, analyser: FaceAnalyser, collector: Collector | None = None,

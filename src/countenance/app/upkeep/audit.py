@@ -153,9 +153,9 @@ class AuditService:
         known = self.cosigned()
         sizes = {name: known[name]["entries"] if name in known else 0 for name in self._witnesses.trusted()}
         if len({*sizes.values()}) > 1:
-            told = ", ".join(f"{name} {size}" for name, size in sizes.items())
+            listing = ", ".join(f"{name} {size}" for name, size in sizes.items())
             raise WrongUse(
-                f"the witnesses have cosigned different numbers of entries: {told}", Remedy.ADD_FIELD, field="old"
+                f"the witnesses have cosigned different numbers of entries: {listing}", Remedy.ADD_FIELD, field="old"
             )
         return next(iter(sizes.values()), 0)
 

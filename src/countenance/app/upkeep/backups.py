@@ -212,7 +212,7 @@ class BackupService:
         """
         try:
             found = sorted(path for path in self.folder().iterdir() if path.suffix == SUFFIX and path.is_file())
-            return [told for path in found if (told := self._listed(path)) is not None]
+            return [backup for path in found if (backup := self._listed(path)) is not None]
         except OSError as error:
             raise StorageFailed(
                 f"the folder for backups can't be read: {error.strerror}", Remedy.CHECK_PERMISSION

@@ -145,9 +145,9 @@ class HealthService:
             duty = duty_of(source, now)
             if duty is not None:
                 state = "problem" if duty.overdue else "warning"
-                told = duty.as_dict()
+                about = duty.as_dict()
                 yield HealthFinding(
-                    "duties", state, f"{source.name}: {duty.why}, erase by {told['deadline']}", told["do"]
+                    "duties", state, f"{source.name}: {duty.why}, erase by {about['deadline']}", about["do"]
                 )
 
     def _waiting(self) -> Iterator[HealthFinding]:

@@ -63,7 +63,7 @@ class StatusService:
         stores, records = parts.stores, parts.stores.records
         now = stores.clock()
         sources = records.sources.all()
-        disk_bytes, exact = parts.counts.told("disk", self._disk)
+        disk_bytes, exact = parts.counts.cached("disk", self._disk)
         return {
             "home": str(parts.path),
             "kind": str(parts.kind),
@@ -72,7 +72,7 @@ class StatusService:
             "sources": [source_status(source, now) for source in sources],
             "due": [duty.as_dict() for source in sources if (duty := duty_of(source, now)) is not None],
             "requests": self.requests.duties(),
-            "waiting": parts.counts.told("waiting", lambda: [each.as_dict() for each in waiting(stores)]),
+            "waiting": parts.counts.cached("waiting", lambda: [each.as_dict() for each in waiting(stores)]),
             "probes": {"kept": records.probes.count(), "due": len(self.retention.overdue_probes())},
             "uncompacted_erasures": self.retention.uncompacted(),
             "unfinished_erasures": len(records.erasures.unfinished()),

@@ -178,45 +178,35 @@ class Eraser:
             raise NotFound(f"there is no source called {name!r}", Remedy.LIST_SOURCES)
         return self._account(earlier)
 
-    def erase_jurisdiction(
-        self, code: str, *, authority: str | None = None, doubtful: bool = False, about: str | None = None,
-        keep_out: bool = True, dry_run: bool = False,
-    ) -> ErasureReport:  # fmt: skip
+    def erase_jurisdiction(self, code: str, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
         """Every place in this jurisdiction or a part of it is erased, with each picture that stands nowhere else.
 
-        A picture that stands elsewhere too keeps those places, and is searched there.
-        Args: doubtful: also what may lie there: unknown places, and wider ones (US for US-IL), as an order needs it;
-        about: uid of the order that demands it, by default the code; keep_out: such pictures are not taken again, by
-        default; an order that stops collecting keeps them out itself, until it is lifted.
-        Raises: WrongUse: no such jurisdiction.
+        A picture that stands elsewhere too keeps those places, and is searched there. Raises: WrongUse: no such
+        jurisdiction.
         """
         code = jurisdictions.parse(code)
-        scope = "jurisdiction" if about is None else "order"
 
         def covered(places: frozenset[str]) -> bool:
-            return any(_covers(code, place, doubtful=doubtful) for place in places)
+            return any(jurisdictions.covers(code, place) for place in places)
 
-        target = Target(
-            scope, about or code, authority, places=covered,
-            keep_out=(lambda *of: Suppression("bytes", picture_digest(self.stores, *of))) if keep_out else None,
-        )  # fmt: skip
+        def keep_out(tenant: str, sha256: bytes) -> Suppression:
+            return Suppression("bytes", picture_digest(self.stores, tenant, sha256))
+
+        target = Target("jurisdiction", code, authority, places=covered, keep_out=keep_out)
         counts = self.stores.records.erasures.rehearse(target, self.stores.clock())
-        earlier = None if any(counts.values()) else self.stores.records.erasures.newest_about(scope, about or code)
-        if earlier is not None:
-            return self._account(earlier)
-        return self._erase(target, dry_run=dry_run)
+        earlier = None if any(counts.values()) else self.earlier("jurisdiction", code)
+        return earlier or self._erase(target, dry_run=dry_run)
 
     def erase_faces(
         self, faces: Sequence[FaceId], *, scope: str, about: str, authority: str,
-        suppressions: Sequence[Suppression] = (), guests: Sequence[int] = (), dry_run: bool = False,
+        suppressions: Sequence[Suppression] = (), guests: Sequence[int] = (),
     ) -> ErasureReport:  # fmt: skip
         """These faces are erased at somebody's demand: `scope` request or order, `about` its uid.
 
         What keeps them out is the caller's choice: `keep_faces_out` gives what `face` would keep.
         Args: guests: by their ids in the records: they withdraw with it.
         """
-        target = Target(scope, about, authority, faces=faces, suppressions=suppressions, guests=guests)
-        return self._erase(target, dry_run=dry_run)
+        return self._erase(Target(scope, about, authority, faces=faces, suppressions=suppressions, guests=guests))
 
     def keep_faces_out(self, faces: Sequence[FaceId]) -> list[Suppression]:
         """What makes a later ingest leave these faces alone in the very same file."""
@@ -387,12 +377,6 @@ def _report(uid: str, scope: str, about: str | None, counts: Mapping[str, int], 
         uid, scope, about, counts["pictures"], counts["faces"], counts.get("placements", 0), counts.get("persons", 0),
         probes=counts.get("probes", 0), **more,
     )  # fmt: skip
-
-
-def _covers(code: str, place: str, *, doubtful: bool) -> bool:
-    if jurisdictions.covers(code, place):
-        return True
-    return doubtful and (place == jurisdictions.UNKNOWN or jurisdictions.covers(place, code))
 
 
 def _authority(text: str | None) -> str:

@@ -190,7 +190,7 @@ class Enroller:
         rows: dict[int, list[FaceRow]] = {}
         for candidate in candidates:
             rows.setdefault(id(candidate.job), []).append(candidate.row(space_id))
-        refused = Counter(str(reason.told) for candidate in candidates if (reason := candidate.refusal) is not None)
+        refused = Counter(str(reason.public) for candidate in candidates if (reason := candidate.refusal) is not None)
         return Enrolled(
             version=decision.version,
             pictures=tuple(

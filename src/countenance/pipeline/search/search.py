@@ -433,7 +433,7 @@ class Searcher:
         )  # fmt: skip
 
     def _as_leads(self, groups: Sequence[DuplicateGroup], searched: int, lift: float) -> tuple[Lead, ...]:
-        def told(odds: Odds) -> Odds:
+        def bounded(odds: Odds) -> Odds:
             return Odds(odds.value, bound=True) if lift else odds
 
         def shown(face: VisibleFace, score: float) -> dict[str, Any]:
@@ -452,8 +452,8 @@ class Searcher:
             Lead(
                 **shown(face, score),
                 rank=rank,
-                fmr=told(self.calibration.fmr(score - lift)),
-                expected_false=told(self.calibration.expected_false(score - lift, searched)),
+                fmr=bounded(self.calibration.fmr(score - lift)),
+                expected_false=bounded(self.calibration.expected_false(score - lift, searched)),
                 quality=face.quality,
                 duplicates=tuple(
                     Duplicate(**shown(other, its_score), link=link, distance=distance)

@@ -125,10 +125,10 @@ def _put_back(stores: Stores, act: Mapping[str, Any], at: datetime) -> None:
         stores.keys.destroy(left)
 
 
-def _row(stores: Stores, key: bytes, told: Mapping[str, Any]) -> Suppression:
-    digest = bytes.fromhex(told["digest"])
+def _row(stores: Stores, key: bytes, detail: Mapping[str, Any]) -> Suppression:
+    digest = bytes.fromhex(detail["digest"])
     sealed = None
-    if told["hash"] is not None:
-        sealed = stores.keys.seal(key, suppressed_hash_aad(digest), bytes.fromhex(told["hash"]))
-    x = told["box"]
-    return Suppression(told["kind"], digest, None if x is None else (x[0], x[1], x[2], x[3]), sealed)
+    if detail["hash"] is not None:
+        sealed = stores.keys.seal(key, suppressed_hash_aad(digest), bytes.fromhex(detail["hash"]))
+    x = detail["box"]
+    return Suppression(detail["kind"], digest, None if x is None else (x[0], x[1], x[2], x[3]), sealed)

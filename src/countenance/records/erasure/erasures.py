@@ -69,9 +69,7 @@ class Target:
     about: str | None = None  # uid or code of what it names; None: an ingest found it due
     authority: str | None = None  # on whose word
     faces: Sequence[FaceId] = ()  # single faces
-    leaving_source: int | None = (
-        None  # `faces` leave this collection's source; erased are those that nothing else supports
-    )
+    leaving_source: int | None = None  # `faces` leave this collection's source; those go that nothing else supports
     pictures: Sequence[int] = ()  # with all their faces
     source_id: int | None = None  # every placement of it, and each picture that has no other
     places: Callable[[frozenset[str]], bool] | None = None  # every placement in such jurisdictions, likewise

@@ -199,7 +199,7 @@ def _by_public_reason(refused: dict[str, int]) -> dict[str, int]:
     """Return counts by the reason that is made public: an erasure is one policy reason among others."""
     counts: Counter[str] = Counter()
     for reason, count in refused.items():
-        counts[str(FaceRefusal(reason).told)] += count
+        counts[str(FaceRefusal(reason).public)] += count
     return dict(sorted(counts.items()))
 
 

@@ -191,9 +191,9 @@ class SourceTable:
             connection.execute(t.grants.update().where(t.grants.c.id == source.grant.id).values(**times))
             move_policy_version(connection)
 
-    def ensure_class(self, grant: Grant, jurisdictions: frozenset[str], flags: frozenset[str] = frozenset()) -> ClassId:
-        """Return the policy class (grant, jurisdictions, the grant's purposes, flags); record it if it is new."""
-        parts = [grant.id, sorted(jurisdictions), sorted(grant.purposes), sorted(flags)]
+    def ensure_class(self, grant: Grant, jurisdictions: frozenset[str]) -> ClassId:
+        """Return the policy class (grant, jurisdictions, the grant's purposes); record it if it is new."""
+        parts = [grant.id, sorted(jurisdictions), sorted(grant.purposes), []]  # the last: flags
         digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
         query = sa.select(t.policy_classes.c.id).where(t.policy_classes.c.digest == digest)
         return find_or_insert(

@@ -59,10 +59,10 @@ async def status_form(ask: PageContext) -> Response:
 async def status(ask: PageContext) -> Response:
     """Where a request stands, and what can be done with it."""
     try:
-        told = await ask.call(ask.home.requests.told, _code(ask))
+        view = await ask.call(ask.home.requests.public_view, _code(ask))
     except CountenanceError as error:
         return _no_such(ask, error)
-    return _standing(ask, told)
+    return _standing(ask, view)
 
 
 @page(None, rate=RateLimit.PUBLIC, max_files=1)
@@ -70,7 +70,7 @@ async def prove(ask: PageContext) -> Response:
     """By a code that came to an address on file, or a second photograph, it is known who asks."""
     tracking, requests = _code(ask), ask.home.requests
     try:
-        told = await ask.call(requests.told, tracking)
+        view = await ask.call(requests.public_view, tracking)
     except CountenanceError as error:
         return _no_such(ask, error)
     try:
@@ -78,10 +78,10 @@ async def prove(ask: PageContext) -> Response:
         code = ask.field("code")
         if photo is None and code is None:
             raise WrongUse(ask.text("nothing was sent: enter the code, or take a photograph"))
-        told = await ask.call(requests.prove, tracking, code=code, photo=photo)
+        view = await ask.call(requests.prove, tracking, code=code, photo=photo)
     except CountenanceError as error:
-        return _standing(ask, told, error)
-    return _standing(ask, told, done=ask.text("Thank you. Your identity is confirmed."))
+        return _standing(ask, view, error)
+    return _standing(ask, view, done=ask.text("Thank you. Your identity is confirmed."))
 
 
 @page(None, rate=RateLimit.PUBLIC)
@@ -89,17 +89,17 @@ async def withdraw(ask: PageContext) -> Response:
     """The request is over, and what is kept for it is destroyed."""
     tracking, requests = _code(ask), ask.home.requests
     try:
-        told = await ask.call(requests.told, tracking)
+        view = await ask.call(requests.public_view, tracking)
     except CountenanceError as error:
         return _no_such(ask, error)
     if ask.field("sure") is None:
         unsure = WrongUse(ask.text("nothing was withdrawn: tick the box to confirm"))
-        return _standing(ask, told, unsure)
+        return _standing(ask, view, unsure)
     try:
-        told = await ask.call(requests.end, tracking)
+        view = await ask.call(requests.end, tracking)
     except CountenanceError as error:
-        return _standing(ask, told, error)
-    return _standing(ask, told, done=ask.text("Your request is withdrawn, and its details are destroyed."))
+        return _standing(ask, view, error)
+    return _standing(ask, view, done=ask.text("Your request is withdrawn, and its details are destroyed."))
 
 
 @page(None, rate=RateLimit.PUBLIC)
@@ -156,9 +156,9 @@ def _form(ask: PageContext, error: CountenanceError | None = None) -> Response:
 
 
 def _standing(
-    ask: PageContext, told: dict[str, Any], error: CountenanceError | None = None, done: str = ""
+    ask: PageContext, view: dict[str, Any], error: CountenanceError | None = None, done: str = ""
 ) -> Response:
-    return ask.page("rights_status.html.jinja", told=told, tracking=_code(ask), error=error, done=done)
+    return ask.page("rights_status.html.jinja", view=view, tracking=_code(ask), error=error, done=done)
 
 
 def _no_such(ask: PageContext, error: CountenanceError) -> Response:
