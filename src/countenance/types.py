@@ -450,7 +450,6 @@ class SearchResult:
     people: tuple[PersonLead, ...] = ()  # best first
     notice: str = "Investigative lead, not an identification. The person may not be in this gallery."
     probe_face: str | None = None  # id of the face of the gallery that was searched for
-    timings_ms: dict[str, float] = field(default_factory=dict, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON answer; boxes as lists of numbers with one decimal."""

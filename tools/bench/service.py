@@ -32,6 +32,7 @@ from countenance.app.home import Home
 from countenance.client import Client, Refused
 from countenance.keys import master as masters
 from countenance.permits import Act
+from countenance.pipeline.search.search import Searcher
 from countenance.types import Purpose
 from support.served import serving
 
@@ -89,11 +90,12 @@ def _beside(pid: int, home: Home, client: Client, picture: bytes, face: str) -> 
     for _ in range(TURNS):
         by_face["library"].append(_ms(lambda: home.search_face(face, **asked)))
         by_face["service"].append(_ms(lambda: client.search_face(face)))
+    shown_ms = _time_what_is_shown()
     for _ in range(TURNS // 2):
         began = time.perf_counter()
-        result = home.search(picture, **asked)
+        home.search(picture, **asked)
         by_picture["library"].append((time.perf_counter() - began) * 1e3)
-        by_picture["looking_and_embedding"].append(result.timings_ms["look"] + result.timings_ms["decide_and_embed"])
+        by_picture["looking_and_embedding"].append(by_picture["library"][-1] - shown_ms[-1])
         by_picture["service"].append(_ms(lambda: client.search(picture)))
     face_ms = {name: round(statistics.median(each), 2) for name, each in by_face.items()}
     picture_ms = {name: round(statistics.median(each), 2) for name, each in by_picture.items()}
@@ -113,6 +115,21 @@ def _beside(pid: int, home: Home, client: Client, picture: bytes, face: str) -> 
         "by_face_ms": {**face_ms, "more": round(statistics.median(more), 2)},
         "by_picture_ms": {**picture_ms, "more": round(statistics.median(over), 2)},
     }
+
+
+def _time_what_is_shown() -> list[float]:
+    """How long each search of this process takes from here on to scan, confirm and log, once its probe is embedded."""
+    took: list[float] = []
+    show = Searcher._shown  # noqa: SLF001  # a part of a search that has no other name
+
+    def timed(searcher: Searcher, *args: Any) -> Any:
+        began = time.perf_counter()
+        shown = show(searcher, *args)
+        took.append((time.perf_counter() - began) * 1e3)
+        return shown
+
+    Searcher._shown = timed  # noqa: SLF001
+    return took
 
 
 def _many(pid: int, url: str, token: str, picture: bytes, home: Home) -> dict[str, Any]:

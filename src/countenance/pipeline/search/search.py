@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -103,7 +102,6 @@ class _Shown:
     threshold: float
     extrapolated: bool
     log_entry: str
-    at: float  # of time.perf_counter, before it was logged
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +120,8 @@ class Searcher:
         Raises: BadPicture, NoFace, SeveralFaces, WrongUse, PolicyDenied, LogUnwritable, StorageFailed.
         """
         self._check_organisation(question)
-        started = time.perf_counter()
         looked = analyse_or_raise(self.analyser, probe, preview_px=preview_px)
         chosen = largest_face(looked) if question.largest else choose_face(looked, question.face)
-        seen = time.perf_counter()
         sha256 = hashlib.sha256(probe).digest()
         client = self._client(question)
         ask = self._ask(question, client)
@@ -139,19 +135,9 @@ class Searcher:
         if question.case is not None and self.stores.kind is HomeKind.ORGANISATION:
             kept = self._keep_probe(question, probe, permit, client)
         template = self.embedder.embed(chosen.crop_for(self.embedder.crop)[None], permit)
-        embedded = time.perf_counter()
         found = self._shown(question, ask, record, (permit, decision), kept, lambda *_: (template, frozenset()))
-        result = self._result(
-            found, ProbeFace(looked.faces.index(chosen), chosen.face.box, chosen.quality.overall), len(looked.faces),
-            probe_sha256=sha256.hex(),
-            timings_ms={
-                "look": (seen - started) * 1e3,
-                "decide_and_embed": (embedded - seen) * 1e3,
-                "scan_and_confirm": (found.at - embedded) * 1e3,
-                "log": (time.perf_counter() - found.at) * 1e3,
-            },
-        )  # fmt: skip
-        return result, looked
+        face = ProbeFace(looked.faces.index(chosen), chosen.face.box, chosen.quality.overall)
+        return self._result(found, face, len(looked.faces), probe_sha256=sha256.hex()), looked
 
     def search_face(self, face_id: str, question: SearchQuery, *, also: Sequence[str] = ()) -> SearchResult:
         """Leads for a face of the gallery that this search may itself show; it is not among its own leads.
@@ -233,7 +219,6 @@ class Searcher:
                     people = self._people(index, probe[0], question, permit, decision, answer[2])
             if answer is not None and people is not None:
                 leads, counted, threshold, extrapolated = answer
-                at = time.perf_counter()
                 faces = [shown for lead in leads for shown in (lead.face_id, *(d.face_id for d in lead.duplicates))]
                 faces += [person.face_id for person in people if person.face_id not in faces]
                 self.stores.log.append(  # the answer names the decision's entry, which this one names too
@@ -247,7 +232,7 @@ class Searcher:
                 )
                 # A crash before this leaves a logged search that nobody got an answer to.
                 if kept is None or self.stores.records.cases.keep_shown(kept, faces, decision.version):
-                    return _Shown(leads, people, counted, threshold, extrapolated, permit.log_entry, at)
+                    return _Shown(leads, people, counted, threshold, extrapolated, permit.log_entry)
             # The policy moved while we searched: an order or erasure in force now binds this search too.
             log.info("search %s: the policy changed meanwhile, deciding again", permit.log_entry)
             again = {**record, "again": permit.log_entry}  # which decision this one replaces
