@@ -3,10 +3,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from countenance.align.crop import CROP_PX, TEMPLATE, align_crop
+from countenance.align.crop import align_crop
 from countenance.detect.yunet_detector import YuNetDetector
 from countenance.testing.detector import demo_picture, scaled
+from countenance.types import ARCFACE
 from countenance.weights.store import load, model_path
+
+TEMPLATE = np.array(ARCFACE.points)
 
 
 def turned(angle_rad, scale, shift):
@@ -32,7 +35,7 @@ def test_landmarks_lie_on_the_template(angle_rad, scale):
     size = int(300 * max(1, scale))
     points = turned(angle_rad, scale, size / 2)
     crop = align_crop(dots(points, size, max(3, 4 * scale)), points)
-    assert crop.shape == (CROP_PX, CROP_PX, 3)
+    assert crop.shape == (112, 112, 3)
     assert crop.dtype == np.uint8
     for (x, y), colour in zip(TEMPLATE, COLOURS, strict=True):
         close = np.abs(crop.astype(int) - colour).sum(axis=2) < 120

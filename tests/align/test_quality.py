@@ -4,13 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
-from countenance.align.crop import TEMPLATE, align_crop
+from countenance.align.crop import align_crop
 from countenance.align.quality import quality_of
 from countenance.detect.yunet_detector import YuNetDetector
 from countenance.testing.detector import demo_picture
-from countenance.types import DetectedFace
+from countenance.types import ARCFACE, DetectedFace
 from countenance.weights.store import load
 
+TEMPLATE = np.array(ARCFACE.points)
 FRONTAL = tuple(map(tuple, TEMPLATE.tolist()))
 PLAIN = DetectedFace((0.0, 0.0, 112.0, 140.0), FRONTAL, 0.95)
 

@@ -1,7 +1,7 @@
 import pytest
 
-from countenance.testing.toy_home import ToyHome
 from countenance.types import HomeKind
+from support.toy_home import ToyHome
 
 
 @pytest.fixture

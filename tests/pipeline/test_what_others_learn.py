@@ -14,9 +14,9 @@ from countenance.pipeline.requests.requests import RequestWorkflow
 from countenance.rights.guests import VERSION
 from countenance.rights.requests import RequestLimits, check_asked
 from countenance.testing.toy import picture
-from countenance.testing.toy_home import ToyHome
 from countenance.types import HomeKind
 from support.disk_home import opened
+from support.toy_home import ToyHome
 
 PEOPLE = ["bob", "carol", "dan", "erin", "frank"]
 ID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Final
 
 import cv2
 import numpy as np
@@ -12,9 +11,6 @@ from PIL import Image
 
 from countenance.align.similarity import similarity_transform
 from countenance.types import ARCFACE, CropSpec, Landmarks, Rgb
-
-CROP_PX: Final = ARCFACE.width
-TEMPLATE: Final = np.array(ARCFACE.points)
 
 
 def align_crop(rgb: Rgb, landmarks: Landmarks, spec: CropSpec = ARCFACE) -> Rgb:
