@@ -37,22 +37,27 @@ def runtime_name(env: Mapping[str, str] = os.environ) -> str:
     return env.get("COUNTENANCE_RUNTIME") or "onnxruntime"
 
 
+def _whole(name: str, env: Mapping[str, str], of: str, example: str, *, most_digits: int | None = None) -> int | None:
+    """Return the number that a variable holds; None: it is not set, or empty. Raises: WrongUse."""
+    said = env.get(name)
+    if not said:
+        return None
+    if not (said.isascii() and said.isdecimal()) or (most_digits is not None and len(said) > most_digits):
+        raise WrongUse(
+            f"{name} is {said!r}, which is not a number of {of}",
+            Remedy.SET_VARIABLE,
+            values=(f"{name}, for example to {example}",),
+        )
+    return int(said)
+
+
 def approximate_above(env: Mapping[str, str] = os.environ) -> int | None:
     """Faces from which on a process answers approximately: COUNTENANCE_APPROXIMATE, else None, which is never.
 
     Never, because coding ten million rows takes a process 10 s and saves it 0.1 s a search: worth it for one that
     answers hundreds, which only its operator knows. Raises: WrongUse.
     """
-    said = env.get("COUNTENANCE_APPROXIMATE")
-    if not said:
-        return None
-    if not (said.isascii() and said.isdecimal()):
-        raise WrongUse(
-            f"COUNTENANCE_APPROXIMATE is {said!r}, which is not a number of faces",
-            Remedy.SET_VARIABLE,
-            values=("COUNTENANCE_APPROXIMATE, for example to 5000000",),
-        )
-    return int(said)
+    return _whole("COUNTENANCE_APPROXIMATE", env, "faces", "5000000")
 
 
 def probe_days(env: Mapping[str, str] = os.environ) -> int:
@@ -60,16 +65,8 @@ def probe_days(env: Mapping[str, str] = os.environ) -> int:
 
     Raises: WrongUse.
     """
-    said = env.get("COUNTENANCE_PROBE_DAYS")
-    if not said:
-        return PROBE_DAYS
-    if not (said.isascii() and said.isdecimal() and len(said) <= 5):
-        raise WrongUse(
-            f"COUNTENANCE_PROBE_DAYS is {said!r}, which is not a number of days",
-            Remedy.SET_VARIABLE,
-            values=("COUNTENANCE_PROBE_DAYS, for example to 30",),
-        )
-    return int(said)
+    days = _whole("COUNTENANCE_PROBE_DAYS", env, "days", "30", most_digits=5)
+    return PROBE_DAYS if days is None else days
 
 
 def backups_folder(env: Mapping[str, str] = os.environ) -> Path | None:
