@@ -155,13 +155,17 @@ def download(data: bytes | str | Iterable[str] | AsyncIterable[bytes], name: str
 
 
 Handler = Callable[[PageContext], Awaitable[Response]]
+Refused = Callable[[PageContext, CountenanceError], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def page(
-    right: Right | None, *, rate: RateLimit = RateLimit.PAGES, max_files: int = 16
+    right: Right | None, *, rate: RateLimit = RateLimit.PAGES, max_files: int = 16, refused: Refused | None = None
 ) -> Callable[[Handler], Endpoint]:
-    """A handler of pages, behind: the rate; who asks; their right (None: anybody); our own forms alone."""
+    """A handler of pages, behind: the rate; who asks; their right (None: anybody); our own forms alone.
+
+    refused: the page that shows an error of the handler's; by default a page of its own.
+    """
 
     def wrap(handler: Handler) -> Endpoint:
         @functools.wraps(handler)
@@ -185,7 +189,12 @@ def page(
                         token = ask.form.get(authentication.FORM_FIELD)
                         said = token if isinstance(token, str) else request.headers.get(authentication.FORM_HEADER, "")
                         check_form_token(request, said)
-                return await handler(ask)
+                try:
+                    return await handler(ask)
+                except CountenanceError as error:
+                    if refused is None:
+                        raise
+                    return await refused(ask, error)
             except CountenanceError as error:
                 return error_page(ask, error)
             finally:

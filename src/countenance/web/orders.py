@@ -31,29 +31,51 @@ async def listed(ask: PageContext) -> Response:
     return ask.page("orders.html.jinja", orders=(await ask.call(_all, ask))[::-1])
 
 
+async def _form(ask: PageContext, error: CountenanceError | None = None) -> Response:
+    given = {
+        **{name: ask.field(name) or "" for name in (*_DEMANDS, "jurisdictions", "authority", "dated", "until")},
+        **{name: _chosen(ask, name) for name in ("source", "client", "client_class")},
+    }
+    sources = [source.name for source in await ask.call(ask.home.sources)]
+    clients = [client.name for client in await ask.call(ask.home.clients.all)]
+    return ask.page(
+        "order_new.html.jinja", given=given, error=error,
+        sources=sources, clients=clients, classes=[str(each) for each in ClientClass],
+    )  # fmt: skip
+
+
 @page(Right.ORDERS)
 async def form(ask: PageContext) -> Response:
     """The form of a draft."""
     return await _form(ask)
 
 
-@page(Right.ORDERS, max_files=1)
+@page(Right.ORDERS, max_files=1, refused=_form)
 async def draft(ask: PageContext) -> Response:
     """It is recorded with its document, and stops nothing yet."""
-    try:
-        document = await ask.file("document", max_bytes=MAX_DOCUMENT_BYTES)
-        if not document:
-            raise WrongUse(ask.text("the document is missing: choose the signed order"))
-        order = await ask.call(
-            ask.home.orders.draft, document=document, authority=ask.field("authority") or "",
-            dated=ask.field("dated") or "", until=ask.field("until"),
-            jurisdictions=[ask.field("jurisdictions") or ""] if ask.field("jurisdictions") else [],
-            sources=_chosen(ask, "source"), clients=_chosen(ask, "client"), client_classes=_chosen(ask, "client_class"),
-            **{name: ask.field(name) is not None for name in _DEMANDS},
-        )  # fmt: skip
-    except CountenanceError as error:
-        return await _form(ask, error)
+    document = await ask.file("document", max_bytes=MAX_DOCUMENT_BYTES)
+    if not document:
+        raise WrongUse(ask.text("the document is missing: choose the signed order"))
+    order = await ask.call(
+        ask.home.orders.draft, document=document, authority=ask.field("authority") or "",
+        dated=ask.field("dated") or "", until=ask.field("until"),
+        jurisdictions=[ask.field("jurisdictions") or ""] if ask.field("jurisdictions") else [],
+        sources=_chosen(ask, "source"), clients=_chosen(ask, "client"), client_classes=_chosen(ask, "client_class"),
+        **{name: ask.field(name) is not None for name in _DEMANDS},
+    )  # fmt: skip
     return ask.go(f"/orders/{order.uid}", ask.text("The draft is stored. It has no effect until you apply it."))
+
+
+async def _shown(
+    ask: PageContext, error: CountenanceError | None = None, *, plan: Plan | None = None, applied: Applied | None = None
+) -> Response:
+    desk = ask.home.orders
+    order = await ask.call(lambda: desk.describe(desk.get(ask.id)))
+    receipt = await ask.call(ask.home.receipts.of, ask.id)
+    return ask.page(
+        "order.html.jinja", order=order, plan=plan, applied=applied, error=error,
+        receipt=receipt, totals=TOTALS, seen="" if plan is None else seen(plan), url=f"/orders/{ask.id}",
+    )  # fmt: skip
 
 
 @page(Right.ORDERS)
@@ -62,50 +84,41 @@ async def show(ask: PageContext) -> Response:
     return await _shown(ask)
 
 
-@page(Right.ORDERS)
+@page(Right.ORDERS, refused=_shown)
 async def simulate(ask: PageContext) -> Response:
     """What applying it would change now; nothing is changed."""
-    try:
-        plan = await ask.call(ask.home.orders.simulate, ask.id)
-    except CountenanceError as error:
-        return await _shown(ask, error)
+    plan = await ask.call(ask.home.orders.simulate, ask.id)
     return await _shown(ask, plan=plan)
 
 
-@page(Right.ORDERS)
+@page(Right.ORDERS, refused=_shown)
 async def apply(ask: PageContext) -> Response:
     """It is applied, if it still changes what was shown; else what it would change now is shown instead."""
     orders = ask.home.orders
-    try:
-        plan = await ask.call(orders.simulate, ask.id)
-        if ask.field("seen") != seen(plan):
-            changed = WrongUse(
-                ask.text("nothing was done: the counts have changed. Check the new counts, then apply the order again")
-            )
-            return await _shown(ask, changed, plan=plan)
-        task = asyncio.create_task(ask.call(orders.apply, ask.id, simulated=plan))
-        _running.add(task)
-        task.add_done_callback(_ended)
-        done, _ = await asyncio.wait({task}, timeout=PATIENCE_S)
-        if not done:
-            return ask.go(f"/orders/{ask.param('id')}", ask.text("The order is in force, and is being carried out."))
-        return await _shown(ask, applied=task.result())
-    except CountenanceError as error:
-        return await _shown(ask, error)
+    plan = await ask.call(orders.simulate, ask.id)
+    if ask.field("seen") != seen(plan):
+        changed = WrongUse(
+            ask.text("nothing was done: the counts have changed. Check the new counts, then apply the order again")
+        )
+        return await _shown(ask, changed, plan=plan)
+    task = asyncio.create_task(ask.call(orders.apply, ask.id, simulated=plan))
+    _running.add(task)
+    task.add_done_callback(_ended)
+    done, _ = await asyncio.wait({task}, timeout=PATIENCE_S)
+    if not done:
+        return ask.go(f"/orders/{ask.param('id')}", ask.text("The order is in force, and is being carried out."))
+    return await _shown(ask, applied=task.result())
 
 
-@page(Right.ORDERS, max_files=1)
+@page(Right.ORDERS, max_files=1, refused=_shown)
 async def ruled(ask: PageContext) -> Response:
     """A decision stays it, ends the stay, or lifts it."""
     acts = {"stay": ask.home.orders.stay, "resume": ask.home.orders.resume, "lift": ask.home.orders.lift}
-    try:
-        act = acts.get(ask.field("what") or "")
-        document = await ask.file("document", max_bytes=MAX_DOCUMENT_BYTES)
-        if act is None or not document:
-            raise WrongUse(ask.text("nothing was done: choose the decision and its document"))
-        await ask.call(act, ask.id, document)
-    except CountenanceError as error:
-        return await _shown(ask, error)
+    act = acts.get(ask.field("what") or "")
+    document = await ask.file("document", max_bytes=MAX_DOCUMENT_BYTES)
+    if act is None or not document:
+        raise WrongUse(ask.text("nothing was done: choose the decision and its document"))
+    await ask.call(act, ask.id, document)
     return ask.go(f"/orders/{ask.param('id')}", ask.text("The decision is recorded and has effect now."))
 
 
@@ -129,31 +142,6 @@ def _all(ask: PageContext) -> list[dict[str, Any]]:
 
 def _chosen(ask: PageContext, name: str) -> list[str]:
     return [each for each in ask.form.getlist(name) if isinstance(each, str) and each]
-
-
-async def _form(ask: PageContext, error: CountenanceError | None = None) -> Response:
-    given = {
-        **{name: ask.field(name) or "" for name in (*_DEMANDS, "jurisdictions", "authority", "dated", "until")},
-        **{name: _chosen(ask, name) for name in ("source", "client", "client_class")},
-    }
-    sources = [source.name for source in await ask.call(ask.home.sources)]
-    clients = [client.name for client in await ask.call(ask.home.clients.all)]
-    return ask.page(
-        "order_new.html.jinja", given=given, error=error,
-        sources=sources, clients=clients, classes=[str(each) for each in ClientClass],
-    )  # fmt: skip
-
-
-async def _shown(
-    ask: PageContext, error: CountenanceError | None = None, *, plan: Plan | None = None, applied: Applied | None = None
-) -> Response:
-    desk = ask.home.orders
-    order = await ask.call(lambda: desk.describe(desk.get(ask.id)))
-    receipt = await ask.call(ask.home.receipts.of, ask.id)
-    return ask.page(
-        "order.html.jinja", order=order, plan=plan, applied=applied, error=error,
-        receipt=receipt, totals=TOTALS, seen="" if plan is None else seen(plan), url=f"/orders/{ask.id}",
-    )  # fmt: skip
 
 
 routes = [

@@ -47,25 +47,22 @@ async def _listed(ask: PageContext, error: CountenanceError | None = None) -> Re
     )  # fmt: skip
 
 
-@page(Right.COLLECT)
+@page(Right.COLLECT, refused=_listed)
 async def add(ask: PageContext) -> Response:
     """The source stands, under its grant; or the form again, with what does not fit."""
     basis, name = ask.field("basis") or "", ask.field("name") or ""
     evidence = await ask.file("evidence", max_bytes=64 * 2**20)
     folder = None if ask.field("kind") == UPLOAD else ask.field("path")
-    try:
-        if folder is None and ask.field("kind") != UPLOAD:
-            raise WrongUse("the folder is missing: name a folder of this machine, or choose uploads")
-        await ask.call(
-            lambda: ask.home.add_source(
-                name, folder, basis=basis, jurisdiction=ask.field("jurisdiction") or "unknown",
-                purposes=[str(each) for each in ask.form.getlist("purpose")] if basis != Basis.HOUSEHOLD else [],
-                evidence=evidence or None, expires=ask.field("expires"), law=ask.field("law"),
-                authority=ask.field("authority"),
-            )
-        )  # fmt: skip
-    except CountenanceError as error:
-        return await _listed(ask, error)
+    if folder is None and ask.field("kind") != UPLOAD:
+        raise WrongUse("the folder is missing: name a folder of this machine, or choose uploads")
+    await ask.call(
+        lambda: ask.home.add_source(
+            name, folder, basis=basis, jurisdiction=ask.field("jurisdiction") or "unknown",
+            purposes=[str(each) for each in ask.form.getlist("purpose")] if basis != Basis.HOUSEHOLD else [],
+            evidence=evidence or None, expires=ask.field("expires"), law=ask.field("law"),
+            authority=ask.field("authority"),
+        )
+    )  # fmt: skip
     return ask.go(_path(name.strip()), ask.text("Source added. Now scan it for pictures."))
 
 

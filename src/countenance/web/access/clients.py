@@ -12,30 +12,6 @@ from countenance.types import ClientClass, HomeKind
 from countenance.web.context import PageContext, page
 
 
-@page(Right.MANAGE)
-async def show(ask: PageContext) -> Response:
-    """The clients, those with a contract first, and a form for another."""
-    return await _page(ask)
-
-
-@page(Right.MANAGE)
-async def add(ask: PageContext) -> Response:
-    """The client may search from now on."""
-    said = {name: ask.field(name) or "" for name in ("name", "client_class", "jurisdiction")}
-    try:
-        await ask.call(ask.home.clients.add, **said)
-    except CountenanceError as error:
-        return await _page(ask, error)
-    return ask.go("/clients", ask.text("The client may search from now on."))
-
-
-@page(Right.MANAGE)
-async def end(ask: PageContext) -> Response:
-    """The client's very next search is refused."""
-    await ask.call(ask.home.clients.end, ask.field("name") or "")
-    return ask.go("/clients", ask.text("The contract has ended. Searches for this client are refused."))
-
-
 async def _page(ask: PageContext, error: CountenanceError | None = None) -> Response:
     found = [described(client) for client in await ask.call(ask.home.clients.all)]
     return ask.page(
@@ -44,6 +20,27 @@ async def _page(ask: PageContext, error: CountenanceError | None = None) -> Resp
         organisation=ask.home.kind is HomeKind.ORGANISATION, classes=list(ClientClass),
         given={name: ask.field(name) or "" for name in ("name", "client_class", "jurisdiction")},
     )  # fmt: skip
+
+
+@page(Right.MANAGE)
+async def show(ask: PageContext) -> Response:
+    """The clients, those with a contract first, and a form for another."""
+    return await _page(ask)
+
+
+@page(Right.MANAGE, refused=_page)
+async def add(ask: PageContext) -> Response:
+    """The client may search from now on."""
+    said = {name: ask.field(name) or "" for name in ("name", "client_class", "jurisdiction")}
+    await ask.call(ask.home.clients.add, **said)
+    return ask.go("/clients", ask.text("The client may search from now on."))
+
+
+@page(Right.MANAGE)
+async def end(ask: PageContext) -> Response:
+    """The client's very next search is refused."""
+    await ask.call(ask.home.clients.end, ask.field("name") or "")
+    return ask.go("/clients", ask.text("The contract has ended. Searches for this client are refused."))
 
 
 routes = [

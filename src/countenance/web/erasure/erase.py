@@ -15,26 +15,6 @@ from countenance.web.context import PageContext, page
 SCOPES: Final = ("source", "jurisdiction", "person", "picture", "face", "probe", "case")
 
 
-@page(Right.ERASE)
-async def form(ask: PageContext) -> Response:
-    """What to erase."""
-    return await _form(ask)
-
-
-@page(Right.ERASE)
-async def erase(ask: PageContext) -> Response:
-    """Counted first; with `sure` it goes."""
-    scope, value, authority = ask.field("scope") or "", ask.field("value") or "", ask.field("authority")
-    sure = ask.field("sure") is not None
-    try:
-        if scope not in SCOPES or not value:
-            raise WrongUse(ask.text("choose what to erase: its kind, and its name, code or ID"))
-        report = await ask.call(ask.home.erase, authority=authority, dry_run=not sure, **{scope: value})
-    except CountenanceError as error:
-        return await _form(ask, error)
-    return await _form(ask, report=report)
-
-
 async def _form(
     ask: PageContext, error: CountenanceError | None = None, *, report: ErasureReport | None = None
 ) -> Response:
@@ -44,6 +24,23 @@ async def _form(
         given={**given, "scope": given["scope"] or "source"},
         sources=[source.name for source in await ask.call(ask.home.sources)],
     )  # fmt: skip
+
+
+@page(Right.ERASE)
+async def form(ask: PageContext) -> Response:
+    """What to erase."""
+    return await _form(ask)
+
+
+@page(Right.ERASE, refused=_form)
+async def erase(ask: PageContext) -> Response:
+    """Counted first; with `sure` it goes."""
+    scope, value, authority = ask.field("scope") or "", ask.field("value") or "", ask.field("authority")
+    sure = ask.field("sure") is not None
+    if scope not in SCOPES or not value:
+        raise WrongUse(ask.text("choose what to erase: its kind, and its name, code or ID"))
+    report = await ask.call(ask.home.erase, authority=authority, dry_run=not sure, **{scope: value})
+    return await _form(ask, report=report)
 
 
 routes = [Route("/erase", form, methods=["GET"]), Route("/erase", erase, methods=["POST"])]

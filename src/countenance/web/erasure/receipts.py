@@ -36,6 +36,19 @@ async def check_file(ask: PageContext) -> Response:
     return await _list(ask, checked=checked)
 
 
+async def _show(
+    ask: PageContext, error: CountenanceError | None = None, *, checked: signed.VerifiedReceipt | None = None
+) -> Response:
+    found = await ask.call(ask.home.receipts.get, ask.id)
+    told: dict[str, Any] = json.loads(found.document)
+    recipients = await ask.call(ask.home.receipts.recipients, found.uid) if found.kind == "erasure" else ()
+    return ask.page(
+        "receipt.html.jinja", uid=found.uid,
+        receipt=told["receipt"], log=told["log"], entry=json.loads(told["log"]["record"]),
+        signed_by=told["signed_by"], document=found.document, recipients=recipients, checked=checked, error=error,
+    )  # fmt: skip
+
+
 @page(Right.OVERSEE)
 async def show(ask: PageContext) -> Response:
     """One receipt."""
@@ -71,24 +84,18 @@ async def as_page(ask: PageContext) -> Response:
     return download(await ask.call(pages.page, found.document), "receipt.html", "text/html")
 
 
-@page(Right.ERASE)
+@page(Right.ERASE, refused=_show)
 async def tell(ask: PageContext) -> Response:
     """What to send to a client who was shown what is erased; that it was told is recorded."""
-    try:
-        notice = await ask.call(ask.home.receipts.tell, ask.id, ask.field("client") or "")
-    except CountenanceError as error:
-        return await _show(ask, error)
+    notice = await ask.call(ask.home.receipts.tell, ask.id, ask.field("client") or "")
     return download(json.dumps(notice, indent=2, ensure_ascii=False) + "\n", "notice.json", "application/json")
 
 
-@page(Right.ERASE, max_files=1)
+@page(Right.ERASE, max_files=1, refused=_show)
 async def answered(ask: PageContext) -> Response:
     """The client's own receipt is kept."""
-    try:
-        data = await ask.file("answer", max_bytes=ANSWER_BYTES)
-        await ask.call(ask.home.receipts.answered, ask.id, ask.field("client") or "", data)
-    except CountenanceError as error:
-        return await _show(ask, error)
+    data = await ask.file("answer", max_bytes=ANSWER_BYTES)
+    await ask.call(ask.home.receipts.answered, ask.id, ask.field("client") or "", data)
     return ask.go(f"/receipts/{ask.param('id')}", ask.text("The answer is stored."))
 
 
@@ -97,19 +104,6 @@ async def _list(
 ) -> Response:
     found = await ask.call(ask.home.receipts.all)
     return ask.page("receipts.html.jinja", receipts=found[::-1], checked=checked, error=error)
-
-
-async def _show(
-    ask: PageContext, error: CountenanceError | None = None, *, checked: signed.VerifiedReceipt | None = None
-) -> Response:
-    found = await ask.call(ask.home.receipts.get, ask.id)
-    told: dict[str, Any] = json.loads(found.document)
-    recipients = await ask.call(ask.home.receipts.recipients, found.uid) if found.kind == "erasure" else ()
-    return ask.page(
-        "receipt.html.jinja", uid=found.uid,
-        receipt=told["receipt"], log=told["log"], entry=json.loads(told["log"]["record"]),
-        signed_by=told["signed_by"], document=found.document, recipients=recipients, checked=checked, error=error,
-    )  # fmt: skip
 
 
 routes = [

@@ -13,24 +13,6 @@ from countenance.types import HomeKind
 from countenance.web.context import PageContext, page
 
 
-@page(Right.ERASE)
-async def show(ask: PageContext) -> Response:
-    """What is due, the most urgent first."""
-    return await _page(ask)
-
-
-@page(Right.ERASE)
-async def run(ask: PageContext) -> Response:
-    """What is overdue goes; what is left is shown with the receipts."""
-    try:
-        if ask.field("sure") is None:
-            raise WrongUse(ask.text("nothing was erased: tick the box to confirm, because this cannot be undone"))
-        ran = await ask.call(ask.home.retention.retain, run=True)
-    except CountenanceError as error:
-        return await _page(ask, error)
-    return await _page(ask, ran=ran)
-
-
 async def _page(
     ask: PageContext, error: CountenanceError | None = None, *, ran: RetentionReport | None = None
 ) -> Response:
@@ -41,6 +23,21 @@ async def _page(
         keeps_probes=ask.home.kind is HomeKind.ORGANISATION,
         compaction=await ask.call(ask.home.retention.uncompacted),
     )  # fmt: skip
+
+
+@page(Right.ERASE)
+async def show(ask: PageContext) -> Response:
+    """What is due, the most urgent first."""
+    return await _page(ask)
+
+
+@page(Right.ERASE, refused=_page)
+async def run(ask: PageContext) -> Response:
+    """What is overdue goes; what is left is shown with the receipts."""
+    if ask.field("sure") is None:
+        raise WrongUse(ask.text("nothing was erased: tick the box to confirm, because this cannot be undone"))
+    ran = await ask.call(ask.home.retention.retain, run=True)
+    return await _page(ask, ran=ran)
 
 
 routes = [

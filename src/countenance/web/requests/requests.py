@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -26,6 +27,21 @@ async def queue(ask: PageContext) -> Response:
     every = ask.request.query_params.get("all") == "1"
     found = await ask.call(ask.home.requests.listed, every=every)
     return ask.page("requests.html.jinja", requests=found, every=every)
+
+
+async def _shown(
+    ask: PageContext, error: CountenanceError | None = None, *, at: str = "", sent: dict[str, Any] | None = None
+) -> Response:
+    """The request's page; with an error, beside the form `at` which it came."""
+    found = await ask.call(ask.home.requests.show, ask.id)
+    faces: dict[str, dict[str, Any]] = {}
+    for each in found["faces"]:
+        faces.setdefault(each["face_id"], {**each, "copies": []})["copies"].append(each["uri"])
+    photographed = found["state"] in {"open", "verified"} and await ask.call(_has_photograph, ask, ask.id)
+    return ask.page(
+        "request.html.jinja", request=found, faces=list(faces.values()), error=error,
+        at=at, sent=sent, photographed=photographed, url=_url(ask), erases=found["kind"] in ERASING,
+    )  # fmt: skip
 
 
 @page(Right.REQUESTS)
@@ -56,40 +72,31 @@ async def face(ask: PageContext) -> Response:
         return Response(_UNSEEN, media_type="image/svg+xml")
 
 
-@page(Right.REQUESTS)
+@page(Right.REQUESTS, refused=partial(_shown, at="verify"))
 async def send_code(ask: PageContext) -> Response:
     """A one-time code, shown this once to whoever sends it on."""
-    try:
-        sent = await ask.call(ask.home.requests.send_code, ask.id)
-    except CountenanceError as error:
-        return await _shown(ask, error, at="verify")
+    sent = await ask.call(ask.home.requests.send_code, ask.id)
     return await _shown(ask, sent=sent)
 
 
-@page(Right.REQUESTS, max_files=1)
+@page(Right.REQUESTS, max_files=1, refused=partial(_shown, at="verify"))
 async def verify(ask: PageContext) -> Response:
     """It is known who asks."""
-    try:
-        photo = await ask.file("photograph", max_bytes=PHOTO_BYTES) or None
-        await ask.call(
-            ask.home.requests.verify,
-            ask.id,
-            code=ask.field("code"),
-            photo=photo,
-            document=ask.field("document"),
-        )
-    except CountenanceError as error:
-        return await _shown(ask, error, at="verify")
+    photo = await ask.file("photograph", max_bytes=PHOTO_BYTES) or None
+    await ask.call(
+        ask.home.requests.verify,
+        ask.id,
+        code=ask.field("code"),
+        photo=photo,
+        document=ask.field("document"),
+    )
     return ask.go(_url(ask), ask.text("The identity is confirmed, and the faces are found."))
 
 
-@page(Right.REQUESTS)
+@page(Right.REQUESTS, refused=partial(_shown, at="extend"))
 async def extend(ask: PageContext) -> Response:
     """The longer term, with reasons."""
-    try:
-        await ask.call(ask.home.requests.extend, ask.id, ask.field("reasons") or "")
-    except CountenanceError as error:
-        return await _shown(ask, error, at="extend")
+    await ask.call(ask.home.requests.extend, ask.id, ask.field("reasons") or "")
     return ask.go(
         _url(ask), ask.text("The deadline is extended. The person sees the reasons on the page of their request.")
     )
@@ -103,22 +110,19 @@ async def plan(ask: PageContext) -> Response:
                     rename=ask.field("rename") or "", jurisdiction=ask.field("jurisdiction") or "")  # fmt: skip
 
 
-@page(Right.REQUESTS)
+@page(Right.REQUESTS, refused=partial(_shown, at="decide"))
 async def decide(ask: PageContext) -> Response:
     """Granted or refused, and carried out."""
     grant = ask.field("decision") == "grant"
-    try:
-        if grant:
-            found = await ask.call(ask.home.requests.show, ask.id)
-            decided = await ask.call(
-                ask.home.requests.decide, ask.id, grant=True, to_fetch=found["kind"] == "access",
-                faces=_ticked(ask) if found["faces"] else None, rename=ask.field("rename") or "",
-                jurisdiction=ask.field("jurisdiction") or "",
-            )  # fmt: skip
-        else:
-            decided = await ask.call(ask.home.requests.decide, ask.id, grant=False, reason=ask.field("reason") or "")
-    except CountenanceError as error:
-        return await _shown(ask, error, at="decide")
+    if grant:
+        found = await ask.call(ask.home.requests.show, ask.id)
+        decided = await ask.call(
+            ask.home.requests.decide, ask.id, grant=True, to_fetch=found["kind"] == "access",
+            faces=_ticked(ask) if found["faces"] else None, rename=ask.field("rename") or "",
+            jurisdiction=ask.field("jurisdiction") or "",
+        )  # fmt: skip
+    else:
+        decided = await ask.call(ask.home.requests.decide, ask.id, grant=False, reason=ask.field("reason") or "")
     return ask.page("request_decided.html.jinja", decided=decided, url=_url(ask))
 
 
@@ -145,21 +149,6 @@ def _ticked(ask: PageContext) -> list[str]:
 
 def _url(ask: PageContext) -> str:
     return f"/requests/{ask.param('id')}"
-
-
-async def _shown(
-    ask: PageContext, error: CountenanceError | None = None, *, at: str = "", sent: dict[str, Any] | None = None
-) -> Response:
-    """The request's page; with an error, beside the form `at` which it came."""
-    found = await ask.call(ask.home.requests.show, ask.id)
-    faces: dict[str, dict[str, Any]] = {}
-    for each in found["faces"]:
-        faces.setdefault(each["face_id"], {**each, "copies": []})["copies"].append(each["uri"])
-    photographed = found["state"] in {"open", "verified"} and await ask.call(_has_photograph, ask, ask.id)
-    return ask.page(
-        "request.html.jinja", request=found, faces=list(faces.values()), error=error,
-        at=at, sent=sent, photographed=photographed, url=_url(ask), erases=found["kind"] in ERASING,
-    )  # fmt: skip
 
 
 def _has_photograph(ask: PageContext, name: str) -> bool:

@@ -23,29 +23,34 @@ PLACES: Final = frozenset({"", "EEA", "GB", "CA", "US-CA", "US-IL", "elsewhere"}
 _FIELDS: Final = ("kind", "tier", "which", "name", "contact", "place", "text")
 
 
+async def _form(ask: PageContext, error: CountenanceError | None = None) -> Response:
+    given = {name: ask.field(name) or "" for name in _FIELDS}
+    return ask.page(
+        "rights.html.jinja", error=error,
+        given={**given, "kind": given["kind"] or "opt-out", "tier": given["tier"] or str(DEFAULT_TIER)},
+    )  # fmt: skip
+
+
 @page(None)
 async def form(ask: PageContext) -> Response:
     """What one may ask for, and the form to ask it."""
-    return _form(ask)
+    return await _form(ask)
 
 
-@page(None, rate=RateLimit.PUBLIC, max_files=1)
+@page(None, rate=RateLimit.PUBLIC, max_files=1, refused=_form)
 async def send(ask: PageContext) -> Response:
     """The request stands, and its receipt is shown this once; or the form again, with what was wrong."""
-    try:
-        asked = _asked(ask)
-        photo = await ask.file("photograph", max_bytes=PHOTO_BYTES) or None
-        if not (photo or asked["address"] or asked["face"] or asked["name"]):
-            raise WrongUse(ask.text("say who it is about: add a photograph, a name, or the address or ID of a picture"))
-        if asked["tier"] == 2 and photo is None:
-            raise WrongUse(
-                ask.text("to keep you out of new pictures, a photograph of you is needed. Add one, or choose the same")
-                + " "
-                + ask.text("pictures only: then nothing of your face is kept")
-            )
-        opened = await ask.call(ask.home.requests.open, photo=photo, **asked)
-    except CountenanceError as error:
-        return _form(ask, error)
+    asked = _asked(ask)
+    photo = await ask.file("photograph", max_bytes=PHOTO_BYTES) or None
+    if not (photo or asked["address"] or asked["face"] or asked["name"]):
+        raise WrongUse(ask.text("say who it is about: add a photograph, a name, or the address or ID of a picture"))
+    if asked["tier"] == 2 and photo is None:
+        raise WrongUse(
+            ask.text("to keep you out of new pictures, a photograph of you is needed. Add one, or choose the same")
+            + " "
+            + ask.text("pictures only: then nothing of your face is kept")
+        )
+    opened = await ask.call(ask.home.requests.open, photo=photo, **asked)
     return ask.page("rights_receipt.html.jinja", opened=opened, with_photograph=photo is not None)
 
 
@@ -55,24 +60,24 @@ async def status_form(ask: PageContext) -> Response:
     return ask.page("rights_code.html.jinja", error=None)
 
 
-@page(None, rate=RateLimit.PUBLIC)
+async def _no_such(ask: PageContext, error: CountenanceError) -> Response:
+    if not isinstance(error, NotFound):
+        raise error
+    return ask.page("rights_code.html.jinja", status=404, error=error)
+
+
+@page(None, rate=RateLimit.PUBLIC, refused=_no_such)
 async def status(ask: PageContext) -> Response:
     """Where a request stands, and what can be done with it."""
-    try:
-        view = await ask.call(ask.home.requests.public_view, _code(ask))
-    except CountenanceError as error:
-        return _no_such(ask, error)
+    view = await ask.call(ask.home.requests.public_view, _code(ask))
     return _standing(ask, view)
 
 
-@page(None, rate=RateLimit.PUBLIC, max_files=1)
+@page(None, rate=RateLimit.PUBLIC, max_files=1, refused=_no_such)
 async def prove(ask: PageContext) -> Response:
     """By a code that came to an address on file, or a second photograph, it is known who asks."""
     tracking, requests = _code(ask), ask.home.requests
-    try:
-        view = await ask.call(requests.public_view, tracking)
-    except CountenanceError as error:
-        return _no_such(ask, error)
+    view = await ask.call(requests.public_view, tracking)
     try:
         photo = await ask.file("photograph", max_bytes=PHOTO_BYTES) or None
         code = ask.field("code")
@@ -84,14 +89,11 @@ async def prove(ask: PageContext) -> Response:
     return _standing(ask, view, done=ask.text("Thank you. Your identity is confirmed."))
 
 
-@page(None, rate=RateLimit.PUBLIC)
+@page(None, rate=RateLimit.PUBLIC, refused=_no_such)
 async def withdraw(ask: PageContext) -> Response:
     """The request is over, and what is kept for it is destroyed."""
     tracking, requests = _code(ask), ask.home.requests
-    try:
-        view = await ask.call(requests.public_view, tracking)
-    except CountenanceError as error:
-        return _no_such(ask, error)
+    view = await ask.call(requests.public_view, tracking)
     if ask.field("sure") is None:
         unsure = WrongUse(ask.text("nothing was withdrawn: tick the box to confirm"))
         return _standing(ask, view, unsure)
@@ -102,13 +104,10 @@ async def withdraw(ask: PageContext) -> Response:
     return _standing(ask, view, done=ask.text("Your request is withdrawn, and its details are destroyed."))
 
 
-@page(None, rate=RateLimit.PUBLIC)
+@page(None, rate=RateLimit.PUBLIC, refused=_no_such)
 async def answer(ask: PageContext) -> Response:
     """The sealed answer to an access request."""
-    try:
-        data = await ask.call(ask.home.requests.answer, _code(ask))
-    except CountenanceError as error:
-        return _no_such(ask, error)
+    data = await ask.call(ask.home.requests.answer, _code(ask))
     return download(data, "my-pictures.zip", "application/zip")
 
 
@@ -147,24 +146,10 @@ def _code(ask: PageContext) -> str:
     return ask.field("tracking") or ""
 
 
-def _form(ask: PageContext, error: CountenanceError | None = None) -> Response:
-    given = {name: ask.field(name) or "" for name in _FIELDS}
-    return ask.page(
-        "rights.html.jinja", error=error,
-        given={**given, "kind": given["kind"] or "opt-out", "tier": given["tier"] or str(DEFAULT_TIER)},
-    )  # fmt: skip
-
-
 def _standing(
     ask: PageContext, view: dict[str, Any], error: CountenanceError | None = None, done: str = ""
 ) -> Response:
     return ask.page("rights_status.html.jinja", view=view, tracking=_code(ask), error=error, done=done)
-
-
-def _no_such(ask: PageContext, error: CountenanceError) -> Response:
-    if not isinstance(error, NotFound):
-        raise error
-    return ask.page("rights_code.html.jinja", status=404, error=error)
 
 
 routes = [
