@@ -155,12 +155,12 @@ def download(data: bytes | str | Iterable[str] | AsyncIterable[bytes], name: str
 
 
 Handler = Callable[[PageContext], Awaitable[Response]]
-Refused = Callable[[PageContext, CountenanceError], Awaitable[Response]]
+ErrorPage = Callable[[PageContext, CountenanceError], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def page(
-    right: Right | None, *, rate: RateLimit = RateLimit.PAGES, max_files: int = 16, refused: Refused | None = None
+    right: Right | None, *, rate: RateLimit = RateLimit.PAGES, max_files: int = 16, refused: ErrorPage | None = None
 ) -> Callable[[Handler], Endpoint]:
     """A handler of pages, behind: the rate; who asks; their right (None: anybody); our own forms alone.
 

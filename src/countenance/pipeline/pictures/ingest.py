@@ -35,6 +35,7 @@ from countenance.pipeline.stores import Stores
 from countenance.protocols import Collector, Embedder, FoundFile
 from countenance.records.pictures.batch import PlacementRow, RejectionRow
 from countenance.records.pictures.pictures import KnownPicture, KnownPlace, UntiedPicture
+from countenance.records.reachability import Unreachable
 from countenance.records.sources.sources import Source
 from countenance.remedies import Remedy
 from countenance.types import ClassId, FaceRefusal, Rejected, RejectReason
@@ -225,7 +226,7 @@ class Ingest:
             "ingest: run %d of source %s begins%s", self._run_id, self._source.uid, ", after a killed one" * killed
         )
         if killed and not beside:
-            self._erase_due_of_killed_run()
+            self._erase_unsupported(self._stores.records.pictures.due(), "replaced")
         ensure_space_id(self._stores, self._enroller.embedder.space)  # made once, and not by each of the recorders
         return standing
 
@@ -447,12 +448,11 @@ class Ingest:
                     Remedy.ERASE_LOST_SOURCE,
                     values=(self._source.name,),
                 )
-            erased = self._eraser.erase_unsupported(self._stores.records.pictures.drop_placements(vanished), "vanished")
-            self._tally.erased += erased.pictures if erased else 0
+            self._erase_unsupported(self._stores.records.pictures.drop_placements(vanished), "vanished")
         return len(vanished)
 
-    def _erase_due_of_killed_run(self) -> None:
-        erased = self._eraser.erase_unsupported(self._stores.records.pictures.due(), "replaced")
+    def _erase_unsupported(self, due: Unreachable, scope: str) -> None:
+        erased = self._eraser.erase_unsupported(due, scope)
         self._tally.erased += erased.pictures if erased else 0
 
     def _report_progress(self) -> None:

@@ -32,9 +32,7 @@ class IngestReport:
     indexed: int  # of these, searchable in a class
     refused: Mapping[str, int]  # of these, by FaceRefusal as the enroller may know it
     vanished: int  # places seen by an earlier run and not by this one
-    erased: (
-        int  # pictures erased because their last place holds something else by now, or vanished and --prune was given
-    )
+    erased: int  # pictures whose last place holds something else by now, or vanished and --prune was given
     seconds: float
 
     def as_dict(self) -> dict[str, object]:
