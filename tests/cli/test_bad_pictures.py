@@ -139,7 +139,7 @@ def test_a_probe_that_is_no_file(taken, tmp_path):
 @pytest.mark.parametrize("name", ["no \udcff.jpg", "\x1b[31mred\n.jpg"])
 def test_a_probe_with_an_odd_name_is_named_without_harm(taken, tmp_path, name):
     error = taken.fails(2, "bad_picture", "search", tmp_path / name)
-    assert os.fsencode(name) in os.fsencode(error["message"])  # JSON keeps every byte, as an escape
+    assert os.fsencode(name) in os.fsencode(error["path"])  # JSON keeps every byte, as an escape
     said = taken.run("search", tmp_path / name, LC_ALL="C").ended(2, "is not there")
     assert said.err.isascii()
     assert not {"\x1b"} & set(said.err)

@@ -28,7 +28,7 @@ def test_a_search_stacks_them_and_says_so(taken, album):
     best = answer["leads"][0]
     assert all(answer["threshold"] <= copy["score"] <= best["score"] for copy in best["duplicates"])
     said = taken.quick.run("search", album.probe, "--export", taken.root / "leads").ended(
-        0, "3 leads", "stacked", "the same photograph 9 times more", "and 4 more"
+        0, "3 leads", "duplicates:", "the same photograph 9 times more", "and 4 more"
     )
     page = (taken.root / "leads" / "search.html").read_text("utf-8")
     assert page.count("data:image/jpeg") >= 13

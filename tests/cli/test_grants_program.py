@@ -159,7 +159,7 @@ def test_only_who_consented_becomes_a_template(desk, album, consents):
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ("Marie Curie,form.pdf,nowhere.jpg", "is not there"),
+        ("Marie Curie,form.pdf,nowhere.jpg", "does not exist"),
         ("Marie Curie,,her.jpg", "evidence is empty"),
         ("Marie Curie,form.pdf,form.pdf", "can't be used"),
         ("Nobody,form.pdf,cat.jpg", "holds no faces"),

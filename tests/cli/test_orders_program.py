@@ -78,7 +78,7 @@ def test_clients_are_listed_and_shown(office):
         (("order", "simulate", "nobody"), 4, "there is no order"),
         (("order", "apply", "00000000-0000-0000-0000-000000000000"), 4, "there is no order"),
         (("order", "stay", "nobody", "--document", "order.pdf"), 4, "there is no order"),
-        (("order", "draft", "--delete", *TERMS), 2, "names nothing"),
+        (("order", "draft", "--delete", *TERMS), 2, "does not say what it is about"),
         (("order", "draft", "--delete", "--source", "nobody", *TERMS), 4, "no source"),
         (("order", "draft", "--jurisdiction", "CA", *TERMS), 2, "demands nothing"),
         (("order", "draft", "--delete", "--jurisdiction", "CA", *TERMS[:-1], "nowhere.pdf"), 2, "not a file"),

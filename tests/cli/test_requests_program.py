@@ -47,17 +47,17 @@ def test_an_opt_out_from_its_photograph_to_the_very_next_search(mine, photo, alb
     quick = mine.quick
     asked = quick.run(
         "request", "open", "--kind", "opt-out", "--photo", photo, *one_face(mine.quick, photo), "--jurisdiction", "FR"
-    ).ended(0, "tracking code", "GDPR", "Nothing of your face is kept")  # fmt: skip
+    ).ended(0, "tracking code", "GDPR", "Nothing of your face")  # fmt: skip
     [request] = re.findall(r"^Request ([0-9a-f-]{36})", asked.out)
     [tracking] = re.findall(r"tracking code ([0-9A-Z-]{23})", asked.out)
     assert max(map(len, asked.out.splitlines())) <= 80
     quick.run("request", "show", request).ended(0, "open; answer by")
     quick.run("request", "verify", request, "--photo", album.probe).ended(0, "verified by live-photo", "file://")
-    mine.run("request", "decide", request, "--grant").ended(0, "faces erased", "keep them out")
+    mine.run("request", "decide", request, "--grant").ended(0, "faces erased", "keep the person out")
     assert mine.does("search", album.probe)["leads"] == []
     quick.run("ingest").ended(0)
     assert quick.does("search", album.probe)["leads"] == []
-    told = quick.run("request", "show", tracking).ended(0, "decided, granted", "Nothing of your face is kept")
+    told = quick.run("request", "show", tracking).ended(0, "decided, granted", "Nothing of your face")
     assert "file://" not in told.out
     assert "Traceback" not in told.err
     mine.run("request", "withdraw", tracking).ended(0, "withdrawn")

@@ -96,21 +96,21 @@ def test_wrong_use_is_one_json_document_wherever_json_stands(desk, arguments):
 
 
 def test_a_file_called_json_is_a_file(taken):
-    said = taken.quick.run("search", "--", "--json").ended(2, "--json is not there")
+    said = taken.quick.run("search", "--", "--json").ended(2, "is not there (--json)")
     assert said.out == ""
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--top", 0), "--top 0"),
+        (("--top", 0), "the top 0"),
         (("--top", 100_000), "from 1 to 1000"),
         (("--threshold", 1.5), "not a cosine"),
         (("--threshold", "nan"), "not a cosine"),
-        (("--fpir", 0), "not a rate"),
-        (("--fpir", 1), "not a rate"),
-        (("--fpir", 0.1, "--threshold", 0), "two ways"),
-        (("--purpose", "mass-identification"), "closed list"),
+        (("--fpir", 0), "false positive rate"),
+        (("--fpir", 1), "false positive rate"),
+        (("--fpir", 0.1, "--threshold", 0), "say the same thing twice"),
+        (("--purpose", "mass-identification"), "not a purpose on the list"),
         (("--case", " "), "case reference"),
         (("--case", "x" * 201), "case reference"),
         (("--case", "two\nlines"), "case reference"),
@@ -162,7 +162,7 @@ def test_an_id_that_is_not_there(taken):
     for what in ("--face", "--picture"):
         assert NOBODY in taken.fails(4, "not_found", "erase", what, NOBODY)["message"]
         taken.fails(4, "not_found", "erase", what, NOBODY, "--dry-run")
-        assert "uuids" in taken.fails(2, "wrong_use", "erase", what, "'; drop table faces")["hint"]
+        assert "like this: 6f1c2a34-" in taken.fails(2, "wrong_use", "erase", what, "'; drop table faces")["hint"]
     taken.fails(2, "wrong_use", "erase")
     taken.fails(2, "wrong_use", "erase", "--face", NOBODY, "--source", "album")
 
