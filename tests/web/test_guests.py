@@ -47,7 +47,7 @@ def link(party, browser):
         page.goto(f"{served.url}/guests?source={EVENT}")
         page.get_by_label("Who is responsible").fill("Ada Byron, ada@example.org")
         page.get_by_role("button", name="Make a link").click()
-        assert page.get_by_role("img", name="The link as a code to scan").locator("svg").is_visible()
+        page.get_by_role("img", name="The link as a code to scan").locator("svg").wait_for()
         check(page)
         page.set_viewport_size({"width": 390, "height": 844})
         check(page)
@@ -115,7 +115,7 @@ def test_without_javascript_and_of_somebody_in_no_picture(party, link, browser):
         assert page.get_by_text("kept out").is_visible()  # to everybody
         page.get_by_role("link", name="Withdraw").click()
         page.get_by_role("button", name="Withdraw and erase").click()
-        assert page.get_by_role("heading", name="You have withdrawn").is_visible()
+        page.get_by_role("heading", name="You have withdrawn").wait_for()
 
 
 def test_what_can_not_be_used_is_said_on_the_form(party, link, browser):

@@ -80,7 +80,7 @@ def test_without_javascript_a_request_is_made_proven_and_withdrawn(served, brows
         page.get_by_role("button", name="Show my request").click()
         page.get_by_label("Yes, withdraw").check()
         page.get_by_role("button", name="Withdraw").click()
-        assert page.get_by_role("heading", name="Withdrawn").is_visible()
+        page.get_by_role("heading", name="Withdrawn").wait_for()
         assert code not in page.url
 
 
@@ -124,7 +124,7 @@ def test_an_opt_out_from_my_rights_to_its_receipt(served, owner, browser, tmp_pa
     with browser.new_context() as public, browser.new_context(storage_state=owner) as signed_in:
         person, page = public.new_page(), signed_in.new_page()
         page.goto(running.url + "/receipts")
-        page.get_by_text("None yet").wait_for()
+        page.get_by_text("No receipts yet").wait_for()
         code = ask(person, running.url, album.probe)
         person.get_by_role("button", name="Prove that it is me").click()
         person.get_by_label("A second photograph").set_input_files(turned(album.probe, tmp_path))
@@ -189,19 +189,19 @@ def test_a_code_a_longer_term_and_a_refusal_without_javascript(served, owner, br
         url = page.url
         page.get_by_label("A document that you").select_option("government-id")
         page.get_by_role("button", name="Confirm identity").click()
-        assert page.get_by_role("alert").get_by_text("alone proves nothing").is_visible()
+        page.get_by_role("alert").get_by_text("alone proves nothing").wait_for()
         page.get_by_role("button", name="Make a code").click()
         sent = page.locator(".note .code").inner_text()
         page.get_by_label("The code that the person received").fill(sent)
         page.get_by_role("button", name="Confirm identity").click()
-        assert page.get_by_role("heading", name="Found faces").is_visible()
+        page.get_by_role("heading", name="Found faces").wait_for()
         page.get_by_text("Extend the deadline").click()
         page.get_by_label("Reasons, as the person").fill("Many pictures to look at.")
         page.get_by_role("button", name="Extend").click()
         page.get_by_text("Refuse", exact=True).click()
         page.get_by_label("Reason, in plain words").fill("You are in none.")
         page.get_by_role("button", name="Refuse the request").click()
-        assert page.get_by_role("heading", name="Refused").is_visible()
+        page.get_by_role("heading", name="Refused").wait_for()
         assert page.goto(url + "/photograph.jpg").status == 404
         person = public.new_page()
         person.goto(running.url + "/rights/status")
@@ -225,7 +225,7 @@ def test_an_order_is_drafted_simulated_applied_and_lifted(served, owner, browser
         page.get_by_label("The document", exact=False).and_(page.locator("[type=file]")).set_input_files(paper)
         page.get_by_role("checkbox", name="Stop offering").check()
         page.get_by_role("button", name="Record the draft").click()
-        page.get_by_role("alert").get_by_text("names nothing that it is for").wait_for()
+        page.get_by_role("alert").get_by_text("does not say what it is about").wait_for()
         assert page.get_by_role("checkbox", name="Stop offering").is_checked()
         check(page)
         page.get_by_label("Places").fill("CA")

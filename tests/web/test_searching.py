@@ -176,7 +176,7 @@ def test_a_picture_is_taken_with_the_camera(place, browser, tmp_path):
         page.locator("video").evaluate(SEEING)
         assert axe_violations(page) == []
         page.keyboard.press("Escape")
-        assert page.get_by_role("button", name="Take a picture").is_visible()
+        page.get_by_role("button", name="Take a picture").wait_for()
         page.get_by_role("button", name="Take a picture").click()
         page.locator("video").evaluate(SEEING)
         page.get_by_role("button", name="Take it").click()
@@ -300,7 +300,7 @@ def test_a_picture_shows_its_boxes_and_goes_with_its_leads_when_it_is_erased(pla
     boxes = page.locator(".boxes")
     assert boxes.is_visible()
     page.get_by_label("Boxes around faces").press("Space")
-    assert not boxes.is_visible()
+    not boxes.wait_for()
     assert page.get_by_text("Indexed", exact=True).is_visible()
     page.get_by_role("link", name="Erase this picture").click()
     picture = page.url.removesuffix("/erase")
