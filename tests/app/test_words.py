@@ -49,7 +49,7 @@ def test_a_rate_is_said_as_one_stranger_in_many():
 def test_odds_that_nothing_can_show_are_refused(value: float):
     with pytest.raises(ValueError, match="never measured"):
         labels.expected_false_leads(Odds(value, bound=False))
-    with pytest.raises(ValueError, match="no rate"):
+    with pytest.raises(ValueError, match="not a rate"):
         labels.aim(value)
 
 

@@ -81,7 +81,7 @@ def test_a_guest_finds_takes_and_withdraws(party, link, browser):
         pictures = page.locator(".guest-grid li")
         assert pictures.count() >= 3
         page.wait_for_load_state("networkidle")
-        assert page.locator(".guest-grid img").first.evaluate("image => image.naturalWidth") > 0
+        page.wait_for_function("document.querySelector('.guest-grid img').naturalWidth > 0")
         check(page)
         with page.expect_download() as saved:
             page.get_by_role("link", name="Download all").click()

@@ -139,7 +139,7 @@ def test_an_opt_out_from_my_rights_to_its_receipt(served, owner, browser, tmp_pa
         page.wait_for_load_state("networkidle")
         images = page.locator("main img")
         assert images.count() >= 4
-        assert images.evaluate_all("all => all.every(each => each.naturalWidth > 20)")
+        page.wait_for_function("[...document.querySelectorAll('main img')].every(each => each.naturalWidth > 20)")
         check(page)
         found = page.locator(".found li").count()
         page.get_by_role("button", name="Preview the approval").click()
