@@ -318,6 +318,10 @@ class Door:
         shown = {name: value for name, value in document.items() if name != "path" or self.shows_paths}
         return {**shown, "do": list(map(self.hint, do)) if isinstance(do, list) else self.hint(do)}
 
+    def advised_lists(self, document: Mapping[str, Any], *names: str) -> dict[str, Any]:
+        """The document, and each item in its lists of these names as `advised` words it."""
+        return {**document, **{name: list(map(self.advised, document[name])) for name in names}}
+
     def document(self, facts: Mapping[str, Any]) -> dict[str, Any]:
         """The facts as this door tells them: `hint` in words, `field` by its name here, paths only where shown."""
         told = {name: value for name, value in facts.items() if name not in _WORDED}

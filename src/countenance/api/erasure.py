@@ -17,7 +17,6 @@ from countenance.api.remedies import DOOR
 from countenance.api.shapes import File, Line, Moment, Shape
 from countenance.api.upkeep.overview import Duty
 from countenance.app.access.identity import Right
-from countenance.app.erasure.retention import RetentionReport
 from countenance.auditlog.receipt import check
 from countenance.errors import LogBroken, NotAllowed, ReceiptRefused
 from countenance.remedies import Remedy
@@ -183,18 +182,15 @@ async def take_down_source(ask: Erasing, name: Annotated[str, Path(min_length=1,
 @operation(router, "GET", "/retention", answer=Retained)
 async def show_retention(ask: Erasing) -> Response:
     """Show what must be erased: ended grants and ended retention periods."""
-    return answer(_worded(await ask.call(ask.home.retention.retain, run=False)))
+    report = await ask.call(ask.home.retention.retain, run=False)
+    return answer(DOOR.advised_lists(report.as_dict(), "due"))
 
 
 @operation(router, "POST", "/retention/run", answer=Retained)
 async def run_retention(ask: Erasing) -> Response:
     """Erase what is overdue, with a receipt for each. It is safe to repeat."""
-    return answer(_worded(await ask.call(ask.home.retention.retain, run=True)))
-
-
-def _worded(report: RetentionReport) -> dict[str, Any]:
-    document = report.as_dict()
-    return {**document, "due": list(map(DOOR.advised, document["due"]))}
+    report = await ask.call(ask.home.retention.retain, run=True)
+    return answer(DOOR.advised_lists(report.as_dict(), "due"))
 
 
 @operation(router, "GET", "/receipts", answer=Page[ReceiptLine])

@@ -147,8 +147,7 @@ class Duplicates(Shape):
 @operation(router, "GET", "/status", answer=Status)
 async def status(ask: Annotated[ApiContext, may(Right.OVERSEE)]) -> Response:
     """Show what the home holds, which models it uses, and what is due."""
-    found = await ask.call(ask.home.health.status)
-    found |= {name: list(map(DOOR.advised, found[name])) for name in ("due", "waiting")}
+    found = DOOR.advised_lists(await ask.call(ask.home.health.status), "due", "waiting")
     return answer({name: value for name, value in found.items() if name not in _OF_THE_MACHINE})
 
 
@@ -162,8 +161,7 @@ async def doctor(ask: Annotated[ApiContext, may(Right.MANAGE)]) -> Response:
     It reads the whole log and the names of all files, which takes minutes in a large home. To compact records.db, use
     the command line (`doctor --compact`).
     """
-    found = await ask.call(ask.home.health.report)
-    return answer({**found, "findings": list(map(DOOR.advised, found["findings"]))})
+    return answer(DOOR.advised_lists(await ask.call(ask.home.health.report), "findings"))
 
 
 @operation(router, "GET", "/duplicates", answer=Duplicates)

@@ -43,8 +43,7 @@ def command(session: Session, run: bool, yes: bool) -> None:
             elif (overdue or found.probes) and not run:
                 click.echo("To erase what is due: countenance retain --run")
 
-        document = found.as_dict()
-        session.answer({**document, "due": list(map(DOOR.advised, document["due"]))}, tell)
+        session.answer(DOOR.advised_lists(found.as_dict(), "due"), tell)
 
 
 def _probes(count: int) -> list[str]:

@@ -16,8 +16,7 @@ def command(session: Session) -> None:
     from countenance.cli.remedies import DOOR
 
     with session.open() as home:
-        found = home.health.status()
-        found |= {name: list(map(DOOR.advised, found[name])) for name in ("due", "waiting")}
+        found = DOOR.advised_lists(home.health.status(), "due", "waiting")
         session.answer(found, lambda: tell(found))
 
 
