@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +29,6 @@ os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), *filter(None, [os.environ
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-PATIENCE_S = 300  # for what takes a second: a busy machine is no fault
 SEED = os.environ.setdefault("TEST_SEED", f"{datetime.now(UTC):%Y-%m-%dT%H}")  # the workers of a run inherit it
 
 
@@ -89,20 +87,6 @@ def sample():
 def no_network(request):
     """No test in this process opens a socket but a Unix one; a unit test that would is a bug."""
     disable_socket(allow_unix_socket=True)
-
-
-@pytest.fixture(scope="session")
-def until():
-    """Waits until `condition` gives something, and returns that."""
-
-    def wait(condition):
-        ends = time.monotonic() + PATIENCE_S
-        while not (found := condition()):
-            assert time.monotonic() < ends, "it did not happen"
-            time.sleep(0.02)
-        return found
-
-    return wait
 
 
 @pytest.fixture(scope="session")

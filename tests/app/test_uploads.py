@@ -16,6 +16,7 @@ from countenance.pipeline.address import address_of
 from countenance.protocols import FoundFile
 from countenance.remedies import Remedy
 from countenance.testing.collector import CollectorContract
+from support.patience import until
 
 DATA = resources.files("countenance.app.demo") / "data"
 HOPPER, BROTHERS, CAT = ((DATA / name).read_bytes() for name in ("grace-hopper.jpg", "two-brothers.jpg", "cat.jpg"))
@@ -285,7 +286,7 @@ def test_a_job_tells_how_it_goes_to_any_process_and_ends(home):
     assert home.jobs.newest(source="event")[0] == told[-1]
 
 
-def test_a_job_waits_for_another_ingest_can_be_stopped_and_asks_for_no_second_one(home, until):
+def test_a_job_waits_for_another_ingest_can_be_stopped_and_asks_for_no_second_one(home):
     with home.parts.ingest_lock():
         job = home.jobs.start("event")
         until(lambda: home.jobs.get(job.id).state != "queued")

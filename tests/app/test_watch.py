@@ -17,17 +17,7 @@ from countenance.app.sources.ingests import IngestService
 from countenance.app.sources.source_acts import SourceService
 from countenance.errors import LogUnwritable, NotFound, StorageFailed
 from countenance.testing import toy
-
-DEADLINE_S = 300.0  # of a condition, on a machine that does other things too
-
-
-def until(true):
-    """What `true` gives, once it gives something."""
-    end = time.monotonic() + DEADLINE_S
-    while not (found := true()):
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
-    return found
+from support.patience import PATIENCE_S, until
 
 
 class Watching:
@@ -57,7 +47,7 @@ class Watching:
 
     def __exit__(self, *_):
         self.stop.set()
-        self._thread.join(DEADLINE_S)
+        self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
 
     def reports(self, name="album"):

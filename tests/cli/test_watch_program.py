@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 
 from countenance.app.home import open_home
+from support.patience import PATIENCE_S
 
 pytestmark = pytest.mark.program
 
 HOUSEHOLD = ("--basis", "household", "--jurisdiction", "CA-ON")
-DEADLINE_S = 300.0
 MANY = 60
 
 
@@ -30,12 +30,12 @@ class Lines:
 
     def next(self):
         try:
-            return self._lines.get(timeout=DEADLINE_S)
+            return self._lines.get(timeout=PATIENCE_S)
         except Empty:
             raise AssertionError("no line came") from None
 
     def rest(self):
-        self._thread.join(DEADLINE_S)
+        self._thread.join(PATIENCE_S)
         return [self._lines.get_nowait() for _ in range(self._lines.qsize())]
 
 
@@ -61,7 +61,7 @@ def watching(desk, folder):
     for process in started:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait(DEADLINE_S)
+        process.wait(PATIENCE_S)
         process.stdout.close()
         process.stderr.close()
 
@@ -82,7 +82,7 @@ def test_a_picture_that_was_half_there_is_taken_when_it_is_whole(desk, folder, a
     assert desk.quick.does("search", album.probe)["leads"], "nobody waits for a watcher"
     assert desk.quick.does("ingest")["sources"][0]["unchanged"] == 1, "nor does an ingest, between rounds"
     os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(DEADLINE_S) == 130
+    assert process.wait(PATIENCE_S) == 130
     [said] = answers.rest()
     assert json.loads(said)["error"]["kind"] == "interrupted"
     desk.quick.run("doctor").ended(0)
@@ -99,7 +99,7 @@ def test_for_people_a_round_is_a_line(desk, folder, album, watching):
     assert answers.next() == "album: skipped, its grant is suspended\n"
     assert notices.next().startswith("none of the sources can be collected now")
     os.killpg(process.pid, signal.SIGTERM)
-    assert process.wait(DEADLINE_S) == 130
+    assert process.wait(PATIENCE_S) == 130
     told = "".join(notices.rest())
     assert "interrupted; finished work is kept" in told
     assert "Traceback" not in told

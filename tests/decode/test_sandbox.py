@@ -14,6 +14,7 @@ import pytest
 from countenance.decode.sandbox import QUEUED, QUEUED_BYTES, Sandbox, SandboxLimits
 from countenance.errors import SandboxFailed
 from countenance.types import Rejected, RejectReason
+from support.patience import until
 
 HERE = str(Path(__file__).parent)
 ECHO, MISBEHAVE = "sandbox_targets:echo", "sandbox_targets:misbehaving"
@@ -228,7 +229,7 @@ def test_a_child_outlives_the_thread_that_first_asked():
         assert pids[0] == pids[1]
 
 
-def test_children_end_with_a_parent_that_is_killed_even_at_work(until):
+def test_children_end_with_a_parent_that_is_killed_even_at_work():
     program = (
         "from countenance.decode.sandbox import Sandbox\nimport threading\n"
         "s = Sandbox('sandbox_targets:misbehaving')\nprint(s.run(b'pid', {})[0]['pid'], flush=True)\n"

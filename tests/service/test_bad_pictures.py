@@ -9,6 +9,7 @@ import pytest
 
 from support.bytescan import Thief
 from support.hostile import bad_pictures
+from support.patience import until
 
 BAD = bad_pictures()
 
@@ -76,7 +77,7 @@ def test_nothing_of_them_stays_in_the_home_nor_in_a_backup_of_its_bytes(fresh):
     assert Thief(home.parts.keyfile, home.path).find(needles) == {}
 
 
-def test_handed_in_by_the_page_each_is_refused_with_its_reason_and_no_byte_stays(fresh, until):
+def test_handed_in_by_the_page_each_is_refused_with_its_reason_and_no_byte_stays(fresh):
     home = fresh.home
     for bad in BAD:
         assert fresh.upload_page(bad.data)[0] == 303

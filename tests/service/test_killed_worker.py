@@ -14,6 +14,7 @@ from countenance.app import jobs
 from countenance.app.demo.pictures import write_album
 from countenance.app.home import open_home
 from countenance.client import Client, Refused
+from support.patience import until
 from support.served import serving, worker_ids
 
 pytestmark = pytest.mark.program
@@ -36,7 +37,7 @@ def served(tmp_path, monkeypatch, no_network):
         yield found, token, album, tmp_path / "home"
 
 
-def kill_when_busy(served, begun, until):
+def kill_when_busy(served, begun):
     """Each worker is killed, one after the other, while requests come in; a new one is awaited each time."""
     begun.wait(300)
     for _ in range(2):
@@ -46,7 +47,7 @@ def kill_when_busy(served, begun, until):
         until(lambda: len(now := worker_ids(served.process)) == 2 and now - before)  # noqa: B023  it ends in this turn
 
 
-def test_under_kills_what_was_acknowledged_stands_and_nothing_is_half_done(served, until):
+def test_under_kills_what_was_acknowledged_stands_and_nothing_is_half_done(served):
     service, token, album, path = served
     begun, over = threading.Event(), threading.Event()
     searches, places, faults, cut = [], [], [], []
@@ -77,7 +78,7 @@ def test_under_kills_what_was_acknowledged_stands_and_nothing_is_half_done(serve
     for each in askers:
         each.start()
     try:
-        kill_when_busy(service, begun, until)
+        kill_when_busy(service, begun)
         time.sleep(1)
     finally:
         over.set()
@@ -93,7 +94,7 @@ def test_under_kills_what_was_acknowledged_stands_and_nothing_is_half_done(serve
         assert_whole(home)
 
 
-def test_a_job_whose_worker_is_killed_is_told_as_stopped_and_taken_up_again(served, monkeypatch, until):
+def test_a_job_whose_worker_is_killed_is_told_as_stopped_and_taken_up_again(served, monkeypatch):
     service, token, album, path = served
     monkeypatch.setattr(jobs, "LOST", timedelta(seconds=5))
     with Client(service.url, token) as client:
@@ -115,7 +116,7 @@ def test_a_job_whose_worker_is_killed_is_told_as_stopped_and_taken_up_again(serv
         assert_whole(home)
 
 
-def test_an_erasure_that_was_killed_is_finished_by_whoever_serves_next(tmp_path, monkeypatch, no_network, until):
+def test_an_erasure_that_was_killed_is_finished_by_whoever_serves_next(tmp_path, monkeypatch, no_network):
     pytest_socket.enable_socket()
     pytest_socket.socket_allow_hosts(["127.0.0.1", "localhost"])
     monkeypatch.setenv("COUNTENANCE_KEYFILE", str(tmp_path / "key"))

@@ -16,6 +16,7 @@ from countenance.app.home import open_home
 from countenance.errors import WrongUse
 from countenance.service.server import Address, checked, listen
 from countenance.types import HomeKind
+from support.patience import until
 from support.served import serving, worker_ids
 
 pytestmark = pytest.mark.program
@@ -51,7 +52,7 @@ def is_ready(served):
         return False
 
 
-def test_workers_share_the_work_and_one_that_is_killed_is_started_anew(home, until):
+def test_workers_share_the_work_and_one_that_is_killed_is_started_anew(home):
     with serving(*home(), "--workers", "2") as served:
         until(lambda: is_ready(served))
         for _ in range(10):
