@@ -113,6 +113,7 @@ def _run(session: Session, args: list[str]) -> int:
     """The exit code, after whatever was raised is told."""
     try:
         status = cli.main(args=args, prog_name="countenance", standalone_mode=False, obj=session, color=_color())
+        sys.stdout.flush()  # what can't be written is told
         return status if isinstance(status, int) else 0
     except CountenanceError as error:
         from countenance.cli.remedies import door_of
@@ -152,12 +153,14 @@ def _misused(message: str, ctx: click.Context | None) -> dict[str, str]:
 
 def _tell(session: Session, error: dict[str, Any], status: int) -> int:
     """The error, where it belongs; on standard error too where standard output can't take it."""
-    if session.json:
-        try:
+    try:
+        if session.json:
             print_json({"error": error}, line=session.lines)
-        except OSError:
-            _drop_output()
-        else:
+        sys.stdout.flush()
+    except OSError:
+        _drop_output()
+    else:
+        if session.json:
             return status
     from countenance.present.labels import visible  # a name in a message may hold what steers a terminal
 
