@@ -21,7 +21,7 @@ DATA = re.compile(
     r"""[0-9a-f]{8}-[0-9a-f-]{27} | \b[0-9a-f]{8,64}\b | \b[0-9A-Z]{5}(-[0-9A-Z]{5})+\b | \d{4}-\d\d-\d\d(T[0-9:.+Z]+)?
     | \b(album|gala|May|alice|both|notes|me)(\.jpg|\.pdf)?\b | \bCA-ON\b | \bFR\b | \bCountenance\b | \bC-1\b
     | \bfile://\S* | /\S*/(pictures|album)\S* | \bcountenance\ [a-z][a-z\ -]* | \b[A-Z]{2,4}\b | \btoy[a-z0-9-]*\b
-    | \bonnxruntime\b | /home/you/Pictures | \bpx\b
+    | \bPIPEDA\b | \bonnxruntime\b | /home/you/Pictures | \bpx\b
     | \bsface\S* | \byunet\S* | \bCPUExecutionProvider\b | \bUTC\b | \bsha256\b | \b[kMG]B\b
     """,
     re.VERBOSE,
