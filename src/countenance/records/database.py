@@ -176,7 +176,7 @@ def _remedy(reason: str) -> Remedy:
 def open_sqlite(path: Path) -> Database:
     """Open the database at `path`, at the newest schema; make it if it is not there.
 
-    A crash while making it leaves no revision row, and the next opening makes what is missing.
+    A crash while making it leaves an empty file, and the next opening makes what is missing.
     Raises: HomeTooNew: written by a newer version; StorageFailed.
     """
     with suppress(OSError):  # what stops this stops the engine too, which says more
@@ -209,9 +209,9 @@ def _bring_up_to_date(database: Database) -> None:
         return
     if found is None:
         with database.write() as connection:  # one transaction: a second process that was waiting finds it done
-            schema.metadata.create_all(connection, checkfirst=True)
-            connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL)")
-            if connection.scalar(sa.text("SELECT count(*) FROM alembic_version")) == 0:
+            if not sa.inspect(connection).has_table("alembic_version"):
+                schema.metadata.create_all(connection, checkfirst=False)
+                connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
                 connection.execute(sa.text("INSERT INTO alembic_version VALUES (:v)"), {"v": schema.SCHEMA_REVISION})
         return
     from countenance.records import migrate  # alembic takes half a second to import
