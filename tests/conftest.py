@@ -1,6 +1,8 @@
 """Fixtures that several rooms share."""
 
 import contextlib
+import gc
+import math
 import os
 import random
 import shutil
@@ -27,6 +29,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), *filter(None, [os.environ
 
 # Else each child of a test would compile all that it imports: half a second.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ.pop("PYTHONUNBUFFERED", None)  # users have buffers, and what is left in one may fail at the end
 sys.dont_write_bytecode = False
 
 SEED = os.environ.setdefault("TEST_SEED", f"{datetime.now(UTC):%Y-%m-%dT%H}")  # the workers of a run inherit it
@@ -62,7 +65,16 @@ if not SAMPLE.everything and IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY)
 LONGEST = ("crash", "cli", "web", "service", "api", "app")
 
 
-def pytest_collection_modifyitems(items):
+SLOW_SHARE = 3  # of the slow tests of a file `make test` runs one in so many, others each hour
+
+
+def pytest_configure(config):
+    """The whole suite is sampled; whoever names files gets all of them. The workers of a run inherit the answer."""
+    if config.args_source is pytest.Config.ArgsSource.TESTPATHS and not SAMPLE.everything:
+        os.environ["TEST_SAMPLED"] = "1"
+
+
+def pytest_collection_modifyitems(config, items):
     """Folders whose files take long come first, so that no process is left with one at the end."""
 
     def rank(item):
@@ -70,6 +82,30 @@ def pytest_collection_modifyitems(items):
         return [*LONGEST, folder].index(folder)
 
     items.sort(key=rank)
+    if os.environ.get("TEST_SAMPLED") == "1":
+        left_out = _left_out([item for item in items if item.get_closest_marker("slow")])
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_collection_finish():
+    """What was imported and collected stays to the end; the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+def _left_out(slow):
+    """Of slow tests, those that this run leaves to others: of each file it runs one at least."""
+    by_file = {}
+    for item in slow:
+        by_file.setdefault(item.path, []).append(item)
+    return {
+        item
+        for path, of_file in by_file.items()
+        for item in SAMPLE.random(str(path.relative_to(HERE))).sample(
+            of_file, len(of_file) - math.ceil(len(of_file) / SLOW_SHARE)
+        )
+    }
 
 
 def pytest_report_header():

@@ -68,6 +68,7 @@ class Busy(threading.Thread):
         self._folder().rename(self.root / f"{self._random.choice('amz')}{self._number}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prune", [False, True])
 def test_a_folder_that_changes_while_it_is_ingested(toy_home, tmp_path, prune):
     root = tmp_path / "busy"

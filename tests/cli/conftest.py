@@ -18,6 +18,7 @@ import pytest
 
 from countenance.app.demo.pictures import write_album
 from countenance.cli.main import main
+from support.forked import run_module
 
 PROGRAM = (sys.executable, "-m", "countenance.cli.main")
 HOUSEHOLD = ("--basis", "household", "--jurisdiction", "CA-ON")
@@ -75,12 +76,17 @@ class Desk:
         """One run of the program; `before` is what starts it (setpriv and the like)."""
         if self.inside and not before:
             return self._call(*arguments, **environment)
-        done = subprocess.run(
-            [*before, *PROGRAM, *map(os.fsencode, map(str, arguments))], cwd=self.root, stdin=stdin,
-            env=self.environment(**environment), capture_output=True,
-        )  # fmt: skip
-        out, err = (part.decode("utf-8", "surrogateescape") for part in (done.stdout, done.stderr))
-        return Said(done.returncode, out, err)
+        with self._started(
+            *arguments, before=before, env=self.environment(**environment), stdin=stdin,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        ) as process:  # fmt: skip
+            out, err = (part.decode("utf-8", "surrogateescape") for part in process.communicate())
+        return Said(process.returncode, out, err)
+
+    def _started(self, *arguments, before=(), **how) -> subprocess.Popen:
+        if not before:
+            return run_module(PROGRAM[-1], *arguments, cwd=self.root, **how)
+        return subprocess.Popen([*before, *PROGRAM, *map(os.fsencode, map(str, arguments))], cwd=self.root, **how)
 
     def _call(self, *arguments, **environment) -> Said:
         out, err = (TextIOWrapper(BytesIO(), encoding="utf-8", errors="surrogateescape") for _ in "ab")
@@ -95,9 +101,9 @@ class Desk:
         return Said(left.value.code, *texts)
 
     def start(self, *arguments, stdout=subprocess.PIPE) -> subprocess.Popen:
-        return subprocess.Popen(
-            [*PROGRAM, *map(str, arguments)], cwd=self.root, env=self.environment(), stdin=subprocess.DEVNULL,
-            stdout=stdout, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        return self._started(
+            *arguments, env=self.environment(), stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,
+            text=True, start_new_session=True,
         )  # fmt: skip
 
     def catch(self, process: subprocess.Popen, condition) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from countenance.cli.main import COMMANDS
 
-pytestmark = pytest.mark.program
+pytestmark = [pytest.mark.program, pytest.mark.slow]
 
 HOUSEHOLD = ("--basis", "household", "--jurisdiction", "CA-ON")
 DATABASES = ("records.db", "keys.db", "log.db")

@@ -8,7 +8,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-pytestmark = pytest.mark.program
+pytestmark = [pytest.mark.program, pytest.mark.slow]
 
 HOUSEHOLD = ("--basis", "household", "--jurisdiction", "CA-ON")
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="500" height="500"><circle r="99"/></svg>'

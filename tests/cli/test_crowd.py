@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytestmark = [pytest.mark.faces, pytest.mark.program]
+pytestmark = [pytest.mark.faces, pytest.mark.program, pytest.mark.slow]
 
 PEOPLE = 200
 CHOSEN = 137

@@ -9,7 +9,7 @@ import pytest
 from countenance.weights.manifest import SFACE
 from support.networks import tiny, write_entry
 
-pytestmark = pytest.mark.program
+pytestmark = [pytest.mark.program, pytest.mark.slow]
 
 HOUSEHOLD = ("--basis", "household", "--jurisdiction", "CA-ON")
 # In a process with mounts of its own: a disk of 4 MB with a copy of a home, if one is named; then commands of

@@ -74,6 +74,7 @@ def stolen(desk, name):
     return Thief(desk.keyfile, copy)
 
 
+@pytest.mark.slow
 @pytest.mark.program
 def test_a_model_is_changed_killed_on_the_way_and_the_old_templates_are_gone(mine, album, entry, people, monkeypatch):
     quick = mine.quick
@@ -128,6 +129,7 @@ def test_a_model_is_changed_killed_on_the_way_and_the_old_templates_are_gone(min
     quick.fails(2, "wrong_use", "model", "remove", NAME)
 
 
+@pytest.mark.slow
 @pytest.mark.program
 def test_going_back_after_the_switch_leaves_the_old_answers(mine, album, entry):
     quick = mine.quick

@@ -42,6 +42,7 @@ def opened(desk, photo, *more, kind="opt-out"):
     return desk.does("request", "open", "--kind", kind, "--photo", photo, *one_face(desk, photo), *more)
 
 
+@pytest.mark.slow
 @pytest.mark.program
 def test_an_opt_out_from_its_photograph_to_the_very_next_search(mine, photo, album):
     quick = mine.quick
@@ -65,6 +66,7 @@ def test_an_opt_out_from_its_photograph_to_the_very_next_search(mine, photo, alb
     assert len(quick.does("search", album.probe)["leads"]) == 3
 
 
+@pytest.mark.slow
 def test_an_access_request_is_answered_once_in_a_sealed_file(mine, photo, album):
     import pyzipper
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.program
+pytestmark = [pytest.mark.program, pytest.mark.slow]
 
 HOUSEHOLD = ("--basis", "household", "--jurisdiction", "CA-ON")
 PROGRAM = (sys.executable, "-m", "countenance.cli.main")

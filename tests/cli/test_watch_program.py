@@ -14,7 +14,7 @@ from PIL import Image
 from countenance.app.home import open_home
 from support.patience import PATIENCE_S
 
-pytestmark = pytest.mark.program
+pytestmark = [pytest.mark.program, pytest.mark.slow]
 
 HOUSEHOLD = ("--basis", "household", "--jurisdiction", "CA-ON")
 MANY = 60

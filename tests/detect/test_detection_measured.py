@@ -14,7 +14,7 @@ from countenance.testing.detector import overlap, scaled
 from countenance.types import Rejected
 from countenance.weights.store import load
 
-pytestmark = pytest.mark.faces
+pytestmark = [pytest.mark.faces, pytest.mark.slow]
 SAME_FACE_IOU = 0.4  # the truth's boxes are square and come in steps of a fifth; YuNet's reach from brow to chin
 
 
@@ -47,7 +47,6 @@ def covers(box, truth):
     return overlap(box, (x, y, x + width, y + height)) >= SAME_FACE_IOU
 
 
-@pytest.mark.slow
 def test_at_most_2_of_89_faces_are_missed_and_at_most_3_finds_are_false(faces_dir, capsys):
     tally = Tally()
     for folder, is_it in (("noses", holds), ("boxes", covers)):

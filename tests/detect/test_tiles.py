@@ -128,6 +128,7 @@ def even(width, height):
     return np.repeat(np.repeat(wave[None, :, None], height, 0), 3, 2).astype(np.uint8)
 
 
+@pytest.mark.slow
 def test_a_group_of_200_in_26_megapixels(detector, heads):
     rng = np.random.default_rng(7)
     scene = even(6000, 4300)

@@ -16,7 +16,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-pytestmark = [pytest.mark.program]
+pytestmark = [pytest.mark.program, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
 PIN = re.compile(r"^(?P<requirement>[\w.-]+(?:\[[\w,.-]+\])?==[^ \\]+(?: ; [^\\]+)?) \\$", re.MULTILINE)

@@ -54,6 +54,7 @@ def test_each_door_says_so_and_its_own_log_names_nobody(doors, door, bad, capfd)
         assert secret not in told
 
 
+@pytest.mark.slow
 def test_nothing_of_them_stays_in_the_home_nor_in_a_backup_of_its_bytes(fresh):
     """After every door was knocked at: bytes, hashes and names, as somebody finds them who has the master key too.
 
@@ -77,6 +78,7 @@ def test_nothing_of_them_stays_in_the_home_nor_in_a_backup_of_its_bytes(fresh):
     assert Thief(home.parts.keyfile, home.path).find(needles) == {}
 
 
+@pytest.mark.slow
 def test_handed_in_by_the_page_each_is_refused_with_its_reason_and_no_byte_stays(fresh):
     home = fresh.home
     for bad in BAD:

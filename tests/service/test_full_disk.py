@@ -8,7 +8,7 @@ import pytest
 
 from countenance.app.demo.pictures import write_album
 
-pytestmark = pytest.mark.program
+pytestmark = [pytest.mark.program, pytest.mark.slow]
 
 # In a process with mounts of its own, on a disk of 6 MB: a home is made there and served, the disk filled but for so
 # many bytes, each door knocked at, and once more when there is room again.

@@ -17,7 +17,7 @@ from countenance.client import Client, Refused
 from support.patience import until
 from support.served import serving, worker_ids
 
-pytestmark = pytest.mark.program
+pytestmark = [pytest.mark.program, pytest.mark.slow]
 RIGHTS = ("search", "collect", "oversee")
 
 

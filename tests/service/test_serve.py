@@ -19,7 +19,7 @@ from countenance.types import HomeKind
 from support.patience import until
 from support.served import serving, worker_ids
 
-pytestmark = pytest.mark.program
+pytestmark = [pytest.mark.program, pytest.mark.slow]
 
 
 @pytest.fixture(autouse=True)

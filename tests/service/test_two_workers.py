@@ -15,7 +15,7 @@ from countenance.app.demo.pictures import write_album
 from countenance.app.home import open_home
 from support.served import serving, worker_ids
 
-pytestmark = pytest.mark.program
+pytestmark = [pytest.mark.program, pytest.mark.slow]
 MINE = {"sec-fetch-site": "same-origin"}
 
 

@@ -35,6 +35,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
+from support.forked import run_module
+
 NEVER: Final = -1
 EACH: Final = -2  # wait at each for a word from the parent
 TIMEOUT_S: Final = 1_000.0  # a child stopped at each point waits for all that the test looks at meanwhile
@@ -122,8 +124,8 @@ def _child(
     reading, writing = os.pipe()
     with open(reading, "rb") as reports:  # noqa: PTH123  a descriptor, not a path
         try:
-            child = subprocess.Popen(
-                [sys.executable, "-m", __name__, scenario, json.dumps(args), str(die_at), str(writing)],
+            child = run_module(
+                __name__, scenario, json.dumps(args), die_at, writing,
                 pass_fds=(writing,), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             )  # fmt: skip
         finally:

@@ -9,7 +9,7 @@ from countenance.app.demo.pictures import write_album
 from countenance.app.home import open_home
 from support.served import axe_violations, serving
 
-pytestmark = pytest.mark.program
+pytestmark = [pytest.mark.program, pytest.mark.slow]
 PASSWORD = "a horse, a battery and a staple"
 EVENT = "Garden party"
 

@@ -10,7 +10,7 @@ from countenance.app.home import open_home
 from countenance.client import Client, Refused
 from support.served import WIDTHS, axe_violations, serving
 
-pytestmark = pytest.mark.program
+pytestmark = [pytest.mark.program, pytest.mark.slow]
 PASSWORD = "correct horse battery"
 
 

@@ -7,7 +7,7 @@ import pytest
 from countenance.app.home import open_home
 from support.served import WIDTHS, axe_violations, serving
 
-pytestmark = pytest.mark.program
+pytestmark = [pytest.mark.program, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

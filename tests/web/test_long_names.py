@@ -9,7 +9,7 @@ from countenance.app.demo.pictures import write_album
 from countenance.app.home import open_home
 from support.served import WIDTHS, serving
 
-pytestmark = pytest.mark.program
+pytestmark = [pytest.mark.program, pytest.mark.slow]
 LONG = "A_name_without_a_single_place_to_break_it_"
 SOURCE = (LONG * 5)[:200]
 

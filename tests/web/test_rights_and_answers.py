@@ -6,7 +6,7 @@ from countenance.app.demo.pictures import write_album
 from countenance.app.home import open_home
 from support.served import axe_violations, serving
 
-pytestmark = pytest.mark.program
+pytestmark = [pytest.mark.program, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

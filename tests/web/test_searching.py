@@ -14,7 +14,7 @@ from countenance.app.home import open_home
 from support.hostile import bad_pictures
 from support.served import CHROMIUM, WIDTHS, axe_violations, serving
 
-pytestmark = pytest.mark.program
+pytestmark = [pytest.mark.program, pytest.mark.slow]
 PASSWORD = "a horse, a battery and a staple"
 
 

@@ -9,7 +9,7 @@ import pytest
 from countenance.app.home import open_home
 from support.served import WIDTHS, axe_violations, serving
 
-pytestmark = pytest.mark.program
+pytestmark = [pytest.mark.program, pytest.mark.slow]
 PASSWORD = "a horse, a battery and a staple"
 
 

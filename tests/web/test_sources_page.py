@@ -8,7 +8,7 @@ from countenance.app.demo.pictures import write_album
 from countenance.app.home import open_home
 from support.served import WIDTHS, axe_violations, serving
 
-pytestmark = pytest.mark.program
+pytestmark = [pytest.mark.program, pytest.mark.slow]
 DATA = resources.files("countenance.app.demo") / "data"
 
 

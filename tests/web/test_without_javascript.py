@@ -6,7 +6,7 @@ from countenance.app.demo.pictures import write_album
 from countenance.app.home import open_home
 from support.served import serving
 
-pytestmark = pytest.mark.program
+pytestmark = [pytest.mark.program, pytest.mark.slow]
 SILENT = pytest.mark.parametrize("page", [{"java_script_enabled": False}], indirect=True, ids=["no script"])
 
 
