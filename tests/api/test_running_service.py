@@ -144,6 +144,7 @@ def test_names_that_climb_are_names(client):
 def test_whatever_the_description_allows_and_more_is_answered_as_it_says(running, tmp_path, sample):
     """Schemathesis: statuses, shapes, types and headers as described, no error of ours, no answer without a key.
 
+    One worker: Python 3.11 can't parse in two threads at once ("AST constructor recursion depth mismatch").
     Left out: that what fits the description is accepted (a text that fits may still be no picture), and revoking keys,
     which would end the run's own.
     """
@@ -156,7 +157,7 @@ def test_whatever_the_description_allows_and_more_is_answered_as_it_says(running
         paths = sorted(client.call("GET", "/openapi.json")["paths"])
     tried = paths if sample.everything else sample.random("paths").sample(paths, len(paths) // 3)
     ran = subprocess.run(
-        [program, "run", f"{served.url}/v1/openapi.json", "--url", f"{served.url}/v1", "--workers", "2",
+        [program, "run", f"{served.url}/v1/openapi.json", "--url", f"{served.url}/v1", "--workers", "1",
          "--header", f"Authorization: Bearer {token}", "--phases", "examples,coverage,fuzzing",
          "--max-examples", str(sample.fuzz), "--seed", str(chosen),
          "--exclude-checks", "positive_data_acceptance", "--exclude-path", "/keys/{key_id}/revoke",
