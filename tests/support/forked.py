@@ -23,6 +23,7 @@ import threading
 import time
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 SUBREAPER: Final = 36  # prctl(2): orphans below become children of this process
@@ -49,7 +50,7 @@ class _Forked(subprocess.Popen[Any]):
     """A Popen whose program is forked; only how the child comes to be differs."""
 
     def _execute_child(self, *given: Any) -> None:
-        """Replaces the standard library's own, which gives it these by place in 3.11 to 3.14."""
+        """Replaces the standard library's own, a private one: 3.11 to 3.14 give it these by place."""
         args, _, preexec_fn, _, pass_fds, cwd, env, _, _, shell, *pipes_and_more = given
         *pipes, _, gid, gids, uid, umask, session, group = pipes_and_more
         stdin, _, _, stdout, _, stderr = pipes  # those of the child
@@ -60,7 +61,7 @@ class _Forked(subprocess.Popen[Any]):
         asked = {
             "argv": [os.fsdecode(each) for each in args[2:]],
             "env": dict(os.environ if env is None else env),
-            "cwd": os.fspath(cwd or os.getcwd()),  # noqa: PTH109  as a child has it
+            "cwd": str(cwd or Path.cwd()),
             "fds": [0, 1, 2, *pass_fds],
             "session": session,
         }
@@ -77,7 +78,10 @@ def _fork(asked: bytes, fds: list[int]) -> int:
         ctypes.CDLL(None).prctl(SUBREAPER, 1)
         try:
             socket.send_fds(to, [asked], fds)
-            return int(to.recv(32))
+            pid = to.recv(32)
+            if not pid:
+                raise ChildProcessError("the process that forks could not start one; it said why on standard error")
+            return int(pid)
         finally:
             ctypes.CDLL(None).prctl(SUBREAPER, 0)
 
@@ -124,7 +128,7 @@ def _fork_for(asks: socket.socket) -> None:
             if os.fork():
                 os._exit(0)
             asks.close()
-            while os.getppid() == between:
+            while os.getppid() == between:  # nothing tells a process that it got another parent
                 time.sleep(0.0005)
             _become(json.loads(data), fds)
             os.write(says, str(os.getpid()).encode())
@@ -150,6 +154,7 @@ def _become(asked: Mapping[str, Any], fds: list[int]) -> None:
         os.close(fd)
     for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         old = getattr(sys, name)
+        # Open until the process ends, as the standard streams are.
         setattr(sys, name, open(fd, mode, encoding=old.encoding, errors=old.errors, closefd=False))  # noqa: SIM115
     sys.stderr.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # just opened
     os.chdir(asked["cwd"])
