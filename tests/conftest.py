@@ -63,8 +63,6 @@ if not SAMPLE.everything and IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY)
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
 
 LONGEST = ("crash", "cli", "web", "service", "api", "app")
-
-
 SLOW_SHARE = 3  # of the slow tests of a file `make test` runs one in so many, others each hour
 
 
@@ -75,7 +73,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Folders whose files take long come first, so that no process is left with one at the end."""
+    """Long folders come first, so that no process is left with one at the end; slow tests are sampled."""
 
     def rank(item):
         folder = item.path.relative_to(HERE).parts[0]
