@@ -63,7 +63,7 @@ if not SAMPLE.everything and IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY)
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
 
 LONGEST = ("crash", "cli", "web", "service", "api", "app")
-SLOW_SHARE = 3  # of the slow tests of a file `make test` runs one in so many, others each hour
+SLOW_SHARE = 3  # of the files with slow tests in a folder `make test` runs those of one in so many, others each hour
 
 
 def pytest_configure(config):
@@ -93,17 +93,18 @@ def pytest_collection_finish():
 
 
 def _left_out(slow):
-    """Of slow tests, those that this run leaves to others: of each file it runs one at least."""
-    by_file = {}
-    for item in slow:
-        by_file.setdefault(item.path, []).append(item)
-    return {
-        item
-        for path, of_file in by_file.items()
-        for item in SAMPLE.random(str(path.relative_to(HERE))).sample(
-            of_file, len(of_file) - math.ceil(len(of_file) / SLOW_SHARE)
+    """Of slow tests, those that this run leaves to others: whole files, as tests of a file may build on each other."""
+    files = {}
+    for path in sorted({item.path for item in slow}):
+        files.setdefault(path.parent, []).append(path)
+    run = {
+        path
+        for folder, of_folder in files.items()
+        for path in SAMPLE.random(str(folder.relative_to(HERE))).sample(
+            of_folder, math.ceil(len(of_folder) / SLOW_SHARE)
         )
     }
+    return {item for item in slow if item.path not in run}
 
 
 def pytest_report_header():
