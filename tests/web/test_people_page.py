@@ -72,7 +72,8 @@ def test_what_was_decided_is_shown_and_the_newest_taken_back(served, page):
 
 def test_keys_choose_many_faces(served, page):
     page.goto(served.url + "/people")
-    page.locator("a.person").first.click()
+    with page.expect_navigation():  # until it is loaded: a key pressed before its script runs does nothing
+        page.locator("a.person").first.click()
     boxes = page.locator(".pick input")
     boxes.first.focus()
     page.keyboard.press("Control+a")

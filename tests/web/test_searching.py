@@ -46,7 +46,8 @@ def group_of(album):
 def bring(page, place, picture):
     page.goto(place[0].url + "/")
     page.set_input_files("#file-picture", picture)
-    page.get_by_role("button", name="Find faces").click()
+    with page.expect_navigation():  # until it is loaded: a key pressed before its script runs does nothing
+        page.get_by_role("button", name="Find faces").click()
 
 
 def shown(page):
