@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 from pytest_socket import disable_socket
 
@@ -61,6 +62,21 @@ IN_MEMORY = Path("/dev/shm")
 ROOM = 2 * 2**30  # bytes; a run needs a fifth
 if not SAMPLE.everything and IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free >= ROOM:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
+
+# An engine compiles each statement once, and each home has an engine; here all engines share what is compiled.
+_create_engine, _dialects, _compiled = sa.create_engine, {}, {}
+
+
+def _sharing_engine(url, **options):
+    engine = _create_engine(url, **{"query_cache_size": 5_000, **options})
+    if not SAMPLE.everything:
+        name = engine.dialect.name
+        engine.dialect = engine.pool._dialect = _dialects.setdefault(name, engine.dialect)  # what is compiled is kept by it
+        engine._compiled_cache = _compiled.setdefault(name, engine._compiled_cache)
+    return engine
+
+
+sa.create_engine = _sharing_engine
 
 LONGEST = ("crash", "cli", "web", "service", "api", "app")
 SLOW_SHARE = 3  # of the files with slow tests in a folder `make test` runs those of one in so many, others each hour

@@ -15,7 +15,9 @@ HOUSEHOLD = ("--basis", "household", "--jurisdiction", "CA-ON")
 # In a process with mounts of its own: a disk of 4 MB with a copy of a home, if one is named; then commands of
 # Countenance, and between them the disk filled but for so many bytes.
 STEPS = """
-import json, os, shutil, subprocess, sys
+import json, os, shutil, sys
+from subprocess import DEVNULL, PIPE
+from support.forked import run_module
 disk, home, steps = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 if home:
     shutil.copytree(home, disk + "/home")
@@ -28,9 +30,10 @@ for step in steps:
         with open(disk + "/filler", "wb") as filler:
             filler.write(bytes(max(0, stat.f_bavail * stat.f_frsize - step)))
     else:
-        command = [sys.executable, "-m", "countenance.cli.main", "--json", *step]
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-        said.append((done.returncode, done.stdout, done.stderr))
+        streams = {"stdin": DEVNULL, "stdout": PIPE, "stderr": PIPE, "text": True}
+        with run_module("countenance.cli.main", "--json", *step, **streams) as running:
+            out, err = running.communicate()
+        said.append((running.returncode, out, err))
 print(json.dumps(said))
 """
 

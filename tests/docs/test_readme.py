@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from countenance.app.demo.pictures import write_album
+from support.forked import program_folder
 
 # A lead's id, which a reader copies from the search above.
 FACE_ID = (
@@ -21,9 +22,16 @@ ORDER_ID = (
 )
 
 
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    """Where a shell finds `countenance`."""
+    with program_folder(tmp_path_factory.mktemp("programs") / "bin", "countenance", "countenance.cli.entry") as folder:
+        yield folder
+
+
 @pytest.fixture
-def desk(tmp_path):
-    """A user's folder, as the README supposes it: face.jpg, deed.pdf, ~/Pictures, ~/Plates."""
+def desk(tmp_path, programs):
+    """A user's folder, as the README supposes it: face.jpg, deed.pdf, ~/Pictures, ~/Plates. (home, work, programs)."""
     album = write_album(tmp_path)
     home = tmp_path / "me"
     home.mkdir()
@@ -33,19 +41,18 @@ def desk(tmp_path):
     work.mkdir()
     shutil.copy(album.probe, work / "face.jpg")
     (work / "deed.pdf").write_bytes(b"%PDF-1.4\n% a deed of gift, for a test\n")
-    return home, work
+    return home, work, programs
 
 
-def environment(home: Path) -> dict[str, str]:
+def environment(home: Path, programs: Path) -> dict[str, str]:
     """A new user's: this Python's programs first, and nothing of Countenance, not even folded weights."""
-    programs = str(Path(sys.executable).parent)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("COUNTENANCE_", "XDG_"))}
-    return kept | {"HOME": str(home), "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    return kept | {"HOME": str(home), "PATH": os.pathsep.join(map(str, (programs, Path(sys.executable).parent, os.environ["PATH"])))}
 
 
 def run(desk, arguments, **options):
-    home, work = desk
-    done = subprocess.run(arguments, cwd=work, env=environment(home), capture_output=True, text=True, **options)
+    home, work, programs = desk
+    done = subprocess.run(arguments, cwd=work, env=environment(home, programs), capture_output=True, text=True, **options)
     assert done.returncode == 0, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
     assert "Traceback" not in done.stderr
     return done
@@ -61,7 +68,7 @@ def sample_answer(doc) -> str:
 def test_the_familys_ten_minutes(doc, desk):
     [block] = doc("README.md").blocks("shell", section="Ten minutes, for a family")
     done = run(desk, ["bash", "-eux", "-o", "pipefail"], input=block.replace("FACE_ID", FACE_ID))
-    home, work = desk
+    home, work, _ = desk
     sample, said = (re.sub(r"[\d.,]+", "#", text) for text in (sample_answer(doc), done.stdout))
     assert sample in said
     assert "The log is intact" in done.stdout
@@ -76,7 +83,7 @@ def test_the_familys_ten_minutes(doc, desk):
 def test_the_organisations_ten_minutes(doc, desk):
     [block] = doc("README.md").blocks("shell", section="Ten minutes, for an organisation")
     done = run(desk, ["bash", "-eux", "-o", "pipefail"], input=block)
-    home, work = desk
+    home, work, _ = desk
     assert "lead" in done.stdout
     assert (home / "archive-home" / "home.toml").is_file()
     assert (work / "checkpoint.txt").read_text().count("\n") >= 4  # C2SP: origin, size, root, blank line, signature
@@ -87,7 +94,7 @@ def test_the_organisations_ten_minutes(doc, desk):
 def test_what_pictured_people_and_regulators_may_do(doc, desk):
     [first] = doc("README.md").blocks("shell", section="Ten minutes, for an organisation")
     [block] = doc("README.md").blocks("shell", section="For the people pictured, regulators and courts")
-    home, work = desk
+    home, work, _ = desk
     shutil.copy(work / "face.jpg", work / "me.jpg")
     (work / "order.pdf").write_bytes(b"%PDF-1.4\n% an order, for a test\n")
     block = block.replace("ORDER_ID", ORDER_ID).replace("--key KEY", '--key "$(countenance log key)"')

@@ -21,7 +21,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -40,6 +42,49 @@ def run_module(module: str, *arguments: Any, env: Mapping[str, str] | None = Non
     if sys.platform != "linux" or os.environ.get("TEST_ALL") == "1" or not alike:
         return subprocess.Popen(command, env=env, **how)
     return _Forked(command, env=env, **how)
+
+
+@contextmanager
+def program_folder(folder: Path, name: str, module: str) -> Iterator[Path]:
+    """A folder for PATH with a program `name` in it, which is `run_module(module, ...)` in the shell that calls it."""
+    folder.mkdir(parents=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening, ThreadPoolExecutor() as calls:
+        listening.bind(str(folder / "asked"))
+        listening.listen()
+        program = folder / name
+        program.write_text(_PROGRAM.format(python=sys.executable, asked=str(folder / "asked")))
+        program.chmod(0o755)
+
+        def accept() -> None:
+            with suppress(OSError):  # shut down below
+                while True:
+                    calls.submit(_answer_call, listening.accept()[0], module)
+
+        calls.submit(accept)
+        try:
+            yield folder
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
+
+
+_PROGRAM: Final = """#!{python} -IS
+import json, os, socket, sys
+asks = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+asks.connect({asked!r})
+socket.send_fds(asks, [json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()], [0, 1, 2])
+sys.exit(int(asks.recv(16)))
+"""
+
+
+def _answer_call(call: socket.socket, module: str) -> None:
+    with call:
+        data, fds, _, _ = socket.recv_fds(call, LONGEST, 3)
+        arguments, cwd, env = json.loads(data)
+        stdin, stdout, stderr = fds
+        running = run_module(module, *arguments, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr)
+        for fd in fds:
+            os.close(fd)
+        call.send(str(running.wait() % 256).encode())
 
 
 def _at_start(env: Mapping[str, str]) -> dict[str, str]:

@@ -252,7 +252,8 @@ def test_blinking_is_slow_stops_by_escape_and_respects_reduced_motion(place, bro
             page.goto(place[0].url + "/compare")
             page.set_input_files("#file-a", place[1].probe)
             page.set_input_files("#file-b", place[1].stranger)
-            page.get_by_role("button", name="Compare").click()
+            with page.expect_navigation():
+                page.get_by_role("button", name="Compare").click()
             blink = page.get_by_role("button", name="Blink")
             blink.press("Enter")
             assert blink.get_attribute("aria-pressed") == ("false" if motion == "reduce" else "true")

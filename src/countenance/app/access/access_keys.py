@@ -185,7 +185,7 @@ def _who(key: AccessKey) -> Who:
 
 
 def _not_one() -> SignInNeeded:
-    return SignInNeeded("the access key is unknown, revoked or expired", Remedy.LIST_ACCESS_KEYS)
+    return SignInNeeded("the access key is unknown, revoked or expired", Remedy.ASK_KEY_MANAGER)
 
 
 def _checked_name(text: str) -> str:
