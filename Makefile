@@ -54,7 +54,7 @@ soak: $(VENV)/made-dev $(VENV)/locked-engines
 	@for n in $$(seq $(TIMES)); do echo "Soak: $$n of $(TIMES)"; \
 	  TEST_ALL=1 TEST_FUZZ=10 TEST_SEED="$$(date -u +%Y-%m-%dT%H:%M:%S)" $(PYTEST) --timeout=7200 || exit 1; done
 
-PYTEST = $(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
 lint: $(VENV)/made-dev
 	@$(BIN)/ruff check --quiet .

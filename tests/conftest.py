@@ -82,6 +82,11 @@ LONGEST = ("crash", "cli", "web", "service", "api", "app")
 SLOW_SHARE = 3  # of the files with slow tests in a folder `make test` runs those of one in so many, others each hour
 
 
+def pytest_xdist_auto_num_workers(config):
+    """One more than there are processors: a test waits for what it has started a third of its time."""
+    return min((os.cpu_count() or 1) + 1, 4)
+
+
 def pytest_configure(config):
     """The whole suite is sampled; whoever names files gets all of them. The workers of a run inherit the answer."""
     if config.args_source is pytest.Config.ArgsSource.TESTPATHS and not SAMPLE.everything:
