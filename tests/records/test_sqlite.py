@@ -243,6 +243,14 @@ def test_a_damaged_file_is_named(tmp_path):
         open_records(tmp_path / "records.db")
 
 
+def test_records_that_a_home_had_and_that_are_empty_now_are_told_and_never_made_anew(tmp_path):
+    path = tmp_path / "records.db"
+    path.touch()
+    with pytest.raises(StorageFailed, match=r"records\.db holds no records") as refused:
+        open_records(path, make=False)
+    assert refused.value.remedy is Remedy.RESTORE_FROM_BACKUP
+
+
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(StorageFailed, match=r"records\.db"):
         open_records(tmp_path / "nowhere" / "records.db")

@@ -54,9 +54,7 @@ def read(home: Path) -> HomeManifest | None:
             f"{FILE} can't be read: {error.strerror}", Remedy.CHECK_PERMISSION, path=home / FILE, partly=False
         ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise StorageFailed(
-            f"{FILE} is damaged: {error}", Remedy.RESTORE_FROM_BACKUP, path=home / FILE, partly=False
-        ) from error
+        raise StorageFailed(f"{FILE} is damaged", Remedy.RESTORE_FROM_BACKUP, path=home / FILE, partly=False) from error
 
 
 def new(kind: HomeKind) -> HomeManifest:

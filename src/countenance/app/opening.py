@@ -28,7 +28,7 @@ from countenance.pipeline.stores import Stores
 from countenance.policy.gate import Policy
 from countenance.policy.rules import RuleFiles
 from countenance.records.store import open_records
-from countenance.remedies import Remedy
+from countenance.remedies import Remedy, remedy_of_storage
 from countenance.types import HomeKind
 
 RECORDS, KEYS, LOG = "records.db", "keys.db", "log.db"
@@ -91,15 +91,20 @@ def make_home(path: Path, kind: HomeKind) -> HomeManifest:
     return manifest
 
 
-def check_databases(path: Path) -> dict[str, str]:
-    """For each database of the home at `path` "ok", or what SQLite finds wrong with it. Needs no key."""
-    found = {}
+def check_databases(path: Path) -> dict[str, tuple[str, Remedy | None]]:
+    """For each database of the home at `path` ("ok", None), or what is wrong with it and what helps. Needs no key."""
+    found: dict[str, tuple[str, Remedy | None]] = {}
     for name in (RECORDS, KEYS, LOG):
         try:
             with closing(sqlite3.connect(f"{(path / name).as_uri()}?mode=ro", uri=True)) as connection:
-                found[name] = str(connection.execute("PRAGMA quick_check").fetchone()[0])
-        except sqlite3.Error as error:
-            found[name] = str(error)
+                said = str(connection.execute("PRAGMA quick_check").fetchone()[0])
+            found[name] = said, None if said == "ok" else Remedy.RESTORE_FROM_BACKUP
+        except sqlite3.DatabaseError as error:
+            remedy = remedy_of_storage(error)
+            if free_bytes(path) < FULL_BYTES:  # SQLite says no more than "disk I/O error" then
+                found[name] = "the disk is full", Remedy.FREE_SPACE
+            else:
+                found[name] = str(error), Remedy.RESTORE_FROM_BACKUP if remedy is Remedy.RUN_DOCTOR else remedy
     return found
 
 
@@ -111,7 +116,7 @@ def _open(path: Path, manifest: HomeManifest, *, make: bool = False) -> Opened:
         path / KEYS, master, make=make, find=lambda key_id: masters.find(manifest.id, keyfile, key_id)
     )  # fmt: skip
     log = SqliteLog(path / LOG, Signer(f"countenance/home/{manifest.id}", keys.secret("log signing key")), make=make)
-    blobs, records = FileBlobStore(path / "blobs"), open_records(path / RECORDS)
+    blobs, records = FileBlobStore(path / "blobs"), open_records(path / RECORDS, make=make)
     naming = SharedLock(path / "naming.lock", timeout_s=LOCK_WAIT_S)
     erasing = FileLock(path / "erasing.lock", timeout=LOCK_WAIT_S, mode=0o600)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 
 from countenance.errors import HomeTooNew, StorageFailed
 from countenance.records import schema
@@ -174,8 +175,8 @@ def _remedy(reason: str) -> Remedy:
     return Remedy.RUN_DOCTOR
 
 
-def open_sqlite(path: Path) -> Database:
-    """Open the database at `path`, at the newest schema; make it if it is not there.
+def open_sqlite(path: Path, *, make: bool = True) -> Database:
+    """Open the database at `path`, at the newest schema; make it if it is not there, unless it must be (`make`).
 
     A crash while making it leaves an empty file, and the next opening makes what is missing.
     Raises: HomeTooNew: written by a newer version; StorageFailed.
@@ -189,7 +190,7 @@ def open_sqlite(path: Path) -> Database:
     sa.event.listen(engine, "connect", _prepare)
     database = Database(engine, path.name)
     try:
-        _bring_up_to_date(database)
+        _bring_up_to_date(database, make=make)
     except StorageFailed as error:
         error.partly = False  # nothing was done before
         raise
@@ -204,19 +205,25 @@ def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
 
 @cache
 def _tables() -> tuple[str, ...]:
-    """The SQL that makes all tables and indexes, in its order: written once a process, which takes longer than running it."""
+    """The SQL that makes all tables and indexes, in its order. Written once a process: running it takes less time."""
     written: list[str] = []
-    engine = sa.create_mock_engine("sqlite://", lambda ddl, *_, **__: written.append(str(ddl.compile(engine))))
-    schema.metadata.create_all(engine, checkfirst=False)
+    dialect = sqlite.dialect()
+
+    def write(statement: Any, *_: Any, **__: Any) -> None:
+        written.append(str(statement.compile(dialect=dialect)))
+
+    schema.metadata.create_all(sa.create_mock_engine("sqlite://", write), checkfirst=False)
     return tuple(written)
 
 
-def _bring_up_to_date(database: Database) -> None:
+def _bring_up_to_date(database: Database, *, make: bool) -> None:
     with database.read() as connection:
         known = sa.inspect(connection).has_table("alembic_version")
         found = connection.scalar(sa.text("SELECT version_num FROM alembic_version")) if known else None
     if found == schema.SCHEMA_REVISION:
         return
+    if found is None and not make:  # what an empty home would say of itself is not true of this one
+        raise StorageFailed("records.db holds no records at all", Remedy.RESTORE_FROM_BACKUP)
     if found is None:
         with database.write() as connection:  # one transaction: a second process that was waiting finds it done
             if not sa.inspect(connection).has_table("alembic_version"):

@@ -74,9 +74,9 @@ class RecordStore:
         self.database.close()
 
 
-def open_records(path: Path) -> RecordStore:
-    """Open the store in the SQLite file at `path`; make or migrate it where needed.
+def open_records(path: Path, *, make: bool = True) -> RecordStore:
+    """Open the store in the SQLite file at `path`; migrate it where needed, and make it where it may be made.
 
     Raises: HomeTooNew, StorageFailed.
     """
-    return RecordStore(open_sqlite(path))
+    return RecordStore(open_sqlite(path, make=make))

@@ -119,10 +119,10 @@ class HealthService:
             yield HealthFinding("master key", "ok", said, path=str(keyfile))
 
     def _databases(self) -> Iterator[HealthFinding]:
-        for name, report in check_databases(self.parts.path).items():
-            ok = report == "ok"
-            do = {} if ok else _by(Remedy.RESTORE_FROM_BACKUP)
-            yield HealthFinding(name, "ok" if ok else "problem", report, do)
+        for name, (said, remedy) in check_databases(self.parts.path).items():
+            yield HealthFinding(
+                name, "ok" if remedy is None else "problem", said, {} if remedy is None else _by(remedy)
+            )
 
     def _erasures(self) -> Iterator[HealthFinding]:
         finished = self.finish()
