@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from countenance.cli.base import Command, Session, pass_session
 
@@ -35,15 +36,17 @@ def command(
     A household's home is served on this machine only. The owner signs in with the printed link. An organisation's home
     can be open to others by TLS. Each person needs an account (`countenance user add`).
     """
-    from countenance.service.server import Address, serve
+    from countenance.service.server import Address, serve, served_at
     from countenance.types import HomeKind
 
     address = Address(host, port, certificate, key, proxy, tuple(name.lower() for name in names))
     with session.open() as home:
         household = home.kind is HomeKind.HOUSEHOLD
         if link:
-            path = f"/in/{home.sign_in.link()}"
-            session.answer({"link": address.url(port) + path}, lambda: click.echo(address.url(port) + path))
+            chosen = click.get_current_context().get_parameter_source("port") is not ParameterSource.DEFAULT
+            url = (not chosen and served_at(home)) or address.url(port)
+            made = f"{url}/in/{home.sign_in.link()}"
+            session.answer({"link": made}, lambda: click.echo(made))
             return
         token = home.sign_in.link() if household else None
         accounts = () if household else home.sign_in.accounts()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from countenance.app.home import Home
 
 DEFAULT_PORT: Final = 8470
+SERVED_AT: Final = "served-at"  # in the home while it is served
 STOP_WITHIN_S: Final = 30  # requests under way may take so long to finish
 _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 
@@ -138,27 +139,44 @@ def serve(home: Home, address: Address, *, workers: int = 1, started: Callable[[
 
     address = checked(address, home.kind)
     listening = listen(address)
+    told = home.path / SERVED_AT
     serving = Serving(str(home.path), address.names, address.secure, workers)
     os.environ |= serving.to_environment()
     with tempfile.TemporaryDirectory(prefix="countenance-metrics-") as metrics, listening:
         if workers > 1:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
         configure()
+
+        def tell() -> None:
+            url = address.url(listening.getsockname()[1])
+            with suppress(OSError):  # on a full disk the service runs without it: only new links need it
+                told.write_text(url, "utf-8")  # a crash leaves it: the address where the newest service was
+            started(url)
+
         try:
             if workers > 1:
-                started(address.url(listening.getsockname()[1]))
+                tell()
                 home.close()  # its databases and child processes are not to be shared with the workers
                 config = _config(address, "countenance.service.app:worker", factory=True, workers=workers)
                 Multiprocess(config, sockets=[listening]).run()
             else:
                 config = _config(address, application(home, serving))
-                server = _telling(config, lambda: started(address.url(listening.getsockname()[1])))
+                server = _telling(config, tell)
                 with suppress(KeyboardInterrupt):  # the wish to end, said again once it has ended
                     server.run(sockets=[listening])
                 if not server.started:
                     raise StorageFailed("the service could not start; its log says why", partly=False)
         finally:
+            told.unlink(missing_ok=True)
             shutil.rmtree(metrics, ignore_errors=True)
+
+
+def served_at(home: Home) -> str | None:
+    """The address of the service that runs over this home; None: there is none."""
+    try:
+        return (home.path / SERVED_AT).read_text("utf-8")
+    except FileNotFoundError:
+        return None
 
 
 def _config(address: Address, app: object, *, factory: bool = False, workers: int = 1) -> uvicorn.Config:
@@ -184,7 +202,7 @@ def _config(address: Address, app: object, *, factory: bool = False, workers: in
             config.load()  # the certificate is read here, not in the middle of a start
     except (OSError, ssl.SSLError) as error:
         raise WrongUse(
-            f"the certificate or its key can't be used; both are PEM files that belong together: {reason_of(error)}"
+            "the certificate or its key can't be used: both are PEM files, and they belong together"
         ) from error
     return config
 
