@@ -231,3 +231,20 @@ def test_other_shells_take_the_script(desk, shell):
     (desk.root / "script").write_text(desk.quick.run("completion", shell).out)
     done = subprocess.run([program, "-n", desk.root / "script"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+# --- how a caller may leave the streams and the arguments ------------------------------------------------------------
+def test_an_argument_that_is_no_text_is_told(desk):
+    for options in ((), ("--json",)):
+        said = desk.run(*options, "source", "show", "\udcff")
+        assert said.code == 2
+        assert "is not text in UTF-8" in said.out + said.err
+
+
+@pytest.mark.parametrize(("closed", "code"), [("<&-", 0), ("2>&-", 0), (">&-", 1)])
+def test_a_stream_that_the_caller_closed_breaks_nothing(desk, closed, code):
+    command = f'"{sys.executable}" -m countenance.cli.entry status {closed}'
+    done = subprocess.run(["sh", "-c", command], env=desk.environment(), capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert ("standard output" in done.stderr) == (code == 1)

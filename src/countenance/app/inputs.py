@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from countenance.app.paths import path_of
 from countenance.errors import BadPicture, NotFound, WrongUse
 from countenance.pipeline.documents import Document
-from countenance.remedies import Remedy
+from countenance.remedies import Remedy, remedy_of_reading
 from countenance.types import Purpose
 
 DocumentLike: TypeAlias = str | os.PathLike[str] | bytes
@@ -31,6 +31,8 @@ def read_picture(picture: PictureLike) -> bytes:
                 "(H, W, 3) uint8, RGB"
             )
         return _as_png(picture)
+    if "://" in str(picture):
+        raise BadPicture("nothing is fetched from an address", Remedy.USE_EXISTING_FILE, reason="unreadable")
     path = path_of(picture)
     try:
         if not path.is_file():  # a FIFO or device would block or never end
@@ -48,7 +50,7 @@ def read_picture(picture: PictureLike) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise BadPicture(
-            f"the picture can't be read: {error.strerror}", Remedy.CHECK_PERMISSION, reason="unreadable", path=path
+            f"the picture can't be read: {error.strerror}", remedy_of_reading(error), reason="unreadable", path=path
         ) from error
 
 

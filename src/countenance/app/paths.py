@@ -10,6 +10,8 @@ from countenance.errors import WrongUse
 
 def path_of(path: str | os.PathLike[str]) -> Path:
     """The path that somebody names, with `~` as their folder. Raises: WrongUse: a NUL in it, or no such user."""
+    if not os.fspath(path):
+        raise WrongUse("a path can't be empty")
     try:
         found = Path(path).expanduser()
     except RuntimeError as error:

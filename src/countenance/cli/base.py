@@ -36,11 +36,16 @@ class Session:
         return open_home(self.home, kind=kind)
 
     def answer(self, document: Mapping[str, Any], text: Callable[[], None]) -> None:
-        """One JSON document on standard output, or what `text` prints."""
-        if self.json:
-            print_json(document, line=self.lines)
-        else:
-            text()
+        """One JSON document on standard output, or what `text` prints. Raises: AnswerUnwritten."""
+        try:
+            if self.json:
+                print_json(document, line=self.lines)
+            else:
+                text()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise AnswerUnwritten(error) from error
 
     def answer_list(
         self, name: str, items: Sequence[T], document: Callable[[T], Mapping[str, Any]], line: Callable[[T], str], *,
@@ -55,6 +60,13 @@ class Session:
                 click.echo(none)
 
         self.answer({name: [document(item) for item in items]}, text)
+
+
+class AnswerUnwritten(Exception):
+    """The command has done what it was to do, and its answer can't be written to standard output."""
+
+    def __init__(self, reason: OSError) -> None:
+        super().__init__(f"the answer can't be written to standard output: {reason.strerror}")
 
 
 def print_json(document: Mapping[str, Any], *, line: bool = False) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import click
 
 from countenance import __version__
-from countenance.cli.base import CommandGroup, Session, print_json
+from countenance.cli.base import AnswerUnwritten, CommandGroup, Session, print_json
 from countenance.errors import CountenanceError
 
 # name -> module under countenance.cli; in the order of a user's way
@@ -119,8 +119,10 @@ def _run(session: Session, args: list[str]) -> int:
         from countenance.cli.remedies import door_of
 
         return _tell(session, door_of(session.command).document(error.as_dict()), error.exit_code)
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except (click.exceptions.Abort, KeyboardInterrupt) as error:
         said = "interrupted; finished work is kept, and the same command continues from there"
+        if isinstance(error.__context__, EOFError):
+            said = "nothing was done: this command asks a question, and nobody can answer it here"
         if session.json:
             return _tell(session, {"kind": "interrupted", "message": said, "hint": ""}, INTERRUPTED)
         click.echo(f"\n{said}", err=True)
@@ -135,6 +137,11 @@ def _run(session: Session, args: list[str]) -> int:
     except (SystemExit, BrokenPipeError):  # the reader of our output has gone, as `| head` does; click exits then
         _drop_output()
         return 0
+    except AnswerUnwritten as error:
+        hint = "what the command was to do is done; look before you run it again"
+        return _tell(session, {"kind": "storage_failed", "message": str(error), "hint": hint}, 1)
+    except UnicodeEncodeError as error:  # a byte of an argument, which a path may have and a name may not
+        return _tell(session, _misused(f"{str(error.object)[:200]!r} is not text in UTF-8", None), 2)
     except OSError as error:
         what = f"{os.fsdecode(error.filename)}: {error.strerror}" if error.filename else f"{error.strerror}"
         hint = _DISK_REMEDIES.get(error.errno or 0, "")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from countenance.errors import WrongUse
-from countenance.remedies import Remedy
+from countenance.remedies import Remedy, remedy_of_reading
 
 MAX_DOCUMENT_BYTES: Final = 64 * 2**20
 Document: TypeAlias = Path | bytes  # a file, or what somebody handed in
@@ -19,7 +19,7 @@ def read_document(document: Document, what: str) -> bytes:
         if path is not None and path.is_file():
             data = path.read_bytes()
     except OSError as error:
-        raise WrongUse(f"{what} can't be read: {error.strerror}", Remedy.CHECK_PERMISSION, path=path) from error
+        raise WrongUse(f"{what} can't be read: {error.strerror}", remedy_of_reading(error), path=path) from error
     if data is None:
         raise WrongUse(f"{what} is not a file", Remedy.USE_EXISTING_FILE, path=path)
     if not 0 < len(data) <= MAX_DOCUMENT_BYTES:

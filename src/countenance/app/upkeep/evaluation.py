@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from countenance.app.inputs import purpose_of
@@ -33,11 +32,7 @@ def labelled_by(people: str | os.PathLike[str] | None, pairs: str | os.PathLike[
             Remedy.KEEP_ONE_OF,
             values=("people", "pairs"),
         )
-    return read_people(path_of(people)) if people is not None else read_pairs(_path(pairs))
-
-
-def _path(name: str | os.PathLike[str] | None) -> Path:
-    return path_of(name or "")
+    return read_people(path_of(people)) if people is not None else read_pairs(path_of(pairs or ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +67,7 @@ class EvaluationService:
         from countenance.pipeline.upkeep.labelled_pictures import read_groups
 
         labelled = labelled_by(people, pairs)
-        groupings = () if groups is None else read_groups(_path(groups), labelled)
+        groupings = () if groups is None else read_groups(path_of(groups), labelled)
         embedder = self.parts.embedder_of(model)
         detector = self.parts.detector()
         with FaceAnalyser(workers=worker_count(None), detector=detector, crops=(embedder.crop,)) as analyser:

@@ -52,20 +52,23 @@ def command(session: Session, /, probe: str | None, person: str | None, export: 
     Each lead has its source, its score, and the odds that a stranger scores as high. Leads below the threshold are not
     shown. Copies and crops of one photograph are grouped under the best of them.
     """
+    from countenance.app.paths import path_of
+
     if (probe is None) == (person is None):
         raise click.UsageError("give PROBE or --person ID", click.get_current_context())
     if person is not None and export is not None:
         raise click.UsageError("--export needs PROBE; it can't be used with --person", click.get_current_context())
+    folder = None if export is None else path_of(export)
     with session.open() as home:
         if probe is None:
             result = home.search_person(str(person), **question)
             session.answer(result.as_dict(), lambda: tell(result))
             return
-        if export is None:
+        if folder is None:
             result = home.search(probe, **question)
         else:
             result, looked = home.search_and_look(probe, **question)
-            page = home.exports.write(result, looked, Path(export), probe_name=Path(probe).name)
+            page = home.exports.write(result, looked, folder, probe_name=Path(probe).name)
             click.echo(f"written: {page}", err=True)
         session.answer(result.as_dict(), lambda: tell(result))
 
@@ -74,7 +77,9 @@ def tell(result: SearchResult, *, most: int | None = None) -> None:
     """The leads, for people; the first `most`, if given."""
     how = f"threshold {result.threshold:.3f}{', extrapolated' if result.extrapolated else ''}"
     if not result.searched:
-        click.echo("No lead: this search may see no face. `countenance status` shows what the home holds.")
+        click.echo(
+            "No lead: there is no face that this search may show. `countenance status` shows what the home holds."
+        )
     elif not result.leads:
         click.echo(f"No lead among about {result.searched:,} faces ({how}). The person may still be there.")
     else:
