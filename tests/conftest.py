@@ -71,7 +71,9 @@ def _sharing_engine(url, **options):
     engine = _create_engine(url, **{"query_cache_size": 5_000, **options})
     if not SAMPLE.everything:
         name = engine.dialect.name
-        engine.dialect = engine.pool._dialect = _dialects.setdefault(name, engine.dialect)  # what is compiled is kept by it
+        engine.dialect = engine.pool._dialect = _dialects.setdefault(
+            name, engine.dialect
+        )  # what is compiled is kept by it
         engine._compiled_cache = _compiled.setdefault(name, engine._compiled_cache)
     return engine
 

@@ -8,6 +8,7 @@ words both. What reads the same everywhere is worded once, in `COMMON`.
 
 from __future__ import annotations
 
+import errno
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -129,6 +130,7 @@ class Remedy(StrEnum):
     RESUME_ORDER = auto()
     LIST_REQUESTS = auto()
     SHOW_REQUEST = auto()  # values: its id
+    VERIFY_REQUEST = auto()  # values: its id
     REFUSE_REQUEST = auto()  # values: its id
     USE_OTHER_PROOF = auto()
     CHECK_TRACKING_CODE = auto()
@@ -262,6 +264,13 @@ COMMON: Final[Mapping[Remedy, str]] = {
 }
 
 
+def remedy_of_reading(error: OSError) -> Remedy:
+    """What to do where a file that somebody named can't be read."""
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return Remedy.CHECK_PERMISSION
+    return Remedy.USE_ANOTHER_COPY if error.errno == errno.EIO else Remedy.USE_EXISTING_FILE
+
+
 def remedy_of_storage(error: Exception) -> Remedy:
     """What to do where a disk or a database refused, by the words of the operating system or of SQLite."""
     said = str(error).lower()
@@ -375,6 +384,7 @@ LIBRARY: Final = Door(
         Remedy.RESUME_ORDER: "record the decision that ends the stay with home.orders.resume()",
         Remedy.LIST_REQUESTS: "home.requests.listed() lists the requests",
         Remedy.SHOW_REQUEST: "home.requests.show({value!r}) shows where it stands",
+        Remedy.VERIFY_REQUEST: "verify who asks: home.requests.verify({value!r}), with photo, code or document",
         Remedy.REFUSE_REQUEST: "refuse it, and say why: home.requests.decide({value!r}, grant=False, reason=...)",
         Remedy.LIST_RECEIPTS: "home.receipts.all() lists the receipts",
         Remedy.LIST_RECIPIENTS: "home.receipts.recipients() lists who was shown it",

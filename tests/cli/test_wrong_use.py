@@ -200,7 +200,7 @@ def test_a_home_without_a_source(desk, album):
 def test_nothing_to_see_is_no_claim_about_the_person(desk, album, tmp_path):
     (tmp_path / "empty").mkdir()
     desk.quick.run("source", "add", "empty", tmp_path / "empty", *HOUSEHOLD).ended(0)
-    said = desk.quick.run("search", album.probe).ended(0, "this search may see no face")
+    said = desk.quick.run("search", album.probe).ended(0, "there is no face that this search may show")
     assert "may still be there" not in said.out
 
 

@@ -281,7 +281,7 @@ def test_heic_without_its_reader_says_what_to_install(brand, monkeypatch):
     finally:
         formats._reader_of.cache_clear()
     assert answer.reason is RejectReason.NO_READER
-    assert "countenance[heic]" in answer.detail
+    assert "pillow-heif" in answer.detail
 
 
 def test_a_picture_that_memory_cannot_hold_is_refused(monkeypatch):

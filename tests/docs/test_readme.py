@@ -47,12 +47,17 @@ def desk(tmp_path, programs):
 def environment(home: Path, programs: Path) -> dict[str, str]:
     """A new user's: this Python's programs first, and nothing of Countenance, not even folded weights."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("COUNTENANCE_", "XDG_"))}
-    return kept | {"HOME": str(home), "PATH": os.pathsep.join(map(str, (programs, Path(sys.executable).parent, os.environ["PATH"])))}
+    return kept | {
+        "HOME": str(home),
+        "PATH": os.pathsep.join(map(str, (programs, Path(sys.executable).parent, os.environ["PATH"]))),
+    }
 
 
 def run(desk, arguments, **options):
     home, work, programs = desk
-    done = subprocess.run(arguments, cwd=work, env=environment(home, programs), capture_output=True, text=True, **options)
+    done = subprocess.run(
+        arguments, cwd=work, env=environment(home, programs), capture_output=True, text=True, **options
+    )
     assert done.returncode == 0, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
     assert "Traceback" not in done.stderr
     return done

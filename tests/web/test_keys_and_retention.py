@@ -162,11 +162,11 @@ def test_a_client_comes_and_goes_and_an_organisations_key_is_bound_to_purpose_re
         page.get_by_role("button", name="Sign in").click()
         page.get_by_role("textbox", name="Name").fill("Agency")
         page.get_by_label("Kind of organisation").select_option("law-enforcement")
-        page.get_by_label("Jurisdiction of the client").fill("nowhere")
+        page.get_by_label("Jurisdiction").fill("nowhere")
         page.get_by_role("button", name="Add the client").click()
         page.get_by_role("alert").wait_for()
         assert page.get_by_label("Kind of organisation").input_value() == "law-enforcement"
-        page.get_by_label("Jurisdiction of the client").fill("FR")
+        page.get_by_label("Jurisdiction").fill("FR")
         page.get_by_role("button", name="Add the client").click()
         page.get_by_text("The client may search from now on.").wait_for()
         assert "Law enforcement, FR" in page.locator(".key-list").inner_text()

@@ -228,7 +228,7 @@ def test_an_order_is_drafted_simulated_applied_and_lifted(served, owner, browser
         page.get_by_role("alert").get_by_text("does not say what it is about").wait_for()
         assert page.get_by_role("checkbox", name="Stop offering").is_checked()
         check(page)
-        page.get_by_label("Places").fill("CA")
+        page.get_by_label("Jurisdictions").fill("CA")
         page.get_by_label("The document", exact=False).and_(page.locator("[type=file]")).set_input_files(paper)
         page.get_by_role("button", name="Record the draft").click()
         page.get_by_text("The draft is stored").wait_for()

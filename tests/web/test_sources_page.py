@@ -25,7 +25,7 @@ def served(tmp_path_factory):
 def add(page, served, name, path=None):
     page.goto(served.url + "/sources")
     page.get_by_label("Name").fill(name)
-    page.get_by_label("Where the people live").fill("CA-ON")
+    page.get_by_label("Jurisdiction").fill("CA-ON")
     if path is None:
         page.get_by_label("uploaded here and stored encrypted").check()
     else:

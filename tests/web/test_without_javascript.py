@@ -50,7 +50,7 @@ def test_an_order_is_drafted_simulated_applied_and_lifted(served, page, tmp_path
     page.get_by_label("Authority").fill("Privacy Commissioner of Canada")
     page.get_by_label("Date on the document").fill("2021-02-02")
     page.get_by_role("checkbox", name="Stop offering").check()
-    page.get_by_label("Places").fill("CA")
+    page.get_by_label("Jurisdictions").fill("CA")
     page.get_by_label("The document", exact=False).and_(page.locator("[type=file]")).set_input_files(paper)
     page.get_by_role("button", name="Record the draft").click()
     page.get_by_text("The draft is stored").wait_for()

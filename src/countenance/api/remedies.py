@@ -51,6 +51,7 @@ DOOR: Final = Door(
         Remedy.APPLY_ORDER: "POST /v1/orders/{value}/apply goes on",
         Remedy.RESUME_ORDER: "record the decision that ends the stay: POST /v1/orders/ID/resume",
         Remedy.LIST_REQUESTS: "GET /v1/requests lists the requests",
+        Remedy.VERIFY_REQUEST: "POST /v1/requests/{value}/verify verifies who asks, by photo, code or document",
         Remedy.SHOW_REQUEST: "GET /v1/requests/{value} shows its state",
         Remedy.REFUSE_REQUEST: "refuse it, and say why: POST /v1/requests/{value}/decide",
         Remedy.LIST_RECEIPTS: "GET /v1/receipts lists the receipts",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from contextlib import ExitStack
@@ -58,7 +59,7 @@ def command(
         def told(done: Ingested) -> None:
             bar.close()
             if not session.json:
-                tell_ingest(done)
+                tell_ingest(done, home.kind)
 
         if pictures is None or probe is None or jurisdiction is None:
             found = demo.shipped_demo(home, out, say, progress, told)
@@ -76,6 +77,8 @@ def command(
             for one in found:
                 click.echo(f"  {one.page}")
             click.secho("Next, use your own pictures:", bold=True)
+            if shutil.which("countenance") is None:
+                click.echo(f"  # lets the shell find countenance\n  . {Path(sys.executable).with_name('activate')}")
             for step in demo.NEXT:
                 click.echo(f"  # {step.does}\n  {step.command}")
 
@@ -101,13 +104,19 @@ def _serve(home: Home, session: Session) -> None:
 
 def _asked(probe: Path | None, jurisdiction: str | None) -> tuple[Path, str]:
     """What --pictures needs besides, from the options or the terminal."""
+    from countenance.cli.sources.source import parse_places
+
     if on_terminal():
         probe = probe or click.prompt(
             "A picture of the face to search for",
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
             err=True,
         )
-        jurisdiction = jurisdiction or click.prompt("Where do the people live? Such as CA-ON or FR", err=True)
+        jurisdiction = jurisdiction or click.prompt(
+            "Where do the people live? A country or province code, such as CA-ON or FR",
+            value_proc=parse_places,
+            err=True,
+        )
     if probe is None or jurisdiction is None:
         raise click.UsageError(
             "--pictures needs --probe FILE and --jurisdiction CODE when there is no terminal",

@@ -16,8 +16,6 @@ def _flag(name: str) -> str:
 
 DOOR: Final = Door(
     {
-        Remedy.SAVE_AS_JPEG: "save the picture as JPEG or PNG, then try again; HEIC needs `pip install "
-        "countenance[heic]`",
         Remedy.USE_CLEARER_PICTURE: "crop closer to the face, turn the picture upright, or use a sharper one; "
         "`countenance detect` shows what is found",
         Remedy.CHOOSE_FACE: "choose one with {field} N: 0 is the first of these boxes. `countenance detect PICTURE "
@@ -71,6 +69,7 @@ DOOR: Final = Door(
         Remedy.APPLY_ORDER: "`countenance order apply {value}` continues",
         Remedy.RESUME_ORDER: "record the decision that ends the stay: `countenance order resume`",
         Remedy.LIST_REQUESTS: "`countenance request list` lists the requests",
+        Remedy.VERIFY_REQUEST: "`countenance request verify {value}` verifies who asks, by photo, code or document",
         Remedy.SHOW_REQUEST: "`countenance request show {value}` shows its state",
         Remedy.REFUSE_REQUEST: "refuse it, with a reason: `countenance request decide {value} --refuse --reason TEXT`",
         Remedy.LIST_RECEIPTS: "`countenance receipt list` lists the receipts",

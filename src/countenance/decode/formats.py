@@ -47,7 +47,7 @@ def decode(data: bytes, *, limits: DecodeLimits = LIMITS) -> Picture | Rejected:
     if kind is None:
         return Rejected(RejectReason.NOT_A_PICTURE, "no format that is read here")
     if not _reader_of(kind):
-        way_out = {"HEIF": "HEIC; `pip install countenance[heic]` adds its reader"}
+        way_out = {"HEIF": "HEIC, whose reader is not installed: the Python package pillow-heif"}
         return Rejected(RejectReason.NO_READER, way_out.get(kind, f"{kind}, which this build of Pillow cannot read"))
     from PIL import Image
 

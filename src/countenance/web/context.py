@@ -39,6 +39,7 @@ class PageContext:
     request: Request
     service: Service
     who: Who
+    public: bool = False  # whether the page is for those who have no account, whoever opens it
     form: FormData = field(default_factory=FormData)
 
     @property
@@ -123,10 +124,11 @@ class PageContext:
     def worded(self, error: CountenanceError | Mapping[str, Any]) -> dict[str, Any]:
         """The error, or the facts of one that were kept, as the page tells them: `message`, `hint`, `partly`.
 
-        Those who are not signed in learn nothing of the machine: the message of a failure may name a database.
+        Public pages and those who are not signed in tell nothing of the machine: the message of a failure may name a
+        database.
         """
         facts = dict(error.as_dict() if isinstance(error, CountenanceError) else error)
-        signed_in = self.who.kind is not WhoKind.NOBODY
+        signed_in = self.who.kind is not WhoKind.NOBODY and not self.public
         if isinstance(error, CountenanceError):
             facts["partly"] = error.partly and self.request.method not in SAFE
             if not signed_in and int(status_of(error)) >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -171,7 +173,7 @@ def page(
         @functools.wraps(handler)
         async def answer(request: Request) -> Response:
             service = service_of(request)
-            ask = PageContext(request, service, NOBODY)
+            ask = PageContext(request, service, NOBODY, public=right is None)
             try:
                 service.rates.take(RateLimit.PAGES, authentication.address(request))
                 if rate is not RateLimit.PAGES and request.method not in SAFE:

@@ -51,6 +51,7 @@ _SIGNED_IN: Final[Mapping[Remedy, str]] = {
     Remedy.RESUME_ORDER: later("record the decision that ends the stay, on the page of the order"),
     Remedy.LIST_REQUESTS: later("the page Requests lists the requests"),
     Remedy.SHOW_REQUEST: later("the page of the request shows its state"),
+    Remedy.VERIFY_REQUEST: later("verify who asks, on the page of the request"),
     Remedy.REFUSE_REQUEST: later("refuse it on the page of the request, with a reason"),
     Remedy.LIST_RECEIPTS: later("the page Receipts lists the receipts"),
     Remedy.LIST_RECIPIENTS: later("the page of the receipt lists who saw it"),
@@ -84,7 +85,7 @@ _ANYBODY: Final[Mapping[Remedy, str]] = {
 }
 # The library's names of parameters, as forms label them; a test looks for each label in the templates.
 FIELDS: Final[Mapping[str, str]] = {
-    "address": later("The address of a picture, or the ID of a face"),
+    "address": later("The address of a picture, or the id of a face"),
     "authority": later("Authority"),
     "basis": later("Basis"),
     "case": later("Reason"),
@@ -102,8 +103,8 @@ FIELDS: Final[Mapping[str, str]] = {
     "expires": later("Last day"),
     "face": later("Face"),
     "faces": later("Faces"),
-    "jurisdiction": later("Place"),
-    "jurisdictions": later("Places"),
+    "jurisdiction": later("Jurisdiction"),
+    "jurisdictions": later("Jurisdictions"),
     "kind": later("What you ask for"),
     "law": later("Law and article, for statute"),
     "name": later("Name"),

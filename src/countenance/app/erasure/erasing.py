@@ -35,7 +35,8 @@ class ErasureService:
         }  # fmt: skip
         chosen = [(what, value) for what, value in named.items() if value is not None]
         if len(chosen) != 1:
-            raise WrongUse("exactly one thing can be erased at a time", Remedy.KEEP_ONE_OF, values=tuple(named))
+            remedy = Remedy.KEEP_ONE_OF if chosen else Remedy.ADD_ONE_OF
+            raise WrongUse("one thing is erased at a time", remedy, values=tuple(named))
         [(what, value)] = chosen
         if what != "source":
             erase: Mapping[str, Callable[..., ErasureReport]] = {

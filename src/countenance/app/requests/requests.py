@@ -377,7 +377,7 @@ def _face(text: str) -> str:
     try:
         return str(uuid.UUID(text))
     except ValueError as error:
-        raise WrongUse(f"{text!r} is not the ID of a face", Remedy.FIND_ID) from error
+        raise WrongUse(f"{text!r} is not the id of a face", Remedy.FIND_ID) from error
 
 
 def _address(text: str) -> str:

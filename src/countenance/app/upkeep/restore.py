@@ -80,8 +80,8 @@ def restore(
     path, place = path_of(file).absolute(), path_of(where).absolute()
     if (log is None) is not without_log and not verifying:
         raise WrongUse(
-            "only the log says what was erased, opted out or ordered after the backup was made; without_log means "
-            "that the log is lost",
+            "only the log says what was erased, opted out or ordered after the backup was made, so restoring needs it; "
+            "or you say that it is lost",
             Remedy.ADD_ONE_OF,
             values=("log", "without_log"),
         )

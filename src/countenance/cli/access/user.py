@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from countenance.cli.base import CommandGroup, Session, pass_session
+from countenance.cli.base import CommandGroup, Session, on_terminal, pass_session
 
 if TYPE_CHECKING:
     from countenance.app.access.sign_in import NewAccount
@@ -26,8 +26,9 @@ def command() -> None:
 @pass_session
 def add(session: Session, name: str, password_stdin: bool) -> None:
     """Make an account. The code for the authenticator app is shown only once."""
+    password = _asked(password_stdin)
     with session.open() as home:
-        _show(session, home.sign_in.add(name, _asked(password_stdin)))
+        _show(session, home.sign_in.add(name, password))
 
 
 @command.command()
@@ -66,6 +67,10 @@ def list_(session: Session) -> None:
 def _asked(from_stdin: bool) -> str:
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
+    if not on_terminal():
+        raise click.UsageError(
+            "a password can't be typed here; --password-stdin reads it from standard input", click.get_current_context()
+        )
     return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
 
 

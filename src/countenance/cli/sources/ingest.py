@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from countenance.app.home import Home
     from countenance.app.sources.ingests import Ingested
     from countenance.pipeline.pictures.ingest_report import IngestReport, Progress
+    from countenance.types import HomeKind
 
 SHOWN_REJECTED = 10  # more are in --json and `source show`
 
@@ -46,7 +47,7 @@ def command(session: Session, names: tuple[str, ...], workers: int | None, prune
             return
         with progress_bar(quiet=session.json) as progress:
             done = home.ingest(*names, workers=workers, prune=prune, progress=progress)
-        session.answer(done.as_dict() if session.json else {}, lambda: tell(done))
+        session.answer(done.as_dict() if session.json else {}, lambda: tell(done, home.kind))
 
 
 def _watch(session: Session, home: Home, names: tuple[str, ...], *, workers: int | None, prune: bool) -> None:
@@ -55,7 +56,7 @@ def _watch(session: Session, home: Home, names: tuple[str, ...], *, workers: int
     with progress_bar(quiet=session.json) as progress:
         rounds = home.watch(*names, workers=workers, prune=prune, progress=progress, notice=note)
         first = next(rounds)
-    session.answer(first.as_dict() if session.json else {}, lambda: tell(first))
+    session.answer(first.as_dict() if session.json else {}, lambda: tell(first, home.kind))
     note("watching the folders; press Ctrl-C to stop")
     for done in rounds:
         session.answer(done.as_dict() if session.json else {}, partial(_tell_round, done))
@@ -66,7 +67,7 @@ def _tell_round(done: Ingested) -> None:
     for report in done.reports:
         parts = [
             (report.taken, "added"),
-            (report.copies, "copies of known pictures"),
+            (report.copies, f"cop{'y' if report.copies == 1 else 'ies'} of known pictures"),
             (report.again, "analysed again"),
             (report.erased, "erased"),
             (sum(report.rejected.values()), "rejected"),
@@ -90,7 +91,7 @@ def progress_bar(*, quiet: bool = False) -> Iterator[Callable[[str, Progress], N
         )
 
 
-def tell(done: Ingested) -> None:
+def tell(done: Ingested, kind: HomeKind) -> None:
     """The reports, for people."""
     for report in done.reports:
         _tell_one(report)
@@ -102,7 +103,8 @@ def tell(done: Ingested) -> None:
             break
         click.echo(f"  rejected {source}/{place}: {reason.replace('_', ' ')}{detail and f' ({detail})'}")
     if any(report.indexed or report.unchanged for report in done.reports):
-        click.echo("Next: countenance search PROBE")
+        reason = "" if kind == "household" else " --purpose PURPOSE --case CASE"
+        click.echo(f"Next: countenance search PROBE{reason}")
 
 
 def _tell_one(report: IngestReport) -> None:

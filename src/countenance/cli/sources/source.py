@@ -112,7 +112,7 @@ def _ask(grant: dict[str, Any], *, household: bool) -> None:
         default = "household" if household else None
         grant["basis"] = click.prompt("Your right to use them", type=click.Choice(bases), default=default, err=True)
     where = "Where do the people live? A country or province code, such as CA-ON or FR"
-    grant["jurisdiction"] = grant["jurisdiction"] or click.prompt(where, value_proc=_places, err=True)
+    grant["jurisdiction"] = grant["jurisdiction"] or click.prompt(where, value_proc=parse_places, err=True)
     if grant["basis"] == "household":
         return
     evidence = "File with the evidence: the signed form, contract, decision or record"
@@ -140,7 +140,8 @@ def _file(text: str) -> str:
     return str(path)
 
 
-def _places(text: str) -> str:
+def parse_places(text: str) -> str:
+    """An answer that is asked for again until it names jurisdictions."""
     from countenance import jurisdictions
     from countenance.errors import WrongUse
 

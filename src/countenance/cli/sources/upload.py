@@ -32,6 +32,6 @@ def command(session: Session, source: str, files: tuple[Path, ...]) -> None:
 
         def text() -> None:
             click.echo(f"{several(len(files), 'picture')} uploaded to {source}")
-            tell(done)
+            tell(done, home.kind)
 
         session.answer({"uploaded": len(files), **done.as_dict()}, text)

@@ -79,5 +79,7 @@ def tell(found: dict[str, Any]) -> None:
         click.echo(f"  {done} since records.db was compacted: countenance doctor --compact")
     if found["unfinished_erasures"]:
         click.secho(f"  {several(found['unfinished_erasures'], 'erasure')} to finish: countenance doctor", fg="red")
+    if found["sources"] and not found["pictures"]:
+        click.echo("  No picture yet: countenance ingest")
     if not found["sources"]:
         click.echo("  No source yet: countenance source add album ~/Pictures --basis household --jurisdiction CA-ON")

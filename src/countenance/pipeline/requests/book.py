@@ -83,8 +83,12 @@ class RequestBook:
             raise self._moved(request) from error
 
     def _moved(self, request: SubjectRequest) -> WrongUse:
-        """What is told to who comes too late."""
+        """What is told to who comes too early or too late."""
         now = self.get(request.uid)
+        if now.state == RequestState.OPEN:
+            return WrongUse(
+                "the request is open: who asks is not verified yet", Remedy.VERIFY_REQUEST, values=(request.uid,)
+            )
         return WrongUse(
             f"the request is {now.state}{f' ({now.outcome})' if now.outcome else ''}, and this step is not for that",
             Remedy.SHOW_REQUEST,

@@ -380,4 +380,4 @@ def _scope(request: SubjectRequest) -> str:
 
 def choose_face_number(looked: FaceAnalysis, number: int | None) -> int:
     """Which face is meant. Raises NoFace, SeveralFaces, WrongUse."""
-    return looked.faces.index(choose_face(looked, number))
+    return looked.faces.index(choose_face(looked, number, field="face_number"))
