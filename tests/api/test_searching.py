@@ -112,8 +112,9 @@ def test_who_asks_is_known_before_anything_else(client, described):
         described.check("POST", found)
 
 
-def test_a_key_without_the_right_is_refused(program):
-    assert program("collect").post("/search", {"picture": b64(ALICE)}).status_code == 403
+def test_a_key_without_the_right_is_refused_and_told_which(program):
+    refused = program("collect").post("/search", {"picture": b64(ALICE)})
+    assert (refused.status_code, refused.json()["detail"]) == (403, "this key does not have the right search")
     assert program("search").get("/sources").status_code == 403
 
 

@@ -66,7 +66,7 @@ class Who:
             return
         if self.kind is WhoKind.NOBODY:
             raise SignInNeeded("this needs an account or an access key", Remedy.SIGN_IN)
-        raise NotAllowed(f"this {self.kind} does not have the right {right!r}", Remedy.ASK_KEY_MANAGER)
+        raise NotAllowed(f"this {self.kind} does not have the right {right}", Remedy.ASK_KEY_MANAGER)
 
 
 NOBODY: Final = Who(WhoKind.NOBODY, "nobody", "", frozenset())
