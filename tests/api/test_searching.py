@@ -4,6 +4,7 @@ import base64
 
 import pytest
 
+from countenance.app.access.identity import Right
 from countenance.testing import toy
 
 ALICE = toy.picture("alice@10,20,60,80")
@@ -91,6 +92,38 @@ def test_a_problem_never_quotes_what_was_sent(program):
     )
     assert broken.status_code == 422
     assert secret not in broken.text
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "at", "message"),
+    [
+        ("/search", {}, "", "send exactly one of these: picture, face_id, person_id"),
+        ("/search", {"picture": 5}, "picture", "send base64, or a file of a form"),
+        ("/erasures", {}, "", "name exactly one of these: face, picture, source, person, jurisdiction, probe, case"),
+        ("/erasures", {"source": "a", "case": "b"}, "",
+         "name exactly one of these: face, picture, source, person, jurisdiction, probe, case"),
+        ("/sources", {"name": "a", "jurisdiction": "FR", "basis": "zq"}, "basis",
+         "Input should be 'household', 'consent', 'licence', 'statute' or 'historical'"),
+        ("/keys", {"name": "a", "rights": ["zq"]}, "rights.0",
+         "Input should be 'search', 'collect', 'people', 'erase', 'requests', 'orders', 'oversee' or 'manage'"),
+        ("/erasures", {"face": "zq"}, "face", "Input should be a valid UUID"),
+        ("/search", {"face_id": "5c3c3a54-7b0a-4b8e-9d39-0f4d8d3f3d44", "top": 0}, "top",
+         "Input should be greater than or equal to 1"),
+    ],
+)  # fmt: skip
+def test_each_reason_is_told_in_full_unless_it_would_quote_what_was_sent(program, path, sent, at, message):
+    found = program(*Right).post(path, sent)
+    assert found.status_code == 422
+    assert found.json()["errors"] == [{"at": at, "message": message}]
+    assert "zq" not in found.text
+
+
+@pytest.mark.parametrize("sent", ['{"zq" "zq"}', '{"zq": [zq]}', '["zq"', '{"zq": "\\zq"}', '{"zq": 1zq}', "zq", ""])
+def test_json_that_can_not_be_read_is_told_with_the_place_and_quoted_nowhere(program, sent):
+    found = program("search").post("/search", content=sent, headers={"content-type": "application/json"})
+    [error] = found.json()["errors"]
+    assert "at line 1 column" in error["message"]
+    assert "zq" not in found.text
 
 
 def test_a_body_of_another_type_is_refused(program):

@@ -54,7 +54,7 @@ class Named(Shape):
     @model_validator(mode="after")
     def _one_thing(self) -> Self:
         if sum(getattr(self, name) is not None for name in _NAMES) != 1:
-            raise ValueError(f"one of {' and '.join(_NAMES)} is to be named")
+            raise ValueError(f"name exactly one of these: {', '.join(_NAMES)}")
         return self
 
 

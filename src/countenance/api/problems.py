@@ -36,6 +36,9 @@ MEANINGS: Final[Mapping[int, str]] = {
     503: "A disk, a database or the log can't be used. Part of a write may have been done.",
 }
 
+# What Pydantic puts into a reason from the description alone: a list's values, limits.
+_DESCRIBED: Final = frozenset({"expected", "gt", "ge", "lt", "le", "min_length", "max_length", "pattern", "class_name"})
+
 
 def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Responses of these statuses for the OpenAPI description."""
@@ -78,15 +81,21 @@ async def _ours(request: Request, error: Exception) -> Response:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError | ValidationError)
-    # Where and why, never what was sent; a reason's second half may quote it.
-    errors = [
-        {"at": ".".join(map(str, each["loc"])), "message": str(each["msg"]).split(",")[0].removeprefix("Value error")}
-        for each in error.errors()
-    ]
+    errors = [{"at": ".".join(map(str, each["loc"])), "message": _reason(each)} for each in error.errors()]
     document = bare(
         HTTPStatus.UNPROCESSABLE_ENTITY, instance=_id(request), detail="the request does not fit its description"
     )
     return problem_response({**document, "type": f"{TYPE}invalid", "title": "Invalid", "errors": errors})
+
+
+def _reason(each: Mapping[str, Any]) -> str:
+    """Why a value does not fit, in full where that can't quote it; else up to the comma, behind which Pydantic may."""
+    said, context = str(each["msg"]), each.get("ctx", {})
+    if isinstance(context.get("error"), ValueError):  # a check of ours, without Pydantic's words before it
+        return str(context["error"])
+    if each["type"] == "json_invalid" or context.keys() <= _DESCRIBED:  # a parser of JSON names what it expects
+        return said
+    return said.partition(",")[0]
 
 
 async def _http(request: Request, error: Exception) -> Response:

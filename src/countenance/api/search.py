@@ -56,7 +56,7 @@ class Question(_Asked):
     @model_validator(mode="after")
     def _one_probe(self) -> Self:
         if sum(each is not None for each in (self.picture, self.face_id, self.person_id)) != 1:
-            raise ValueError("one of picture and face_id and person_id is to be sent")
+            raise ValueError("send exactly one of these: picture, face_id, person_id")
         return self
 
 

@@ -27,7 +27,7 @@ def _bytes(value: Any) -> bytes:
     if isinstance(value, bytes):
         return value
     if not isinstance(value, str):
-        raise ValueError("base64, or a file of a form")  # noqa: TRY004 - as pydantic wants it
+        raise ValueError("send base64, or a file of a form")  # noqa: TRY004 - as pydantic wants it
     if _ADDRESS.match(value):
         raise BadPicture(
             "this is an address, and nothing is fetched here", Remedy.SEND_PICTURE,
@@ -36,7 +36,7 @@ def _bytes(value: Any) -> bytes:
     try:
         return base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise ValueError("not base64 (RFC 4648 section 4)") from error
+        raise ValueError("this is not base64 (RFC 4648 section 4)") from error
 
 
 # A file, as base64 in JSON or as a file of a form.
