@@ -102,6 +102,7 @@ class Remedy(StrEnum):
     LIST_SOURCES = auto()
     SHOW_SOURCE = auto()
     ADD_SOURCE = auto()
+    ADD_UPLOAD_SOURCE = auto()
     RESUME_SOURCE = auto()
     INGEST_SOURCE = auto()
     INGEST_UPLOADS = auto()  # values: the source's name
@@ -361,6 +362,8 @@ LIBRARY: Final = Door(
         Remedy.LIST_SOURCES: "home.sources() lists the sources",
         Remedy.SHOW_SOURCE: "home.source(name) shows where it stands",
         Remedy.ADD_SOURCE: "add a source with home.add_source()",
+        Remedy.ADD_UPLOAD_SOURCE: "put the picture into its folder, or add a source whose path is None with "
+        "home.add_source()",
         Remedy.RESUME_SOURCE: "home.resume() puts its grant in force again",
         Remedy.INGEST_SOURCE: "ingest its source again with home.ingest()",
         Remedy.INGEST_UPLOADS: "home.ingest({value!r})",

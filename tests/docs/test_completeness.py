@@ -13,6 +13,7 @@ from countenance.cli.sources.source import BASES, PURPOSES
 from countenance.collect import sidecar
 from countenance.decode.limits import DecodeLimits
 from countenance.decode.sandbox import SandboxLimits
+from countenance.http.problems import OTHERS
 from countenance.pipeline import documents
 from countenance.pipeline.pictures import enrol, ingest
 from countenance.policy import facts, rules
@@ -34,6 +35,14 @@ def kinds(base=errors.CountenanceError):
 def test_every_error_kind_is_documented_with_its_exit_code(doc):
     table = doc("errors.md").table("kind")
     assert {kind: int(row["exit code"]) for kind, row in table.items()} == kinds()
+
+
+def test_every_kind_of_http_is_documented_with_its_status(doc):
+    table = doc("errors.md").table("kind", section="Kinds of HTTP")
+    assert {kind: int(row["status"]) for kind, row in table.items()} == {
+        each.kind: int(status) for status, each in OTHERS.items()
+    }  # fmt: skip
+    assert all(cell for row in table.values() for cell in row.values())
 
 
 def test_every_error_row_says_what_to_do(doc):

@@ -98,12 +98,12 @@ ROWS = (
     Row("text, HTML", "an address", "guest page",
         lambda d: told(d.send(f"/guest/{d.link}", data={"agreed": "x", "photograph": f"https://{MARK}"})),
         400, "told"),
-    *(Row("a body of more", "too long", door, raw(path, TOO_LONG, nothing), 413, "blank")
+    *(Row("a body of more", "too long", door, raw(path, TOO_LONG, nothing), 413, "too_large")
       for door, path in DOORS.items()),
     Row("a body of more", "too long", "Rekognition",
         lambda d: d.rekognition("DetectFaces", headers_sent={"content-length": str(16 * 2**20)}, content=nothing()),
         400, "ImageTooLargeException"),
-    *(Row("a body of more", "endless", door, raw(path, FORM, endless), 408, "blank")
+    *(Row("a body of more", "endless", door, raw(path, FORM, endless), 408, "too_slow")
       for door, path in DOORS.items()),
     Row("a body of more", "endless", "Rekognition",
         lambda d: d.rekognition("DetectFaces", content=endless()), 408, "RequestTimeoutException"),
@@ -118,11 +118,11 @@ ROWS = (
     *(Row("a place that climbs", f"place {place!r}", "/v1", functools.partial(
         lambda d, place: d.v1("/sources/handed/pictures", files={"picture": ("x", b"x")}, data={"place": place}),
         place=place), 400, "wrong_use") for place in (f"../../{MARK}", f"/{MARK}", f"a/../{MARK}", f"{MARK}\0.jpg")),
-    *(Row("a place that climbs", f"path {path!r}", "/v1", asked(path), 404, "blank")
+    *(Row("a place that climbs", f"path {path!r}", "/v1", asked(path), 404, "not_found")
       for path in (f"/sources/..%2f{MARK}", f"/sources/{MARK}%0d%0aX-Evil:%201")),
     *(Row("a place that climbs", f"path {path!r}", "page", functools.partial(
         lambda d, path: told(d.page(path, method="GET")), path=path), 404, kind)
-      for path, kind in ((f"/sources/..%2f{MARK}", "told"), (f"/sources/{MARK}%0d%0aX-Evil:%201", "blank"),
+      for path, kind in ((f"/sources/..%2f{MARK}", "told"), (f"/sources/{MARK}%0d%0aX-Evil:%201", "not_found"),
                          (f"/searches/..%2f{MARK}", ""), (f"/static/x/..%2f{MARK}", ""))),
     *(Row("a place that climbs", f"collection {name!r}", "Rekognition", functools.partial(
         lambda d, name: d.rekognition("CreateCollection", {"CollectionId": name}), name=name),
@@ -151,8 +151,8 @@ ROWS = (
     Row("a write that is sent", "replayed", "Rekognition",
         lambda d: d.rekognition("CreateCollection", {"CollectionId": "twice"}, times=2), 400, "ThrottlingException"),
     *(Row("another host", "host", door, functools.partial(
-        lambda d, path: told(d.send(path, {"host": f"{MARK}.example"})), path=path), 421)
-      for door, path in (*DOORS.items(), ("Rekognition", "/"))),
+        lambda d, path: told(d.send(path, {"host": f"{MARK}.example"})), path=path),
+          421, "other_host" if door == "/v1" else "") for door, path in (*DOORS.items(), ("Rekognition", "/"))),
     *(Row("another host", "another site's form", door, functools.partial(
         lambda d, path: told(d.page(path, headers={"sec-fetch-site": "cross-site"}, name=MARK)), path=path),
           403, "told") for door, path in DOORS.items() if door != "/v1"),

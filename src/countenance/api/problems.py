@@ -10,14 +10,14 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import compile_path
 
 from countenance.api.remedies import DOOR
 from countenance.errors import CountenanceError
 from countenance.http.bodies import BodyRefused
 from countenance.http.csrf import SAFE
-from countenance.http.problems import MEDIA_TYPE, TYPE, bare, headers_of, problem, status_of
+from countenance.http.problems import MEDIA_TYPE, headers_of, other, problem, response, status_of
 from countenance.remedies import Remedy
 
 # What the statuses mean here, for the description.
@@ -36,6 +36,17 @@ MEANINGS: Final[Mapping[int, str]] = {
     503: "A disk, a database or the log can't be used. Part of a write may have been done.",
 }
 
+# How to go on where an error names no remedy: then its text says what to do, or all that there is to know.
+_CORRECT: Final = "correct what `detail` names; GET /v1/openapi.json describes every request"
+OTHERWISE: Final[Mapping[HTTPStatus, str]] = {
+    HTTPStatus.BAD_REQUEST: _CORRECT,
+    HTTPStatus.UNAUTHORIZED: DOOR.text(Remedy.SIGN_IN),
+    HTTPStatus.FORBIDDEN: "docs/policy.md explains each of the `rules`, and what it needs",
+    HTTPStatus.NOT_FOUND: "check the name or ID that was sent",
+    HTTPStatus.CONFLICT: "look first at what the earlier request made",
+    HTTPStatus.UNPROCESSABLE_ENTITY: _CORRECT,
+    HTTPStatus.TOO_MANY_REQUESTS: "wait for as many seconds as the header Retry-After says, then send it again",
+}
 # What Pydantic puts into a reason from the description alone: a list's values, limits.
 _DESCRIBED: Final = frozenset({"expected", "gt", "ge", "lt", "le", "min_length", "max_length", "pattern", "class_name"})
 
@@ -44,11 +55,6 @@ def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Responses of these statuses for the OpenAPI description."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": MEANINGS[status], "content": content} for status in sorted(statuses)}
-
-
-def problem_response(document: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
-    """A problem document as an answer."""
-    return JSONResponse(dict(document), int(document["status"]), headers, MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
@@ -76,16 +82,14 @@ async def _ours(request: Request, error: Exception) -> Response:
         facts["message"] = "it could not be done here" + ("; part of it may have been done" if partly else "")
         where = _shown_by(request) if partly else ""
         facts |= {"hint": f"GET {where} shows its state"} if where else {"remedy": Remedy.TRY_AGAIN_LATER}
-    return problem_response(problem(error, DOOR.document(facts), instance=_id(request)), headers_of(error))
+    document = problem(error, DOOR.document(facts), instance=_id(request))
+    return response({**document, "hint": document["hint"] or OTHERWISE[status_of(error)]}, headers_of(error))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError | ValidationError)
     errors = [{"at": ".".join(map(str, each["loc"])), "message": _reason(each)} for each in error.errors()]
-    document = bare(
-        HTTPStatus.UNPROCESSABLE_ENTITY, instance=_id(request), detail="the request does not fit its description"
-    )
-    return problem_response({**document, "type": f"{TYPE}invalid", "title": "Invalid", "errors": errors})
+    return response({**other(HTTPStatus.UNPROCESSABLE_ENTITY, instance=_id(request)), "errors": errors})
 
 
 def _reason(each: Mapping[str, Any]) -> str:
@@ -105,7 +109,7 @@ async def _http(request: Request, error: Exception) -> Response:
         headers["Allow"] = ", ".join(
             _methods(request, request.scope["path"])
         )  # of all operations there, not of the first alone
-    return problem_response(bare(HTTPStatus(error.status_code), instance=_id(request)), headers)
+    return response(other(HTTPStatus(error.status_code), instance=_id(request)), headers)
 
 
 def _shown_by(request: Request) -> str:
@@ -127,9 +131,9 @@ def _methods(request: Request, path: str) -> list[str]:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, BodyRefused)
-    return problem_response(bare(error.status, instance=_id(request), detail=error.detail), {"connection": "close"})
+    return response(other(error.status, instance=_id(request), detail=error.detail), {"connection": "close"})
 
 
 async def _bug(request: Request, error: Exception) -> Response:
     del error  # the journal writes it down
-    return problem_response(bare(HTTPStatus.INTERNAL_SERVER_ERROR, instance=_id(request), detail=MEANINGS[500]))
+    return response(other(HTTPStatus.INTERNAL_SERVER_ERROR, instance=_id(request)))

@@ -27,6 +27,7 @@ DOOR: Final = Door(
         Remedy.LIST_SOURCES: "GET /v1/sources lists the sources",
         Remedy.SHOW_SOURCE: "GET /v1/sources/NAME shows its state",
         Remedy.ADD_SOURCE: "add a source with POST /v1/sources",
+        Remedy.ADD_UPLOAD_SOURCE: "put the picture into its folder, or add a source without a path: POST /v1/sources",
         Remedy.RESUME_SOURCE: "POST /v1/sources/NAME/resume puts its grant in force again",
         Remedy.INGEST_SOURCE: "ingest its source again with POST /v1/jobs",
         Remedy.INGEST_UPLOADS: "ingest the source with POST /v1/jobs",
@@ -65,6 +66,7 @@ DOOR: Final = Door(
         Remedy.LIST_MODELS: "GET /v1/models lists the models",
         Remedy.BEGIN_REINDEX: "begin a reindex with POST /v1/jobs",
         Remedy.CONTINUE_REINDEX: "let the reindex go on first, with POST /v1/jobs",
+        Remedy.RELOAD_PAGE: "send a form whole, with its boundary; with a session, send its token in X-Form-Token",
         Remedy.LIST_JOBS: "GET /v1/jobs lists the jobs",
         **dict.fromkeys(
             (

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from countenance.errors import BadPicture
+from countenance.http.problems import TYPE
 from countenance.remedies import Remedy
 from countenance.types import RejectReason
 
@@ -61,7 +62,7 @@ class Odds(Shape):
 
 
 class Problem(BaseModel):
-    """An error (RFC 9457). `type` is its kind, `hint` says what to do. Some kinds have more members."""
+    """An error (RFC 9457). `type` ends in its kind, `hint` says what to do. Some kinds have more members."""
 
     model_config = ConfigDict(
         extra="allow",
@@ -77,9 +78,9 @@ class Problem(BaseModel):
         },
     )  # fmt: skip
 
-    type: str = Field(description="`urn:countenance:problem:` and the error's kind, or about:blank.")
+    type: str = Field(pattern=f"^{TYPE}[a-z_]+$", description="`urn:countenance:problem:` and the error's kind.")
     title: str
     status: int
     instance: str = Field(description="The request's id, as the X-Request-Id header and the service's log have it.")
-    detail: str | None = None
-    hint: str | None = Field(None, description="What to do.")
+    detail: str = Field(min_length=1, description="What happened, to what.")
+    hint: str = Field(min_length=1, description="What to do.")

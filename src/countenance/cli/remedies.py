@@ -44,6 +44,8 @@ DOOR: Final = Door(
         Remedy.LIST_SOURCES: "`countenance source list` lists the sources",
         Remedy.SHOW_SOURCE: "`countenance source show` shows its state",
         Remedy.ADD_SOURCE: "add one: `countenance source add album ~/Pictures --basis household --jurisdiction CA-ON`",
+        Remedy.ADD_UPLOAD_SOURCE: "put the picture into its folder, or add a source for uploads: `countenance source "
+        "add uploads --upload --basis household --jurisdiction CA-ON`",
         Remedy.RESUME_SOURCE: "`countenance source resume` puts its grant in force again",
         Remedy.INGEST_SOURCE: "ingest its source again: `countenance ingest`",
         Remedy.INGEST_UPLOADS: "countenance ingest {quoted}",

@@ -17,7 +17,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from countenance.http.problems import MEDIA_TYPE, bare
+from countenance.http.problems import other, response
 
 REGISTRY: Final = CollectorRegistry()
 _REQUESTS = Counter(
@@ -110,13 +110,7 @@ def _where(bug: Exception) -> dict[str, Any]:
 
 
 async def _say_sorry(scope: Scope, send: Send, request_id: str) -> None:
-    from starlette.responses import JSONResponse
-
     async def nothing() -> Message:
         return {"type": "http.disconnect"}
 
-    document = bare(
-        HTTPStatus.INTERNAL_SERVER_ERROR, instance=request_id,
-        detail="something went wrong here; the service's log has it under this request's id",
-    )  # fmt: skip
-    await JSONResponse(document, int(HTTPStatus.INTERNAL_SERVER_ERROR), media_type=MEDIA_TYPE)(scope, nothing, send)
+    await response(other(HTTPStatus.INTERNAL_SERVER_ERROR, instance=request_id))(scope, nothing, send)

@@ -10,7 +10,7 @@ import anyio
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from countenance.http.problems import bare
+from countenance.http.problems import other, response
 
 MAX_BODY_BYTES: Final = 128 * 2**20  # a picture of 64 MB as base64, and a form around it
 SLOWEST_BYTES_A_S: Final = 1024  # a body may take as long as at this rate, and a minute
@@ -84,11 +84,8 @@ class BodyLimit:
 
 
 async def _answer(scope: Scope, send: Send, refused: BodyRefused) -> None:
-    from starlette.responses import JSONResponse
-
     async def nothing() -> Message:
         return {"type": "http.disconnect"}
 
-    document = bare(refused.status, instance=scope["state"]["request_id"], detail=refused.detail)
-    answer = JSONResponse(document, int(refused.status), {"connection": "close"}, "application/problem+json")
-    await answer(scope, nothing, send)
+    document = other(refused.status, instance=scope["state"]["request_id"], detail=refused.detail)
+    await response(document, {"connection": "close"})(scope, nothing, send)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from countenance.http.problems import other, response
 
 # Nothing is fetched from any other host, and no script runs but our own files: CSP level 3.
 PAGE_POLICY: Final = (
@@ -41,7 +44,10 @@ class OwnHosts:
             host = Headers(scope=scope).get("host", "")
             name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
             if name.strip("[]").lower() not in self._names:
-                await PlainTextResponse("This service does not answer to that name.\n", 421)(scope, receive, send)
+                refused: Response = PlainTextResponse("This service does not answer to that name.\n", 421)
+                if f"{scope['path']}/".startswith("/v1/"):
+                    refused = response(other(HTTPStatus.MISDIRECTED_REQUEST, instance=scope["state"]["request_id"]))
+                await refused(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 

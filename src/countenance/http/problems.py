@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
+
+from starlette.responses import JSONResponse
 
 from countenance.errors import CountenanceError, TooMany
 
@@ -31,6 +34,40 @@ _BY_EXIT_CODE: Final[Mapping[int, HTTPStatus]] = {
     3: HTTPStatus.FORBIDDEN,
     4: HTTPStatus.NOT_FOUND,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A problem that is no error of ours: HTTP itself refuses, or there is a bug."""
+
+    kind: str
+    detail: str  # unless whoever refuses knows more
+    hint: str
+
+
+OTHERS: Final[Mapping[HTTPStatus, Other]] = {
+    HTTPStatus.NOT_FOUND: Other(
+        "not_found", "there is nothing at this path", "GET /v1/openapi.json lists the paths of the API"
+    ),
+    HTTPStatus.METHOD_NOT_ALLOWED: Other(
+        "method_not_allowed", "this path does not accept this method", "use a method that the header Allow names"
+    ),
+    HTTPStatus.REQUEST_TIMEOUT: Other("too_slow", "the body came too slowly", "send it again, without a pause"),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: Other("too_large", "the body is too large", "send a smaller file"),
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: Other(
+        "unsupported_type", "the body is missing, or of a type that is not accepted here",
+        "send JSON as application/json, or a form as multipart/form-data",
+    ),
+    HTTPStatus.MISDIRECTED_REQUEST: Other(
+        "other_host", "this service does not answer to that name", "ask its operator for its address"
+    ),
+    HTTPStatus.UNPROCESSABLE_ENTITY: Other(
+        "invalid", "the request does not fit its description", "GET /v1/openapi.json describes every request"
+    ),
+    HTTPStatus.INTERNAL_SERVER_ERROR: Other(
+        "internal", "something went wrong here", "report it, please, with `instance`: the service's log has it too"
+    ),
+}  # fmt: skip
 
 
 def status_of(error: CountenanceError) -> HTTPStatus:
@@ -64,10 +101,18 @@ def problem(error: CountenanceError, worded: Mapping[str, Any], *, instance: str
     }
 
 
-def bare(status: HTTPStatus, *, instance: str, detail: str = "") -> dict[str, Any]:
-    """A problem that is none of ours: no such path, a method that is not allowed, a bug."""
-    found = {"type": "about:blank", "title": status.phrase, "status": int(status), "instance": f"urn:uuid:{instance}"}
-    return {**found, "detail": detail} if detail else found
+def other(status: HTTPStatus, *, instance: str, detail: str = "") -> dict[str, Any]:
+    """The problem document of what is no error of ours. detail: what is known beyond the kind."""
+    found = OTHERS[status]
+    return {
+        "type": f"{TYPE}{found.kind}", "title": _title(found.kind), "status": int(status),
+        "detail": detail or found.detail, "hint": found.hint, "instance": f"urn:uuid:{instance}",
+    }  # fmt: skip
+
+
+def response(document: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """A problem document as an answer."""
+    return JSONResponse(dict(document), int(document["status"]), headers, MEDIA_TYPE)
 
 
 def _title(kind: str) -> str:

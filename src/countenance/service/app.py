@@ -12,8 +12,7 @@ from http import HTTPStatus
 from typing import Final
 
 import structlog
-from starlette.responses import JSONResponse
-from starlette.routing import Mount, Router
+from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from countenance.api.app import rest
@@ -24,7 +23,7 @@ from countenance.http.access_log import Journal, configure
 from countenance.http.bodies import BodyLimit
 from countenance.http.context import Service
 from countenance.http.middleware import OwnHosts, StrictHeaders
-from countenance.http.problems import MEDIA_TYPE, bare
+from countenance.http.problems import other, response
 from countenance.http.rates import Rates
 from countenance.service import health
 from countenance.web.app import pages
@@ -52,10 +51,12 @@ class Serving:
         return cls(said["home"], tuple(said["names"]), said["secure"], said["workers"])
 
 
-async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
-    """A path that no door takes, such as one with a line break."""
-    document = bare(HTTPStatus.NOT_FOUND, instance=scope["state"]["request_id"])
-    await JSONResponse(document, HTTPStatus.NOT_FOUND, media_type=MEDIA_TYPE)(scope, receive, send)
+class Nowhere:
+    """What no door takes: the path /v1 alone, or one with a line break."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """404, as at /v1."""
+        await response(other(HTTPStatus.NOT_FOUND, instance=scope["state"]["request_id"]))(scope, receive, send)
 
 
 def application(home: Home, serving: Serving) -> ASGIApp:
@@ -69,9 +70,10 @@ def application(home: Home, serving: Serving) -> ASGIApp:
         await finishing
         home.close()
 
+    nowhere = Nowhere()
     doors = Router(
-        [*health.routes, RekognitionDoor(), Mount("/v1", rest()), Mount("/", pages())], lifespan=lifespan,
-        default=nowhere,
+        [*health.routes, RekognitionDoor(), Route("/v1", nowhere), Mount("/v1", rest()), Mount("/", pages())],
+        lifespan=lifespan, default=nowhere,
     )  # fmt: skip
     guarded = StrictHeaders(Journal(OwnHosts(BodyLimit(doors), names=serving.names)), secure=serving.secure)
 

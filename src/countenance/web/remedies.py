@@ -29,6 +29,7 @@ _SIGNED_IN: Final[Mapping[Remedy, str]] = {
     Remedy.LIST_SOURCES: later("the page Sources lists the sources"),
     Remedy.SHOW_SOURCE: later("the page of the source shows its state"),
     Remedy.ADD_SOURCE: later("add a source on the page Sources"),
+    Remedy.ADD_UPLOAD_SOURCE: later("add a source on the page Sources"),
     Remedy.RESUME_SOURCE: later("put its grant in force again, on the page of the source"),
     Remedy.INGEST_SOURCE: later("ingest its source again, from the page of the source"),
     Remedy.INGEST_UPLOADS: later("ingest its pictures, on the page of the source"),

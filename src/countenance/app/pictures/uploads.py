@@ -16,6 +16,7 @@ from countenance.pipeline.pictures.inbox import Inbox
 from countenance.pipeline.pictures.ingest import settled
 from countenance.records.pictures.uploads import Upload
 from countenance.records.sources.sources import Source
+from countenance.remedies import Remedy
 from countenance.types import RejectReason
 
 WAIT_S: Final = 30.0  # for an ingest that is running to let one picture in between
@@ -92,7 +93,7 @@ class UploadService:
     def _inbox(self, name: str) -> Inbox:
         source = self.parts.stores.records.sources.get(name)
         if source.kind != UPLOAD:
-            raise WrongUse(f"the source {name!r} is a folder: put the picture there, or add a source for uploads")
+            raise WrongUse(f"the source {name!r} is a folder, and takes no uploads", Remedy.ADD_UPLOAD_SOURCE)
         return Inbox(self.parts.stores, source)
 
 
