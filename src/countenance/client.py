@@ -148,7 +148,7 @@ class Client:
     """A service, and the access key that it is asked with. For one thread at a time; a context manager."""
 
     def __init__(self, address: str, key: str, *, timeout_s: float = 120.0) -> None:
-        """address: http://127.0.0.1:8470, or https; key: the access key's id, a full stop, its secret."""
+        """address: http://127.0.0.1:8470, or https; key: the access key's token."""
         parts = urlsplit(address)
         kind: type[HTTPConnection] = {"http": HTTPConnection, "https": HTTPSConnection}[parts.scheme]
         self._connection: HTTPConnection = kind(parts.hostname or "", parts.port, timeout=timeout_s)

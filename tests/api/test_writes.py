@@ -210,8 +210,11 @@ def test_clients_and_keys_are_managed_and_no_key_makes_a_stronger_one(ask, progr
     assert ask.get("/clients").json()["items"] == [ask.get("/clients/Gazette").json()]
     key = ask.post("/keys", {"name": "desk", "client": "Gazette"})
     assert key.status_code == 201
-    assert key.json()["secret"]
-    assert "secret" not in str(ask.get("/keys").json()["items"])
+    made = key.json()
+    assert made["token"] == f"{made['id']}.{made['secret']}"
+    desk = {"headers": {"authorization": f"Bearer {made['token']}"}}
+    assert program("search").post("/detect", {}, **desk).status_code == 422  # it is let in
+    assert made["secret"] not in str(ask.get("/keys").json()["items"])
     assert ask.post(f"/keys/{key.json()['id']}/revoke").json()["state"] == "revoked"
     assert ask.post("/clients/Gazette/end").json()["contract"] == "ended"
     weak = program("manage")

@@ -14,6 +14,7 @@ from countenance.api.operation import answer, operation, operations, sent
 from countenance.api.paging import After, Limit, Page, page
 from countenance.api.shapes import Line, Moment, Shape
 from countenance.app.access.access_keys import described as described_key
+from countenance.app.access.access_keys import described_once
 from countenance.app.access.clients import described as described_client
 from countenance.app.access.identity import Binding, Right
 from countenance.errors import NotAllowed, NotFound
@@ -68,9 +69,10 @@ class Key(Shape):
 
 
 class MadeKey(Key):
-    """A new key. Its secret is shown only once."""
+    """A new key. Its secret and token are shown only once."""
 
-    secret: str
+    secret: str = Field(description="For programs that sign their requests.")
+    token: str = Field(description="For programs that use /v1: Authorization: Bearer TOKEN. The ID, `.`, the secret.")
 
 
 class NewKey(Shape):
@@ -141,8 +143,7 @@ async def make_key(ask: Managing, new: Annotated[NewKey, sent(NewKey)]) -> Respo
         raise NotAllowed("a key that is bound makes no others", Remedy.USE_ANOTHER_KEY)
     said: dict[str, Any] = new.model_dump(exclude_none=True)
     made = await ask.call(ask.home.access_keys.make, **said)
-    now = ask.home.now()
-    return answer({**described_key(made.key, now), "secret": made.secret}, 201)
+    return answer(described_once(made, ask.home.now()), 201)
 
 
 @operation(router, "GET", "/keys/{key_id}", answer=Key)

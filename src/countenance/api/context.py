@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 BEARER: Final = HTTPBearer(
     auto_error=False, scheme_name="access key",
-    description="The ID of an access key, a full stop, and its secret, as `countenance key add` prints them.",
+    description="The token of an access key, as `countenance key add` prints it: its ID, a full stop, its secret.",
 )  # fmt: skip
 
 

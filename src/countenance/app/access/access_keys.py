@@ -177,6 +177,11 @@ def described(key: AccessKey, now: datetime) -> dict[str, Any]:
     }
 
 
+def described_once(made: NewKey, now: datetime) -> dict[str, Any]:
+    """A new key as JSON, with what is shown this once."""
+    return {**described(made.key, now), "secret": made.secret, "token": made.token}
+
+
 def _who(key: AccessKey) -> Who:
     return Who(
         WhoKind.KEY, key.uid, key.name, frozenset(map(Right, key.rights)),

@@ -35,15 +35,21 @@ def add(session: Session, /, name: str, **bound: Any) -> None:
     \b
     countenance key add intake --right collect --source album
     """
+    from datetime import UTC, datetime
+
+    from countenance.app.access.access_keys import described_once
+
     with session.open() as home:
         made = home.access_keys.make(name, **bound)
 
         def text() -> None:
             click.echo(f"Access key {_line(made.key)}")
+            click.echo(f"  token: {made.token}")
             click.echo(f"  secret: {made.secret}")
-            click.echo("  The secret is shown only once. Programs send `Authorization: Bearer ID.SECRET`.")
+            click.echo("  Both are shown only once. A program of /v1 sends `Authorization: Bearer TOKEN`.")
+            click.echo("  A program of Amazon Rekognition signs with the ID and the secret.")
 
-        session.answer({**describe(made.key), "secret": made.secret}, text)
+        session.answer(described_once(made, datetime.now(UTC)), text)
 
 
 @command.command("list")
