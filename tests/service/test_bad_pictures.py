@@ -7,6 +7,7 @@ import hashlib
 
 import pytest
 
+from support import bad_input
 from support.bytescan import Thief
 from support.hostile import bad_pictures
 from support.patience import until
@@ -52,6 +53,21 @@ def test_each_door_says_so_and_its_own_log_names_nobody(doors, door, bad, capfd)
     assert '"' not in told or "request" in told
     for secret in ("whose-picture", "example.org", "a mark that", "Traceback"):
         assert secret not in told
+
+
+@pytest.mark.parametrize(
+    ("of", "column", "doors"),
+    [
+        ("text, HTML", "/v1", ["search", "search_by_form", "compare"]),
+        ("text, HTML", "pages", ["search_page", "compare_page", "rights_page", "guest_page"]),
+        ("the same, uploaded", "/v1", ["upload"]),
+        ("a picture without a face", "/v1", ["search", "search_by_form", "compare"]),
+        ("a picture without a face", "pages", ["search_page", "compare_page", "rights_page", "guest_page"]),
+    ],
+)
+def test_the_table_names_the_statuses_of_these_doors_and_no_other(of, column, doors):
+    bad = next(bad for bad in BAD if (bad.reason is None) == ("without a face" in of))
+    assert bad_input.statuses(bad_input.row(of)[column]) == {EXPECTED[door](bad)[0] for door in doors}
 
 
 @pytest.mark.slow

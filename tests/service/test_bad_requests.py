@@ -13,6 +13,7 @@ import pytest
 import structlog
 
 from countenance.http import bodies
+from support import bad_input
 from support.bytescan import Thief
 
 MARK = "zq-whose-picture-qz"  # stands in whatever is sent; nothing keeps or tells it
@@ -56,6 +57,7 @@ def raw(path, headers, content):
 
 # Rows of the table that stand elsewhere.
 ELSEWHERE = {
+    "text, HTML": "service/test_bad_pictures.py",
     "the same, uploaded": "service/test_bad_pictures.py",
     "a picture without a face": "service/test_bad_pictures.py",
     "one with several faces": "api/test_searching.py",
@@ -85,17 +87,19 @@ def asked(path, method="GET"):
 
 ROWS = (
     # A picture is sent, never an address for one.
-    Row("text, HTML", "an address", "/v1", lambda d: d.v1("/search", json={"url": f"https://{MARK}.example"}),
+    Row("an address", "as the picture", "/v1", lambda d: d.v1("/search", json={"picture": f"https://{MARK}.example"}),
+        422, "bad_picture"),
+    Row("an address", "in its place", "/v1", lambda d: d.v1("/search", json={"url": f"https://{MARK}.example"}),
         422, "invalid"),
-    Row("text, HTML", "an address", "Rekognition",
+    Row("an address", "in its place", "Rekognition",
         lambda d: d.rekognition("DetectFaces", {"Image": {"S3Object": {"Bucket": MARK, "Name": MARK}}}),
         400, "InvalidS3ObjectException"),
-    Row("text, HTML", "an address", "search page",
+    Row("an address", "in its place", "search page",
         lambda d: told(d.page("/search", picture=f"https://{MARK}.example/a.jpg", **PURPOSE)), 422, "told"),
-    Row("text, HTML", "an address", "/rights",
+    Row("an address", "in its place", "/rights",
         lambda d: told(d.send("/rights", data={"kind": "opt-out", "tier": "2", "photograph": f"https://{MARK}"})),
         400, "told"),
-    Row("text, HTML", "an address", "guest page",
+    Row("an address", "in its place", "guest page",
         lambda d: told(d.send(f"/guest/{d.link}", data={"agreed": "x", "photograph": f"https://{MARK}"})),
         400, "told"),
     *(Row("a body of more", "too long", door, raw(path, TOO_LONG, nothing), 413, "too_large")
@@ -120,6 +124,7 @@ ROWS = (
         place=place), 400, "wrong_use") for place in (f"../../{MARK}", f"/{MARK}", f"a/../{MARK}", f"{MARK}\0.jpg")),
     *(Row("a place that climbs", f"path {path!r}", "/v1", asked(path), 404, "not_found")
       for path in (f"/sources/..%2f{MARK}", f"/sources/{MARK}%0d%0aX-Evil:%201")),
+    Row("a place that climbs", "an id", "/v1", asked(f"/faces/{MARK}%00"), 422, "invalid"),
     *(Row("a place that climbs", f"path {path!r}", "page", functools.partial(
         lambda d, path: told(d.page(path, method="GET")), path=path), 404, kind)
       for path, kind in ((f"/sources/..%2f{MARK}", "told"), (f"/sources/{MARK}%0d%0aX-Evil:%201", "not_found"),
@@ -153,6 +158,8 @@ ROWS = (
     *(Row("another host", "host", door, functools.partial(
         lambda d, path: told(d.send(path, {"host": f"{MARK}.example"})), path=path),
           421, "other_host" if door == "/v1" else "") for door, path in (*DOORS.items(), ("Rekognition", "/"))),
+    Row("another host", "another site's form", "/v1",
+        lambda d: told(d.page("/v1/search", headers={"sec-fetch-site": "cross-site"}, name=MARK)), 403, "not_allowed"),
     *(Row("another host", "another site's form", door, functools.partial(
         lambda d, path: told(d.page(path, headers={"sec-fetch-site": "cross-site"}, name=MARK)), path=path),
           403, "told") for door, path in DOORS.items() if door != "/v1"),
@@ -194,11 +201,26 @@ def test_nothing_of_them_stays(fresh, monkeypatch):
 
 
 def test_the_table_and_these_rows_are_the_same():
-    tests = Path(__file__).parent.parent
-    text = (tests.parent / "docs" / "service.md").read_text()
-    section = text.partition("## What bad input gets")[2].partition("\n## ")[0]
-    table = [line[2:] for line in section.splitlines() if line.startswith("| ")][1:]
     ours = {row.of for row in ROWS} | set(ELSEWHERE)
-    assert [line for line in table if not line.startswith(tuple(ours))] == []
-    assert [of for of in ours if sum(line.startswith(of) for line in table) != 1] == []
-    assert [name for name in ELSEWHERE.values() if not (tests / name).is_file()] == []
+    for of in ours:
+        bad_input.row(of)
+    assert [row["what"] for row in bad_input.rows() if not row["what"].startswith(tuple(ours))] == []
+    assert [name for name in ELSEWHERE.values() if not (Path(__file__).parent.parent / name).is_file()] == []
+
+
+@pytest.mark.parametrize("of", sorted({row.of for row in ROWS}))
+def test_the_table_names_each_status_that_these_rows_get_and_no_other(of):
+    for column, doors in (("/v1", {"/v1"}), ("pages", {row.door for row in ROWS} - {"/v1", "Rekognition"})):
+        cell = bad_input.row(of)[column]
+        if named := bad_input.statuses(cell):
+            assert named == {row.status for row in ROWS if row.of == of and row.door in doors}, cell
+
+
+def test_what_the_table_says_of_a_row_at_one_page_alone():
+    """An address is no file: where a photograph is one field of several, the form came without one."""
+    assert "`/rights` and on a guest's page 400" in bad_input.row("an address")["pages"]
+    got = {row.door: row.status for row in ROWS if row.of == "an address"}
+    assert [door for door, status in got.items() if status == 400 and door != "Rekognition"] == [
+        "/rights",
+        "guest page",
+    ]
