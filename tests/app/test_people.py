@@ -293,3 +293,52 @@ def test_a_person_who_may_not_be_shown_is_no_probe(home):
     home.suspend("album")
     with pytest.raises(PolicyDenied):
         home.search_person(may.id)
+
+
+# --- by name, and by a suggested group -------------------------------------------------------------------------------
+def test_a_person_is_meant_by_a_name_that_is_theirs_alone(home):
+    faces = faces_like(home, "alice")
+    may = home.people.new(faces, name="May")
+    for said in (may.id, may.id.upper(), "May", "may", " MAY "):
+        assert home.people.get(said) == may
+    assert home.faces_of("may") == home.faces_of(may.id)
+    assert home.search_person("may").leads == home.search_person(may.id).leads
+    assert home.people.add("may", faces_like(home, "carol")).faces == 3
+    assert home.people.name("may", "Keanu").name == "Keanu"
+    assert home.erase(person="keanu", dry_run=True).about == may.id
+    assert home.erase(person="keanu").about == may.id
+    assert home.erase(person=may.id).already
+
+
+def test_capital_letters_tell_two_apart_and_a_name_of_two_is_nobodys(home):
+    alice, bob = home.people.new(faces_like(home, "alice"), "May"), home.people.new(faces_like(home, "bob"), "may")
+    assert (home.people.get("May"), home.people.get("may")) == (alice, bob)
+    for asked in (home.people.get, home.faces_of, home.search_person, lambda name: home.erase(person=name)):
+        with pytest.raises(NotFound, match="2 persons are called 'MAY': use the ID") as error:
+            asked("MAY")
+        assert "home.people.all()" in error.value.hint
+        with pytest.raises(NotFound, match="there is no person 'Keanu'") as error:
+            asked("Keanu")
+        assert "home.people.all()" in error.value.hint
+
+
+def test_a_group_is_accepted_by_its_id_and_only_while_it_is_suggested(home):
+    group = next(each for each in home.suggest_people() if names(each)[0] == "alice")
+    for wrong, kind, said in (
+        (group.id[:4], WrongUse, "is not the id of a suggested group"),
+        ("0" * 12, NotFound, "no group 000000000000 is suggested now"),
+    ):
+        with pytest.raises(kind, match=said) as error:
+            home.people.accept(wrong)
+        assert "home.suggest_people()" in error.value.hint
+    may = home.people.accept(group.id, "May")
+    assert (may.name, may.faces) == ("May", 2)
+    with pytest.raises(NotFound, match="suggested now"):
+        home.people.accept(group.id)
+
+
+def test_a_group_that_is_suggested_for_a_person_becomes_theirs(home):
+    may = home.people.new(faces_like(home, "alice")[:1])
+    [group] = [each for each in home.suggest_people() if each.person_id]
+    assert home.people.accept(group.id, "May").id == may.id
+    assert (home.people.get(may.id).name, home.people.get(may.id).faces) == ("May", 2)

@@ -14,8 +14,6 @@ from countenance.api.operation import answer, operation, operations, sent
 from countenance.api.paging import After, Limit, Page, page
 from countenance.api.shapes import Line, Shape
 from countenance.app.access.identity import Right
-from countenance.errors import NotFound
-from countenance.remedies import Remedy
 
 router = operations("persons")
 Naming = Annotated[ApiContext, may(Right.PEOPLE)]
@@ -172,20 +170,7 @@ async def accept_group(
     named: Annotated[Accepting, sent(Accepting, optional=True)],
 ) -> Response:  # fmt: skip
     """Accept a suggested group as a new person, or add it to the person it was suggested for."""
-    return answer(await ask.call(_accept, ask, group, named.name))
-
-
-def _accept(ask: ApiContext, group: str, name: str | None) -> dict[str, object]:
-    people = ask.home.people
-    chosen = next((found for found in ask.home.suggest_people() if found.id == group), None)
-    if chosen is None:
-        raise NotFound(f"there is no suggested group {group}: the faces have changed", Remedy.SUGGEST_AGAIN)
-    faces = [face for face, _ in chosen.faces]
-    if chosen.person_id is None:
-        return people.new(faces, name).as_dict()
-    if name is not None:
-        people.name(chosen.person_id, name)
-    return people.add(chosen.person_id, faces).as_dict()
+    return answer((await ask.call(ask.home.people.accept, group, named.name)).as_dict())
 
 
 @operation(router, "GET", "/persons/{person_id}", answer=PersonShown)

@@ -23,6 +23,7 @@ from countenance.app.job_kinds import Work
 from countenance.app.jobs import JobService
 from countenance.app.opening import make_home
 from countenance.app.orders import OrderService
+from countenance.app.people import PersonService
 from countenance.app.pictures.pictures import PictureService
 from countenance.app.pictures.uploads import UploadService
 from countenance.app.requests.requests import RequestService
@@ -45,8 +46,7 @@ from countenance.app.upkeep.status import StatusService
 from countenance.app.wiring import OPERATOR, Parts
 from countenance.errors import WrongUse
 from countenance.pipeline.clients import ClientWorkflow
-from countenance.pipeline.people.persons import PersonWorkflow
-from countenance.pipeline.people.suggest import SuggestedGroup, suggest
+from countenance.pipeline.people.suggest import SuggestedGroup
 from countenance.pipeline.pictures.ingest_report import Progress
 from countenance.remedies import Remedy
 from countenance.types import HomeKind
@@ -117,9 +117,9 @@ class Home:
         self.verify_log = self.audit.verify
 
     @property
-    def people(self) -> PersonWorkflow:
-        """Several faces that are one person by your decision: `new`, `name`, `add`, `remove`, ... (docs/people.md)."""
-        return PersonWorkflow(self.parts.stores, OPERATOR)
+    def people(self) -> PersonService:
+        """Several faces that are one person by your decision: `new`, `name`, `accept`, ... (docs/people.md)."""
+        return PersonService(self.parts.stores, OPERATOR, self.parts)
 
     @property
     def clients(self) -> ClientWorkflow:
@@ -167,8 +167,7 @@ class Home:
 
     def suggest_people(self) -> tuple[SuggestedGroup, ...]:
         """Faces that may be one person, for you to decide. Raises: PolicyDenied: across an organisation's gallery."""
-        engine = self.parts.engine()
-        return suggest(self.parts.stores, engine.embedder.space, engine.calibration)
+        return self.people.suggest()
 
 
 def open_home(path: str | os.PathLike[str] | None = None, *, kind: str | None = None) -> Home:

@@ -7,11 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from countenance.cli.base import CommandGroup, Session, note, pass_session, several
-from countenance.errors import NotFound
-from countenance.remedies import Remedy
 
 if TYPE_CHECKING:
-    from countenance.app.home import Home
     from countenance.pipeline.people.persons import NamedPerson
     from countenance.pipeline.people.suggest import SuggestedGroup
 
@@ -46,7 +43,7 @@ def list_persons(session: Session) -> None:
 def show(session: Session, person: str) -> None:
     """Show a person's faces and their pictures. PERSON is an ID, or a name if it is unique."""
     with session.open() as home:
-        found = _meant(home, person)
+        found = home.people.get(person)
         faces = home.faces_of(found.id)
 
         def tell() -> None:
@@ -75,7 +72,7 @@ def new(session: Session, faces: tuple[str, ...], name: str | None) -> None:
 def rename(session: Session, person: str, name: str | None) -> None:
     """Rename a person. Omit NAME to clear it."""
     with session.open() as home:
-        _answer(session, home.people.name(_meant(home, person).id, name))
+        _answer(session, home.people.name(person, name))
 
 
 @command.command("add", short_help="Add faces to a person.")
@@ -85,7 +82,7 @@ def rename(session: Session, person: str, name: str | None) -> None:
 def add(session: Session, person: str, faces: tuple[str, ...]) -> None:
     """Add faces to a person."""
     with session.open() as home:
-        _answer(session, home.people.add(_meant(home, person).id, faces))
+        _answer(session, home.people.add(person, faces))
 
 
 @command.command("remove", short_help="Remove faces from a person.")
@@ -95,7 +92,7 @@ def add(session: Session, person: str, faces: tuple[str, ...]) -> None:
 def remove(session: Session, person: str, faces: tuple[str, ...]) -> None:
     """Remove faces from a person. They are not suggested for this person again."""
     with session.open() as home:
-        _answer(session, home.people.remove(_meant(home, person).id, faces))
+        _answer(session, home.people.remove(person, faces))
 
 
 @command.command("merge", short_help="Merge two persons.")
@@ -105,7 +102,7 @@ def remove(session: Session, person: str, faces: tuple[str, ...]) -> None:
 def merge(session: Session, person: str, other: str) -> None:
     """Move all faces of OTHER to PERSON. PERSON keeps its name."""
     with session.open() as home:
-        _answer(session, home.people.merge(_meant(home, person).id, _meant(home, other).id))
+        _answer(session, home.people.merge(person, other))
 
 
 @command.command("split", short_help="Split a person in two.")
@@ -115,7 +112,7 @@ def merge(session: Session, person: str, other: str) -> None:
 def split(session: Session, person: str, faces: tuple[str, ...]) -> None:
     """Make a new person from some of a person's faces."""
     with session.open() as home:
-        _answer(session, home.people.split(_meant(home, person).id, faces))
+        _answer(session, home.people.split(person, faces))
 
 
 @command.command("undo", short_help="Undo the newest decision.")
@@ -184,26 +181,7 @@ def suggest(session: Session, top: int) -> None:
 def accept(session: Session, group: str, name: str | None) -> None:
     """Make a person from a suggested group. A group suggested for a person is added to that person."""
     with session.open() as home:
-        chosen = next((found for found in home.suggest_people() if found.id == group), None)
-        if chosen is None:
-            raise NotFound(f"there is no suggested group {group}: the faces have changed", Remedy.SUGGEST_AGAIN)
-        faces = [face for face, _ in chosen.faces]
-        if chosen.person_id is None:
-            _answer(session, home.people.new(faces, name))
-            return
-        if name is not None:
-            home.people.name(chosen.person_id, name)
-        _answer(session, home.people.add(chosen.person_id, faces))
-
-
-def _meant(home: Home, text: str) -> NamedPerson:
-    """By id, or by a name that one person alone has. Raises: NotFound."""
-    found = [person for person in home.people.all() if text in {person.id, person.name}]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise NotFound(f"{len(found)} persons are called {text!r}: use the ID", Remedy.LIST_PERSONS)
-    raise NotFound(f"there is no person {text!r}", Remedy.LIST_PERSONS)
+        _answer(session, home.people.accept(group, name))
 
 
 def _answer(session: Session, person: NamedPerson) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from countenance.app.wiring import Parts
 from countenance.errors import WrongUse
 from countenance.pipeline.erasure.erase import ErasureReport
+from countenance.pipeline.people.persons import id_of_person
 from countenance.remedies import Remedy
 
 
@@ -24,8 +25,9 @@ class ErasureService:
     ) -> ErasureReport:  # fmt: skip
         """One of these is gone from everything that the home keeps, and a signed receipt says so (docs/erasure.md).
 
-        Args: jurisdiction: every place in it or a part of it; probe: the picture kept with the search of that log
-        entry; case: every probe kept with that case; authority: on whose word, by default the operator's.
+        Args: person: an id, or a name that one person alone has; jurisdiction: every place in it or a part of it;
+        probe: the picture kept with the search of that log entry; case: every probe kept with that case; authority: on
+        whose word, by default the operator's.
         What was erased before is answered with the account of then. Raises NotFound, WrongUse.
         """
         eraser = self.parts.engine().eraser
@@ -43,6 +45,8 @@ class ErasureService:
                 "face": eraser.erase_face, "picture": eraser.erase_picture, "person": eraser.erase_person,
                 "jurisdiction": eraser.erase_jurisdiction, "probe": eraser.erase_probe, "case": eraser.erase_case,
             }  # fmt: skip
+            if what == "person":
+                value = id_of_person(self.parts.stores, value)
             return erase[what](value, authority=authority, dry_run=dry_run)
         found = next((each for each in self.parts.stores.records.sources.all() if each.name == value), None)
         if found is None:

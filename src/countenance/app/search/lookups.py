@@ -12,6 +12,7 @@ from countenance.app.sources.source_acts import SourceService
 from countenance.app.wiring import Parts
 from countenance.errors import NotFound
 from countenance.pipeline.analyse import FaceAnalysis
+from countenance.pipeline.people.persons import id_of_person
 from countenance.pipeline.pictures.duplicates import Duplicates, find_duplicates
 from countenance.pipeline.search.probe import analyse_or_raise
 from countenance.pipeline.search.search import SearchQuery
@@ -78,8 +79,12 @@ class LookupService:
         return self.parts.engine().searcher.search_face(face_id, SearchQuery(purpose=purpose_of(purpose), **question))
 
     def search_person(self, person: str, *, purpose: str | None = None, **question: Any) -> SearchResult:
-        """`search` for a person of this home, by its id and all its faces together; those are not among the leads."""
-        return self.parts.engine().searcher.search_person(person, SearchQuery(purpose=purpose_of(purpose), **question))
+        """`search` for a person of this home, by all its faces together; those are not among the leads.
+
+        person: its id, or a name that one person alone has. Raises: NotFound; as `search`.
+        """
+        uid = id_of_person(self.parts.stores, person)
+        return self.parts.engine().searcher.search_person(uid, SearchQuery(purpose=purpose_of(purpose), **question))
 
     def detect(self, picture: PictureLike) -> FaceAnalysis:
         """Every face of a picture, with box and quality. Stores nothing. Raises BadPicture."""

@@ -18,7 +18,8 @@ MOST_DUPLICATES = 5  # lines of a stack on a terminal
 
 @click.command(cls=Command)
 @click.argument("probe", type=click.Path(readable=False), required=False)
-@click.option("--person", metavar="ID", help="Instead of PROBE: search for a person of this home by all their faces.")
+@click.option("--person", metavar="PERSON",
+              help="Instead of PROBE: search for all faces of a person. Give the ID, or a unique name.")  # fmt: skip
 @click.option(
     "--face",
     type=click.IntRange(0),
@@ -55,7 +56,7 @@ def command(session: Session, /, probe: str | None, person: str | None, export: 
     from countenance.app.paths import path_of
 
     if (probe is None) == (person is None):
-        raise click.UsageError("give PROBE or --person ID", click.get_current_context())
+        raise click.UsageError("give PROBE or --person PERSON", click.get_current_context())
     if person is not None and export is not None:
         raise click.UsageError("--export needs PROBE; it can't be used with --person", click.get_current_context())
     folder = None if export is None else path_of(export)

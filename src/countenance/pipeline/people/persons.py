@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from countenance.associated_data import person_name_aad
-from countenance.errors import WrongUse
+from countenance.errors import NotFound, WrongUse
 from countenance.permits import Act
 from countenance.pipeline.address import uri_of
-from countenance.pipeline.ids import checked_uuid
+from countenance.pipeline.ids import checked_uuid, is_uuid
 from countenance.pipeline.search.person_leads import names_of
 from countenance.pipeline.stores import Stores
 from countenance.records.people.persons import PersonDecision, PersonRow
@@ -36,7 +36,7 @@ class NamedPerson:
 
 @dataclass(frozen=True, slots=True)
 class PersonWorkflow:
-    """The persons of one home."""
+    """The persons of one home. `person` is an id, or a name that one person alone has."""
 
     stores: Stores
     tenant: str
@@ -47,13 +47,13 @@ class PersonWorkflow:
         names = names_of(self.stores, persons)
         return tuple(NamedPerson(person.uid, names.get(person.uid), person.faces) for person in persons)
 
-    def get(self, uid: str) -> NamedPerson:
-        """Raises: NotFound; WrongUse: no uuid."""
-        return self._named(self.stores.records.persons.get(checked_uuid(uid, "person")))
+    def get(self, person: str) -> NamedPerson:
+        """Raises NotFound."""
+        return self._named(self.stores.records.persons.get(self._id(person)))
 
-    def shown(self, uid: str) -> tuple[tuple[str, str], ...]:
+    def shown(self, person: str) -> tuple[tuple[str, str], ...]:
         """(face id, address of its picture) of those faces of a person that some search could show now."""
-        faces = self.stores.records.persons.faces_of(checked_uuid(uid, "person"))
+        faces = self.stores.records.persons.faces_of(self._id(person))
         permitted: set[int] = set()
         for purpose in Purpose if self.stores.kind is HomeKind.ORGANISATION else (None,):
             ask = self.stores.ask(Act.SEARCH, purpose=purpose, has_case=self.stores.kind is HomeKind.ORGANISATION)
@@ -81,36 +81,34 @@ class PersonWorkflow:
             self.stores.keys.confirm([key])
         return self._named(made)
 
-    def name(self, uid: str, name: str | None) -> NamedPerson:
+    def name(self, person: str, name: str | None) -> NamedPerson:
         """The person is called so; None: nothing. Raises: NotFound; WrongUse: no name can be that."""
         persons = self.stores.records.persons
-        person = persons.get(checked_uuid(uid, "person"))
-        sealed = None if name is None else self._sealed(person.key_id, person.uid, name)
-        return self._named(
-            persons.rename(person.uid, sealed, self.stores.clock(), lambda: self._log("name", person.uid))
-        )
+        found = persons.get(self._id(person))
+        sealed = None if name is None else self._sealed(found.key_id, found.uid, name)
+        return self._named(persons.rename(found.uid, sealed, self.stores.clock(), lambda: self._log("name", found.uid)))
 
-    def add(self, uid: str, faces: Sequence[str]) -> NamedPerson:
+    def add(self, person: str, faces: Sequence[str]) -> NamedPerson:
         """These faces are the person's too. Raises: NotFound; WrongUse: one belongs to another person."""
-        uid, faces = checked_uuid(uid, "person"), _checked(faces)
+        uid, faces = self._id(person), _checked(faces)
         add = self.stores.records.persons.add
         return self._named(add(uid, faces, self.stores.clock(), lambda: self._log("add", uid, faces)))
 
-    def remove(self, uid: str, faces: Sequence[str]) -> NamedPerson:
+    def remove(self, person: str, faces: Sequence[str]) -> NamedPerson:
         """Not this person: these faces are not its, and are not suggested for it again. Raises NotFound."""
-        uid, faces = checked_uuid(uid, "person"), _checked(faces)
+        uid, faces = self._id(person), _checked(faces)
         remove = self.stores.records.persons.remove
         return self._named(remove(uid, faces, self.stores.clock(), lambda: self._log("remove", uid, faces)))
 
-    def merge(self, uid: str, other: str) -> NamedPerson:
+    def merge(self, person: str, other: str) -> NamedPerson:
         """Two are one: the first keeps its name. Raises: NotFound; WrongUse: they are the same."""
-        uid, other = checked_uuid(uid, "person"), checked_uuid(other, "person")
+        uid, other = self._id(person), self._id(other)
         merge = self.stores.records.persons.merge
         return self._named(merge(uid, other, self.stores.clock(), lambda: self._log("merge", uid, other=other)))
 
-    def split(self, uid: str, faces: Sequence[str]) -> NamedPerson:
+    def split(self, person: str, faces: Sequence[str]) -> NamedPerson:
         """These faces become a person of their own, which is returned. Raises: NotFound; WrongUse: not its, or all."""
-        uid, faces, new_uid = checked_uuid(uid, "person"), _checked(faces), uuid.uuid4()
+        uid, faces, new_uid = self._id(person), _checked(faces), uuid.uuid4()
         self.stores.records.persons.get(uid)
         with self.stores.naming_keys():
             [key] = self.stores.keys.create()
@@ -129,6 +127,9 @@ class PersonWorkflow:
         """The newest decisions, newest first."""
         return self.stores.records.persons.history(limit)
 
+    def _id(self, person: str) -> str:
+        return id_of_person(self.stores, person)
+
     def _log(self, change: str, person: str, faces: Sequence[str] = (), *, other: str | None = None) -> None:
         record: dict[str, Any] = {"person": person, "change": change, "faces": list(faces)}
         self.stores.log.append("person.changed", {**record, **({"other": other} if other else {})})
@@ -146,6 +147,24 @@ class PersonWorkflow:
 
     def _named(self, person: PersonRow) -> NamedPerson:
         return NamedPerson(person.uid, names_of(self.stores, [person]).get(person.uid), person.faces)
+
+
+def id_of_person(stores: Stores, text: str) -> str:
+    """The uuid of the person who is meant: by a uuid, which is not looked up, or by a name that is one person's alone.
+
+    Small and capital letters are told apart only where somebody else has the same name in others.
+    Raises NotFound: nobody is called so, or several are.
+    """
+    if is_uuid(text):
+        return checked_uuid(text, "person")
+    names = names_of(stores, stores.records.persons.all())
+    alike = [uid for uid, name in names.items() if name.casefold() == text.strip().casefold()]
+    found = [uid for uid in alike if names[uid] == text.strip()] or alike
+    if len(found) > 1:
+        raise NotFound(f"{len(found)} persons are called {text!r}: use the ID", Remedy.LIST_PERSONS)
+    if not found:
+        raise NotFound(f"there is no person {text!r}", Remedy.LIST_PERSONS)
+    return found[0]
 
 
 def _checked(faces: Sequence[str]) -> list[str]:
