@@ -137,12 +137,15 @@ class Remedy(StrEnum):
     CHECK_TRACKING_CODE = auto()
     LIST_RECEIPTS = auto()
     LIST_RECIPIENTS = auto()
+    GIVE_RECEIPT_FILE = auto()
     # the log
     LIST_LOG_ENTRIES = auto()
     VERIFY_LOG = auto()
     COMPARE_LOG = auto()
     REPORT_LOG = auto()
     ASK_FOR_IT_AGAIN = auto()
+    ASK_FOR_RIGHT_ONE = auto()
+    GIVE_CHECKPOINT = auto()
     GET_TRUSTED_KEY = auto()
     LIST_WITNESSES = auto()
     TRUST_WITNESS = auto()
@@ -257,6 +260,9 @@ COMMON: Final[Mapping[Remedy, str]] = {
     Remedy.COMPARE_LOG: "compare the log with a backup, and report it to the person who supervises this home",
     Remedy.REPORT_LOG: "keep what you have, and report it to the person who supervises this home",
     Remedy.ASK_FOR_IT_AGAIN: "ask the person who gave it to you for a complete copy",
+    Remedy.ASK_FOR_RIGHT_ONE: "ask the person who gave it to you for the right one",
+    Remedy.GIVE_RECEIPT_FILE: "ask the person who gave it to you for the .json file of the receipt",
+    Remedy.GIVE_CHECKPOINT: "give a checkpoint of this log as it was handed out: lines of text, the last a signature",
     Remedy.GET_TRUSTED_KEY: "get the public key from someone you trust",
     Remedy.CORRECT_MODEL_ENTRY: "correct the model's entry; docs/models.md has an example",
     Remedy.GET_MODEL_AGAIN: "get the file again from where its sha256 was published, or correct the model's entry",
@@ -353,7 +359,7 @@ LIBRARY: Final = Door(
         Remedy.RUN_DOCTOR: "examine the home with home.health.examine()",
         Remedy.RUN_DOCTOR_ALONE: "examine the home again when no other process uses it",
         Remedy.SHOW_STATUS: "see home.health.status()",
-        Remedy.USE_ORGANISATION_HOME: "use a home that open_home made with kind=organisation",
+        Remedy.USE_ORGANISATION_HOME: 'open the home of an organisation: countenance.open(folder, kind="organisation")',
         Remedy.GET_SIGN_IN_LINK: "make another link with home.sign_in.link()",
         Remedy.LIST_ACCESS_KEYS: "home.access_keys.all() lists the access keys",
         Remedy.MAKE_ACCESS_KEY: "make a key with home.access_keys.make() that is bound by {fields}",
@@ -391,11 +397,13 @@ LIBRARY: Final = Door(
         Remedy.REFUSE_REQUEST: "refuse it, and say why: home.requests.decide({value!r}, grant=False, reason=...)",
         Remedy.LIST_RECEIPTS: "home.receipts.all() lists the receipts",
         Remedy.LIST_RECIPIENTS: "home.receipts.recipients() lists who was shown it",
+        Remedy.GIVE_RECEIPT_FILE: 'home.receipts.export(receipt, "receipt.json") writes that file where the home is',
+        Remedy.GIVE_CHECKPOINT: "give a checkpoint of this log: home.audit.checkpoint() gives one to keep",
         Remedy.LIST_LOG_ENTRIES: "home.audit.entries() lists the entries",
         Remedy.VERIFY_LOG: "check the log with home.verify_log(), and compare it with a backup",
         Remedy.LIST_WITNESSES: "home.audit.trusted() lists the witnesses",
         Remedy.TRUST_WITNESS: "trust the witness first with home.audit.trust()",
-        Remedy.MAKE_WITNESS_KEY: "make one with countenance.auditlog.witness.make_key",
+        Remedy.MAKE_WITNESS_KEY: "make one with countenance.make_witness_key()",
         Remedy.REQUEST_COSIGNATURE: "home.audit.request() writes one",
         Remedy.GIVE_NEWEST_LOG: "give the newest log there is: of the home itself, or a later backup of the log alone",
         Remedy.LIST_MODELS: "home.models.all() lists the models",

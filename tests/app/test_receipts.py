@@ -2,12 +2,15 @@
 
 import html
 import json
+from dataclasses import replace
 
 import pytest
 
+import countenance
 from countenance.app.erasure.receipts import check_file, page
-from countenance.cli.erasure.receipt import key_of_home
-from countenance.errors import NotFound, ReceiptRefused, WrongUse
+from countenance.auditlog.checkpoint import Signer
+from countenance.cli.base import Session
+from countenance.errors import LogBroken, NotFound, ReceiptRefused, StorageFailed, WrongUse
 from countenance.remedies import Remedy
 from countenance.testing import toy
 
@@ -81,9 +84,9 @@ def test_a_receipt_of_another_home_is_refused(home, tmp_path, monkeypatch):
 
 
 def test_where_there_is_no_home_the_key_must_be_named_and_no_home_is_made(home, tmp_path):
-    assert key_of_home(str(home.path)) == home.receipts.verifier_key()
-    with pytest.raises(WrongUse, match="no home at"):
-        key_of_home(str(tmp_path / "nowhere"))
+    assert Session(str(home.path)).public_key() == home.receipts.verifier_key()
+    with pytest.raises(WrongUse, match="no home here"):
+        Session(str(tmp_path / "nowhere")).public_key()
     assert not (tmp_path / "nowhere").exists()
 
 
@@ -218,3 +221,79 @@ def test_a_decision_that_a_crash_ended_has_the_receipt_all_the_same(home, tmp_pa
     assert (again.erased, again.request.outcome) == (1, "granted")
     found = of_request(home, home.requests.show(again.request.uid), tmp_path)
     assert found.receipt["erasure_receipt"] == again.erasure_receipt
+
+
+# --- by a beginning, in a file, as a page ----------------------------------------------------------------------------
+def test_a_receipt_is_meant_by_a_beginning_of_its_id_or_of_what_it_is_about(home):
+    report = erased(home)
+    receipt = home.receipts.get(report.receipt)
+    for uid in (report.receipt, report.uid):
+        for said in (uid, uid.upper(), uid[:8], f" {uid[:13]} "):
+            assert home.receipts.get(said) == receipt
+    assert home.receipts.recipients(report.uid[:8]) == ()
+    for unknown in ("x", report.uid[:3], "00000000"):
+        with pytest.raises(NotFound, match=f"there is no receipt {unknown}") as error:
+            home.receipts.get(unknown)
+        assert "home.receipts.all()" in error.value.hint
+
+
+def test_several_receipts_that_begin_so_ask_for_more_of_the_id(home, monkeypatch):
+    ids = (("7f2d0e47-0000-4000-8000-000000000001", "11111111-0000-4000-8000-000000000001"),
+           ("22222222-0000-4000-8000-000000000002", "7f2d0e47-1111-4000-8000-000000000002"))  # fmt: skip
+    monkeypatch.setattr(type(home.parts.stores.records.receipts), "ids", lambda _: ids)
+    with pytest.raises(WrongUse, match="2 receipts begin with 7f2d0e47") as error:
+        home.receipts.get("7f2d0e47")
+    assert error.value.remedy is Remedy.GIVE_LONGER_ID
+
+
+def test_the_newest_receipt_about_a_thing_is_the_one_that_is_meant(home):
+    report = erased(home)
+    first = home.receipts.get(report.uid)
+    records = home.parts.stores.records.receipts
+    records.keep(replace(first, uid="6f1c2a34-7b0a-4b8e-9d39-0f4d8d3f3d44"))
+    assert home.receipts.get(report.uid[:8]).uid == "6f1c2a34-7b0a-4b8e-9d39-0f4d8d3f3d44"
+    assert home.receipts.get(report.receipt[:8]) == first
+
+
+def test_a_receipt_is_written_as_it_was_signed_or_as_a_page_that_is_no_receipt(home, tmp_path):
+    report = erased(home)
+    signed, page_of_it = tmp_path / "r.json", tmp_path / "r.HTML"
+    assert home.receipts.export(report.uid[:8], signed) is True
+    assert home.receipts.export(report.uid[:8], page_of_it) is False
+    assert home.receipts.verify(signed).receipt["about"] == report.uid
+    assert countenance.verify_receipt(str(signed), home.receipts.verifier_key()).receipt["about"] == report.uid
+    with pytest.raises(ReceiptRefused, match="this is a page for reading") as error:
+        home.receipts.verify(page_of_it)
+    assert ".json" in error.value.message
+    assert error.value.path == str(page_of_it)
+    assert error.value.remedy is Remedy.GIVE_RECEIPT_FILE
+    with pytest.raises(WrongUse, match="exists already"):
+        home.receipts.export(report.uid, signed)
+    with pytest.raises(StorageFailed) as error:
+        home.receipts.export(report.uid, tmp_path / "nowhere" / "r.json")
+    assert error.value.remedy is Remedy.USE_WRITABLE_FOLDER
+
+
+def test_no_refusal_repeats_what_a_parser_said_and_each_has_a_way_out(home, tmp_path):
+    receipt, key = home.receipts.get(erased(home).receipt), home.receipts.verifier_key()
+    other = Signer("countenance/home/other", bytes(32)).verifier_key()
+    cases = {
+        "cut": (receipt.document[:-9], key), "nothing": ("", key), "text": ("order", key), "bytes": (b"\xff\xfe", key),
+        "deep": ("[" * 100_000, key), "page": ("<!DOCTYPE html>\n<p>", key), "another key": (receipt.document, other),
+        "another object": ('{"receipt": 1}', key),
+    }  # fmt: skip
+    for name, (text, with_key) in cases.items():
+        file = tmp_path / name
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+        with pytest.raises(ReceiptRefused) as error:
+            check_file(file, with_key)
+        assert error.value.hint, name
+        assert error.value.path == str(file)
+        assert not any(said in error.value.message for said in ("line 1", "column", "char", "codec", "recursion")), name
+    file.write_text(receipt.document)
+    with pytest.raises(ReceiptRefused) as error:
+        check_file(file, key, about=receipt.uid)
+    assert error.value.remedy is Remedy.ASK_FOR_RIGHT_ONE
+    with pytest.raises(LogBroken, match="not a verifier key") as error:
+        check_file(file, "no key")
+    assert error.value.path == ""  # the file is not what is wrong

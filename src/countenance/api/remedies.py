@@ -57,6 +57,8 @@ DOOR: Final = Door(
         Remedy.REFUSE_REQUEST: "refuse it, and say why: POST /v1/requests/{value}/decide",
         Remedy.LIST_RECEIPTS: "GET /v1/receipts lists the receipts",
         Remedy.LIST_RECIPIENTS: "GET /v1/receipts/ID/recipients lists who was shown it",
+        Remedy.GIVE_RECEIPT_FILE: "GET /v1/receipts/ID gives the receipt to verify",
+        Remedy.GIVE_CHECKPOINT: "give a checkpoint of this log, as GET /v1/log/checkpoint gives one to keep",
         Remedy.LIST_LOG_ENTRIES: "GET /v1/log/entries lists the entries",
         Remedy.VERIFY_LOG: "check the log with POST /v1/log/verify, and compare it with a backup",
         Remedy.LIST_WITNESSES: "GET /v1/log/witnesses lists the witnesses",

@@ -13,6 +13,7 @@ from countenance.app.inputs import DocumentLike, document_of
 from countenance.app.paths import path_of
 from countenance.app.wiring import Parts
 from countenance.errors import NotFound, WrongUse
+from countenance.pipeline.ids import beginning_so
 from countenance.pipeline.orders.orders import Applied, OrderWorkflow
 from countenance.pipeline.orders.plan import Plan, plan_of
 from countenance.records.orders import OrderRecord
@@ -20,7 +21,6 @@ from countenance.remedies import Remedy
 from countenance.rights.orders import check_order
 
 MAX_PLAN_BYTES = 64 * 2**20
-FEWEST = 4  # characters of an id
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +40,8 @@ class OrderService:
 
     def get(self, order: str) -> OrderRecord:
         """Raises: NotFound; WrongUse: several begin so."""
-        begins = order.strip().lower()
-        found = [
-            each for each in self.all() if each.uid == begins or (len(begins) >= FEWEST and each.uid.startswith(begins))
-        ]
-        if not found:
-            raise NotFound(f"there is no order {order}", Remedy.LIST_ORDERS)
-        if len(found) > 1:
-            raise WrongUse(f"{len(found)} orders begin with {order}", Remedy.GIVE_LONGER_ID)
-        return found[0]
+        known = {each.uid: each for each in self.all()}
+        return known[beginning_so(order, {uid: uid for uid in known}, "order", Remedy.LIST_ORDERS)]
 
     def draft(
         self,
@@ -133,8 +126,9 @@ class OrderService:
         """Every order that was applied is done. Raises: LogUnwritable, StorageFailed, HomeBusy."""
         return self.book.finish()
 
-    def describe(self, order: OrderRecord) -> dict[str, Any]:
-        """An order as JSON, in names."""
+    def describe(self, order: OrderRecord | str) -> dict[str, Any]:
+        """An order, or that of this id, as JSON, in names. Raises: NotFound, WrongUse: several begin so."""
+        order = self.get(order) if isinstance(order, str) else order
         stores, terms = self.parts.stores, order.terms
         names = {client.uid: client.name for client in stores.records.clients.all()}
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
-from countenance.errors import WrongUse
+from countenance.errors import CountenanceError, StorageFailed, WrongUse
+from countenance.remedies import Remedy
 
 
 def path_of(path: str | os.PathLike[str]) -> Path:
@@ -21,3 +26,28 @@ def path_of(path: str | os.PathLike[str]) -> Path:
     if "\0" in str(found):
         raise WrongUse("a path can't contain a NUL")
     return found
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[IO[str]]:
+    """A text file that was not there before. Raises: WrongUse: it was; StorageFailed."""
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            yield file
+    except FileExistsError as error:
+        raise WrongUse("the file exists already", Remedy.USE_NEW_FILE, path=path) from error
+    except OSError as error:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        remedy = Remedy.FREE_SPACE if full else Remedy.USE_WRITABLE_FOLDER
+        raise StorageFailed(f"the file can't be written: {error.strerror}", remedy, path=path) from error
+
+
+@contextmanager
+def about_file(path: Path) -> Iterator[None]:
+    """What is wrong with the content of a file is told with the file's name; `-` is standard input and has none."""
+    try:
+        yield
+    except CountenanceError as error:
+        if str(path) != "-":
+            error.path = error.path or str(path)
+        raise

@@ -80,13 +80,16 @@ def write(signer: Signer, proof: EntryProof, receipt: Mapping[str, Any]) -> str:
 def read(text: str | bytes) -> dict[str, Any]:
     """The document, nothing of it checked but its form. Raises ReceiptRefused."""
     if len(text) > MAX_BYTES:
-        raise ReceiptRefused("this is not a receipt: it has more than 16 MB")
+        raise ReceiptRefused("this is not a receipt: it has more than 16 MB", Remedy.ASK_FOR_IT_AGAIN)
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ReceiptRefused(
-            f"this is not a receipt, or one that was cut short: {error}", Remedy.ASK_FOR_IT_AGAIN
-        ) from error
+        if _is_page(text):
+            raise ReceiptRefused(
+                "this is a page for reading; the file that can be verified is the .json file of the same receipt",
+                Remedy.GIVE_RECEIPT_FILE,
+            ) from error
+        raise ReceiptRefused("this is not a receipt, or one that was cut short", Remedy.ASK_FOR_IT_AGAIN) from error
     if not isinstance(document, dict) or set(document) != {"receipt", "log", "signed_by", "signature"}:
         raise ReceiptRefused("this is not a receipt: it has other parts", Remedy.ASK_FOR_IT_AGAIN)
     receipt = document["receipt"]
@@ -110,7 +113,9 @@ def check(text: str | bytes, key: str, *, about: str | None = None) -> VerifiedR
     document = read(text)
     receipt = document["receipt"]
     if receipt["home"] != origin:
-        raise ReceiptRefused(f"the receipt is of another home, {receipt['home']}; the key is of {origin}")
+        raise ReceiptRefused(
+            f"the receipt is of another home, {receipt['home']}; the key is of {origin}", Remedy.GET_TRUSTED_KEY
+        )
     signature = document.pop("signature")
     if document["signed_by"] != key.strip():
         raise ReceiptRefused("the receipt was signed with another key than the one given", Remedy.GET_TRUSTED_KEY)
@@ -128,8 +133,15 @@ def check(text: str | bytes, key: str, *, about: str | None = None) -> VerifiedR
     entry, position = _entry(document["log"], origin, public_key)
     _agree(receipt, entry)
     if about is not None and about not in {receipt["about"], receipt.get("of")}:
-        raise ReceiptRefused(f"the receipt is about {receipt['about']}, not about {about}")
+        raise ReceiptRefused(f"the receipt is about {receipt['about']}, not about {about}", Remedy.ASK_FOR_RIGHT_ONE)
     return VerifiedReceipt(receipt, entry, position, document["log"]["checkpoint"], key.strip())
+
+
+def _is_page(text: str | bytes) -> bool:
+    """Whether it is HTML, as a receipt for people is."""
+    head = text[:1000]
+    head = head.decode("utf-8", "replace") if isinstance(head, bytes) else head
+    return head.lstrip("\ufeff \t\r\n").lower().startswith(("<!doctype html", "<html"))
 
 
 def _entry(log: Any, origin: str, public_key: bytes) -> tuple[dict[str, Any], int]:

@@ -35,6 +35,19 @@ class Session:
 
         return open_home(self.home, kind=kind)
 
+    def public_key(self) -> str:
+        """The public key of the home that is meant; none is made. Raises: WrongUse: there is no home."""
+        from countenance.app import manifest as manifests
+        from countenance.app.settings import Settings
+        from countenance.errors import WrongUse
+        from countenance.remedies import Remedy
+
+        where = Settings.read(self.home).home
+        if manifests.read(where) is None:
+            raise WrongUse("there is no home here whose key could check it", Remedy.GET_TRUSTED_KEY, path=where)
+        with self.open() as home:
+            return home.audit.verifier_key()
+
     def answer(self, document: Mapping[str, Any], text: Callable[[], None]) -> None:
         """One JSON document on standard output, or what `text` prints. Raises: AnswerUnwritten."""
         try:

@@ -76,6 +76,8 @@ DOOR: Final = Door(
         Remedy.REFUSE_REQUEST: "refuse it, with a reason: `countenance request decide {value} --refuse --reason TEXT`",
         Remedy.LIST_RECEIPTS: "`countenance receipt list` lists the receipts",
         Remedy.LIST_RECIPIENTS: "`countenance receipt recipients` lists who saw it",
+        Remedy.GIVE_RECEIPT_FILE: "`countenance receipt export ID receipt.json` writes that file where the home is",
+        Remedy.GIVE_CHECKPOINT: "give a file that holds what `countenance log checkpoint` printed for this log",
         Remedy.LIST_LOG_ENTRIES: "`countenance log show` lists the entries",
         Remedy.VERIFY_LOG: "run `countenance log verify`, and compare the log with a backup",
         Remedy.GET_TRUSTED_KEY: "get the public key from someone you trust: `countenance log key` prints it where the "

@@ -25,6 +25,7 @@ _STATUS: Final[Mapping[str, HTTPStatus]] = {
     "bad_picture": HTTPStatus.UNPROCESSABLE_ENTITY,
     "several_faces": HTTPStatus.UNPROCESSABLE_ENTITY,
     "no_face": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "receipt_refused": HTTPStatus.UNPROCESSABLE_ENTITY,
     "sign_in_needed": HTTPStatus.UNAUTHORIZED,
     "too_many": HTTPStatus.TOO_MANY_REQUESTS,
 }

@@ -6,6 +6,7 @@ For whoever must say which of two hundred faces is meant: the numbers are those 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Final
 
@@ -15,14 +16,14 @@ from countenance.present.page import environment, style
 from countenance.remedies import Remedy
 
 PAGE: Final = "faces.html"
-PREVIEW_PX: Final = 2048  # of the picture on the page: a face of 60 px in 24 megapixels has 20 there
 
 
-def export_faces(looked: FaceAnalysis, folder: Path, *, picture_name: str) -> Path:
+def export_faces(looked: FaceAnalysis, folder: str | os.PathLike[str], *, picture_name: str) -> Path:
     """`folder` holds the page, `faces.json` and `faces/`; returns the page's path. `looked` has a preview.
 
     A crash leaves some of the files; running it again replaces them. Raises StorageFailed.
     """
+    folder = Path(folder)
     document = json.dumps(looked.as_dict(), indent=2)
     try:
         (folder / "faces").mkdir(parents=True, exist_ok=True)

@@ -56,6 +56,7 @@ _SIGNED_IN: Final[Mapping[Remedy, str]] = {
     Remedy.REFUSE_REQUEST: later("refuse it on the page of the request, with a reason"),
     Remedy.LIST_RECEIPTS: later("the page Receipts lists the receipts"),
     Remedy.LIST_RECIPIENTS: later("the page of the receipt lists who saw it"),
+    Remedy.GIVE_RECEIPT_FILE: later("download the signed file from the page of the receipt"),
     Remedy.LIST_LOG_ENTRIES: later("the page Log lists the entries"),
     Remedy.VERIFY_LOG: later("check the log on the page Log, and compare it with a backup"),
     Remedy.LIST_WITNESSES: later("the page Log lists the witnesses"),

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from countenance.app.paths import path_of
+from countenance.app.paths import about_file, new_file, path_of
 from countenance.app.wiring import Parts
 from countenance.auditlog import receipt as receipts
+from countenance.auditlog.checkpoint import parse_verifier_key
 from countenance.errors import NotFound, ReceiptRefused, WrongUse
-from countenance.pipeline.ids import checked_uuid
+from countenance.pipeline.ids import beginning_so, checked_uuid
 from countenance.records.erasure.receipts import Receipt, Recipient
 from countenance.remedies import Remedy
 
@@ -31,16 +32,40 @@ class ReceiptService:
         return self.parts.stores.records.receipts.all()
 
     def get(self, text: str) -> Receipt:
-        """By its id, or that of the erasure, order or request that it is of. Raises NotFound, WrongUse."""
-        uid, records = checked_uuid(text, "receipt"), self.parts.stores.records.receipts
-        found = records.get(uid) or records.of(uid)
+        """By its id, or that of the erasure, order or request that it is of, or a beginning that is its alone.
+
+        Raises: NotFound; WrongUse: several begin so.
+        """
+        records = self.parts.stores.records.receipts
+        ids = records.ids()
+        known = {**{about: uid for uid, about in ids}, **{uid: uid for uid, _ in ids}}  # the newest about each
+        found = records.get(beginning_so(text, known, "receipt", Remedy.LIST_RECEIPTS))
         if found is None:
-            raise NotFound(f"there is no receipt {uid}", Remedy.LIST_RECEIPTS)
+            raise NotFound(f"there is no receipt {text}", Remedy.LIST_RECEIPTS)
         return found
 
     def of(self, about: str) -> Receipt | None:
-        """That of an erasure, order or request; None: there is none."""
-        return self.parts.stores.records.receipts.of(about)
+        """That of an erasure, order or request; None: there is none. Raises: WrongUse: no uuid."""
+        return self.parts.stores.records.receipts.of(checked_uuid(about, "receipt"))
+
+    def export(self, text: str, file: str | os.PathLike[str]) -> bool:
+        """A receipt is in a new file; whether it can be verified from there.
+
+        It is the receipt as it was signed, or, where the name of the file ends in .html, a page for reading.
+        Raises: NotFound; WrongUse: several begin so, or the file is there; StorageFailed.
+        """
+        document, path = self.get(text).document, path_of(file)
+        reading = path.suffix.lower() == ".html"
+        shown = page(document) if reading else document
+        with new_file(path) as out:
+            out.write(shown)
+        return not reading
+
+    def verify(
+        self, file: str | os.PathLike[str], *, key: str | None = None, about: str | None = None
+    ) -> receipts.VerifiedReceipt:
+        """The receipt in a file, checked with a public key, by default this home's: `check_file`."""
+        return check_file(file, key or self.verifier_key(), about=about)
 
     def verifier_key(self) -> str:
         """The public key that checks them."""
@@ -93,15 +118,21 @@ class ReceiptService:
 
 
 def check_file(file: str | os.PathLike[str], key: str, *, about: str | None = None) -> receipts.VerifiedReceipt:
-    """The receipt in a file, checked with the public key alone. Raises: ReceiptRefused, NotFound, LogBroken."""
+    """The receipt in a file, checked with the public key alone. Needs no home.
+
+    about: uid of the erasure, order or request, or of what was erased, that it must be of.
+    Raises: ReceiptRefused, NotFound; LogBroken: `key` is no public key.
+    """
     path = path_of(file)
+    parse_verifier_key(key)  # what is wrong with it is not wrong with the file
     try:
         if path.stat().st_size > receipts.MAX_BYTES:
-            raise ReceiptRefused("this is not a receipt: it has more than 16 MB")
+            raise ReceiptRefused("this is not a receipt: it has more than 16 MB", Remedy.ASK_FOR_IT_AGAIN, path=path)
         text = path.read_bytes()
     except OSError as error:
         raise NotFound(f"the receipt can't be read: {error.strerror}", Remedy.USE_EXISTING_FILE, path=path) from error
-    return receipts.check(text, key, about=about)
+    with about_file(path):
+        return receipts.check(text, key, about=about)
 
 
 def page(document: str) -> str:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 @click.option("--face", metavar="ID", help="One face: the face_id of a lead.")
 @click.option("--picture", metavar="ID", help="One picture in every source, with its faces: the picture_id of a lead.")
 @click.option("--source", metavar="NAME", help="A source, with its grant, evidence and pictures.")
-@click.option("--person", metavar="ID", help="A person, with the name, the history and all faces.")
+@click.option("--person", metavar="PERSON",
+              help="A person, with the name, the history and all faces. Give the ID, or a unique name.")  # fmt: skip
 @click.option(
     "--jurisdiction", metavar="CODE", help="All pictures of a jurisdiction and its regions: CA includes CA-ON."
 )
@@ -37,6 +38,8 @@ def command(session: Session, /, dry_run: bool, yes: bool, authority: str | None
             would = home.erase(**named, dry_run=True)
             if not would.already:
                 confirm(f"Erase {amount(would)} for good")
+            if named["person"] is not None:  # who was counted goes, whatever is renamed meanwhile
+                named["person"] = would.about
         report = home.erase(**named, authority=authority, dry_run=dry_run)
         session.answer(report.as_dict(), lambda: tell(report))
 
@@ -66,8 +69,9 @@ def tell(report: ErasureReport) -> None:
     for place in report.pending:
         click.echo(f"  pending: {place}")
     if report.receipt:
-        click.echo(f"receipt {report.receipt}; to write it as a page:")
+        click.echo(f"receipt {report.receipt}; to write it as a page, and as the file that can be verified:")
         click.echo(f"  countenance receipt export {report.receipt} receipt.html")
+        click.echo(f"  countenance receipt export {report.receipt} receipt.json")
     click.echo(f"log entry {report.log_entry}")
 
 

@@ -41,7 +41,7 @@ def _line(row: dict[str, str]) -> str:
 @click.argument("receipt", metavar="ID")
 @pass_session
 def show(session: Session, receipt: str) -> None:
-    """Print a receipt exactly as signed. ID is the ID of the receipt, erasure, order or request."""
+    """Print a receipt exactly as signed. ID is the ID of the receipt, erasure, order or request, or its beginning."""
     with session.open() as home:
         click.echo(home.receipts.get(receipt).document, nl=False)
 
@@ -51,22 +51,26 @@ def show(session: Session, receipt: str) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @pass_session
 def export(session: Session, receipt: str, file: Path) -> None:
-    """Write a receipt to FILE, exactly as signed. If FILE ends in .html, write a page for people."""
-    from countenance.app.erasure.receipts import page
-    from countenance.errors import WrongUse
+    """Write a receipt to FILE, exactly as signed. If FILE ends in .html, write a page for reading.
+
+    Only the file exactly as signed can be verified, such as receipt.json. ID is as in `receipt show`.
+    """
+    import shlex
 
     with session.open() as home:
-        document = home.receipts.get(receipt).document
-        if file.exists():
-            raise WrongUse("the file exists already", Remedy.USE_NEW_FILE, path=file)
-        file.write_text(page(document) if file.suffix == ".html" else document, encoding="utf-8")
+        verifiable = home.receipts.export(receipt, file)
         key = home.receipts.verifier_key()
 
         def tell() -> None:
-            click.echo(f"written: {file}")
-            click.echo(f"To check it: countenance receipt verify FILE --key {key}")
+            if verifiable:
+                click.echo(f"written: {file}")
+                click.echo(f"To check it: countenance receipt verify {shlex.quote(str(file))} --key {key}")
+            else:
+                signed = shlex.quote(str(file.with_suffix(".json")))
+                click.echo(f"written: {file}, a page for reading")
+                click.echo(f"For the file that can be verified: countenance receipt export {receipt} {signed}")
 
-        session.answer({"file": str(file), "key": key}, tell)
+        session.answer({"file": str(file), "verifiable": verifiable, "key": key}, tell)
 
 
 @command.command("verify", short_help="Check a receipt with the public key.")
@@ -77,11 +81,12 @@ def export(session: Session, receipt: str, file: Path) -> None:
 def verify(session: Session, file: Path, key: str | None, about: str | None) -> None:
     """Check that a receipt was signed with KEY, is unchanged, and matches the log that it names.
 
-    With --key, it needs no home and works offline on any machine. It does not prove that the statements are true.
+    FILE is the receipt exactly as signed, such as receipt.json. With --key, it needs no home and works offline on any
+    machine. It does not prove that the statements are true.
     """
-    from countenance.app.erasure.receipts import check_file
+    import countenance
 
-    found = check_file(file, key or key_of_home(session.home), about=about)
+    found = countenance.verify_receipt(file, key or session.public_key(), about=about)
     document = {
         "receipt": dict(found.receipt), "position": found.position, "entry": found.entry["id"],
         "checkpoint": found.checkpoint, "signed_by": found.signed_by,
@@ -177,18 +182,3 @@ def _tell_request(receipt: Mapping[str, Any]) -> None:
         click.echo(f"  receipt of what was erased: {receipt['erasure_receipt']}")
     for kept in receipt["kept"]:
         click.echo(click.wrap_text(f"kept: {kept}", 78, "  ", "    "))
-
-
-def key_of_home(path: str | None) -> str:
-    """The public key of the home at `path`, by default the user's. Makes none. Raises: WrongUse: there is no home."""
-    from countenance.app import manifest as manifests
-    from countenance.app.home import open_home
-    from countenance.app.settings import Settings
-    from countenance.errors import WrongUse
-    from countenance.remedies import Remedy
-
-    where = Settings.read(path).home
-    if manifests.read(where) is None:
-        raise WrongUse(f"there is no home at {where} whose key could check the receipt", Remedy.GET_TRUSTED_KEY)
-    with open_home(where) as home:
-        return home.receipts.verifier_key()

@@ -27,16 +27,11 @@ def command(session: Session, picture: str, export: str | None) -> None:
 
     Face 0 is the most certain one. The numbers are the ones that `--face` takes.
     """
-    from countenance.app.inputs import read_picture
-    from countenance.app.upkeep.models import detector_of
-    from countenance.pipeline.analyse import FaceAnalyser
-    from countenance.pipeline.search.probe import analyse_or_raise
-    from countenance.present.faces_page import PREVIEW_PX, export_faces
+    import countenance
 
-    with FaceAnalyser(workers=1, detector=detector_of(session.home)) as analyser:
-        looked = analyse_or_raise(analyser, read_picture(picture), preview_px=0 if export is None else PREVIEW_PX)
+    looked = countenance.detect_faces(picture, home=session.home, preview=export is not None)
     if export is not None:
-        note(f"written: {export_faces(looked, Path(export), picture_name=Path(picture).name)}")
+        note(f"written: {countenance.export_faces(looked, export, picture_name=Path(picture).name)}")
     session.answer(looked.as_dict(), lambda: tell(looked))
 
 

@@ -46,6 +46,10 @@ class ReceiptTable:
         """Return every receipt, oldest first."""
         return self._db.every(t.receipts.select().order_by(t.receipts.c.id), _receipt)
 
+    def ids(self) -> tuple[tuple[str, str], ...]:
+        """Return (its uid, uid of what it is about) of every receipt, oldest first."""
+        return self._db.every(sa.select(t.receipts.c.uid, t.receipts.c.about).order_by(t.receipts.c.id), tuple)
+
     def get(self, uid: str) -> Receipt | None:
         """Return the receipt of that uid."""
         return self._newest(t.receipts.c.uid == uid)
