@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from countenance.app.upkeep.audit import check_export_file, check_log, check_proof_file, read_text
+import countenance
+from countenance.app.upkeep.audit import check_export_file, check_log, check_proof_file, text_of
 from countenance.auditlog.checkpoint import COSIGNER, Signer, verifier_key
 from countenance.auditlog.cosign import read_request
 from countenance.auditlog.witness import cosign, load_key, make_key
-from countenance.errors import LogBroken, NotFound, WrongUse
+from countenance.errors import KeyMissing, LogBroken, NotFound, WrongUse
+from countenance.remedies import Remedy
 from countenance.testing import toy
 
 ALICE = toy.picture("alice@1,1,50,50")
@@ -60,14 +62,14 @@ def test_a_witness_that_is_trusted_no_more_counts_no_more_and_the_log_keeps_that
     assert home.audit.trust(cosigner.verifier_key()) == "w.example"
     asked = home.audit.request()
     line = cosign(cosigner, home.parts.log.signer.verifier_key(), tmp_path / "seen", asked, 1_700_000_000)
-    home.audit.accept(read_request(asked).checkpoint, line)
+    home.audit.accept(asked, line)
     assert list(home.audit.verify()["cosigned"]) == ["w.example"]
     home.audit.distrust("w.example")
     assert (home.audit.trusted(), home.audit.verify()["cosigned"]) == ({}, {})
     newest = next(iter(home.parts.log.entries(len(home.parts.log) - 1)))
     assert (newest.kind, newest.record["witness"]) == ("witness.distrusted", "w.example")
     with pytest.raises(LogBroken, match="no trusted witness"):
-        home.audit.accept(read_request(asked).checkpoint, line)
+        home.audit.accept(asked, line)
     with pytest.raises(NotFound):
         home.audit.distrust("w.example")
     home.audit.trust(cosigner.verifier_key())  # again: what it cosigned counts again
@@ -125,12 +127,13 @@ def test_bytes_of_a_record_passed_off_as_its_salts_are_found(home, tmp_path, mov
 def test_a_cosignature_of_no_date_is_not_taken(home, tmp_path):
     witness = make_key(tmp_path / "w.key", "w.example")
     home.audit.trust(witness.verifier_key())
-    checkpoint = read_request(home.audit.request()).checkpoint
+    asked = home.audit.request()
+    checkpoint = read_request(asked).checkpoint
     for at in (253_402_300_800, 2**63, 2**64 - 1):  # the year 10000, what the format forbids, all that fits
         with pytest.raises(LogBroken, match="no trusted witness has cosigned"):
-            home.audit.accept(checkpoint, witness.cosign(checkpoint, at))
+            home.audit.accept(asked, witness.cosign(checkpoint, at))
     assert home.audit.verify()["cosigned"] == {}
-    found = home.audit.accept(checkpoint, witness.cosign(checkpoint, 253_402_300_799))
+    found = home.audit.accept(asked, witness.cosign(checkpoint, 253_402_300_799))
     assert found["w.example"]["at"].startswith("9999-12-31")
 
 
@@ -162,18 +165,18 @@ def test_a_witness_cosigns_and_the_log_says_so(home, tmp_path):
     first = home.audit.request()
     line = cosign(witness, key, state, first, 1_800_000_000)
     with pytest.raises(LogBroken, match="no trusted witness"):
-        home.audit.accept(read_request(first).checkpoint, line)
+        home.audit.accept(first, line)
     assert home.audit.trust(witness.verifier_key()) == "w.example"
     home.search(ALICE)
-    home.audit.accept(read_request(first).checkpoint, line)
+    home.audit.accept(first, line)
     assert list(home.audit.verify()["cosigned"]) == ["w.example"]
     second = home.audit.request()
     assert read_request(second).old > 0
-    home.audit.accept(read_request(second).checkpoint, cosign(witness, key, state, second, 1_800_000_001))
+    home.audit.accept(second, cosign(witness, key, state, second, 1_800_000_001))
     said = home.audit.cosigned()["w.example"]
     assert said["at"].startswith("2027")
     entries = len(home.parts.log)
-    home.audit.accept(read_request(first).checkpoint, line)  # an older one again: nothing changes
+    home.audit.accept(first, line)  # an older one again: nothing changes
     assert (home.audit.cosigned()["w.example"], len(home.parts.log)) == (said, entries)
     with pytest.raises(WrongUse):
         home.audit.request(10_000)
@@ -188,7 +191,7 @@ def test_a_log_put_back_to_before_its_cosignature_is_found(home, tmp_path):
     home.audit.trust(witness.verifier_key())
     request = home.audit.request()
     line = cosign(witness, home.parts.log.signer.verifier_key(), tmp_path / "s", request, 1)
-    home.audit.accept(read_request(request).checkpoint, line)
+    home.audit.accept(request, line)
     home.close()
     shutil.copy(tmp_path / "old.db", home.path / "log.db")
     with pytest.raises(LogBroken, match="cut, or put back"):
@@ -204,7 +207,7 @@ def witnesses(home, tmp_path):
     def ask(name, old=None, at=1_700_000_000):
         request = home.audit.request(old)
         line = cosign(made[name], key, tmp_path / f"{name}.seen", request, at)
-        return home.audit.accept(read_request(request).checkpoint, line)
+        return home.audit.accept(request, line)
 
     for each in made.values():
         home.audit.trust(each.verifier_key())
@@ -239,7 +242,7 @@ def test_a_proof_is_under_what_was_cosigned(home, witnesses, tmp_path):
     request = home.audit.request()
     for name in keys:
         line = cosign(load_key(tmp_path / f"{name}.key"), log, tmp_path / f"{name}.seen", request, 1_700_000_000)
-        home.audit.accept(read_request(request).checkpoint, line)
+        home.audit.accept(request, line)
     home.search(ALICE)
     assert list(check("one.example", "two.example")["cosigned"]) == ["one.example", "two.example"]
     ask("two.example")  # sees more; what one.example has seen is not in the newest proof any more
@@ -296,4 +299,64 @@ def test_a_log_with_entries_in_its_write_ahead_log_is_never_read_without_them(ho
 
 def test_what_was_given_may_come_by_a_pipe(monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("old 0\n"))
-    assert read_text(Path("-")) == "old 0\n"
+    assert text_of(Path("-")) == "old 0\n"
+
+
+# --- what is wrong with a file, and how to go on -----------------------------------------------------------------
+def test_a_checkpoint_that_is_none_or_of_another_log_is_told_with_its_file_and_a_way_out(home, tmp_path):
+    signer = Signer("countenance/home/other", bytes(32))
+    for text, said in (
+        ("%PDF-1.4\nan order\n", "this is not a checkpoint of a log"),
+        ("", "this is not a checkpoint of a log"),
+        (signer.sign(3, bytes(32)), "this is a checkpoint of another log, countenance/home/other, not of"),
+        (home.audit.checkpoint().replace("\n\n", "0\n\n", 1), "the checkpoint"),
+    ):
+        file = tmp_path / "order.pdf"
+        file.write_text(text)
+        for kept, path in ((file, str(file)), (text, "")):
+            with pytest.raises(LogBroken) as error:
+                home.audit.verify(kept)
+            assert said in error.value.message
+            assert (error.value.path, error.value.remedy) == (path, Remedy.GIVE_CHECKPOINT)
+    with pytest.raises(NotFound) as missing:
+        home.audit.verify(tmp_path / "none")
+    assert missing.value.hint
+    file.write_text(home.audit.checkpoint())
+    assert home.audit.verify(file) == home.audit.verify()
+
+
+def test_a_proof_or_export_that_is_none_is_told_with_its_file_and_without_a_parsers_words(home, tmp_path):
+    home.audit.export(tmp_path / "log.jsonl")
+    (tmp_path / "p.json").write_text(home.audit.prove(home.audit.entries(0, 1)[0].id))
+    other = Signer("countenance/home/other", bytes(32)).verifier_key()
+    for check, whole in ((home.audit.verify_proof, "p.json"), (home.audit.verify_export, "log.jsonl")):
+        assert check(tmp_path / whole)["entries"]
+        with pytest.raises(LogBroken, match="another log|not an export") as refused:
+            check(tmp_path / whole, key=other)
+        assert refused.value.remedy is Remedy.GET_TRUSTED_KEY
+        for text in (b"", b"<!doctype html>", b"{", b"\xff", b"[" * 100_000):
+            (tmp_path / "w").write_bytes(text)
+            with pytest.raises(LogBroken) as error:
+                check(tmp_path / "w")
+            assert (error.value.path, error.value.remedy) == (str(tmp_path / "w"), Remedy.ASK_FOR_IT_AGAIN)
+            assert not any(said in error.value.message for said in ("char", "column", "codec", "recursion"))
+        with pytest.raises(LogBroken, match="not a verifier key") as error:
+            check(tmp_path / whole, key="no key")
+        assert error.value.path == ""
+
+
+def test_a_witness_is_made_and_cosigns_by_what_the_package_offers(home, tmp_path):
+    key = countenance.make_witness_key(tmp_path / "w.key", "w.example")
+    home.audit.trust(key)
+    (tmp_path / "request.txt").write_text(request := home.audit.request())
+    asked = {"keyfile": tmp_path / "w.key", "log_key": home.audit.verifier_key(), "state": tmp_path / "seen.json"}
+    line = countenance.cosign(tmp_path / "request.txt", **asked)
+    assert home.audit.accept(request, line).keys() == {"w.example"}
+    other = Signer("countenance/home/other", bytes(32)).verifier_key()
+    with pytest.raises(LogBroken, match="the checkpoint in the request does not hold") as error:
+        countenance.cosign(request, **{**asked, "log_key": other})
+    assert error.value.remedy is Remedy.REQUEST_COSIGNATURE
+    (tmp_path / "w.key").write_text("{")
+    with pytest.raises(KeyMissing) as error:
+        countenance.cosign(request, **asked)
+    assert error.value.message == "this is not a key of a witness"

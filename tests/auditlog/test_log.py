@@ -100,7 +100,7 @@ def record_of(path, position):
         ("UPDATE entries SET salt = randomblob(16) WHERE position = 4", "was changed"),
         ("UPDATE entries SET leaf = randomblob(32) WHERE position = 4", "was changed"),
         ("UPDATE entries SET root = randomblob(32) WHERE position = 4", "root"),
-        ("UPDATE entries SET checkpoint = replace(checkpoint, 'test', 'home') WHERE position = 4", "not a checkpoint"),
+        ("UPDATE entries SET checkpoint = replace(checkpoint, 'test', 'home') WHERE position = 4", "another log"),
         ("UPDATE entries SET checkpoint = (SELECT checkpoint FROM entries WHERE position = 3) WHERE position = 4",
          "signed as another"),
         ("UPDATE entries SET checkpoint = substr(checkpoint, 1, 90) WHERE position = 4", "signature"),

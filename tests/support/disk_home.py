@@ -85,6 +85,7 @@ def toy_eyes() -> Iterator[None]:
             "countenance.embed.onnx.OnnxEmbedder": _embedder,
             "countenance.app.sources.ingests.FaceAnalyser": Eyes,
             "countenance.app.engine.FaceAnalyser": Eyes,
+            "countenance.app.looking.FaceAnalyser": Eyes,
             "countenance.app.upkeep.evaluation.FaceAnalyser": Eyes,
             "countenance.app.upkeep.reindex.FaceAnalyser": Eyes,
             "countenance.app.upkeep.reindex_report.FaceAnalyser": Eyes,

@@ -88,14 +88,18 @@ def open_checkpoint(note: str, origin: str, public_key: bytes) -> Checkpoint:
     """The checkpoint that a note holds, its signature checked. Raises LogBroken."""
     body, signed = split_note(note)
     lines = body.split("\n")
-    if len(lines) < 3 or lines[0] != origin:
-        raise LogBroken("this is not a checkpoint of that log")
+    if len(lines) < 3 or (lines[0] != origin and not signed):
+        raise LogBroken("this is not a checkpoint of a log", Remedy.GIVE_CHECKPOINT)
+    if lines[0] != origin:
+        raise LogBroken(
+            f"this is a checkpoint of another log, {lines[0][:100]}, not of {origin}", Remedy.GIVE_CHECKPOINT
+        )
     try:
         size, root = int(lines[1]), base64.b64decode(lines[2], validate=True)
     except (ValueError, binascii.Error) as error:
-        raise LogBroken("the checkpoint is malformed") from error
+        raise LogBroken("the checkpoint is malformed", Remedy.GIVE_CHECKPOINT) from error
     if size < 0 or str(size) != lines[1] or len(root) != 32:
-        raise LogBroken("the checkpoint is malformed")
+        raise LogBroken("the checkpoint is malformed", Remedy.GIVE_CHECKPOINT)
     for name, raw in signed:
         if name == origin and raw[:4] == key_hash(origin, public_key):
             try:
@@ -103,7 +107,9 @@ def open_checkpoint(note: str, origin: str, public_key: bytes) -> Checkpoint:
             except InvalidSignature:
                 continue
             return Checkpoint(origin, size, root)
-    raise LogBroken("the checkpoint's signature does not fit")
+    raise LogBroken(
+        "the checkpoint's signature does not fit: it was changed, or signed with another key", Remedy.GIVE_CHECKPOINT
+    )
 
 
 def split_note(note: str) -> tuple[str, list[tuple[str, bytes]]]:

@@ -19,7 +19,15 @@ from typing import Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from countenance.auditlog.checkpoint import COSIGNER, key_hash, parse_verifier_key, split_note, verifier_key
+from countenance.auditlog.checkpoint import (
+    COSIGNER,
+    Checkpoint,
+    key_hash,
+    open_checkpoint,
+    parse_verifier_key,
+    split_note,
+    verifier_key,
+)
 from countenance.errors import LogBroken
 from countenance.remedies import Remedy
 
@@ -40,6 +48,14 @@ class CosignRequest:
         """As a file."""
         lines = [f"old {self.old}", *(base64.b64encode(part).decode() for part in self.proof)]
         return "\n".join(lines) + "\n\n" + self.checkpoint
+
+    def opened(self, origin: str, public_key: bytes) -> Checkpoint:
+        """Its checkpoint. Raises LogBroken: it is none of that log."""
+        try:
+            return open_checkpoint(self.checkpoint, origin, public_key)
+        except LogBroken as error:
+            said = f"the checkpoint in the request does not hold: {error.message}"
+            raise LogBroken(said, Remedy.REQUEST_COSIGNATURE) from error
 
 
 def read_request(text: str) -> CosignRequest:

@@ -62,8 +62,10 @@ def check_proof(text: str, key: str, witnesses: Sequence[str] = ()) -> ProvenEnt
         if document["v"] != VERSION or type(position) is not int or not isinstance(said, dict):
             raise ValueError("it is not in its form")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise LogBroken(f"this is not a proof of an entry: {error}", Remedy.ASK_FOR_IT_AGAIN) from error
-    checkpoint = open_checkpoint(str(note), origin, public_key)
+        raise LogBroken(
+            "this is not a proof of an entry, or one that was cut short", Remedy.ASK_FOR_IT_AGAIN
+        ) from error
+    checkpoint = _opened(str(note), origin, public_key)
     if not merkle.includes(leaf, position, checkpoint.size, path, checkpoint.root):
         raise LogBroken("the entry is not in the log that the checkpoint covers", Remedy.ASK_FOR_IT_AGAIN)
     cosigned = cosigned_at(str(note), witnesses)
@@ -123,7 +125,7 @@ def check_export(lines: Iterable[str], key: str, *, at_least: Checkpoint | None 
                 raise LogBroken("the export is not the continuation of the checkpoint: a fork", Remedy.ASK_FOR_IT_AGAIN)
     if note is None or head.get("entries") != size:
         raise LogBroken(f"the export is cut off after {size} entries", Remedy.ASK_FOR_IT_AGAIN)
-    checkpoint = open_checkpoint(note, origin, public_key)
+    checkpoint = _opened(note, origin, public_key)
     if (checkpoint.size, checkpoint.root) != (size, merkle.root(size, lambda level, index: nodes[level, index])):
         raise LogBroken(
             "the entries of the export do not lead to its checkpoint: something was changed", Remedy.ASK_FOR_IT_AGAIN
@@ -133,6 +135,16 @@ def check_export(lines: Iterable[str], key: str, *, at_least: Checkpoint | None 
             f"the export has {size} entries, and the checkpoint covers {at_least.size}", Remedy.ASK_FOR_IT_AGAIN
         )
     return checkpoint
+
+
+def _opened(note: str, origin: str, public_key: bytes) -> Checkpoint:
+    """The checkpoint in a proof or an export. Raises LogBroken."""
+    if note.partition("\n")[0] != origin:
+        raise LogBroken(f"this is of another log than that of the key, {origin}", Remedy.GET_TRUSTED_KEY)
+    try:
+        return open_checkpoint(note, origin, public_key)
+    except LogBroken as error:
+        raise LogBroken(f"the checkpoint in it does not hold: {error.message}", Remedy.ASK_FOR_IT_AGAIN) from error
 
 
 def _line(text: str, what: str) -> dict[str, Any]:

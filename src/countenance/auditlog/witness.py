@@ -19,7 +19,7 @@ from typing import Final
 from filelock import FileLock
 
 from countenance.auditlog import merkle
-from countenance.auditlog.checkpoint import Checkpoint, open_checkpoint, parse_verifier_key
+from countenance.auditlog.checkpoint import Checkpoint, parse_verifier_key
 from countenance.auditlog.cosign import Cosigner, CosignRequest, read_request
 from countenance.durable import create_file, replace_file, sync_folder
 from countenance.errors import KeyMissing, LogBroken, StorageFailed, WrongUse
@@ -62,8 +62,8 @@ def load_key(path: Path) -> Cosigner:
         return Cosigner(fields["name"], base64.b64decode(fields["key"], validate=True))
     except (OSError, ValueError, KeyError, binascii.Error) as error:
         raise KeyMissing(
-            f"this is not a key of a witness: {getattr(error, 'strerror', None) or error}", Remedy.MAKE_WITNESS_KEY,
-            path=path,
+            f"the key of the witness can't be read: {error.strerror}" if isinstance(error, OSError)
+            else "this is not a key of a witness", Remedy.MAKE_WITNESS_KEY, path=path,
         ) from error  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def cosign(cosigner: Cosigner, log_key: str, state: Path, request: str, at: int)
     """
     origin, public_key = parse_verifier_key(log_key)
     asked = read_request(request)
-    checkpoint = open_checkpoint(asked.checkpoint, origin, public_key)
+    checkpoint = asked.opened(origin, public_key)
     with _alone(state):
         _look_at(state, asked, checkpoint)
     return cosigner.cosign(asked.checkpoint, at)
@@ -123,12 +123,15 @@ def _read_state(path: Path, origin: str) -> Checkpoint:
         return Checkpoint(origin, 0, merkle.EMPTY_ROOT)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StorageFailed(
-            "what was cosigned can't be read, and without it this witness would not notice a rewritten log: "
-            f"{getattr(error, 'strerror', None) or error}",
+            "what was cosigned can't be read, and without it this witness would not notice a rewritten log"
+            + (f": {error.strerror}" if isinstance(error, OSError) else ""),
             Remedy.USE_ANOTHER_COPY, path=path, partly=False,
         ) from error  # fmt: skip
     if seen.origin != origin:
-        raise LogBroken(f"the state file is about the log {seen.origin}, not {origin}; each log has its own", path=path)
+        raise LogBroken(
+            f"the state file is about the log {seen.origin}, not {origin}; each log has its own", Remedy.USE_NEW_FILE,
+            path=path,
+        )  # fmt: skip
     return seen
 
 

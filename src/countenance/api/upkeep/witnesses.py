@@ -14,7 +14,6 @@ from countenance.api.paging import After, Limit, Page, page
 from countenance.api.shapes import Shape
 from countenance.api.upkeep.log import Cosigned
 from countenance.app.access.identity import Right
-from countenance.auditlog.cosign import read_request
 from countenance.errors import LogBroken, NotFound, WrongUse
 from countenance.remedies import Remedy
 
@@ -124,7 +123,7 @@ async def accept_cosignature(
 
     def accept() -> dict[str, Any]:
         try:
-            return ask.home.audit.accept(read_request(given.request).checkpoint, given.cosignature)
+            return ask.home.audit.accept(given.request, given.cosignature)
         except LogBroken as error:
             raise _wrong(error) from error
 

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
+from countenance.app.inputs import PictureLike, read_picture
 from countenance.app.pictures.pictures import PictureFace, PictureService
 from countenance.app.sources.collectors import UPLOAD, collector_of
 from countenance.app.sources.ingests import IngestService
@@ -43,14 +44,14 @@ class UploadService:
     ingests: IngestService
     pictures: PictureService
 
-    def put(self, source: str, place: str, data: bytes) -> None:
+    def put(self, source: str, place: str, picture: PictureLike) -> None:
         """The picture waits, sealed, for the next ingest of that source.
 
         Args: place: its name, "/" between parts. Data: it never becomes a path.
-        Raises: NotFound, WrongUse: a source with a folder, no name for a picture; PolicyDenied, LogUnwritable,
-        StorageFailed.
+        Raises: NotFound, WrongUse: a source with a folder, no name for a picture; BadPicture: no such file;
+        PolicyDenied, LogUnwritable, StorageFailed.
         """
-        self._inbox(source).put(place, data)
+        self._inbox(source).put(place, read_picture(picture))
 
     def find(self, source: str, place: str) -> Upload | None:
         """What was handed in under that name, if it is still there."""

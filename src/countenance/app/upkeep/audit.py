@@ -5,23 +5,26 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
-from typing import IO, Any
+from typing import Any, Final, TypeAlias
 
 from countenance.app.opening import LOG
-from countenance.app.paths import path_of
+from countenance.app.paths import about_file, new_file, path_of
+from countenance.app.settings import Settings
 from countenance.app.upkeep.witnesses import Witnesses, as_time
 from countenance.app.wiring import Parts
-from countenance.auditlog.checkpoint import COSIGNER, Signer, open_checkpoint, parse_verifier_key
-from countenance.auditlog.cosign import CosignRequest
+from countenance.auditlog.checkpoint import COSIGNER, Checkpoint, Signer, open_checkpoint, parse_verifier_key
+from countenance.auditlog.cosign import CosignRequest, read_request
 from countenance.auditlog.export import check_export, check_proof, write_export, write_proof
 from countenance.auditlog.verify import verify_log
-from countenance.errors import LogBroken, NotFound, StorageFailed, WrongUse
+from countenance.errors import LogBroken, NotFound, WrongUse
 from countenance.protocols import LogEntry
 from countenance.remedies import Remedy
+
+TextLike: TypeAlias = str | os.PathLike[str]  # a text itself, or the path of a file that holds it; `-`: standard input
+_NO_TEXT: Final = "the file is not text, so it is not part of a log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +33,24 @@ class AuditService:
 
     parts: Parts
 
-    def verify(self, checkpoint: str | None = None) -> dict[str, Any]:
+    def verify(self, checkpoint: TextLike | None = None) -> dict[str, Any]:
         """{"entries", "root", "verifier_key", "cosigned"} of a log that is whole and continues every known checkpoint.
 
         Args: checkpoint: one that was kept outside. Raises: LogBroken: names the first bad entry, or the fork.
         """
         return check_log(self.parts.path, self.verifier_key(), checkpoint)
+
+    def verify_proof(
+        self, file: str | os.PathLike[str], *, key: str | None = None, witnesses: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        """What a proof of one entry shows, by a public key, by default this log's: `check_proof_file`."""
+        return check_proof_file(file, key or self.verifier_key(), witnesses)
+
+    def verify_export(
+        self, file: str | os.PathLike[str], *, key: str | None = None, checkpoint: TextLike | None = None
+    ) -> dict[str, Any]:
+        """What an export shows, by a public key, by default this log's: `check_export_file`."""
+        return check_export_file(file, key or self.verifier_key(), checkpoint)
 
     def prove(self, entry_id: str) -> str:
         """The proof that an entry is in the log, as JSON for others; under a cosigned checkpoint, if one covers it.
@@ -67,7 +82,7 @@ class AuditService:
         """Every entry in a file for others; how many. Raises: WrongUse: the file is there; StorageFailed."""
         log = self.parts.log
         size = len(log)
-        with _new_file(path_of(file)) as out:
+        with new_file(path_of(file)) as out:
             out.writelines(write_export(log.signer.origin, log.raw_entries(), size, log.checkpoint_of(size)))
         return size
 
@@ -117,20 +132,21 @@ class AuditService:
         proof, checkpoint = log.prove_growth(size)
         return CosignRequest(size, tuple(proof), checkpoint).text()
 
-    def accept(self, checkpoint: str, line: str) -> dict[str, dict[str, Any]]:
-        """A witness's cosignature of that checkpoint is kept, if it is the newest of its: as `cosigned` has it.
+    def accept(self, request: TextLike, cosignature: TextLike) -> dict[str, dict[str, Any]]:
+        """A witness's cosignature for that request is kept, if it is the newest of its: as `cosigned` has it.
 
         Raises: LogBroken: nobody who is trusted signed it, or it is not of this log.
         """
         log = self.parts.log
-        signed = open_checkpoint(checkpoint, log.signer.origin, log.signer.public_key)
+        asked, line = read_request(text_of(request)), text_of(cosignature)
+        signed = asked.opened(log.signer.origin, log.signer.public_key)
         if signed.size > len(log) or (signed.size and _root(log.checkpoint_of(signed.size), log.signer) != signed.root):
             raise LogBroken(
                 "the checkpoint does not fit the log as it is now: the log was shortened, restored or rewritten",
                 Remedy.REPORT_LOG,
             )
         before = self.cosigned()
-        found = self._witnesses.keep(f"{checkpoint}{line.strip()}\n")
+        found = self._witnesses.keep(f"{asked.checkpoint}{line.strip()}\n")
         if not found:
             raise LogBroken("no trusted witness has cosigned this checkpoint", Remedy.TRUST_WITNESS)
         now = self.cosigned()
@@ -160,17 +176,20 @@ class AuditService:
         return next(iter(sizes.values()), 0)
 
 
-def check_log(home: Path, key: str, checkpoint: str | None = None) -> dict[str, Any]:
-    """What `log verify --json` answers of a log that is whole and continues that checkpoint and each cosigned one.
+def check_log(home: str | os.PathLike[str] | None, key: str, checkpoint: TextLike | None = None) -> dict[str, Any]:
+    """What `AuditService.verify` gives of a log that is whole and continues that checkpoint and each cosigned one.
 
-    Needs the public key alone and writes nothing. Raises: LogBroken: names the first bad entry; StorageFailed.
+    Needs the public key alone and writes nothing.
+    Args: home: the folder that holds the log, by default as `countenance.open` has it; checkpoint: one that was kept.
+    Raises: LogBroken: names the first bad entry; StorageFailed.
     """
+    folder = Settings.read(home).home
     origin, public_key = parse_verifier_key(key)
-    cosigned = list(Witnesses(home, origin, public_key).cosigned())
+    cosigned = list(Witnesses(folder, origin, public_key).cosigned())
     kept = [each.checkpoint for each in cosigned]
     if checkpoint is not None:
-        kept.append(open_checkpoint(checkpoint, origin, public_key))
-    found = verify_log(home / LOG, origin, public_key, kept=kept)
+        kept.append(_opened(checkpoint, origin, public_key))
+    found = verify_log(folder / LOG, origin, public_key, kept=kept)
     return {
         "entries": found.entries,
         "root": found.root.hex(),
@@ -179,12 +198,17 @@ def check_log(home: Path, key: str, checkpoint: str | None = None) -> dict[str, 
     }
 
 
-def check_proof_file(file: Path, key: str, witnesses: Sequence[str] = ()) -> dict[str, Any]:
-    """What a proof of one entry shows, with public keys alone. Raises: LogBroken, NotFound.
+def check_proof_file(file: str | os.PathLike[str], key: str, witnesses: Sequence[str] = ()) -> dict[str, Any]:
+    """What a proof of one entry shows, with public keys alone. Needs no home. Raises: LogBroken, NotFound.
 
+    What is wrong with a key is told first, and without the file.
     Args: witnesses: the public keys of those who must have cosigned it.
     """
-    proven = check_proof(read_text(file), key, witnesses)
+    parse_verifier_key(key)
+    for each in witnesses:
+        parse_verifier_key(each, COSIGNER)
+    with about_file(path := path_of(file)):
+        proven = check_proof(text_of(path), key, witnesses)
     return {
         "position": proven.position,
         "record": proven.record,
@@ -194,40 +218,43 @@ def check_proof_file(file: Path, key: str, witnesses: Sequence[str] = ()) -> dic
     }
 
 
-def check_export_file(file: Path, key: str, checkpoint: str | None = None) -> dict[str, Any]:
-    """What an export shows, with the public key alone. Raises: LogBroken, NotFound."""
-    at_least = None if checkpoint is None else open_checkpoint(checkpoint, *parse_verifier_key(key))
+def check_export_file(file: str | os.PathLike[str], key: str, checkpoint: TextLike | None = None) -> dict[str, Any]:
+    """What an export shows, with the public key alone. Needs no home. Raises: LogBroken, NotFound.
+
+    Args: checkpoint: one that was kept, which the export must continue.
+    """
+    log = parse_verifier_key(key)
+    at_least = None if checkpoint is None else _opened(checkpoint, *log)
+    path = path_of(file)
     try:
-        with file.open(encoding="utf-8", newline="\n") as lines:
+        with path.open(encoding="utf-8", newline="\n") as lines, about_file(path):
             found = check_export(lines, key, at_least=at_least)
-    except (OSError, UnicodeDecodeError) as error:
-        raise NotFound("the file can't be read as part of a log", Remedy.ASK_FOR_IT_AGAIN, path=file) from error
+    except UnicodeDecodeError as error:
+        raise LogBroken(_NO_TEXT, Remedy.ASK_FOR_IT_AGAIN, path=path) from error
+    except OSError as error:
+        raise NotFound(f"the file can't be read: {error.strerror}", Remedy.USE_EXISTING_FILE, path=path) from error
     return {"entries": found.size, "root": found.root.hex()}
 
 
-def read_text(path: Path) -> str:
-    """A file that somebody gave us; `-` is standard input. Raises NotFound."""
+def _opened(checkpoint: TextLike, origin: str, public_key: bytes) -> Checkpoint:
+    """A checkpoint that somebody kept. Raises: LogBroken: it is none of that log; NotFound."""
+    with nullcontext() if isinstance(checkpoint, str) else about_file(path_of(checkpoint)):
+        return open_checkpoint(text_of(checkpoint), origin, public_key)
+
+
+def text_of(text: TextLike) -> str:
+    """What somebody gave us. Raises NotFound: the file is not there; LogBroken: it holds no text."""
+    if isinstance(text, str):
+        return text
+    path = path_of(text)
     try:
         if str(path) == "-":
             return sys.stdin.read()
         return path.read_text("utf-8")
     except UnicodeDecodeError as error:
-        raise LogBroken(
-            "the file is not text, so it is not part of a log", Remedy.ASK_FOR_IT_AGAIN, path=path
-        ) from error
+        raise LogBroken(_NO_TEXT, Remedy.ASK_FOR_IT_AGAIN, path=path) from error
     except OSError as error:
         raise NotFound(f"the file can't be read: {error.strerror}", Remedy.USE_EXISTING_FILE, path=path) from error
-
-
-@contextmanager
-def _new_file(path: Path) -> Iterator[IO[str]]:
-    try:
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            yield file
-    except FileExistsError as error:
-        raise WrongUse("the file exists already", Remedy.USE_NEW_FILE, path=path) from error
-    except OSError as error:
-        raise StorageFailed(f"the file can't be written: {error.strerror}", Remedy.FREE_SPACE, path=path) from error
 
 
 def _root(note: str, signer: Signer) -> bytes:

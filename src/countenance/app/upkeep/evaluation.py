@@ -87,6 +87,12 @@ class EvaluationService:
             self.parts.calibrations.keep(found.calibration)
         return found
 
+    def write_report(self, measured: Evaluation, folder: str | os.PathLike[str]) -> Path:
+        """What was measured, in that folder: a page, its JSON, two plots; returns the page. Raises StorageFailed."""
+        from countenance.present.evaluation_page import write_report
+
+        return write_report(measured, path_of(folder))
+
     def use_shipped(self, model: str | None = None) -> Calibration | None:
         """The home's own calibration of a model is gone; what stands now: the shipped one, or None.
 

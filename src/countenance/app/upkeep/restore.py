@@ -19,6 +19,7 @@ from typing import Any, Final
 from countenance.app import manifest as manifests
 from countenance.app.opening import KEYS, LOG, RECORDS
 from countenance.app.paths import path_of
+from countenance.app.settings import Settings
 from countenance.app.upkeep.archive import database_copy, unpack
 from countenance.app.wiring import Parts
 from countenance.auditlog.checkpoint import Signer, open_checkpoint
@@ -62,13 +63,13 @@ class RestoredHome:
 
 def restore(
     file: str | os.PathLike[str],
-    where: str | os.PathLike[str],
+    where: str | os.PathLike[str] | None,
     *,
     log: str | os.PathLike[str] | None = None,
     without_log: bool = False,
     verifying: bool = False,
 ) -> RestoredHome:
-    """The home of the backup `file` stands at `where`, a folder that is not there or empty.
+    """The home of the backup `file` stands at `where`, a folder that is not there or empty; None: where `open` looks.
 
     Order: everything is unpacked and done again in `.NAME.restoring` beside it, synced, and then renamed. A crash
     leaves that folder, which the next restore to the same place throws away, and never half a home.
@@ -77,7 +78,7 @@ def restore(
     Raises: WrongUse: the place is taken, or neither log nor `without_log`; BackupBroken; LogBroken: that log is not
     the continuation of the backup's; KeyMissing, NotFound, StorageFailed.
     """
-    path, place = path_of(file).absolute(), path_of(where).absolute()
+    path, place = path_of(file).absolute(), Settings.read(None if where is None else path_of(where)).home
     if (log is None) is not without_log and not verifying:
         raise WrongUse(
             "only the log says what was erased, opted out or ordered after the backup was made, so restoring needs it; "

@@ -22,12 +22,11 @@ def command(session: Session, source: str, files: tuple[Path, ...]) -> None:
     countenance source add event --upload --basis household --jurisdiction CA-ON
     countenance upload event ~/Downloads/*.jpg
     """
-    from countenance.app.inputs import read_picture
     from countenance.cli.sources.ingest import tell
 
     with session.open() as home:
         for file in files:
-            home.uploads.put(source, file.name, read_picture(file))
+            home.uploads.put(source, file.name, file)
         done = home.ingest(source)
 
         def text() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -54,9 +53,7 @@ def command(session: Session, /, use_shipped: bool, out: str | None, **asked: An
         with progress_bar(quiet=session.json) as progress:
             found = home.evaluate(progress=progress, **asked)
         if out is not None:
-            from countenance.present.evaluation_page import write_report
-
-            note(f"written: {write_report(found, Path(out))}")
+            note(f"written: {home.evaluation.write_report(found, out)}")
         session.answer(found.as_dict() if session.json else {}, lambda: tell(found))
 
 

@@ -43,8 +43,7 @@ def verify(
     countenance log verify --proof entry.json --key KEY      # anywhere, offline
     countenance --home FOLDER log verify --key KEY           # a copy of log.db
     """
-    from countenance.app.settings import Settings
-    from countenance.app.upkeep.audit import check_export_file, check_log, check_proof_file, read_text
+    import countenance
 
     if proof is not None and export is not None:
         raise click.UsageError("--proof and --export can't be used together")
@@ -52,21 +51,20 @@ def verify(
         raise click.UsageError("--witness needs --proof")
     if proof is not None and kept is not None:
         raise click.UsageError("--from can't be used with --proof")
-    checkpoint = None if kept is None else read_text(kept)
     if proof is not None or export is not None:
-        if key is None:
-            with session.open() as home:
-                key = home.audit.verifier_key()
+        key = session.public_key() if key is None else key
         told = (
-            check_proof_file(proof, key, witnesses) if proof else check_export_file(export or Path(), key, checkpoint)
+            countenance.verify_proof(proof, key, witnesses)
+            if proof is not None
+            else countenance.verify_export(export or "", key, kept)
         )
         session.answer(told, lambda: _tell_file(told))
         return
     if key is not None:
-        found = check_log(Settings.read(session.home).home, key, checkpoint)
+        found = countenance.verify_log(session.home, key, kept)
     else:
         with session.open() as home:
-            found = home.audit.verify(checkpoint)
+            found = home.audit.verify(kept)
     session.answer(found, lambda: _tell_log(found, kept))
 
 
@@ -84,13 +82,15 @@ def prove(session: Session, entry: str) -> None:
 @pass_session
 def export(session: Session, file: str) -> None:
     """Export every entry to FILE, with the data to check them. The file holds no personal details."""
+    import shlex
+
     with session.open() as home:
         entries = home.audit.export(file)
         key = home.audit.verifier_key()
 
         def tell() -> None:
             click.echo(f"written: {file}, {several(entries, 'entry', 'entries')}")
-            click.echo(f"To check it: countenance log verify --export FILE --key {key}")
+            click.echo(f"To check it: countenance log verify --export {shlex.quote(file)} --key {key}")
 
         session.answer({"file": file, "entries": entries, "key": key}, tell)
 
@@ -140,12 +140,8 @@ def request_cosign(session: Session, old: int | None) -> None:
 @pass_session
 def accept_cosign(session: Session, request: Path, cosignature: Path) -> None:
     """Store the COSIGNATURE of a witness for REQUEST. `-` is standard input. `log verify` checks it."""
-    from countenance.app.upkeep.audit import read_text
-    from countenance.auditlog.cosign import read_request
-
     with session.open() as home:
-        asked = read_request(read_text(request))
-        found = home.audit.accept(asked.checkpoint, read_text(cosignature))
+        found = home.audit.accept(request, cosignature)
         session.answer({"cosigned": found}, lambda: click.echo("Stored: " + ", ".join(found)))
 
 

@@ -25,15 +25,14 @@ def command(session: Session, file: str, log: str | None, log_lost: bool, yes: b
     continue the log of the backup. If the log is lost, no one can know what was erased since. Every source is then
     suspended, and you decide on each one (`source resume NAME`).
     """
-    from countenance.app.settings import Settings
-    from countenance.app.upkeep.restore import restore
+    import countenance
 
     if log_lost and not yes and on_terminal() and not session.json:
         click.confirm(
             "Without the log, data erased after the backup comes back. Continue, with every source suspended?",
             abort=True, err=True,
         )  # fmt: skip
-    done = restore(file, Settings.read(session.home).home, log=log, without_log=log_lost)
+    done = countenance.restore(file, session.home, log=log, without_log=log_lost)
     session.answer(done.as_dict(), lambda: _tell(done))
 
 

@@ -26,10 +26,10 @@ def command() -> None:
 @pass_session
 def init(session: Session, keyfile: Path, name: str) -> None:
     """Make a key in KEYFILE and print its public key. The owner of the log must trust that key."""
-    from countenance.auditlog.witness import make_key
+    import countenance
 
-    made = make_key(keyfile, name)
-    session.answer({"name": name, "key": made.verifier_key()}, lambda: click.echo(made.verifier_key()))
+    key = countenance.make_witness_key(keyfile, name)
+    session.answer({"name": name, "key": key}, lambda: click.echo(key))
 
 
 @command.command("cosign", short_help="Cosign a log's newest checkpoint.")
@@ -49,11 +49,7 @@ def cosign(session: Session, request: Path, keyfile: Path, log_key: str, state: 
     The state file is written before the signature is printed. Keep this file: without it, the witness can't detect a
     rewritten log.
     """
-    import time
+    import countenance
 
-    from countenance.app.upkeep.audit import read_text
-    from countenance.auditlog.witness import cosign as sign
-    from countenance.auditlog.witness import load_key
-
-    line = sign(load_key(keyfile), log_key, state, read_text(request), int(time.time()))
+    line = countenance.cosign(request, keyfile=keyfile, log_key=log_key, state=state)
     session.answer({"cosignature": line}, lambda: click.echo(line, nl=False))
