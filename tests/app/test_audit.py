@@ -331,7 +331,7 @@ def test_a_proof_or_export_that_is_none_is_told_with_its_file_and_without_a_pars
     other = Signer("countenance/home/other", bytes(32)).verifier_key()
     for check, whole in ((home.audit.verify_proof, "p.json"), (home.audit.verify_export, "log.jsonl")):
         assert check(tmp_path / whole)["entries"]
-        with pytest.raises(LogBroken, match="another log|not an export") as refused:
+        with pytest.raises(LogBroken, match=r"another log|not an export") as refused:
             check(tmp_path / whole, key=other)
         assert refused.value.remedy is Remedy.GET_TRUSTED_KEY
         for text in (b"", b"<!doctype html>", b"{", b"\xff", b"[" * 100_000):

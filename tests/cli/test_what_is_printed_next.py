@@ -96,7 +96,3 @@ def test_a_receipt_of_another_home_says_where_its_key_is(filled, tmp_path):
     assert not (tmp_path / "other").exists()
     filled.run("init", **elsewhere).ended(0)
     filled.run("receipt", "verify", "receipt.json", **elsewhere).ended(1, "of another home", "countenance log key")
-
-
-def test_half_a_character_is_no_name(filled):
-    filled.run("source", "show", "\udcff").ended(2, "half a character")

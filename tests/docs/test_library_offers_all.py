@@ -20,6 +20,7 @@ OWN = {
     "countenance.app.sources.sources:described": "an object of the library's, as JSON",
     "countenance.app.upkeep.reindex_report:table": "an answer of the library's, as a table for a terminal",
     "countenance.app:manifest": "a check with this home's key makes no home",
+    "countenance.app.paths:path_of": "a path is looked at before anything is done",
     "countenance.app.settings:Settings": "a check with this home's key makes no home",
     "countenance.rights.grants:check_basis": "asked before a terminal is asked for more; adding a source asks it too",
     "countenance.app.demo:demo": "the demonstration",

@@ -46,7 +46,7 @@ class IdempotencyService:
 
     def digest(self, who: str, key: str) -> bytes:
         """The name under which a write of this asker's is known."""
-        return self._stores.digest("idempotency key", f"{who}\0{key}".encode())
+        return self._stores.digest("idempotency key", f"{who}\0{key}".encode("utf-8", "surrogatepass"))
 
     def begin(self, digest: bytes, request: bytes) -> Answer | None:
         """None: it is yours to do, and then to `end` or to `drop`; else the first answer.

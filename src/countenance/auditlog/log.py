@@ -31,7 +31,7 @@ import rfc8785
 from countenance.auditlog import merkle
 from countenance.auditlog.checkpoint import Signer, open_checkpoint
 from countenance.auditlog.kinds import DETAIL_ERASED, FIELDS, KINDS
-from countenance.errors import HomeTooNew, LogBroken, LogUnwritable, StorageFailed
+from countenance.errors import HomeTooNew, LogBroken, LogUnwritable, StorageFailed, WrongUse
 from countenance.protocols import EntryProof, LogEntry
 from countenance.remedies import Remedy, remedy_of_storage
 
@@ -308,6 +308,8 @@ class SqliteLog:
         try:
             with self._lock:
                 return self._connection.execute(query, values).fetchall()
+        except UnicodeEncodeError as error:
+            raise WrongUse(f"{str(error.object)[:200]!r} is not text in UTF-8") from error
         except sqlite3.Error as error:
             raise StorageFailed(
                 f"the audit log {self._path.name} can't be read: {error}", remedy_of_storage(error)

@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
-from countenance.errors import HomeTooNew, StorageFailed
+from countenance.errors import HomeTooNew, StorageFailed, WrongUse
 from countenance.records import schema
 from countenance.remedies import Remedy
 
@@ -153,6 +153,8 @@ class Database:
     def _errors(self) -> Iterator[None]:
         try:
             yield
+        except UnicodeEncodeError as error:  # a byte of an argument, which a path may have and a name may not
+            raise WrongUse(f"{str(error.object)[:200]!r} is not text in UTF-8") from error
         except sa.exc.OperationalError as error:
             reason = str(error.orig)
             raise StorageFailed(f"{self._what} could not be used: {reason}", _remedy(reason)) from error

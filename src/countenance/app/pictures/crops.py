@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from countenance.associated_data import crop_aad
 from countenance.errors import KeyDestroyed, NotFound, SealBroken
+from countenance.pipeline.ids import checked_uuid
 from countenance.pipeline.stores import Stores
 from countenance.records.search.gallery import FacePlace
 from countenance.remedies import Remedy
@@ -20,6 +21,7 @@ class Crops:
 
     def crop(self, face_id: str) -> bytes:
         """JPEG. Raises NotFound: no such face, or it may not be shown, when it is asked for or when it is opened."""
+        face_id = checked_uuid(face_id, "face")
         found, key_id = self._shown(face_id)
         try:
             crop = self._opened(face_id, key_id, found.second_key)

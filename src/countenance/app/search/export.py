@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from countenance.app.inputs import read_picture
+from countenance.app.paths import path_of
 from countenance.app.pictures.pictures import PictureService
 from countenance.app.wiring import Parts
 from countenance.errors import CountenanceError, StorageFailed
@@ -32,7 +34,7 @@ class ExportService:
         self,
         result: SearchResult,
         looked: FaceAnalysis,
-        folder: Path,
+        folder: str | os.PathLike[str],
         *,
         probe_name: str,
         page: str = PAGE,
@@ -44,6 +46,7 @@ class ExportService:
 
         A crash leaves some of the files; running it again replaces them. Raises StorageFailed.
         """
+        folder = path_of(folder)
         view, crops = self.view(
             result, looked, probe_name=probe_name, ingest=ingest, next_steps=next_steps, remark=remark
         )

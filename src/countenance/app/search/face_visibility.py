@@ -8,6 +8,7 @@ from countenance.app.access.identity import Binding
 from countenance.errors import NotFound
 from countenance.permits import Act
 from countenance.pipeline.address import uri_of
+from countenance.pipeline.ids import checked_uuid
 from countenance.pipeline.stores import Stores
 from countenance.policy.facts import UNKNOWN
 from countenance.remedies import Remedy
@@ -16,7 +17,7 @@ from countenance.types import HomeKind, Purpose
 
 def shown_face(stores: Stores, face_id: str, binding: Binding) -> dict[str, Any]:
     """The face as JSON. Raises: NotFound: there is none, or none that a search in these bounds could show."""
-    known = stores.records.gallery.face(face_id)
+    known = stores.records.gallery.face(checked_uuid(face_id, "face"))
     wanted = [] if known is None else [known.id]
     organisation = stores.kind is HomeKind.ORGANISATION
     client = None if binding.client is None else stores.records.clients.find(binding.client)

@@ -29,6 +29,7 @@ from countenance.permits import Act
 from countenance.pipeline.analyse import FaceAnalysis, iou
 from countenance.pipeline.erasure.suppression_list import SAME_BOX_IOU
 from countenance.pipeline.garbage_collect import collect_garbage
+from countenance.pipeline.ids import checked_uuid
 from countenance.pipeline.people.persons import PersonWorkflow
 from countenance.pipeline.pictures.inbox import Inbox
 from countenance.pipeline.search.search import SearchQuery
@@ -212,8 +213,9 @@ class CollectionService:
         return self._rows.faces(collection.id, permitted, after=after, limit=limit, only=only, person=person)
 
     def known(self, collection: Collection, uids: Sequence[str]) -> dict[str, CollectionFace]:
-        """Those of these faces that are the collection's, by uid."""
-        return {face.uid: face for face in self.faces(collection, limit=len(uids), only=uids)}
+        """Those of these faces that are the collection's, by uid. Raises WrongUse: one is no uuid."""
+        checked = [checked_uuid(uid, "face") for uid in uids]
+        return {face.uid: face for face in self.faces(collection, limit=len(uids), only=checked)}
 
     def delete_faces(self, collection: Collection, faces: Sequence[CollectionFace]) -> None:
         """These faces are not the collection's any more; one that stands nowhere else is erased, with a receipt.

@@ -109,8 +109,12 @@ class SourceService:
             raise no_source()
         return found
 
-    def counted(self, source: Source) -> dict[str, Any]:
-        """A source as JSON, with what was taken from it, refused and rejected, and why."""
+    def counted(self, source: Source | str) -> dict[str, Any]:
+        """A source, or that of this name, as JSON, with what was taken from it, refused and rejected, and why.
+
+        Raises NotFound.
+        """
+        source = self.get(source) if isinstance(source, str) else source
         return {**described(source), "counts": self.parts.counts.source(source.id)}
 
     def rejected(self, names: Sequence[str]) -> Iterator[tuple[str, str, str, str]]:

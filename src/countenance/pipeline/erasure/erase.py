@@ -92,7 +92,8 @@ class Eraser:
     # --- what may be named -------------------------------------------------------------------------------------------
     def erase_face(self, uid: str, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
         """One face is erased; of it the box stays, with the reason, so that it is not taken again. Raises NotFound."""
-        found = self.stores.records.gallery.face(checked_uuid(uid, "face"))
+        uid = checked_uuid(uid, "face")
+        found = self.stores.records.gallery.face(uid)
         if found is None:
             return self._again("face", uid, Remedy.FIND_ID)
         keep_out = self.keep_faces_out([found.id])
@@ -101,7 +102,8 @@ class Eraser:
 
     def erase_picture(self, uid: str, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
         """A picture and its faces are erased wherever it stands, and it is not taken again. Raises NotFound."""
-        picture_id = self.stores.records.gallery.picture_id(checked_uuid(uid, "picture"))
+        uid = checked_uuid(uid, "picture")
+        picture_id = self.stores.records.gallery.picture_id(uid)
         if picture_id is None:
             return self._again("picture", uid, Remedy.FIND_ID)
         keep_out = self.keep_pictures_out([picture_id])
@@ -110,7 +112,8 @@ class Eraser:
 
     def erase_person(self, uid: str, *, authority: str | None = None, dry_run: bool = False) -> ErasureReport:
         """A person is erased, name, history and faces; no face of theirs is taken again. Raises NotFound."""
-        found = self.stores.records.erasures.person_with_faces(checked_uuid(uid, "person"))
+        uid = checked_uuid(uid, "person")
+        found = self.stores.records.erasures.person_with_faces(uid)
         if found is None:
             return self._again("person", uid, Remedy.LIST_PERSONS)
         person_id, faces = found
@@ -340,7 +343,7 @@ class Eraser:
 
     def _again(self, scope: str, uid: str, remedy: Remedy) -> ErasureReport:
         """The account of what was erased before. Raises NotFound: the same for what never was and went with more."""
-        earlier = self.stores.records.erasures.newest_about(scope, checked_uuid(uid, scope))
+        earlier = self.stores.records.erasures.newest_about(scope, uid)
         if earlier is None:
             raise NotFound(f"there is no {scope} {uid}", remedy)
         return self._account(earlier)

@@ -148,11 +148,11 @@ class Searcher:
         Raises: NotFound: no such face, or none that this search may show; WrongUse, PolicyDenied, LogUnwritable.
         """
         self._check_organisation(question)
-        uid = checked_uuid(face_id, "face")
+        uid, *others = [checked_uuid(each, "face") for each in (face_id, *also)]
         if question.face is not None:
             raise WrongUse("a face of the gallery is one face", Remedy.OMIT_FIELD, field="face")
         # A face that is not there is told after the decision, as one not to be shown is.
-        known = [face for each in (uid, *also) if (face := self.stores.records.gallery.face(each)) is not None]
+        known = [face for each in (uid, *others) if (face := self.stores.records.gallery.face(each)) is not None]
         client = self._client(question)
         ask = self._ask(question, client)
         record = {
