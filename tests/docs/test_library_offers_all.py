@@ -16,6 +16,7 @@ ROOMS = {"app", "auditlog", "calibrate", "cases", "collect", "decode", "detect",
 OFFERED = set(countenance._FROM_APP.values())
 OWN = {
     "countenance.app.access.access_keys:described": "an object of the library's, as JSON",
+    "countenance.app.access.access_keys:described_once": "an object of the library's, as JSON",
     "countenance.app.access.clients:described": "an object of the library's, as JSON",
     "countenance.app.sources.sources:described": "an object of the library's, as JSON",
     "countenance.app.upkeep.reindex_report:table": "an answer of the library's, as a table for a terminal",

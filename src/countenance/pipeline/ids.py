@@ -33,8 +33,8 @@ def checked_uuid(text: str, what: str) -> str:
 
 def beginning_so(text: str, known: Mapping[str, str], what: str, remedy: Remedy) -> str:
     """What is known by that id, or by the only one that begins so. Raises: NotFound; WrongUse: several begin so."""
-    begins = text.strip().lower()
-    found = {known[uid] for uid in known if uid == begins or (len(begins) >= FEWEST and uid.startswith(begins))}
+    begins = text.strip().lower().replace("-", "")
+    found = {known[uid] for uid in known if len(begins) >= FEWEST and uid.replace("-", "").startswith(begins)}
     if not found:
         raise NotFound(f"there is no {what} {text}", remedy)
     if len(found) > 1:
