@@ -74,7 +74,7 @@ def _of_tables() -> Iterator[tuple[tuple[str, ...], str]]:
         "labels.py": (labels.BANDS, labels.BASES, labels.LINKS, labels.REJECTIONS, labels.REFUSALS, labels.PAPERS),
         "kinds.py": (KINDS,),
         "remedies.py": (COMMON,),
-    }  # fmt: skip
+    }
     for place, found in tables.items():
         yield from (((text,), place) for table in found for text in table.values())
     for words_of in ENUMERATIONS:

@@ -48,9 +48,7 @@ def desk_of(home: Any) -> RequestWorkflow:
 
 def opt_out(desk: RequestWorkflow, name: str) -> float:
     """Seconds from the decision to its acknowledgement."""
-    asked = check_asked(
-        kind="opt-out", tier=1, name="", contact="", text="", address="", face="", has_photo=True
-    )  # fmt: skip
+    asked = check_asked(kind="opt-out", tier=1, name="", contact="", text="", address="", face="", has_photo=True)
     request = desk.open(asked, photo=picture(f"{name}@1,1,50,50", f"#{name}one"))
     desk.verify(request.uid, photo=picture(f"{name}~~~@1,1,50,50", f"#{name}two"))
     began = time.perf_counter()

@@ -189,9 +189,7 @@ class BadPicture(WrongUse):
 
     kind = "bad_picture"
 
-    def __init__(
-        self, message: str, remedy: Remedy | None = None, *, reason: str = "", **more: Any
-    ) -> None:  # fmt: skip
+    def __init__(self, message: str, remedy: Remedy | None = None, *, reason: str = "", **more: Any) -> None:
         super().__init__(message, remedy, **more)
         self.reason = reason
 
@@ -207,7 +205,7 @@ class SeveralFaces(WrongUse):
 
     def __init__(
         self, message: str, remedy: Remedy | None = None, *, boxes: tuple[_Box, ...] = (), **more: Any
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(message, remedy, **more)
         self.boxes = boxes
 
@@ -223,9 +221,7 @@ class PolicyDenied(CountenanceError):
     kind = "policy_denied"
     exit_code = 3
 
-    def __init__(
-        self, message: str, remedy: Remedy | None = None, *, rules: tuple[str, ...] = (), **more: Any
-    ) -> None:  # fmt: skip
+    def __init__(self, message: str, remedy: Remedy | None = None, *, rules: tuple[str, ...] = (), **more: Any) -> None:
         super().__init__(message, remedy, **more)
         self.rules = rules
 
@@ -257,9 +253,7 @@ class TooMany(PolicyDenied):
 
     kind = "too_many"
 
-    def __init__(
-        self, message: str, remedy: Remedy | None = None, *, after_s: float = 1.0, **more: Any
-    ) -> None:  # fmt: skip
+    def __init__(self, message: str, remedy: Remedy | None = None, *, after_s: float = 1.0, **more: Any) -> None:
         super().__init__(message, remedy, **more)
         self.after_s = after_s
 

@@ -76,12 +76,7 @@ _minted: weakref.WeakValueDictionary[int, Permit] = weakref.WeakValueDictionary(
 
 
 def mint(
-    *,
-    act: Act,
-    classes: frozenset[int],
-    log_entry: str,
-    reasons: tuple[str, ...],
-    term_s: float = PERMIT_TERM_S,
+    *, act: Act, classes: frozenset[int], log_entry: str, reasons: tuple[str, ...], term_s: float = PERMIT_TERM_S
 ) -> Permit:
     """A live permit. For `countenance.policy` alone, after the decision is durably logged."""
     permit = Permit(act=act, classes=classes, log_entry=log_entry, reasons=reasons, expires_s=time.monotonic() + term_s)

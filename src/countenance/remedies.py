@@ -291,17 +291,13 @@ def remedy_of_storage(error: Exception) -> Remedy:
     return Remedy.RUN_DOCTOR
 
 
-def _plain(name: str) -> str:
-    return name
-
-
 @dataclass(frozen=True, slots=True)
 class Door:
     """How one door words remedies and names of parameters."""
 
     remedies: Mapping[Remedy, str]  # what COMMON lacks, or words otherwise
     fields: Mapping[str, str] = field(default_factory=dict)  # names that the rule gets wrong here
-    rule: Callable[[str], str] = _plain  # from the library's name of a parameter to this door's
+    rule: Callable[[str], str] = str  # from the library's name of a parameter to this door's
     shows_paths: bool = False  # whether paths of this machine are shown
 
     def name(self, parameter: str) -> str:
@@ -423,4 +419,4 @@ LIBRARY: Final = Door(
         Remedy.LIST_JOBS: "home.jobs.newest() lists the jobs",
     },
     shows_paths=True,
-)  # fmt: skip
+)

@@ -194,7 +194,7 @@ class CropSpec:
 # Source: Deng et al. 2019, ArcFace, doi:10.1109/CVPR.2019.00482; the same as OpenCV's FaceRecognizerSF::alignCrop.
 ARCFACE: Final = CropSpec(
     112, 112, ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041))
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -123,10 +123,7 @@ def test_what_can_not_be_measured_is_refused_and_the_report_of_before_stays(chan
     with pytest.raises(WrongUse, match="exactly one way"):
         changing.reindexing.report()
     (tmp_path / "pairs.csv").write_text("a,b,same\nnone.jpg,neither.jpg,1\n")
-    with pytest.raises(
-        WrongUse,
-        match=r"2 of the pictures .* are not there.*: neither.jpg, none.jpg",
-    ):
+    with pytest.raises(WrongUse, match=r"2 of the pictures .* are not there.*: neither.jpg, none.jpg"):
         changing.reindexing.report(pairs=tmp_path / "pairs.csv")
     with pytest.raises(WrongUse, match="not a purpose"):
         changing.reindexing.report(people=labelled, purpose="fun")

@@ -15,7 +15,7 @@ from countenance.errors import (
     SeveralFaces,
     StorageFailed,
     WrongUse,
-)  # fmt: skip
+)
 from countenance.testing import toy
 
 ALICE = toy.picture("alice@10,20,60,80")

@@ -9,8 +9,7 @@ from countenance.errors import WrongUse
 
 
 @pytest.mark.parametrize(
-    ("argument", "variable", "home"),
-    [("/a", "/b", "/a"), (None, "/b", "/b"), ("", "/b", "/b"), ("/a", None, "/a")],
+    ("argument", "variable", "home"), [("/a", "/b", "/a"), (None, "/b", "/b"), ("", "/b", "/b"), ("/a", None, "/a")]
 )
 def test_an_argument_is_stronger_than_the_variable(argument, variable, home):
     env = {} if variable is None else {"COUNTENANCE_HOME": variable}

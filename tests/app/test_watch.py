@@ -34,9 +34,7 @@ class Watching:
 
     def _run(self):
         try:
-            for done in self.home.watch(
-                *self._names, stop=self.stop, notice=self.notices.append, **self._options
-            ):  # fmt: skip
+            for done in self.home.watch(*self._names, stop=self.stop, notice=self.notices.append, **self._options):
                 self.rounds.append(done)
         except Exception as error:  # noqa: BLE001  the test looks at it
             self.error = error

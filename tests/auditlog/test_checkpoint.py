@@ -4,13 +4,7 @@ import base64
 
 import pytest
 
-from countenance.auditlog.checkpoint import (
-    Checkpoint,
-    Signer,
-    open_checkpoint,
-    parse_verifier_key,
-    verifier_key,
-)
+from countenance.auditlog.checkpoint import Checkpoint, Signer, open_checkpoint, parse_verifier_key, verifier_key
 from countenance.errors import LogBroken
 
 SIGNER = Signer("countenance/test", b"k" * 32)

@@ -17,10 +17,7 @@ import pytest
 
 from countenance.auditlog import log as log_module
 from countenance.auditlog import merkle
-from countenance.auditlog.checkpoint import (
-    Signer,
-    open_checkpoint,
-)
+from countenance.auditlog.checkpoint import Signer, open_checkpoint
 from countenance.auditlog.kinds import FIELDS, KINDS
 from countenance.auditlog.log import SqliteLog, leaf_of
 from countenance.auditlog.verify import verify_log

@@ -17,9 +17,7 @@ def unit(rows):
 def some(counts, seed=0, dimension=4):
     """Random rows of people with so many pictures each."""
     people = np.repeat(np.arange(len(counts)), counts)
-    return EveryPair(
-        unit(np.random.default_rng(seed).normal(size=(len(people), dimension))), people, len(counts)
-    )  # fmt: skip
+    return EveryPair(unit(np.random.default_rng(seed).normal(size=(len(people), dimension))), people, len(counts))
 
 
 def listed(pairs):

@@ -49,9 +49,7 @@ def test_the_same_as_json_and_by_group(desk, people, tmp_path):
     found = desk.quick.does("evaluate", "--people", people, "--groups", tmp_path / "groups.csv")
     assert [group["label"] for group in found["groups"][0]["groups"]] == ["a", "b"]
     assert found["groups"][0]["pictures_without_label"] == 1
-    assert found["excluded"] == [
-        {"why": "not a usable picture: not a picture", "count": 1, "names": ["nobody/1.jpg"]}
-    ]  # fmt: skip
+    assert found["excluded"] == [{"why": "not a usable picture: not a picture", "count": 1, "names": ["nobody/1.jpg"]}]
 
 
 def test_listed_pairs(desk, people):

@@ -91,14 +91,4 @@ def test_help_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.splitlines()[-1].split())
-    assert not loaded & {
-        "numpy",
-        "sqlalchemy",
-        "PIL",
-        "cv2",
-        "onnx",
-        "onnxruntime",
-        "faiss",
-        "alembic",
-        "cedarpy",
-    }
+    assert not loaded & {"numpy", "sqlalchemy", "PIL", "cv2", "onnx", "onnxruntime", "faiss", "alembic", "cedarpy"}

@@ -48,7 +48,7 @@ def test_an_opt_out_from_its_photograph_to_the_very_next_search(mine, photo, alb
     quick = mine.quick
     asked = quick.run(
         "request", "open", "--kind", "opt-out", "--photo", photo, *one_face(mine.quick, photo), "--jurisdiction", "FR"
-    ).ended(0, "tracking code", "GDPR", "Nothing of your face")  # fmt: skip
+    ).ended(0, "tracking code", "GDPR", "Nothing of your face")
     [request] = re.findall(r"^Request ([0-9a-f-]{36})", asked.out)
     [tracking] = re.findall(r"tracking code ([0-9A-Z-]{23})", asked.out)
     assert max(map(len, asked.out.splitlines())) <= 80

@@ -91,9 +91,7 @@ def test_adding_a_source_killed_at_every_point(tmp_path, album, papers, breaker)
         assert found.keys() >= secret.keys()
         assert not any(where.raw for where in found.values())
 
-    breaker.everywhere(
-        tmp_path / "home", "add_source", "album", str(album), papers, at_least=28, then=check
-    )  # fmt: skip
+    breaker.everywhere(tmp_path / "home", "add_source", "album", str(album), papers, at_least=28, then=check)
 
 
 def test_an_organisations_search_killed_at_every_point(tmp_path, album, papers, breaker):

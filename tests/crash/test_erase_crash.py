@@ -66,9 +66,7 @@ def test_an_erasure_killed_at_every_point(filled, folders, breaker, scope):
         person = home.people.new([lead.face_id], name=NAME).id
         before = [entry.id for entry in home.parts.log.entries()]
         keyfile = home.parts.keyfile
-    which = {
-        "source": "album", "person": person, "jurisdiction": "CA",
-    }[scope]  # fmt: skip
+    which = {"source": "album", "person": person, "jurisdiction": "CA"}[scope]
     whole = held_after(folders)
     if scope in {"source", "jurisdiction"}:
         left = held_after({"archive": folders["archive"]})

@@ -164,4 +164,4 @@ def test_any_sequence_of_changes_and_killed_ingests_ends_with_what_stands_in_the
         settings=settings(
             max_examples=12 * sample.fuzz if sample.everything else 3, stateful_step_count=8, database=None
         ),
-    )  # fmt: skip
+    )

@@ -97,7 +97,7 @@ def test_a_stay_killed_at_every_point_is_recorded_or_is_not(drafted, tmp_path, b
     with opened(before) as home:
         order = home.orders.draft(
             stop_offering=True, sources=["paris"], document=decision, authority="A court", dated="2021-02-02"
-        )  # fmt: skip
+        )
         home.orders.apply(order.uid)
 
     def check(copy, ran):

@@ -41,7 +41,7 @@ def test_every_kind_of_http_is_documented_with_its_status(doc):
     table = doc("errors.md").table("kind", section="Kinds of HTTP")
     assert {kind: int(row["status"]) for kind, row in table.items()} == {
         each.kind: int(status) for status, each in OTHERS.items()
-    }  # fmt: skip
+    }
     assert all(cell for row in table.values() for cell in row.values())
 
 

@@ -22,7 +22,7 @@ ALICE, BOB = "alice@10,20,60,80", "bob@200,20,250,80"
 def found_for(home, name):
     desk = RequestWorkflow(
         home.stores, home.analyser, home.embedder, home.live, home.calibration, home.eraser, "operator"
-    )  # fmt: skip
+    )
     asked = check_asked(kind="access", tier=None, name="", contact="", text="", address="", face="", has_photo=True)
     opened = desk.open(asked, photo=picture(f"{name}@1,1,50,50", "#one"))
     return desk.found(desk.verify(opened.uid, photo=picture(f"{name}~~~@1,1,50,50", "#two")))
@@ -79,9 +79,7 @@ def test_a_thumbnail_into_which_another_face_reaches_stays_out(toy, album):
 def test_who_searched_and_was_shown_it(organisation, album, tmp_path):
     (album / "alice.jpg").write_bytes(picture(ALICE))
     (tmp_path / "deed.pdf").write_bytes(b"deed")
-    organisation.add_source(
-        album, basis="historical", purposes=["archive-description"], evidence=tmp_path / "deed.pdf"
-    )  # fmt: skip
+    organisation.add_source(album, basis="historical", purposes=["archive-description"], evidence=tmp_path / "deed.pdf")
     organisation.ingest()
     organisation.search("alice@1,1,50,50", purpose="archive-description", case="2026-1")
     [held] = gather(organisation.stores, organisation.analyser, found_for(organisation, "alice"))

@@ -121,9 +121,7 @@ def test_a_file_that_goes_away_is_left_out_by_name(toy, some):
     labelled = read_people(some)
     (some / "p3" / "0.jpg").unlink()
     found = evaluator(toy).evaluate(labelled)
-    assert [(each.why, each.names) for each in found.excluded] == [
-        ("not a usable picture: unreadable", ("p3/0.jpg",))
-    ]  # fmt: skip
+    assert [(each.why, each.names) for each in found.excluded] == [("not a usable picture: unreadable", ("p3/0.jpg",))]
 
 
 def test_a_file_with_too_many_bytes_and_a_file_beside_the_people_are_named(toy, some, monkeypatch):

@@ -6,15 +6,7 @@ from datetime import timedelta
 import pytest
 
 from countenance.associated_data import evidence_aad
-from countenance.errors import (
-    BadPicture,
-    GrantInvalid,
-    NoFace,
-    NotFound,
-    SeveralFaces,
-    TooMany,
-    WrongUse,
-)
+from countenance.errors import BadPicture, GrantInvalid, NoFace, NotFound, SeveralFaces, TooMany, WrongUse
 from countenance.permits import Act
 from countenance.pipeline.requests.requests import RequestWorkflow
 from countenance.rights import guests as rules
@@ -422,9 +414,7 @@ def test_a_guest_who_lost_their_link_is_erased_by_a_request(event):
     desk = RequestWorkflow(
         event.stores, event.analyser, event.embedder, event.live, event.calibration, event.eraser, "operator"
     )
-    asked = check_asked(
-        kind="erasure", tier=None, name="", contact="", text="", address="", face="", has_photo=True
-    )  # fmt: skip
+    asked = check_asked(kind="erasure", tier=None, name="", contact="", text="", address="", face="", has_photo=True)
     opened = desk.open(asked, photo=picture("alice@1,1,50,50", "#one"))
     desk.verify(opened.uid, photo=picture("alice~~~@1,1,50,50", "#two"))
     assert desk.decide(opened.uid, grant=True).erased == 2

@@ -49,11 +49,7 @@ def test_a_reference_with_two_faces_must_say_which(organisation, album, consente
 
 
 @pytest.mark.parametrize(
-    ("row", "said"),
-    [
-        ("Alice,form.pdf,both.jpg,7", "no face 7"),
-        ("Alice,form.pdf,form.pdf,", "can't be used"),
-    ],
+    ("row", "said"), [("Alice,form.pdf,both.jpg,7", "no face 7"), ("Alice,form.pdf,form.pdf,", "can't be used")]
 )
 def test_a_reference_that_cannot_serve_is_named(organisation, album, consented, row, said):
     from countenance.errors import GrantInvalid

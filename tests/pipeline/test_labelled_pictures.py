@@ -69,9 +69,7 @@ def test_a_csv_of_pairs(tmp_path):
     found = read_pairs(
         listed(tmp_path, "a,b,same\nada/1.jpg,ada/0.jpg,1\n\nada/0.jpg, bob/0.jpg ,0\nbob/1.jpg,bob/0.jpg,1\n")
     )
-    assert pairs_of(found) == {
-        ("ada/0.jpg", "ada/1.jpg"), ("ada/0.jpg", "bob/0.jpg"), ("bob/0.jpg", "bob/1.jpg")
-    }  # fmt: skip
+    assert pairs_of(found) == {("ada/0.jpg", "ada/1.jpg"), ("ada/0.jpg", "bob/0.jpg"), ("bob/0.jpg", "bob/1.jpg")}
     assert (np.diff(found.people) >= 0).all()
     who = dict(zip(found.names, found.people, strict=True))
     assert who["ada/0.jpg"] == who["ada/1.jpg"] != who["bob/0.jpg"] == who["bob/1.jpg"]

@@ -193,9 +193,7 @@ def test_a_search_under_way_is_counted_and_bound(world):
 def test_pictures_of_an_unclear_place_are_stopped_and_deleted_only_when_asked(world):
     world.source("canada", "CA", {"i.jpg": picture("ian@10,20,60,80")})
     for deletes_unknown, left in ((False, 1), (True, 0)):
-        order = world.draft(
-            stop_offering=True, delete=True, delete_unknown=deletes_unknown, jurisdictions=["CA-ON"]
-        )  # fmt: skip
+        order = world.draft(stop_offering=True, delete=True, delete_unknown=deletes_unknown, jurisdictions=["CA-ON"])
         plan = world.desk.simulate(order.uid)
         assert plan.pictures_unclear == left
         world.desk.apply(order.uid)

@@ -31,9 +31,7 @@ def desk_of(home):
 
 def opt_out(home, name, tier):
     desk = desk_of(home)
-    asked = check_asked(
-        kind="opt-out", tier=tier, name="", contact="", text="", address="", face="", has_photo=True
-    )  # fmt: skip
+    asked = check_asked(kind="opt-out", tier=tier, name="", contact="", text="", address="", face="", has_photo=True)
     opened = desk.open(asked, photo=picture(f"{name}@1,1,50,50", "#one"))
     desk.verify(opened.uid, photo=picture(f"{name}~~~@1,1,50,50", "#two"))
     return desk.decide(opened.uid, grant=True)

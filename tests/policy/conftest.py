@@ -33,9 +33,7 @@ def an_order(stops=("offer",), scope="jurisdiction", value="CA", **more):
 
 
 def a_client(uid="gazette", client_class=ClientClass.NEWSROOM, jurisdiction="CA-ON", **more):
-    return Client(
-        id=1, uid=uid, name=uid, client_class=client_class, jurisdiction=jurisdiction, added_at=NOW, **more
-    )  # fmt: skip
+    return Client(id=1, uid=uid, name=uid, client_class=client_class, jurisdiction=jurisdiction, added_at=NOW, **more)
 
 
 class World:

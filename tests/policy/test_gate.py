@@ -288,10 +288,7 @@ def test_a_homes_own_rule_as_data_alone_binds_both_gates(world):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [
-        ("permit (principal, action, resource);", "can only forbid"),
-        ("forbid (principal, action", "does not parse"),
-    ],
+    [("permit (principal, action, resource);", "can only forbid"), ("forbid (principal, action", "does not parse")],
 )
 def test_a_homes_own_rules_can_only_narrow(world, text, said):
     world.rules_folder.mkdir()

@@ -110,10 +110,7 @@ def test_a_port_that_is_taken_and_a_certificate_that_does_not_fit_are_told(home,
         taken = served.url.rsplit(":", 1)[1]
         for options, told in (
             (("--port", taken), "address already in use"),
-            (
-                ("--tls-certificate", str(tmp_path / "junk.pem"), "--tls-key", str(tmp_path / "junk.pem")),
-                "can be read",
-            ),
+            (("--tls-certificate", str(tmp_path / "junk.pem"), "--tls-key", str(tmp_path / "junk.pem")), "can be read"),
             (("--tls-certificate", str(tmp_path / "none.pem")), "needs its key"),
             (("--host", "example.org"), "is not an address of this machine"),
         ):

@@ -99,10 +99,7 @@ def test_an_opt_out_from_the_form_to_its_end(home, anybody):
 
 def test_nobody_learns_from_it_who_is_in_the_gallery(homes, portal):
     """Two homes that differ by one person give the same bytes, but for ids, codes and moments."""
-    both = [
-        homes("with", ["alice@10,20,60,80", "bob@100,20,150,80"]),
-        homes("without", ["bob@100,20,150,80"]),
-    ]
+    both = [homes("with", ["alice@10,20,60,80", "bob@100,20,150,80"]), homes("without", ["bob@100,20,150,80"])]
     [face] = [lead.face_id for lead in both[0].search(ONE).leads]
     ways = [
         {"photo": ONE}, {"photo": ONE, "tier": "2"}, {"photo": None, "which": face},
@@ -216,11 +213,7 @@ def test_withdrawing_takes_an_answer_with_it(home, anybody):
         (None, {"kind": "opt-out", "which": "http://[#"}, "not the address of a picture"),
         (ONE, {"kind": "opt-out", "place": "Mars"}, "oose a jurisdiction from the list"),
         (b"no picture", {"kind": "access"}, "t be used"),
-        (
-            toy.picture("alice@1,1,50,50", "bob@60,1,90,50"),
-            {"kind": "access"},
-            "Send a photograph that shows only you",
-        ),
+        (toy.picture("alice@1,1,50,50", "bob@60,1,90,50"), {"kind": "access"}, "Send a photograph that shows only you"),
     ],
 )
 def test_what_is_wrong_is_said_on_the_form(home, anybody, photo, fields, says):

@@ -247,7 +247,7 @@ async def tell_recipient(ask: Erasing, receipt_id: ReceiptId, told: Annotated[To
 @operation(router, "POST", "/receipts/{receipt_id}/answer", answer=Recipient, body=ClientsAnswer, form=True)
 async def keep_answer(
     ask: Erasing, receipt_id: ReceiptId, kept: Annotated[ClientsAnswer, sent(ClientsAnswer)]
-) -> Response:  # fmt: skip
+) -> Response:
     """Store the answer of a client unchanged."""
 
     def keep() -> dict[str, Any]:

@@ -199,7 +199,7 @@ async def simulate_order(ask: Obeying, order_id: OrderId) -> Response:
 @operation(router, "POST", "/orders/{order_id}/apply", answer=Applied, body=Applying, optional=True)
 async def apply_order(
     ask: Obeying, order_id: OrderId, applying: Annotated[Applying, sent(Applying, optional=True)]
-) -> Response:  # fmt: skip
+) -> Response:
     """Put an order in force, and carry it out at once. A repeated call gives the same answer."""
     plan = None if applying.simulated is None else plan_of(applying.simulated.model_dump())
     if plan is not None and plan.order != str(order_id):
@@ -208,9 +208,7 @@ async def apply_order(
 
 
 @operation(router, "POST", "/orders/{order_id}/stay", answer=Order, body=SignedDecision, form=True)
-async def stay_order(
-    ask: Obeying, order_id: OrderId, by: Annotated[SignedDecision, sent(SignedDecision)]
-) -> Response:  # fmt: skip
+async def stay_order(ask: Obeying, order_id: OrderId, by: Annotated[SignedDecision, sent(SignedDecision)]) -> Response:
     """Stay an order by a decision. It has no effect until `resume`."""
     return answer(await ask.call(_decided, ask, "stay", order_id, by.document))
 
@@ -218,15 +216,13 @@ async def stay_order(
 @operation(router, "POST", "/orders/{order_id}/resume", answer=Order, body=SignedDecision, form=True)
 async def resume_order(
     ask: Obeying, order_id: OrderId, by: Annotated[SignedDecision, sent(SignedDecision)]
-) -> Response:  # fmt: skip
+) -> Response:
     """End a stay by a decision. The order is in force again."""
     return answer(await ask.call(_decided, ask, "resume", order_id, by.document))
 
 
 @operation(router, "POST", "/orders/{order_id}/lift", answer=Order, body=SignedDecision, form=True)
-async def lift_order(
-    ask: Obeying, order_id: OrderId, by: Annotated[SignedDecision, sent(SignedDecision)]
-) -> Response:  # fmt: skip
+async def lift_order(ask: Obeying, order_id: OrderId, by: Annotated[SignedDecision, sent(SignedDecision)]) -> Response:
     """Lift an order for good. Deleted pictures do not come back, and ended contracts stay ended."""
     return answer(await ask.call(_decided, ask, "lift", order_id, by.document))
 

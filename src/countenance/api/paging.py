@@ -27,9 +27,7 @@ class Page(Shape, Generic[T]):
     next: str | None = Field(None, description="Pass it as `after` to get the next page. Null: this is the last page.")
 
 
-def page(
-    items: Iterable[T], key: Callable[[T], tuple[Any, ...]], limit: int, after: str | None
-) -> dict[str, Any]:  # fmt: skip
+def page(items: Iterable[T], key: Callable[[T], tuple[Any, ...]], limit: int, after: str | None) -> dict[str, Any]:
     """The `limit` items after the cursor, by `key`: JSON values that order the list and name an item.
 
     Raises WrongUse: no cursor of such a list.

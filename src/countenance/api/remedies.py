@@ -6,11 +6,6 @@ from typing import Final
 
 from countenance.remedies import Door, Remedy
 
-
-def _pointer(name: str) -> str:
-    return f"/{name}"
-
-
 DOOR: Final = Door(
     {
         Remedy.CHOOSE_FACE: "send {field}: 0 is the first of the boxes",
@@ -81,5 +76,5 @@ DOOR: Final = Door(
             "ask the operator of this service: it is done on its machine",
         ),
     },
-    rule=_pointer,
+    rule="/{}".format,
 )  # fmt: skip

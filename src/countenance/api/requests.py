@@ -193,7 +193,7 @@ async def verify_request(ask: Answering, request: RequestName, proof: Annotated[
 @operation(router, "POST", "/requests/{request}/decide", answer=RequestDone, body=Decision)
 async def decide_request(
     ask: Answering, request: RequestName, decision: Annotated[Decision, sent(Decision)]
-) -> Response:  # fmt: skip
+) -> Response:
     """Grant or refuse a request. The answer comes when every process obeys the decision."""
     return answer(await ask.call(_decide, ask, request, decision))
 

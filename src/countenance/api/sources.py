@@ -72,10 +72,7 @@ class NewSubject(Shape):
     evidence: File = Field(description="The person's signed form. It is stored encrypted.")
     reference: File = Field(description="A picture of the person. Only its template is kept.")
     face: int | None = Field(
-        None,
-        ge=0,
-        lt=10**MAX_DIGITS,
-        description="The face in it, if it shows several. The first is 0 (see `detect`).",
+        None, ge=0, lt=10**MAX_DIGITS, description="The face in it, if it shows several. The first is 0 (see `detect`)."
     )
 
 
@@ -121,10 +118,10 @@ class References(Shape):
     """The people whose reference pictures are enrolled again, for another model."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [
-            {"subjects": [{"name": "Ada", "evidence": "c2lnbmVk", "reference": "/9j/4AAQSkZJRg=="}]},
-        ]}
-    )  # fmt: skip
+        json_schema_extra={
+            "examples": [{"subjects": [{"name": "Ada", "evidence": "c2lnbmVk", "reference": "/9j/4AAQSkZJRg=="}]}]
+        }
+    )
 
     subjects: list[NewSubject] = Field(
         default=[], max_length=MAX_SUBJECTS,
@@ -203,7 +200,7 @@ async def note_purpose_met(ask: Collecting, name: Name) -> Response:
 @operation(router, "POST", "/sources/{name}/references", answer=Enrolled, body=References, optional=True)
 async def enrol_references(
     ask: Collecting, name: Name, again: Annotated[References, sent(References, optional=True)]
-) -> Response:  # fmt: skip
+) -> Response:
     """Enrol the reference pictures of the subjects again, for another model. The pictures are not stored.
 
     Photographs of guests are stored already: do not send them.

@@ -54,9 +54,7 @@ def _ingest(work: Work, source: str | None, options: Mapping[str, Any], tell: Te
 
 
 def _counts(progress: Progress) -> dict[str, Any]:
-    return {
-        "done": progress.done, "total": progress.total, "indexed": progress.indexed, "rejected": progress.rejected,
-    }  # fmt: skip
+    return {"done": progress.done, "total": progress.total, "indexed": progress.indexed, "rejected": progress.rejected}
 
 
 def _guests(work: Work, source: str | None, _options: Mapping[str, Any], tell: Tell) -> dict[str, Any]:

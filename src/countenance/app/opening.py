@@ -112,9 +112,7 @@ def _open(path: Path, manifest: HomeManifest, *, make: bool = False) -> Opened:
     """Raises: KeyMissing, StorageFailed, HomeTooNew."""
     keyfile = masters.keyfile_path(manifest.id)
     master = masters.create(manifest.id, keyfile) if make else masters.load(manifest.id, keyfile)
-    keys = SqliteKeyRing(
-        path / KEYS, master, make=make, find=lambda key_id: masters.find(manifest.id, keyfile, key_id)
-    )  # fmt: skip
+    keys = SqliteKeyRing(path / KEYS, master, make=make, find=lambda key_id: masters.find(manifest.id, keyfile, key_id))
     log = SqliteLog(path / LOG, Signer(f"countenance/home/{manifest.id}", keys.secret("log signing key")), make=make)
     blobs, records = FileBlobStore(path / "blobs"), open_records(path / RECORDS, make=make)
     naming = SharedLock(path / "naming.lock", timeout_s=LOCK_WAIT_S)

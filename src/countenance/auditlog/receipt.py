@@ -97,8 +97,7 @@ def read(text: str | bytes) -> dict[str, Any]:
         raise ReceiptRefused("this is not a receipt: it says too little", Remedy.ASK_FOR_IT_AGAIN)
     if receipt["v"] != VERSION:
         raise ReceiptRefused(
-            f"the receipt is of version {receipt['v']!r}; this version of Countenance knows {VERSION}",
-            Remedy.UPGRADE,
+            f"the receipt is of version {receipt['v']!r}; this version of Countenance knows {VERSION}", Remedy.UPGRADE
         )
     return document
 

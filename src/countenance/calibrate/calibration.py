@@ -144,11 +144,7 @@ def load(space: EmbeddingSpace) -> Calibration:
     """
     file = files("countenance.calibrate") / "data" / f"{space.model}.json"
     if not file.is_file():
-        raise NotFound(
-            f"no calibration is shipped for {space.model}",
-            Remedy.MEASURE_MODEL,
-            values=(space.model,),
-        )
+        raise NotFound(f"no calibration is shipped for {space.model}", Remedy.MEASURE_MODEL, values=(space.model,))
     calibration = Calibration.from_json(file.read_bytes())
     if calibration.space != space:
         raise SpaceMismatch(

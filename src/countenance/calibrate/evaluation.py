@@ -229,9 +229,7 @@ def curve(found: Distributions) -> list[list[float | int]]:
     )
     genuine = found.genuine.total
     scores = [place / 1000 for place in [*bins, *([bins[-1] + 1] if bins else [])]]
-    return [
-        [score, found.impostor.at_or_above(score), genuine - found.genuine.at_or_above(score)] for score in scores
-    ]  # fmt: skip
+    return [[score, found.impostor.at_or_above(score), genuine - found.genuine.at_or_above(score)] for score in scores]
 
 
 def _measured(one: Tally, number: int, wanted: float, promised: bool, score: float, lost: LostComparisons) -> Point:

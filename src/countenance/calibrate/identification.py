@@ -45,9 +45,7 @@ class SearchOutcomes:
     def fpir(self, threshold: float) -> MeasuredRate:
         """How often a stranger reaches the threshold."""
         trials = np.bincount(self.strangers, minlength=self.persons)
-        return clustered(
-            np.bincount(self.strangers[self.best >= bin_of(threshold)], minlength=self.persons), trials
-        )  # fmt: skip
+        return clustered(np.bincount(self.strangers[self.best >= bin_of(threshold)], minlength=self.persons), trials)
 
     def threshold(self, searches: int) -> float:
         """The lowest score at which at most so many non-mated searches find somebody."""

@@ -121,9 +121,7 @@ class _Counter:
             np.add.at(self._products[number], cells, counts * trials)
 
     def done(self) -> Tally:
-        return Tally(
-            self._labels, self._trials, self._hits, self._squares, self._products, self._genuine, self._misses
-        )  # fmt: skip
+        return Tally(self._labels, self._trials, self._hits, self._squares, self._products, self._genuine, self._misses)
 
     def _labelled(
         self, first: NDArray[np.int64], second: NDArray[np.int64], bins: NDArray[np.int64]

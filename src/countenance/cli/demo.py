@@ -31,9 +31,8 @@ if TYPE_CHECKING:
               help="Serve the pages until Ctrl-C. Default: only on a terminal, and not if CI is set.")  # fmt: skip
 @pass_session
 def command(
-    session: Session, pictures: Path | None, probe: Path | None, jurisdiction: str | None, out: Path,
-    serve: bool | None,
-) -> None:  # fmt: skip
+    session: Session, pictures: Path | None, probe: Path | None, jurisdiction: str | None, out: Path, serve: bool | None
+) -> None:
     """Index an album and search it, in a temporary home that is deleted at the end.
 
     The photographs that come with Countenance show only people who have died.

@@ -35,8 +35,7 @@ def command() -> None:
     "--stop-offering", is_flag=True, help="Hide the pictures in scope, and stop the searches of clients in scope."
 )
 @click.option("--delete", is_flag=True, help="Erase the pictures in scope for good.")
-@click.option("--delete-unknown", is_flag=True,
-              help="Also erase pictures of an unknown or overlapping jurisdiction.")  # fmt: skip
+@click.option("--delete-unknown", is_flag=True, help="Also erase pictures of an unknown or overlapping jurisdiction.")
 @click.option("--end-contracts", is_flag=True, help="End the contracts of the clients in scope.")
 @click.option("--jurisdiction", "jurisdictions", multiple=True, metavar="CODE",
               help="A jurisdiction with its regions: CA includes CA-ON. May be repeated.")  # fmt: skip
@@ -45,8 +44,7 @@ def command() -> None:
 @click.option("--client-class", "client_classes", multiple=True, metavar="CLASS",
               help="Every client of a class, such as private-company. May be repeated.")  # fmt: skip
 @click.option("--authority", required=True, metavar="TEXT", help="Who issued the order.")
-@click.option("--dated", required=True, metavar="DATE",
-              help="The date on the document, such as 2021-02-02.")  # fmt: skip
+@click.option("--dated", required=True, metavar="DATE", help="The date on the document, such as 2021-02-02.")
 @click.option("--document", required=True, type=click.Path(readable=False), metavar="FILE",
               help="The signed order. It is stored encrypted; the log holds its hash.")  # fmt: skip
 @click.option("--until", metavar="DATE", help="The last day of the order, if it has one.")

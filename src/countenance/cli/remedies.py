@@ -9,11 +9,6 @@ import click
 
 from countenance.remedies import Door, Remedy
 
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
-
-
 DOOR: Final = Door(
     {
         Remedy.USE_CLEARER_PICTURE: "crop closer to the face, turn the picture upright, or use a sharper one; "
@@ -110,7 +105,7 @@ DOOR: Final = Door(
         "erase_within_days": "--erase-within", "purposes": "--purpose", "faces": "--face",
         "certificate": "--tls-certificate", "key": "--tls-key", "without_log": "--log-lost",
     },
-    rule=_flag,
+    rule=lambda name: "--" + name.replace("_", "-"),
     shows_paths=True,
 )  # fmt: skip
 PARTLY: Final = "part of it may have been done; `countenance status` shows the state of the home"

@@ -43,9 +43,7 @@ def command() -> None:
 @click.option("--contact", default="", metavar="TEXT", help="Where to send the answer.")
 @click.option("--text", default="", metavar="TEXT", help="The words of the person.")
 @click.option(
-    "--jurisdiction",
-    metavar="CODE",
-    help="Where the person lives. If you omit it, the earliest deadline applies.",
+    "--jurisdiction", metavar="CODE", help="Where the person lives. If you omit it, the earliest deadline applies."
 )
 @click.option("--law", metavar="LAW", help="The law that sets the deadlines: gdpr, uk-gdpr, ccpa, pipeda, bipa, own.")
 @pass_session

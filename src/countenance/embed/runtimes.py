@@ -46,11 +46,7 @@ def open_network(onnx: bytes, runtime: str, threads: int, sample: Planes) -> Net
         raise
     except Exception as error:  # each runtime has errors of its own; somebody's own model may hold what it lacks
         said = " ".join(str(error).split())[:300]
-        raise WrongUse(
-            f"{runtime} can't run this model: {said}",
-            Remedy.UNSET_VARIABLE,
-            values=(VARIABLE,),
-        ) from error
+        raise WrongUse(f"{runtime} can't run this model: {said}", Remedy.UNSET_VARIABLE, values=(VARIABLE,)) from error
     _require_same(runtime, rows, _onnxruntime(onnx, threads, CPU)(sample))
     return network
 

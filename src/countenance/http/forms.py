@@ -49,11 +49,11 @@ async def read_form(request: Request, *, max_files: int = MAX_FILES) -> FormData
             if kind == b"multipart/form-data":
                 return await _InMemory(
                     request.headers, stream, max_files=max_files, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES
-                ).parse()  # fmt: skip
+                ).parse()
             if kind == b"application/x-www-form-urlencoded":
                 return await FormParser(
                     request.headers, stream, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES
-                ).parse()  # fmt: skip
+                ).parse()
     except MultiPartException as error:
         raise WrongUse(f"the form can't be read: {error.message}", Remedy.RELOAD_PAGE) from error
     except KeyError as error:  # a multipart body that names no boundary

@@ -38,8 +38,7 @@ def unseal(key: AESGCM, aad: str, sealed: bytes) -> bytes:
         return key.decrypt(sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :], aad.encode())
     except InvalidTag as error:
         raise SealBroken(
-            f"the encrypted {aad} is damaged, or was moved here from another record",
-            Remedy.RESTORE_FROM_BACKUP,
+            f"the encrypted {aad} is damaged, or was moved here from another record", Remedy.RESTORE_FROM_BACKUP
         ) from error
 
 

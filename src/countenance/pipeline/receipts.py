@@ -31,8 +31,7 @@ def sign_receipt(stores: Stores, *, kind: str, about: str, account: Mapping[str,
     content = {"id": uid, "kind": kind, "about": about, "at": rfc3339(at), **account}
     document = receipts.write(stores.signer, stores.log.prove_entry(entry.position), content)
     stores.log.append(
-        "receipt.signed",
-        {"receipt": uid, "about": about, "sha256": hashlib.sha256(document.encode()).hexdigest()},
+        "receipt.signed", {"receipt": uid, "about": about, "sha256": hashlib.sha256(document.encode()).hexdigest()}
     )
     return Receipt(uid, kind, about, at, document)
 

@@ -82,11 +82,7 @@ class Policy:
         return decision
 
     def decide(
-        self,
-        ask: PolicyQuery,
-        *,
-        classes: frozenset[ClassId] | None = None,
-        record: Mapping[str, Any] | None = None,
+        self, ask: PolicyQuery, *, classes: frozenset[ClassId] | None = None, record: Mapping[str, Any] | None = None
     ) -> tuple[Permit, PolicyDecision]:
         """A permit for `ask`, after the decision is durably in the log.
 
@@ -133,16 +129,15 @@ _EXPLAINED: Final = {  # rule -> (why it forbids, how to go on)
     "grant-suspended": ("its grant is suspended", Remedy.RESUME_SOURCE),
     "grant-withdrawn": ("its grant is withdrawn", Remedy.ADD_SOURCE),
     "grant-expired": ("its grant has expired", Remedy.ADD_SOURCE),
-    "jurisdiction-unknown": (
-        "its jurisdiction is unknown, and unknown means not indexed", Remedy.NAME_JURISDICTION,
-    ),
+    "jurisdiction-unknown": ("its jurisdiction is unknown, and unknown means not indexed", Remedy.NAME_JURISDICTION),
     "jurisdiction-outside-grant": ("it lies outside the grant's jurisdictions", Remedy.SHOW_SOURCE),
     "household-limit": (
         "a household's home holds at most 500,000 pictures, an organisation's as many as fit",
         Remedy.USE_ORGANISATION_HOME,
     ),
     "household-purpose-with-household-basis": (
-        "the purpose household is for sources under the household basis only", Remedy.SHOW_SOURCE,
+        "the purpose household is for sources under the household basis only",
+        Remedy.SHOW_SOURCE,
     ),
     "organisation-search-needs-a-case": ("an organisation's search needs a case", Remedy.ADD_FIELD),
     **{
@@ -152,7 +147,7 @@ _EXPLAINED: Final = {  # rule -> (why it forbids, how to go on)
     "client-unknown": ("there is no such client", Remedy.LIST_CLIENTS),
     "client-contract-ended": ("the client's contract has ended", Remedy.SHOW_CLIENT),
     "client-order-stop-offering": ("an order in force stops offering to this client", Remedy.LIST_ORDERS),
-}  # fmt: skip
+}
 
 
 def _why(ask: PolicyQuery, rules: tuple[str, ...]) -> str:

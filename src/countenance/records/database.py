@@ -161,10 +161,7 @@ class Database:
         except sa.exc.DatabaseError as error:
             if isinstance(error, sa.exc.IntegrityError):
                 raise
-            raise StorageFailed(
-                f"{self._what} is damaged: {error.orig}",
-                Remedy.RESTORE_FROM_BACKUP,
-            ) from error
+            raise StorageFailed(f"{self._what} is damaged: {error.orig}", Remedy.RESTORE_FROM_BACKUP) from error
 
 
 def _remedy(reason: str) -> Remedy:

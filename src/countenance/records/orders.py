@@ -133,10 +133,9 @@ class OrderTable:
     def put_back(self, uid: str, said: Mapping[str, Any], at: datetime) -> None:
         """Record an order as its draft's log entry says, without its papers: after a restore."""
         ends_at = datetime.fromisoformat(said["ends_at"]) if said["ends_at"] else None
-        self._db.run(t.orders.insert().values(
-            uid=uid, drafted_at=at, ends_at=ends_at,
-            **{name: said[name] for name in _SAID},
-        ))  # fmt: skip
+        self._db.run(
+            t.orders.insert().values(uid=uid, drafted_at=at, ends_at=ends_at, **{name: said[name] for name in _SAID})
+        )
 
     def set_times(self, uid: str, times: Mapping[str, datetime | None], outcome: Mapping[str, Any] | None) -> None:
         """Set when it was put in force, stayed, lifted and done, as the log says: after a restore."""

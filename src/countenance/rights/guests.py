@@ -42,9 +42,7 @@ def consent_text(*, event: str, organiser: str, grant: Grant) -> tuple[str, ...]
     """What somebody agrees to, a paragraph each, in version `VERSION`."""
     until = "" if grant.expires_at is None else f" on {grant.expires_at.date()}"
     purposes = ", ".join(sorted(purpose.replace("-", " ") for purpose in grant.purposes))
-    return tuple(
-        line.format(event=event, organiser=organiser, until=until, purposes=purposes) for line in CONSENT
-    )  # fmt: skip
+    return tuple(line.format(event=event, organiser=organiser, until=until, purposes=purposes) for line in CONSENT)
 
 
 def check_agreed(version: str) -> None:
@@ -71,7 +69,7 @@ def check_link(
     if grant.basis not in SUBJECT_BASES or Purpose.EVENT_DELIVERY not in grant.purposes:
         raise GrantInvalid(
             f"the grant of {source!r} does not allow pictures to be given to guests: that needs the basis consent or "
-            f"licence, and the purpose {Purpose.EVENT_DELIVERY}",
+            f"licence, and the purpose {Purpose.EVENT_DELIVERY}"
         )
     if grant.state(now) is not GrantState.IN_FORCE:
         raise WrongUse(f"the grant of {source!r} is not in force", Remedy.SHOW_SOURCE, values=(source,))

@@ -136,9 +136,7 @@ def check_asked(
         )
     if not (has_photo or address or face or name):
         raise WrongUse(
-            "the request does not say whom it is about",
-            Remedy.ADD_SOME_OF,
-            values=("photo", "address", "face", "name"),
+            "the request does not say whom it is about", Remedy.ADD_SOME_OF, values=("photo", "address", "face", "name")
         )
     return RequestedThings(
         chosen, tier, name.strip(), contact.strip(), text.strip(), address.strip(), face, face_number
@@ -151,11 +149,7 @@ def check_proof(*, code: str | None, has_photo: bool, document: str | None) -> t
         raise WrongUse(
             f"{document!r} is not a kind of document", Remedy.USE_ONE_OF, field="document", values=tuple(Document)
         )
-    offered = [
-        proof
-        for proof, there in ((Proof.ADDRESS, code is not None), (Proof.LIVE_PHOTO, has_photo))
-        if there
-    ]  # fmt: skip
+    offered = [proof for proof, there in ((Proof.ADDRESS, code is not None), (Proof.LIVE_PHOTO, has_photo)) if there]
     if document == Document.GOVERNMENT_ID and not offered:
         raise WrongUse(
             "a government ID alone proves nothing here: a copy can be bought, and it asks for more than is needed",

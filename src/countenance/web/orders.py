@@ -44,10 +44,7 @@ async def _form(ask: PageContext, error: CountenanceError | None = None) -> Resp
     )  # fmt: skip
 
 
-@page(Right.ORDERS)
-async def form(ask: PageContext) -> Response:
-    """The form of a draft."""
-    return await _form(ask)
+form = page(Right.ORDERS)(_form)  # the form of a draft
 
 
 @page(Right.ORDERS, max_files=1, refused=_form)
@@ -78,10 +75,7 @@ async def _shown(
     )  # fmt: skip
 
 
-@page(Right.ORDERS)
-async def show(ask: PageContext) -> Response:
-    """One order."""
-    return await _shown(ask)
+show = page(Right.ORDERS)(_shown)  # one order
 
 
 @page(Right.ORDERS, refused=_shown)

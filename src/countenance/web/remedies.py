@@ -9,11 +9,6 @@ from typing import Final
 from countenance.remedies import COMMON, Door, Remedy
 from countenance.web.texts import later, translations
 
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
-
-
 _OPERATOR: Final = later("ask the operator of this service to do it on the computer that runs it")
 _SIGNED_IN: Final[Mapping[Remedy, str]] = {
     Remedy.CHOOSE_FACE: later("choose one of the faces in the picture"),
@@ -140,5 +135,5 @@ def door(language: str, *, signed_in: bool) -> Door:
     return Door(
         {remedy: say(text) for remedy, text in {**COMMON, **own}.items()},
         {name: say(label) for name, label in FIELDS.items()},
-        rule=_words,
+        rule=lambda name: name.replace("_", " "),
     )

@@ -27,12 +27,6 @@ REJECTED_SHOWN: Final = 100
 MOST_FILES: Final = 1000  # of one form, as a directory gives them
 
 
-@page(Right.COLLECT)
-async def listed(ask: PageContext) -> Response:
-    """Every source, and a form for another."""
-    return await _listed(ask)
-
-
 async def _listed(ask: PageContext, error: CountenanceError | None = None) -> Response:
     def gather() -> list[dict[str, Any]]:
         return [{**ask.home.grants.counted(source), "kind": source.kind} for source in ask.home.sources()]
@@ -45,6 +39,9 @@ async def _listed(ask: PageContext, error: CountenanceError | None = None) -> Re
         purposes=[purpose for purpose in Purpose if purpose is not Purpose.HOUSEHOLD],
         chosen=set(map(str, ask.form.getlist("purpose"))),
     )  # fmt: skip
+
+
+listed = page(Right.COLLECT)(_listed)  # every source, and a form for another
 
 
 @page(Right.COLLECT, refused=_listed)

@@ -44,10 +44,7 @@ def test_a_collection_is_made_described_listed_and_deleted(client):
 
 
 def test_a_collection_is_a_source_under_a_copy_of_the_grant(place, office):
-    for where, bound in (
-        (place, {}),
-        (office, {"purpose": "archive-description", "case": "2026-17"}),
-    ):
+    for where, bound in ((place, {}), (office, {"purpose": "archive-description", "case": "2026-17"})):
         client, name = where.client(**bound), fresh()
         client.create_collection(CollectionId=name)
         [source] = [s for s in where.home.sources() if s.name.startswith(f"{name} (")]
@@ -248,7 +245,7 @@ def test_lists_come_in_pages_and_a_token_fits_its_own_list_alone(client, collect
         ("ImageTooLargeException", "detect_faces", {"Image": {"Bytes": b"x" * (12 * 2**20)}}),
         ("InvalidParameterException", "detect_faces", {"Image": {}}),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_said_in_the_protocols_words(client, code, call, params):
     assert client.refused(code, call, **params).status == 400
 

@@ -140,9 +140,7 @@ def _signed(request: Request, body: bytes) -> SignedRequest:
     scope = request.scope
     headers = [(name.decode("latin-1"), value.decode("utf-8", "surrogateescape")) for name, value in scope["headers"]]
     path = scope.get("raw_path") or scope["path"].encode()
-    return SignedRequest(
-        request.method, path.decode("latin-1"), scope["query_string"].decode("latin-1"), headers, body
-    )  # fmt: skip
+    return SignedRequest(request.method, path.decode("latin-1"), scope["query_string"].decode("latin-1"), headers, body)
 
 
 async def _body(request: Request) -> bytes:

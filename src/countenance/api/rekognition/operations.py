@@ -402,9 +402,7 @@ def _search(desk: CollectionService, collection: Collection, least: float, most:
     """The question for faces at or above a Similarity, and the mapping of this collection as it is now."""
     question = desk.question(collection, top=min(most, TOP_LIMIT), largest=True)
     similarity = Similarity(desk.default_threshold(question))
-    return desk.question(
-        collection, top=question.top, largest=True, threshold=similarity.score(least)
-    ), similarity  # fmt: skip
+    return desk.question(collection, top=question.top, largest=True, threshold=similarity.score(least)), similarity
 
 
 def _by_face(asked: Asked, collection: Collection, faces: Sequence[str], question: SearchQuery) -> SearchResult:

@@ -6,16 +6,11 @@ from typing import Final
 
 from countenance.remedies import Door
 
-
-def _member(name: str) -> str:
-    return name.title().replace("_", "")
-
-
 DOOR: Final = Door(
     {},  # the protocol has no place for more than what COMMON says
     {
         "picture": "Image", "top": "MaxFaces", "threshold": "FaceMatchThreshold", "face": "FaceId", "person": "UserId",
         "name": "CollectionId",
     },
-    rule=_member,
+    rule=lambda name: name.title().replace("_", ""),
 )  # fmt: skip

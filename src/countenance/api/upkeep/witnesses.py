@@ -108,17 +108,14 @@ async def distrust_witness(ask: Managing, hash: Hash) -> Response:  # noqa: A002
 @operation(router, "GET", "/log/cosign-request", answer=CosignRequest)
 async def request_cosignature(
     ask: Overseeing,
-    old: Annotated[int | None, Query(ge=0, le=2**53, description="The number of entries that it has cosigned.")]
-    = None,
-) -> Response:  # fmt: skip
+    old: Annotated[int | None, Query(ge=0, le=2**53, description="The number of entries that it has cosigned.")] = None,
+) -> Response:
     """Make a request for a witness: the newest checkpoint, and a proof that it continues the last one."""
     return answer({"request": await ask.call(ask.home.audit.request, old)})
 
 
 @operation(router, "POST", "/log/cosignatures", answer=CosignedNow, body=GivenCosignature)
-async def accept_cosignature(
-    ask: Managing, given: Annotated[GivenCosignature, sent(GivenCosignature)]
-) -> Response:  # fmt: skip
+async def accept_cosignature(ask: Managing, given: Annotated[GivenCosignature, sent(GivenCosignature)]) -> Response:
     """Store the cosignature of a trusted witness. A check of the log also checks it."""
 
     def accept() -> dict[str, Any]:

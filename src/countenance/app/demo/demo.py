@@ -110,14 +110,7 @@ def folder_demo(
 def _search(home: Home, title: str, probe: Path, out: Path, page: str, done: Ingested, remark: str) -> DemoResult:
     result, looked = home.search_and_look(probe, face=None, top=20)
     written = home.exports.write(
-        result,
-        looked,
-        out,
-        probe_name=probe.name,
-        page=page,
-        ingest=_ingest_view(done),
-        next_steps=NEXT,
-        remark=remark,
+        result, looked, out, probe_name=probe.name, page=page, ingest=_ingest_view(done), next_steps=NEXT, remark=remark
     )
     return DemoResult(title, probe, result, written, remark)
 

@@ -15,7 +15,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageEnhance
+from PIL import Image, ImageEnhance, ImageOps
 from PIL.Image import Resampling, Transpose
 
 _DATA = resources.files("countenance.app.demo") / "data"
@@ -126,10 +126,6 @@ def _grey(image: Image.Image) -> Image.Image:
     return image.convert("L")
 
 
-def _mirrored(image: Image.Image) -> Image.Image:
-    return image.transpose(Transpose.FLIP_LEFT_RIGHT)
-
-
 @dataclass(frozen=True, slots=True)
 class _Copy:
     """An altered copy: of which original, by which steps, saved how."""
@@ -179,7 +175,7 @@ _COPIES = {
     "edited/Hopper, cropped.webp": _Copy(_HOPPER, (_crop(120, 50, 420, 400),), format="WEBP", quality=80),
     "edited/Hopper, grey.tif": _Copy(_HOPPER, (_wide(320), _grey), format="TIFF"),
     "edited/Hopper, darker.jpg": _Copy(_HOPPER, (_bright(0.6),), quality=86),
-    "edited/Hopper, mirrored.jpg": _Copy(_HOPPER, (_mirrored,), quality=86),
+    "edited/Hopper, mirrored.jpg": _Copy(_HOPPER, (ImageOps.mirror,), quality=86),
     "edited/Dahlgren, lighter.png": _Copy(_DAHLGREN, (_wide(360), _grey, _bright(1.35)), format="PNG"),
     "web/hopper-low-quality.jpg": _Copy(_HOPPER, (_wide(384),), quality=18),
     "web/hopper-avatar.jpg": _Copy(_HOPPER, (_crop(168, 104, 368, 344), _wide(100)), quality=80),

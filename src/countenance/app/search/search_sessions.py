@@ -202,9 +202,7 @@ class SearchSessionService:
     def crop(self, session: str, search: str, face_id: str) -> bytes:
         """The JPEG of a face that this search shows, if it may still be shown. Raises NotFound."""
         about, _ = self._held(session, search, "search")
-        shown = {
-            each["face_id"] for lead in about["result"]["leads"] for each in (lead, *lead["duplicates"])
-        }  # fmt: skip
+        shown = {each["face_id"] for lead in about["result"]["leads"] for each in (lead, *lead["duplicates"])}
         if face_id not in shown or face_id not in self._visible([face_id], about["purpose"]):
             raise NotFound(f"there is no face {face_id}", Remedy.FIND_ID)
         return self._exports.pictures.crop(face_id)

@@ -21,12 +21,7 @@ class Rotation:
 
     def as_dict(self) -> dict[str, Any]:
         """For --json."""
-        return {
-            "before": self.before,
-            "after": self.after,
-            "keyfile": str(self.keyfile),
-            "log_entry": self.log_entry,
-        }
+        return {"before": self.before, "after": self.after, "keyfile": str(self.keyfile), "log_entry": self.log_entry}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,7 @@ from countenance.cli.base import CommandGroup, Session, pass_session
 if TYPE_CHECKING:
     from countenance.types import Client
 
-CLASSES = [
-    "private-company", "state-agency", "law-enforcement", "newsroom", "archive", "research", "non-profit",
-]  # fmt: skip
+CLASSES = ["private-company", "state-agency", "law-enforcement", "newsroom", "archive", "research", "non-profit"]
 
 
 @click.group(cls=CommandGroup, short_help="Manage the clients for whom an organisation searches.")

@@ -316,8 +316,7 @@ class Eraser:
     def _acknowledge(self, erasure: Erasure, pending: tuple[str, ...]) -> ErasureReport:
         """The end is logged and the receipt signed: what is not in the receipt was not done."""
         entry = self.stores.log.append(
-            "erase.done",
-            {"erasure": erasure.uid, "scope": erasure.scope, **erasure.counts, "pending": list(pending)},
+            "erase.done", {"erasure": erasure.uid, "scope": erasure.scope, **erasure.counts, "pending": list(pending)}
         )
         receipt = None
         if erasure.scope not in _NO_RECEIPT:

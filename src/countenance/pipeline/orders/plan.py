@@ -249,9 +249,7 @@ def _deleted(connection: sa.Connection, hide: Callable[[], Sequence[Erasure]]) -
     before = holdings(connection)
     hidden = hide()
     after = holdings(connection) if hidden else before
-    return _Deleted(
-        before, after, sum(e.counts["pictures"] for e in hidden), sum(e.counts["faces"] for e in hidden)
-    )  # fmt: skip
+    return _Deleted(before, after, sum(e.counts["pictures"] for e in hidden), sum(e.counts["faces"] for e in hidden))
 
 
 def under_way(log: AuditLog, now: datetime) -> list[LogEntry]:

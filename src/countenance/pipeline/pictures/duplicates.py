@@ -181,10 +181,7 @@ def _alone(groups: Sequence[Sequence[int]], pictures: Sequence[HashedPicture]) -
 
 
 def _told(
-    scope: _Scope,
-    pictures: Sequence[HashedPicture],
-    groups: Sequence[Sequence[int]],
-    links: _Links,
+    scope: _Scope, pictures: Sequence[HashedPicture], groups: Sequence[Sequence[int]], links: _Links
 ) -> Iterator[tuple[Copy, ...]]:
     """Each group's places, as far as they may be shown now: largest picture first, then by bytes."""
     for start in range(0, len(groups), GROUPS_A_READ):

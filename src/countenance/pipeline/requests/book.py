@@ -100,8 +100,7 @@ class RequestBook:
         now = self.stores.clock()
         if now < request.opened_at:
             raise WrongUse(
-                f"this machine's clock says {now:%Y-%m-%d %H:%M}, before the request was opened",
-                Remedy.SET_CLOCK,
+                f"this machine's clock says {now:%Y-%m-%d %H:%M}, before the request was opened", Remedy.SET_CLOCK
             )
         return now
 

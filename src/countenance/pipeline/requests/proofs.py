@@ -50,8 +50,7 @@ class RequestProofs:
         if not sent:
             self.book.log_refusal("codes", request)
             raise PolicyDenied(
-                f"{self.limits.codes} codes were made for this request, which is the limit",
-                Remedy.USE_OTHER_PROOF,
+                f"{self.limits.codes} codes were made for this request, which is the limit", Remedy.USE_OTHER_PROOF
             )
         return code, now + CODE_TERM
 

@@ -138,8 +138,7 @@ class RequestWorkflow:
             if photo is not None:
                 self.stores.blobs.put_many({blob: self.stores.keys.seal(proof_key, photograph_aad(str(uid)), photo)})
             self.stores.log.append(
-                "request.opened",
-                {"request": str(uid), "kind": str(asked.kind), "tier": asked.tier, "law": counts.id},
+                "request.opened", {"request": str(uid), "kind": str(asked.kind), "tier": asked.tier, "law": counts.id}
             )
             met = self.stores.records.requests.add(
                 NewRequest(

@@ -38,10 +38,7 @@ def choose_face(
     Raises: NoFace, SeveralFaces, WrongUse.
     """
     if not looked.faces:
-        raise NoFace(
-            f"no face was found in {what}",
-            Remedy.USE_CLEARER_PICTURE,
-        )
+        raise NoFace(f"no face was found in {what}", Remedy.USE_CLEARER_PICTURE)
     if face is None:
         if len(looked.faces) > 1:
             raise SeveralFaces(
@@ -52,11 +49,7 @@ def choose_face(
             )
         return looked.faces[0]
     if not 0 <= face < len(looked.faces):
-        raise WrongUse(
-            f"there is no face {face}: {what} holds {len(looked.faces)}",
-            Remedy.NUMBER_FACES,
-            field=field,
-        )
+        raise WrongUse(f"there is no face {face}: {what} holds {len(looked.faces)}", Remedy.NUMBER_FACES, field=field)
     return looked.faces[face]
 
 

@@ -88,9 +88,9 @@ class AccessKeyTable:
         self._db.run(t.access_keys.update().where(t.access_keys.c.uid == key.uid).values(used_at=at))
 
 
-_KEYS: Final = sa.select(
-    t.access_keys, t.sources.c.name.label("source"), t.clients.c.name.label("client")
-).select_from(t.access_keys.outerjoin(t.sources).outerjoin(t.clients))  # fmt: skip
+_KEYS: Final = sa.select(t.access_keys, t.sources.c.name.label("source"), t.clients.c.name.label("client")).select_from(
+    t.access_keys.outerjoin(t.sources).outerjoin(t.clients)
+)
 
 
 def _id_of(table: sa.Table, uid: str | None) -> Any:

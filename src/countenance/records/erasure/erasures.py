@@ -427,6 +427,5 @@ def _hashes(connection: sa.Connection, pictures: Sequence[int]) -> Iterator[tupl
 
 def _erasure(row: Any) -> Erasure:
     return Erasure(
-        row.id, row.uid, row.scope, row.source_id, dict(row.counts), row.begun_at, row.about,
-        row.authority, row.done_at,
-    )  # fmt: skip
+        row.id, row.uid, row.scope, row.source_id, dict(row.counts), row.begun_at, row.about, row.authority, row.done_at
+    )

@@ -73,12 +73,9 @@ class ReceiptTable:
                 .order_by(t.clients.c.name)
             ).all()
         return tuple(
-            Recipient(
-                row.client_id, row.name, row.client_uid, row.searches, row.last_at, row.told_at,
-                row.answer,
-            )
+            Recipient(row.client_id, row.name, row.client_uid, row.searches, row.last_at, row.told_at, row.answer)
             for row in rows
-        )  # fmt: skip
+        )
 
     def update_recipient(self, erasure: str, client_id: int, **values: Any) -> None:
         """Record `told_at` or `answer` of a recipient."""
@@ -97,10 +94,9 @@ def keep_receipt(connection: sa.Connection, receipt: Receipt) -> None:
     """Keep the receipt, in the transaction of what it is about."""
     connection.execute(
         t.receipts.insert().values(
-            uid=receipt.uid, kind=receipt.kind, about=receipt.about, at=receipt.at,
-            document=receipt.document,
+            uid=receipt.uid, kind=receipt.kind, about=receipt.about, at=receipt.at, document=receipt.document
         )
-    )  # fmt: skip
+    )
 
 
 def _receipt(row: Any) -> Receipt:

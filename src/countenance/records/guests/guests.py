@@ -137,10 +137,9 @@ class GuestTable:
                 subject_id = put_subject(connection, new.grant_id, new.subject)
             connection.execute(
                 t.guests.insert().values(
-                    uid=new.uid, digest=new.digest, link_id=new.link.id, subject_id=subject_id,
-                    consented_at=new.at,
+                    uid=new.uid, digest=new.digest, link_id=new.link.id, subject_id=subject_id, consented_at=new.at
                 )
-            )  # fmt: skip
+            )
             move_policy_version(connection)
         return True
 

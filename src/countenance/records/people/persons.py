@@ -181,8 +181,8 @@ class PersonTable:
             known = _free(_known(connection, faces))
             log()
             person_id = insert_one(
-                connection, t.persons, uid=uid, tenant_id=tenant_id, key_id=key_id, name=name, made_at=at,
-            )  # fmt: skip
+                connection, t.persons, uid=uid, tenant_id=tenant_id, key_id=key_id, name=name, made_at=at
+            )
             _join(connection, person_id, known)
             _note(connection, PersonAct.NEW, person_id, known, at)
             return _get(connection, str(uid))
@@ -398,9 +398,8 @@ def _in_space(space_id: int) -> sa.ColumnElement[bool]:
 def _sealed(row: Any, space_id: int, subject_id: int | None = None) -> SealedTemplate:
     first = row.space_id == space_id
     return SealedTemplate(
-        row.id, row.uid, row.key_id if first else row.second_key, row.template if first else row.second,
-        subject_id,
-    )  # fmt: skip
+        row.id, row.uid, row.key_id if first else row.second_key, row.template if first else row.second, subject_id
+    )
 
 
 def _get(connection: sa.Connection, uid: str) -> PersonRow:
@@ -426,10 +425,7 @@ def _free(faces: Iterable[KnownFace]) -> list[KnownFace]:
     if not free:
         raise WrongUse("no face is named", Remedy.ADD_FIELD, field="faces")
     if taken := next((face for face in free if face.person_id is not None), None):
-        raise WrongUse(
-            f"face {taken.uid} belongs to a person already",
-            Remedy.MERGE_PERSONS,
-        )
+        raise WrongUse(f"face {taken.uid} belongs to a person already", Remedy.MERGE_PERSONS)
     return free
 
 

@@ -207,9 +207,9 @@ def forget_collection(connection: sa.Connection, source_id: int) -> None:
     connection.execute(t.collections.update().where(t.collections.c.bound_id == source_id).values(bound_id=None))
 
 
-_COLLECTIONS: Final = sa.select(
-    t.collections.c.source_id, t.collections.c.name, t.sources.c.name.label("source")
-).join(t.sources, t.sources.c.id == t.collections.c.source_id)  # fmt: skip
+_COLLECTIONS: Final = sa.select(t.collections.c.source_id, t.collections.c.name, t.sources.c.name.label("source")).join(
+    t.sources, t.sources.c.id == t.collections.c.source_id
+)
 _JOINED: Final = (
     t.faces.join(t.pictures, t.pictures.c.id == t.faces.c.picture_id)
     .join(t.enrolments, t.enrolments.c.face_id == t.faces.c.id)

@@ -142,6 +142,4 @@ def _place(row: Any) -> PlaceRow:
 
 
 def _picture(row: Any) -> PictureView:
-    return PictureView(
-        row.id, row.uid, row.sha256, row.width, row.height, row.format, row.taken_at
-    )  # fmt: skip
+    return PictureView(row.id, row.uid, row.sha256, row.width, row.height, row.format, row.taken_at)

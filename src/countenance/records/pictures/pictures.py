@@ -132,8 +132,7 @@ class PictureTable:
     def refused_by_policy(self, source_id: int) -> frozenset[ClassId]:
         """Return the classes of a source with a face that policy refused: they need another look if it now permits."""
         waits = sa.exists().where(  # asked once a class: a join would read the enrolments of every face
-            t.enrolments.c.class_id == t.policy_classes.c.id,
-            t.enrolments.c.refusal == str(FaceRefusal.NOT_PERMITTED),
+            t.enrolments.c.class_id == t.policy_classes.c.id, t.enrolments.c.refusal == str(FaceRefusal.NOT_PERMITTED)
         )
         query = (
             sa.select(t.policy_classes.c.id)
@@ -260,10 +259,7 @@ class PictureTable:
     def due(self) -> Unreachable:
         """Return everything that nothing supports and that is not being erased: what a killed run left."""
         with self._db.read() as connection:
-            return Unreachable(
-                tuple(connection.scalars(UNPLACED)),
-                tuple(connection.scalars(UNSUPPORTED)),
-            )
+            return Unreachable(tuple(connection.scalars(UNPLACED)), tuple(connection.scalars(UNSUPPORTED)))
 
 
 def _faces_of(connection: sa.Connection, pictures: Sequence[int]) -> Mapping[int, list[tuple[FaceId, FaceRow]]]:

@@ -131,6 +131,4 @@ def _rejected() -> sa.ColumnElement[bool]:
 
 
 def _upload(row: Any) -> Upload:
-    return Upload(
-        row.id, row.uid, row.place, row.size, row.mtime_ns, row.sha256, row.key_id
-    )  # fmt: skip
+    return Upload(row.id, row.uid, row.place, row.size, row.mtime_ns, row.sha256, row.key_id)

@@ -472,8 +472,7 @@ def _update(connection: sa.Connection, request: SubjectRequest, **values: Any) -
 def _add_files(connection: sa.Connection, request_id: int, files: Sequence[tuple[str, str]]) -> None:
     if files:
         connection.execute(
-            t.request_files.insert(),
-            [{"request_id": request_id, "kind": kind, "blob": blob} for kind, blob in files],
+            t.request_files.insert(), [{"request_id": request_id, "kind": kind, "blob": blob} for kind, blob in files]
         )
 
 

@@ -22,10 +22,7 @@ async def _page(ask: PageContext, error: CountenanceError | None = None) -> Resp
     )  # fmt: skip
 
 
-@page(Right.MANAGE)
-async def show(ask: PageContext) -> Response:
-    """The clients, those with a contract first, and a form for another."""
-    return await _page(ask)
+show = page(Right.MANAGE)(_page)  # the clients, those with a contract first, and a form for another
 
 
 @page(Right.MANAGE, refused=_page)

@@ -34,10 +34,7 @@ async def _page(
     )  # fmt: skip
 
 
-@page(Right.MANAGE)
-async def show(ask: PageContext) -> Response:
-    """The keys, those that count first, and a form for another."""
-    return await _page(ask)
+show = page(Right.MANAGE)(_page)  # the keys, those that count first, and a form for another
 
 
 @page(Right.MANAGE, refused=_page)

@@ -31,9 +31,7 @@ async def enter(ask: PageContext) -> Response:
             ask.home.sign_in.enter, name, password if isinstance(password, str) else "", ask.field("code") or ""
         )
     except (SignInNeeded, TooMany) as error:
-        return ask.page(
-            "sign_in.html.jinja", error=error, next=where, name=name,
-        )  # fmt: skip
+        return ask.page("sign_in.html.jinja", error=error, next=where, name=name)
     return _come_in(ask, token, where)
 
 

@@ -26,10 +26,7 @@ async def _form(
     )  # fmt: skip
 
 
-@page(Right.ERASE)
-async def form(ask: PageContext) -> Response:
-    """What to erase."""
-    return await _form(ask)
+form = page(Right.ERASE)(_form)  # what to erase
 
 
 @page(Right.ERASE, refused=_form)

@@ -17,12 +17,6 @@ from countenance.web.context import PageContext, download, page
 ANSWER_BYTES: Final = 2**20
 
 
-@page(Right.OVERSEE)
-async def listed(ask: PageContext) -> Response:
-    """Every receipt, the newest first, and a form to check one that somebody brings."""
-    return await _list(ask)
-
-
 @page(Right.OVERSEE, max_files=1)
 async def check_file(ask: PageContext) -> Response:
     """A receipt that somebody brings, checked with this home's key or the one given."""
@@ -49,10 +43,7 @@ async def _show(
     )  # fmt: skip
 
 
-@page(Right.OVERSEE)
-async def show(ask: PageContext) -> Response:
-    """One receipt."""
-    return await _show(ask)
+show = page(Right.OVERSEE)(_show)  # one receipt
 
 
 @page(Right.OVERSEE)
@@ -104,6 +95,9 @@ async def _list(
 ) -> Response:
     found = await ask.call(ask.home.receipts.all)
     return ask.page("receipts.html.jinja", receipts=found[::-1], checked=checked, error=error)
+
+
+listed = page(Right.OVERSEE)(_list)  # every receipt, the newest first, and a form to check one that somebody brings
 
 
 routes = [

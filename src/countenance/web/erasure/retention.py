@@ -25,10 +25,7 @@ async def _page(
     )  # fmt: skip
 
 
-@page(Right.ERASE)
-async def show(ask: PageContext) -> Response:
-    """What is due, the most urgent first."""
-    return await _page(ask)
+show = page(Right.ERASE)(_page)  # what is due, the most urgent first
 
 
 @page(Right.ERASE, refused=_page)
@@ -40,7 +37,4 @@ async def run(ask: PageContext) -> Response:
     return await _page(ask, ran=ran)
 
 
-routes = [
-    Route("/retention", show, methods=["GET"]),
-    Route("/retention/run", run, methods=["POST"]),
-]
+routes = [Route("/retention", show, methods=["GET"]), Route("/retention/run", run, methods=["POST"])]

@@ -15,12 +15,6 @@ COPIES: Final = 12  # of a group
 
 
 @page(Right.SEARCH)
-async def form(ask: PageContext) -> Response:
-    """Where to look. Looking takes a while in a large home and stands in the log, so no mere link does it."""
-    return await _page(ask)
-
-
-@page(Right.SEARCH)
 async def look(ask: PageContext) -> Response:
     """The largest groups, of one source or of all."""
     source = ask.field("source")
@@ -40,6 +34,10 @@ async def _page(ask: PageContext, found: dict[str, Any] | None = None) -> Respon
         "duplicates.html.jinja", found=found, source=ask.field("source") or "",
         sources=[source.name for source in await ask.call(ask.home.sources)],
     )  # fmt: skip
+
+
+# Where to look. Looking takes a while in a large home and stands in the log, so no mere link does it.
+form = page(Right.SEARCH)(_page)
 
 
 routes = [Route("/duplicates", form, methods=["GET"]), Route("/duplicates", look, methods=["POST"])]

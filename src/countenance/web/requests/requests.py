@@ -44,10 +44,7 @@ async def _shown(
     )  # fmt: skip
 
 
-@page(Right.REQUESTS)
-async def show(ask: PageContext) -> Response:
-    """One request."""
-    return await _shown(ask)
+show = page(Right.REQUESTS)(_shown)  # one request
 
 
 @page(Right.REQUESTS)
@@ -84,11 +81,7 @@ async def verify(ask: PageContext) -> Response:
     """It is known who asks."""
     photo = await ask.file("photograph", max_bytes=PHOTO_BYTES) or None
     await ask.call(
-        ask.home.requests.verify,
-        ask.id,
-        code=ask.field("code"),
-        photo=photo,
-        document=ask.field("document"),
+        ask.home.requests.verify, ask.id, code=ask.field("code"), photo=photo, document=ask.field("document")
     )
     return ask.go(_url(ask), ask.text("The identity is confirmed, and the faces are found."))
 

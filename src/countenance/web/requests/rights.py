@@ -31,10 +31,7 @@ async def _form(ask: PageContext, error: CountenanceError | None = None) -> Resp
     )  # fmt: skip
 
 
-@page(None)
-async def form(ask: PageContext) -> Response:
-    """What one may ask for, and the form to ask it."""
-    return await _form(ask)
+form = page(None)(_form)  # what one may ask for, and the form to ask it
 
 
 @page(None, rate=RateLimit.PUBLIC, max_files=1, refused=_form)

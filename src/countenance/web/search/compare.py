@@ -82,9 +82,7 @@ async def _pair(ask: PageContext, name: str) -> tuple[dict[str, str | None], See
 async def _compare(ask: PageContext, name: str, face_a: int, face_b: int) -> Response:
     desk, session = ask.home.searches, session_of(ask)
     said, a, b = await _pair(ask, name)
-    done = await ask.call(
-        desk.compare, session, a.id, b.id, face_a, face_b, purpose=said["purpose"], case=said["case"]
-    )  # fmt: skip
+    done = await ask.call(desk.compare, session, a.id, b.id, face_a, face_b, purpose=said["purpose"], case=said["case"])
     about = {
         "pair": name, "face_a": face_a, "face_b": face_b, "score": done.score, "fmr": done.fmr.value,
         "bound": done.fmr.bound, "log_entry": done.log_entry,

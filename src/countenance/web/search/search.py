@@ -53,15 +53,12 @@ def asking(ask: PageContext) -> dict[str, Any]:
     }
 
 
-@page(Right.SEARCH)
-async def start(ask: PageContext) -> Response:
-    """Where a picture is brought, or how to begin where there is nothing to search yet."""
-    return await _start(ask)
-
-
 async def _start(ask: PageContext, error: CountenanceError | None = None) -> Response:
     sources = await ask.call(ask.home.sources)
     return ask.page("search.html.jinja", sources=sources, error=error, **asking(ask))
+
+
+start = page(Right.SEARCH)(_start)  # where a picture is brought, or how to begin where there is nothing to search yet
 
 
 @page(Right.SEARCH, max_files=1)
