@@ -4,6 +4,7 @@ import ast
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -110,11 +111,14 @@ def _name(module):
     return ".".join(module.relative_to(SRC.parent).with_suffix("").parts).removesuffix(".__init__")
 
 
-IMPORTS = _imports({_name(module): ast.parse(module.read_text("utf-8")) for module in MODULES})
+@cache
+def _ours():
+    """Every module of ours with what it imports."""
+    return _imports({_name(module): ast.parse(module.read_text("utf-8")) for module in MODULES})
 
 
 def test_no_import_runs_in_a_circle_not_even_a_lazy_one():
-    assert _circles(IMPORTS) == []
+    assert _circles(_ours()) == []
 
 
 def test_a_circle_is_found_however_it_is_imported():
@@ -139,7 +143,7 @@ def _domain(name):
 def _arrows():
     """(layer, domain) -> the other domains of the layer that it imports."""
     found = {}
-    for name, imported in IMPORTS.items():
+    for name, imported in _ours().items():
         layer, domain = _domain(name) or ("", "")
         for its, other in filter(None, map(_domain, imported)):
             if its == layer and other != domain:
@@ -183,7 +187,7 @@ def _is_home(value):
 
 def test_a_services_module_names_no_home():
     """They take parts and siblings: else none could be made without a whole home."""
-    users = {name for name, imported in IMPORTS.items() if "countenance.app.home" in imported}
+    users = {name for name, imported in _ours().items() if "countenance.app.home" in imported}
     assert {name for name in users if name.startswith("countenance.app.")} == {"countenance.app.demo.demo"}
 
 

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from string import Formatter
 
@@ -72,8 +73,9 @@ def texts(node):
     return [each.value for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, str)]
 
 
+@cache
 def sites():
-    made = {error.__name__: error for error in kinds()}
+    made, found = {error.__name__: error for error in kinds()}, []
     for path in sorted(SRC.rglob("*.py")):
         file = str(path.relative_to(SRC))
         if file.startswith("testing/"):
@@ -81,7 +83,8 @@ def sites():
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             name = getattr(node.func, "id", getattr(node.func, "attr", "")) if isinstance(node, ast.Call) else ""
             if name in made and node.args:
-                yield site(file, node, made[name])
+                found.append(site(file, node, made[name]))
+    return found
 
 
 def site(file, call, kind):
@@ -101,20 +104,18 @@ def site(file, call, kind):
     )  # fmt: skip
 
 
-SITES = list(sites())
-
-
 def worded_for_one_door(each):
     return each.worded or (not each.file.startswith("cli/") and bool(SHELL.search(each.message)))
 
 
 def test_errors_are_found():
-    assert len(SITES) > 500
-    assert {"pipeline", "records", "keys", "web", "api", "app", "rights"} <= {each.file.split("/")[0] for each in SITES}
+    assert len(sites()) > 500
+    folders = {each.file.split("/")[0] for each in sites()}
+    assert {"pipeline", "records", "keys", "web", "api", "app", "rights"} <= folders
 
 
 def test_each_error_names_a_remedy_and_no_command():
-    assert [each.place for each in SITES if worded_for_one_door(each)] == []
+    assert [each.place for each in sites() if worded_for_one_door(each)] == []
 
 
 def test_no_message_holds_an_os_error_whose_text_names_a_path():
@@ -132,7 +133,7 @@ def test_no_message_holds_an_os_error_whose_text_names_a_path():
 @pytest.mark.parametrize("name", NO_SHELL)
 def test_no_error_names_a_flag_or_command_where_there_is_no_shell(name):
     door = NO_SHELL[name]
-    for each in SITES:
+    for each in sites():
         for member in each.remedies or ("",):
             facts = {
                 "kind": each.kind.kind, "message": "" if each.file.startswith("cli/") else each.message,
@@ -158,7 +159,7 @@ def test_no_table_repeats_what_is_worded_alike_everywhere():
 
 
 def test_each_remedy_gets_what_its_words_need():
-    for each in SITES:
+    for each in sites():
         for member in each.remedies:
             needs = {
                 part for table in DOORS.values()
@@ -174,7 +175,7 @@ def test_each_remedy_gets_what_its_words_need():
 
 
 def test_each_remedy_is_used():
-    assert {member for each in SITES for member in each.remedies} <= set(Remedy.__members__)
+    assert {member for each in sites() for member in each.remedies} <= set(Remedy.__members__)
     used = set(re.findall(r"Remedy\.([A-Z0-9_]+)\b", "\n".join(
         path.read_text("utf-8") for path in SRC.rglob("*.py") if path.name != "remedies.py"
     )))  # fmt: skip
@@ -199,7 +200,7 @@ def commands(command=cli, path="countenance"):
 
 
 def fields():
-    for each in SITES:
+    for each in sites():
         if each.field not in {"", "?"}:
             yield each.place, each.field
         for member in each.remedies:

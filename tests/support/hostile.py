@@ -6,6 +6,7 @@ import io
 import struct
 import zlib
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from PIL import Image
@@ -22,6 +23,7 @@ class BadPicture:
     reason: RejectReason | None  # None: it is a picture, and shows nobody
 
 
+@cache
 def bad_pictures() -> tuple[BadPicture, ...]:
     """The decoder's list: none of these is a probe, and of none but the last does anything stay."""
     mark = b"a mark that is found wherever this lies: "
