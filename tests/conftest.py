@@ -2,7 +2,6 @@
 
 import contextlib
 import gc
-import math
 import os
 import random
 import shutil
@@ -81,7 +80,7 @@ def _sharing_engine(url, **options):
 sa.create_engine = _sharing_engine
 
 LONGEST = ("crash", "cli", "web", "service", "api", "app")
-SLOW_SHARE = 3  # of the files with slow tests in a folder `make test` runs those of one in so many, others each hour
+SLOW_SHARE = 5  # `make test` runs the slow tests of one file in so many, others each hour
 
 
 def pytest_xdist_auto_num_workers(config):
@@ -117,16 +116,8 @@ def pytest_collection_finish():
 
 def _left_out(slow):
     """Of slow tests, those that this run leaves to others: whole files, as tests of a file may build on each other."""
-    files = {}
-    for path in sorted({item.path for item in slow}):
-        files.setdefault(path.parent, []).append(path)
-    run = {
-        path
-        for folder, of_folder in files.items()
-        for path in SAMPLE.random(str(folder.relative_to(HERE))).sample(
-            of_folder, math.ceil(len(of_folder) / SLOW_SHARE)
-        )
-    }
+    files = sorted({item.path for item in slow})  # so that each large folder has its share
+    run = files[SAMPLE.random("slow files").randrange(SLOW_SHARE) :: SLOW_SHARE]
     return {item for item in slow if item.path not in run}
 
 
