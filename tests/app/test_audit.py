@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import countenance
+from countenance.app.erasure.receipts import check_file
 from countenance.app.upkeep.audit import check_export_file, check_log, check_proof_file, text_of
 from countenance.auditlog.checkpoint import COSIGNER, Signer, verifier_key
 from countenance.auditlog.cosign import read_request
@@ -360,3 +361,11 @@ def test_a_witness_is_made_and_cosigns_by_what_the_package_offers(home, tmp_path
     with pytest.raises(KeyMissing) as error:
         countenance.cosign(request, **asked)
     assert error.value.message == "this is not a key of a witness"
+
+
+def test_what_may_never_end_is_no_file(home, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    key = home.audit.verifier_key()
+    for reads in (text_of, lambda path: check_export_file(path, key), lambda path: check_file(path, key)):
+        with pytest.raises(NotFound, match="not a file"):
+            reads(tmp_path / "pipe")

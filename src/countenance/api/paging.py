@@ -40,11 +40,9 @@ def page(items: Iterable[T], key: Callable[[T], tuple[Any, ...]], limit: int, af
         except TypeError as error:
             raise _no_cursor() from error
     shown = ordered[:limit]
-    return {"items": shown, "next": _cursor(key(shown[-1])) if len(ordered) > limit else None}
-
-
-def _cursor(key: tuple[Any, ...]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+    if len(ordered) <= limit:
+        return {"items": shown, "next": None}
+    return {"items": shown, "next": base64.urlsafe_b64encode(json.dumps(key(shown[-1])).encode()).decode().rstrip("=")}
 
 
 def _opened(cursor: str) -> tuple[Any, ...]:

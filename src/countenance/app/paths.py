@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from countenance.errors import CountenanceError, StorageFailed, WrongUse
+from countenance.errors import CountenanceError, NotFound, StorageFailed, WrongUse
 from countenance.remedies import Remedy
 
 
@@ -26,6 +26,24 @@ def path_of(path: str | os.PathLike[str]) -> Path:
     if "\0" in str(found):
         raise WrongUse("a path can't contain a NUL")
     return found
+
+
+def require_file(path: Path) -> None:
+    """It is a file, so that it ends, as a pipe or a device may not. Raises NotFound."""
+    if not path.is_file():
+        raise NotFound("the file is not there, or is not a file", Remedy.USE_EXISTING_FILE, path=path)
+
+
+def read_file(path: Path, most: int) -> bytes:
+    """A file of at most so many bytes. Raises: NotFound: it can't be read; WrongUse: it is larger."""
+    try:
+        require_file(path)
+        if path.stat().st_size > most:
+            size = f"{most // 2**20} MB"
+            raise WrongUse("the file is too large", Remedy.USE_SMALLER_FILE, values=(size,), path=path)
+        return path.read_bytes()
+    except OSError as error:
+        raise NotFound(f"the file can't be read: {error.strerror}", Remedy.USE_EXISTING_FILE, path=path) from error
 
 
 @contextmanager

@@ -121,7 +121,7 @@ def _run(session: Session, args: list[str]) -> int:
         return _tell(session, door_of(session.command).document(error.as_dict()), error.exit_code)
     except (click.exceptions.Abort, KeyboardInterrupt) as error:
         said = "interrupted; finished work is kept, and the same command continues from there"
-        if isinstance(error.__context__, EOFError):
+        if isinstance(error.__context__, EOFError) and not sys.stdin.isatty():
             said = "nothing was done: this command asks a question, and nobody can answer it here"
         if session.json:
             return _tell(session, {"kind": "interrupted", "message": said, "hint": ""}, INTERRUPTED)

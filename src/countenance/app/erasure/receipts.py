@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from countenance.app.paths import about_file, new_file, path_of
+from countenance.app.paths import about_file, new_file, path_of, read_file
 from countenance.app.wiring import Parts
 from countenance.auditlog import receipt as receipts
 from countenance.auditlog.checkpoint import parse_verifier_key
-from countenance.errors import NotFound, ReceiptRefused, WrongUse
+from countenance.errors import NotFound, WrongUse
 from countenance.pipeline.ids import beginning_so, checked_uuid
 from countenance.records.erasure.receipts import Receipt, Recipient
 from countenance.remedies import Remedy
@@ -125,12 +125,7 @@ def check_file(file: str | os.PathLike[str], key: str, *, about: str | None = No
     """
     path = path_of(file)
     parse_verifier_key(key)  # what is wrong with it is not wrong with the file
-    try:
-        if path.stat().st_size > receipts.MAX_BYTES:
-            raise ReceiptRefused("this is not a receipt: it has more than 16 MB", Remedy.ASK_FOR_IT_AGAIN, path=path)
-        text = path.read_bytes()
-    except OSError as error:
-        raise NotFound(f"the receipt can't be read: {error.strerror}", Remedy.USE_EXISTING_FILE, path=path) from error
+    text = read_file(path, receipts.MAX_BYTES)
     with about_file(path):
         return receipts.check(text, key, about=about)
 

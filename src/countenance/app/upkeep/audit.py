@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from countenance.app.opening import LOG
-from countenance.app.paths import about_file, new_file, path_of
+from countenance.app.paths import about_file, new_file, path_of, read_file, require_file
 from countenance.app.settings import Settings
 from countenance.app.upkeep.witnesses import Witnesses, as_time
 from countenance.app.wiring import Parts
@@ -24,6 +24,7 @@ from countenance.protocols import LogEntry
 from countenance.remedies import Remedy
 
 TextLike: TypeAlias = str | os.PathLike[str]  # a text itself, or the path of a file that holds it; `-`: standard input
+MAX_TEXT_BYTES: Final = 16 * 2**20  # of a checkpoint or a proof
 _NO_TEXT: Final = "the file is not text, so it is not part of a log"
 
 
@@ -227,6 +228,7 @@ def check_export_file(file: str | os.PathLike[str], key: str, checkpoint: TextLi
     at_least = None if checkpoint is None else _opened(checkpoint, *log)
     path = path_of(file)
     try:
+        require_file(path)
         with path.open(encoding="utf-8", newline="\n") as lines, about_file(path):
             found = check_export(lines, key, at_least=at_least)
     except UnicodeDecodeError as error:
@@ -250,11 +252,9 @@ def text_of(text: TextLike) -> str:
     try:
         if str(path) == "-":
             return sys.stdin.read()
-        return path.read_text("utf-8")
+        return read_file(path, MAX_TEXT_BYTES).decode()
     except UnicodeDecodeError as error:
         raise LogBroken(_NO_TEXT, Remedy.ASK_FOR_IT_AGAIN, path=path) from error
-    except OSError as error:
-        raise NotFound(f"the file can't be read: {error.strerror}", Remedy.USE_EXISTING_FILE, path=path) from error
 
 
 def _root(note: str, signer: Signer) -> bytes:

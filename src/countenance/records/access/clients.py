@@ -45,7 +45,7 @@ class ClientTable:
         """Record a client, who may search from this commit on. Raises WrongUse: the name is taken."""
         with self._db.write() as connection:
             if connection.scalar(sa.select(t.clients.c.id).where(t.clients.c.name == name)) is not None:
-                raise _taken(name)
+                raise WrongUse(f"a client called {name!r} exists", Remedy.CHOOSE_ANOTHER_NAME, field="name")
             connection.execute(
                 t.clients.insert().values(
                     uid=uid, name=name, client_class=str(client_class), jurisdiction=jurisdiction, added_at=at
@@ -81,7 +81,3 @@ def _client(row: Any) -> Client:
         jurisdiction=row.jurisdiction, added_at=row.added_at, ended_at=row.ended_at,
         ended_by=row.ended_by,
     )  # fmt: skip
-
-
-def _taken(name: str) -> WrongUse:
-    return WrongUse(f"a client called {name!r} exists", Remedy.CHOOSE_ANOTHER_NAME, field="name")
