@@ -369,3 +369,9 @@ def test_what_may_never_end_is_no_file(home, tmp_path):
     for reads in (text_of, lambda path: check_export_file(path, key), lambda path: check_file(path, key)):
         with pytest.raises(NotFound, match="not a file"):
             reads(tmp_path / "pipe")
+
+
+def test_a_checkpoint_that_passed_a_windows_machine_still_holds(home, tmp_path):
+    kept = tmp_path / "checkpoint.txt"
+    kept.write_bytes(home.audit.checkpoint().replace("\n", "\r\n").encode())
+    assert home.audit.verify(kept)["entries"] > 0

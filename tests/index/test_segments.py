@@ -1,14 +1,11 @@
 import json
 import os
-import secrets
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -17,54 +14,21 @@ from countenance.errors import HomeBusy, SealBroken, SpaceMismatch, StorageFaile
 from countenance.index import segments
 from countenance.index.segments import Changes, SegmentStore
 from countenance.protocols import RemovalResult
+from countenance.testing.memory_keys import MemoryKeyRing
 from countenance.testing.vectorindex import SPACE, unit_rows
 from countenance.types import EmbeddingSpace
 
 VECTORS = unit_rows(3_000)
 
 
-class MemoryKeys:
-    """A KeyRing that outlives a simulated crash, because this process does."""
+class MemoryKeys(MemoryKeyRing):
+    """Outlives a simulated crash, because this process does; `pending`: where destroyed keys may still lie."""
 
-    def __init__(self):
-        self.living = {}
-        self.making = set()
-        self.pending = ()
-
-    def create(self, count=1, *, blobs=()):
-        assert not blobs
-        made = [secrets.token_bytes(16) for _ in range(count)]
-        self.living.update({key: AESGCM(secrets.token_bytes(32)) for key in made})
-        self.making.update(made)
-        return made
-
-    def confirm(self, keys=(), *, blobs=()):
-        assert not blobs
-        self.making.difference_update(keys)
-
-    def unconfirmed(self):
-        return sorted(self.making & self.living.keys()), []
-
-    def seal(self, key, binding, plaintext):
-        nonce = secrets.token_bytes(12)
-        return nonce + self.living[key].encrypt(nonce, plaintext, binding.encode())
-
-    def open(self, key, binding, sealed):
-        try:
-            return self.living[key].decrypt(sealed[:12], sealed[12:], binding.encode())
-        except (InvalidTag, ValueError) as error:  # ValueError: too short for a nonce
-            raise SealBroken("damaged") from error
-
-    def open_many(self, items):
-        return [self.open(*item) if item[0] in self.living else None for item in items]
+    pending = ()
 
     def destroy(self, keys):
-        for key in keys:
-            self.living.pop(key, None)
+        super().destroy(keys)
         return RemovalResult(physically=not self.pending, pending=self.pending)
-
-    def ids(self):
-        return iter(list(self.living))
 
 
 @pytest.fixture
@@ -213,7 +177,7 @@ def test_destroying_a_class_leaves_the_others_untouched(store):
     assert loaded(store) == rows_of(2, range(10))
     store.destroy()
     assert not files(store)
-    assert not store._keys.living
+    assert not store._keys.keys
     assert store.load().dropped == ""
 
 
@@ -233,7 +197,7 @@ def test_while_the_snapshot_rests_nobody_writes_and_its_keys_are_known(store, ke
     with store.resting() as named:
         assert named == set(keys.ids())
     store.destroy()
-    assert not keys.living
+    assert not keys.keys
 
 
 # --- what does not fit is dropped ------------------------------------------------------------------------------------
@@ -314,7 +278,7 @@ def test_a_snapshot_of_another_space_is_dropped_and_destroyed_by_the_next_save(s
     assert "contract" in other.load().dropped
     assert other.save(once(1, {1: [3]})) == 1
     assert loaded(other) == rows_of(1, [3])
-    assert len(keys.living) == 1
+    assert len(keys.keys) == 1
 
 
 def test_a_disk_that_forgets_what_is_written_is_an_error_not_a_loop(store, keys, monkeypatch):

@@ -14,7 +14,7 @@ from countenance.remedies import Remedy
 
 
 def path_of(path: str | os.PathLike[str]) -> Path:
-    """The path that somebody names, with `~` as their folder. Raises: WrongUse: a NUL in it, or no such user."""
+    """The path that somebody names, with `~` as their folder. Raises: WrongUse: empty, a NUL in it, or no such user."""
     if not os.fspath(path):
         raise WrongUse("a path can't be empty")
     try:

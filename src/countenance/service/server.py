@@ -139,7 +139,7 @@ def serve(home: Home, address: Address, *, workers: int = 1, started: Callable[[
 
     address = checked(address, home.kind)
     listening = listen(address)
-    told = home.path / SERVED_AT
+    told, url = home.path / SERVED_AT, address.url(listening.getsockname()[1])
     serving = Serving(str(home.path), address.names, address.secure, workers)
     os.environ |= serving.to_environment()
     with tempfile.TemporaryDirectory(prefix="countenance-metrics-") as metrics, listening:
@@ -148,7 +148,6 @@ def serve(home: Home, address: Address, *, workers: int = 1, started: Callable[[
         configure()
 
         def tell() -> None:
-            url = address.url(listening.getsockname()[1])
             with suppress(OSError):  # on a full disk the service runs without it: only new links need it
                 told.write_text(url, "utf-8")  # a crash leaves it: the address where the newest service was
             started(url)
@@ -167,7 +166,8 @@ def serve(home: Home, address: Address, *, workers: int = 1, started: Callable[[
                 if not server.started:
                     raise StorageFailed("the service could not start; its log says why", partly=False)
         finally:
-            told.unlink(missing_ok=True)
+            if served_at(home) == url:  # and no other service came since
+                told.unlink()
             shutil.rmtree(metrics, ignore_errors=True)
 
 

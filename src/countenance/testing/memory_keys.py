@@ -55,7 +55,7 @@ class MemoryKeyRing:
         """Raises KeyDestroyed, SealBroken."""
         try:
             return self._cipher(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], aad.encode())
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:  # ValueError: too short for a nonce
             raise SealBroken("does not open") from error
 
     def open_many(self, items: Sequence[tuple[KeyId, str, bytes]]) -> list[bytes | None]:

@@ -252,7 +252,7 @@ def text_of(text: TextLike) -> str:
     try:
         if str(path) == "-":
             return sys.stdin.read()
-        return read_file(path, MAX_TEXT_BYTES).decode()
+        return read_file(path, MAX_TEXT_BYTES).decode().replace("\r\n", "\n")  # as another system may end lines
     except UnicodeDecodeError as error:
         raise LogBroken(_NO_TEXT, Remedy.ASK_FOR_IT_AGAIN, path=path) from error
 

@@ -33,7 +33,7 @@ def command(session: Session, file: str, verify: bool, log_alone: bool) -> None:
                     if not log_alone
                     else "The backup opens and is complete."
                 )
-            click.echo(f"Only the master key {made.master_key} opens it: {home.health.status()['keyfile']}")
+            click.echo(f"Only the master key {made.master_key} opens it: {home.keyring.keyfile}")
             click.echo("The backup does not contain that key. Keep a copy of the key file elsewhere.")
             click.echo(f"log entry {made.log_entry}")
 
